@@ -1,0 +1,64 @@
+# telem is headers only: there is nothing to build or install. This runs the demo and the tests.
+# No configure step; CC, CFLAGS and JOBS are yours: make test CC=clang CFLAGS=-O3
+CC = cc
+CFLAGS = -O2
+JOBS = 2
+BUILD = build
+export CC CFLAGS JOBS BUILD
+
+HEADERS = $(wildcard *.h)
+EXAMPLES = $(patsubst examples/%.c,$(BUILD)/bin/%,$(wildcard examples/*.c))
+TOOLS = $(addprefix $(BUILD)/bin/,vitals vehicle telem)
+WARN = -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: ## record this machine and a simulated quadrotor for ten seconds, look at the files
+	@sh tests/deps.sh demo
+	@$(MAKE) --no-print-directory -j$(JOBS) $(TOOLS)
+	@BIN=$(BUILD)/bin sh examples/demo.sh $(BUILD)/demo
+
+test: ## every test that this machine can run, at most three minutes, set-up included
+	@sh tests/deps.sh small
+	@$(MAKE) --no-print-directory -s -k -j$(JOBS) examples >/dev/null 2>&1 || true # examples.sh tells
+	@sh tests/run.sh small
+
+test-all: ## make test, then the other targets, fuzzing and stress
+	@sh tests/all.sh
+
+test-wide: ## only what test-all adds: Windows (wine), i386, aarch64, big-endian s390x (qemu)
+	@sh tests/deps.sh wide
+	@sh tests/deps.sh source
+	@sh tests/run.sh wide
+
+fuzz: ## libFuzzer on every tests/fuzz_*.c, FUZZ_SECONDS=60 each
+	@sh tests/deps.sh small
+	@sh tests/run.sh fuzz
+
+fuzz-keep: ## add what fuzzing found (build/corpus), minimised, to tests/corpus
+	@for d in $(BUILD)/corpus/*/; do n=$$(basename $$d); mkdir -p tests/corpus/$$n; \
+	    $(BUILD)/fuzz/fuzz_$$n -merge=1 tests/corpus/$$n $$d || exit 1; done
+
+stress: ## every tests/stress_*.c, STRESS_SECONDS=30 each
+	@sh tests/deps.sh small
+	@sh tests/run.sh stress
+
+examples: $(EXAMPLES) ## build the examples and the tool into build/bin
+
+$(BUILD)/bin/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) | $(BUILD)/bin
+	$(CC) -std=c99 $(CFLAGS) $(WARN) -I. -Iexamples $< -o $@ -llz4 -lpthread -lm
+
+$(BUILD)/bin:
+	@mkdir -p $@
+
+install-deps: ## install everything that test-all uses (apt)
+	@sh tests/deps.sh wide
+
+format-check: ## what clang-format would change (a guide, not a gate)
+	@clang-format --dry-run $(HEADERS) examples/*.c tests/*.c tests/*.h 2>&1 | grep -c warning || true
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress examples install-deps format-check clean

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Each example compiles without a warning. A *_hello.c is built by the cc command in its first line
+# and prints what its last comment says. The QUICK START in each header's manual compiles and runs.
+set -u
+BUILD=${BUILD:-build}
+tmp=$BUILD/tmp/examples
+passed=0 failed=0 skipped=0
+ok() { passed=$((passed + 1)); }
+fail() { failed=$((failed + 1)); echo "FAIL $1"; [ ! -f "${2:-}" ] || head -n 30 "$2"; }
+
+# Examples are tried in a copy, so that a cc line leaves nothing in the source tree.
+rm -rf "$tmp"
+mkdir -p "$tmp/examples"
+cp ./*.h "$tmp/"
+cp examples/*.[ch] "$tmp/examples/" 2>/dev/null
+
+builds() { # name
+    if make -s --no-print-directory "$BUILD/bin/$1" >"$tmp/log" 2>&1; then
+        [ ! -s "$tmp/log" ] && ok || fail "$1: warnings" "$tmp/log"
+    else fail "$1: does not compile" "$tmp/log"; fi
+}
+
+first_line() { sed -n '1s|^/[*/] *||; 1s| *\*/ *$||; 1p' "$1"; }
+
+# The text of the last comment, without its frame and without a heading that says "output".
+last_comment() {
+    awk '/\/\*/ { text = ""; on = 1 } on { text = text $0 "\n" } /\*\// { if (on) last = text; on = 0 }
+         END { printf "%s", last }' "$1" |
+        sed 's|^.*/\*||; s|\*/.*$||' |
+        awk 'NR == 1 && (/^ *$/ || tolower($0) ~ /output|print/) { next } { print }' | tidy
+}
+# Neither the indentation that all lines share, nor blanks at the end of lines, nor empty lines at
+# either end, count.
+tidy() {
+    awk '{ sub(/[ \t\r]+$/, ""); line[NR] = $0 }
+         /[^ ]/ { match($0, /^ */); if (!first) { first = NR; cut = RLENGTH }
+                  if (RLENGTH < cut) cut = RLENGTH; last = NR }
+         END { for (i = first; first && i <= last; i++) print substr(line[i], cut + 1) }'
+}
+# A line "..." in the expected text stands for any lines.
+same() { # expected actual
+    awk -v rest="$2" 'BEGIN { while ((getline line < rest) > 0) got[++n] = line; i = 1 }
+        $0 == "..." { any = 1; next }
+        { while (any && i <= n && got[i] != $0) i++
+          any = 0; if (got[i] != $0 || i > n) { bad = 1; exit } i++ }
+        END { exit bad || (!any && i <= n) }' "$1"
+}
+
+prints() { # name
+    src=$tmp/examples/$1.c
+    command=$(first_line "$src")
+    case $command in cc\ *) ;; *) fail "$1: the first line is no cc command: $command"; return ;; esac
+    last_comment "$src" >"$tmp/want"
+    [ -s "$tmp/want" ] || { fail "$1: the last comment does not tell the output"; return; }
+    out=$(echo "$command" | sed -n 's/.*-o *\([^ ]*\).*/\1/p')
+    case $command in *'&&'*) run=: ;; *) run=./${out:-a.out} ;; esac
+    dir=$tmp/examples
+    case $command in *examples/*) dir=$tmp ;; esac
+    (cd "$dir" && cc() { ${CC:-cc} "$@"; } && eval "$command" && timeout 60 $run) >"$tmp/raw" 2>"$tmp/log" </dev/null ||
+        { fail "$1: $command" "$tmp/log"; return; }
+    tidy <"$tmp/raw" >"$tmp/got"
+    if same "$tmp/want" "$tmp/got"; then ok
+    else
+        diff "$tmp/want" "$tmp/got" >"$tmp/log"
+        fail "$1: prints something else than its last comment" "$tmp/log"
+    fi
+}
+
+quick_start() { # header
+    name=${1%.h}
+    awk '/^ *QUICK START/ { on = 1; next } /^ *GUARANTEES/ { exit } on { print }' "$1" >"$tmp/$name.c"
+    grep -q 'int main' "$tmp/$name.c" || { echo "SKIPPED quick start of $1 (no program)"; skipped=$((skipped + 1)); return; }
+    (cd "$tmp" && ${CC:-cc} -I. -o "$name.bin" "$name.c" -llz4 -lpthread -lm && cd examples &&
+        timeout 60 "../$name.bin") >"$tmp/log" 2>&1 </dev/null && ok || fail "quick start of $1" "$tmp/log"
+}
+
+for f in examples/*.c; do
+    [ -f "$f" ] || continue
+    n=$(basename "$f" .c)
+    builds "$n"
+    case $n in *_hello) prints "$n" ;; esac
+done
+for h in telem*.h; do [ ! -f "$h" ] || quick_start "$h"; done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Runs a list of units (tests/unit.sh), two at a time, and adds up.
+#   sh tests/run.sh small     what `make test` runs        sh tests/run.sh fuzz     libFuzzer
+#   sh tests/run.sh wide      what `make test-all` adds    sh tests/run.sh stress
+# T=text runs only the units whose name contains it, JOBS=n at a time. Everything is found by its
+# name: a new tests/test_x.c, scenario_x.c, fuzz_x.c, stress_x.c, model_x.cc or x.sh needs no list.
+set -u
+export BUILD=${BUILD:-build}
+
+each() { # configuration files...
+    config=$1; shift
+    for f in "$@"; do [ -f "$f" ] && echo "$config $f"; done
+}
+without() { for f in tests/test_*.c tests/scenario_*.c; do grep -q "UNIT: $1" "$f" 2>/dev/null || echo "$f"; done; }
+threaded() {
+    { ls tests/test_ring*.c tests/*_threads.c; grep -l "UNIT: threads" tests/*.c; } 2>/dev/null | sort -u
+}
+scripts() { ls tests/*.sh | grep -vxE "tests/(deps|run|unit|strict|all)\.sh"; }
+native_only() { grep -l "UNIT: native" tests/*.c 2>/dev/null; }
+
+small() {
+    for g in gcc clang g++ clang++ link arm; do echo "compile $g"; done
+    each script $(scripts)
+    each model tests/model_*.cc
+    each tsan $(threaded)
+    each asan tests/test_*.c tests/scenario_*.c
+    each cc tests/test_*.c tests/scenario_*.c
+    each fuzz tests/fuzz_*.c
+}
+wide() {
+    echo "compile self"
+    for target in win m32 aarch64 s390x; do
+        marks=native
+        [ $target != win ] || marks="native\|UNIT: posix"
+        each $target $(without "$marks")
+    done
+}
+
+case $1 in
+small) units=$(small); export FUZZ_SECONDS=0 ;;
+wide) units=$(wide); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-300} ;;
+fuzz) units=$(each fuzz tests/fuzz_*.c) ;;
+stress) units=$(each stress tests/stress_*.c) ;;
+*) echo "run.sh: what is $1?" >&2; exit 2 ;;
+esac
+[ -z "${T:-}" ] || units=$(echo "$units" | grep -e "$T")
+
+result() { base=$(basename "$2"); echo "$BUILD/result/$1-${base%.*}"; }
+
+echo "$units" | while read -r unit; do [ -z "$unit" ] || rm -f "$(result $unit)"; done
+[ -z "$units" ] || echo "$units" | xargs -P "${JOBS:-2}" -L 1 sh tests/unit.sh
+
+# A unit that left no result (killed, out of memory) is a failure.
+passed=0 failed=0 skipped=0 bad=
+for unit in $(echo "$units" | tr ' ' '='); do
+    config=${unit%%=*} what=${unit#*=}
+    file=$(result "$config" "$what")
+    set -- $(cat "$file" 2>/dev/null || echo 0 1 0)
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+    [ "$2" = 0 ] || bad="$bad ${file##*/}"
+done
+[ -z "$bad" ] || echo "failed:$bad   (build/log has the logs)"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
