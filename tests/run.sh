@@ -19,7 +19,7 @@ scripts() { ls tests/*.sh | grep -vxE "tests/(deps|run|unit|strict|all)\.sh"; }
 native_only() { grep -l "UNIT: native" tests/*.c 2>/dev/null; }
 
 small() {
-    for g in gcc clang g++ clang++ link arm; do echo "compile $g"; done
+    for g in gcc clang g++ clang++ link arm self; do echo "compile $g"; done
     each script $(scripts)
     each model tests/model_*.cc
     each tsan $(threaded)
@@ -28,7 +28,6 @@ small() {
     each fuzz tests/fuzz_*.c
 }
 wide() {
-    echo "compile self"
     for target in win m32 aarch64 s390x; do
         marks=native
         [ $target != win ] || marks="native\|UNIT: posix"
