@@ -326,3 +326,321 @@
        Whatever is skipped is reported: the bytes (offset, count) and the rows (stream, first
        number, count, exact or at least). Rows that are known missing and not delivered later are
        counted once. At the end a reader says whether an end block was seen. */
+
+#include "telem.h"
+#include "telem_schema.h"
+
+#ifndef TELEM_FILE_H
+#define TELEM_FILE_H
+
+#define TELEM_FILE_FORMAT 1 /* major version of the stream format, apart from the library's */
+#define TELEM_FILE_FORMAT_MINOR 0
+
+/* ------------------------------------------------------------------------- shared by both ---- */
+
+typedef enum telem_file_profile { TELEM_FILE_DISK = 0, TELEM_FILE_WIRE = 1 } telem_file_profile;
+
+typedef enum telem_block_type {
+    TELEM_BLOCK_SCHEMA = 1,
+    TELEM_BLOCK_ROWS = 2,
+    TELEM_BLOCK_COLUMNS = 3,
+    TELEM_BLOCK_MINI = 4,
+    TELEM_BLOCK_LOSS = 5,
+    TELEM_BLOCK_SYNC = 6,
+    TELEM_BLOCK_METADATA = 7,
+    TELEM_BLOCK_ANNOTATION = 8,
+    TELEM_BLOCK_ATTACHMENT = 9,
+    TELEM_BLOCK_CLOCK = 10,
+    TELEM_BLOCK_INDEX = 11,
+    TELEM_BLOCK_END = 12,
+    TELEM_BLOCK_CHAIN = 13
+} telem_block_type;
+
+/* Where rows were lost, and why (wire values, section 10). */
+#define TELEM_HOP_PRODUCER 0u
+#define TELEM_HOP_RING_REFUSED 1u
+#define TELEM_HOP_RING_OVERWRITTEN 2u
+#define TELEM_HOP_WRITER 3u
+#define TELEM_HOP_LINK 4u
+#define TELEM_HOP_SHM 5u
+#define TELEM_HOP_USER 16u
+
+#define TELEM_CAUSE_UNKNOWN 0u
+#define TELEM_CAUSE_FULL 1u
+#define TELEM_CAUSE_OVERWRITTEN 2u
+#define TELEM_CAUSE_IO 3u
+#define TELEM_CAUSE_DAMAGED 4u
+#define TELEM_CAUSE_UNDECODABLE 5u
+#define TELEM_CAUSE_EXPELLED 6u
+#define TELEM_CAUSE_ABORTED 7u
+
+#define TELEM_ALL_STREAMS UINT32_MAX /* a loss, annotation or metadata entry for all / unknown */
+
+/* A loss as it stands in the file. */
+typedef struct telem_loss {
+    uint32_t stream; /* or TELEM_ALL_STREAMS */
+    uint32_t hop;    /* TELEM_HOP_ */
+    uint8_t cause;   /* TELEM_CAUSE_ */
+    uint8_t at_least; /* 1: count is a lower bound */
+    uint8_t has_span; /* 1: first and last are known */
+    uint32_t clock;   /* id of the clock of first and last */
+    uint64_t count;   /* records lost since the last report of this hop and stream */
+    uint64_t total;   /* of the session; the writer keeps it (ignored on writing) */
+    int64_t first, last;
+    const char *text; /* "" or words for people; not NUL-terminated when read: see text_len */
+    uint32_t text_len; /* bytes; writing: 0 takes strlen */
+} telem_loss;
+
+/* A moment seen on two clocks. */
+typedef struct telem_sync {
+    uint32_t clock_a, clock_b;
+    int64_t ticks_a, ticks_b;
+    uint64_t uncertainty; /* +- ticks of b */
+    uint8_t step;         /* 1: b was set since the pair before */
+} telem_sync;
+
+typedef enum telem_level {
+    TELEM_LEVEL_DEBUG = 0,
+    TELEM_LEVEL_INFO = 1,
+    TELEM_LEVEL_WARNING = 2,
+    TELEM_LEVEL_ERROR = 3,
+    TELEM_LEVEL_FATAL = 4
+} telem_level;
+
+typedef struct telem_annotation {
+    uint32_t stream; /* or TELEM_ALL_STREAMS */
+    uint32_t clock;
+    uint8_t level; /* telem_level */
+    int64_t time;
+    uint64_t duration; /* ticks; 0: a moment */
+    const char *text;
+    uint32_t text_len; /* writing: 0 takes strlen */
+} telem_annotation;
+
+typedef enum telem_value_type {
+    TELEM_VALUE_TEXT = 1,
+    TELEM_VALUE_INT = 2,
+    TELEM_VALUE_F64 = 3,
+    TELEM_VALUE_BYTES = 4,
+    TELEM_VALUE_BOOL = 5
+} telem_value_type;
+
+typedef struct telem_metadata {
+    uint32_t stream; /* or TELEM_ALL_STREAMS */
+    uint8_t type;    /* telem_value_type */
+    const char *key;
+    uint32_t key_len; /* writing: 0 takes strlen */
+    int64_t i;        /* INT, BOOL */
+    double f;         /* F64 */
+    const void *data; /* TEXT, BYTES */
+    uint32_t size;    /* bytes; writing TEXT: 0 takes strlen */
+} telem_metadata;
+
+/* ------------------------------------------------------------------------------- writer ---- */
+
+/* Zero fields mean the default. Unless said otherwise nothing is kept of the desc after open but
+   io, memory and what io points to. */
+typedef struct telem_file_writer_desc {
+    telem_io *io;        /* write is needed; sync is used when there; must outlive the writer */
+    void *memory;        /* 8-aligned */
+    size_t memory_size;  /* telem_file_writer_bytes() + the sum of telem_file_stream_bytes() */
+    uint64_t session;    /* unique id; 0: made from the system's clocks (an MCU must give one) */
+    uint64_t sequence, previous; /* several files as one: see section 3; 0: stands alone */
+    uint32_t file_number;
+    int64_t created;     /* POSIX ns; 0: unknown */
+    uint8_t profile;     /* TELEM_FILE_DISK, TELEM_FILE_WIRE */
+    uint8_t lz4;         /* 1: LZ4 over a rows block where it saves 5 % or more */
+    uint8_t no_index;    /* 1: no index blocks (wire: never any) */
+    uint32_t max_streams; /* 0: disk 256, wire 8 */
+    uint32_t max_row;    /* largest row form, bytes; 0: disk 1 MiB, wire 1,024 */
+    uint32_t max_block;  /* largest block, bytes; 0: disk 4 MiB, wire 4,096 */
+    uint32_t block_bytes; /* coded bytes at which a stream's block is closed; 0: disk 65,536, wire 512 */
+    uint32_t block_rows; /* rows at which it is closed; 0: 65,536 */
+    uint32_t key_bytes;  /* coded bytes in a group of blocks from one KEY to the next; 0: disk
+                            65,536, wire 8,192 */
+    uint32_t key_rows;   /* a group has at least so many rows before key_bytes ends it; 0: disk
+                            256, wire 1 */
+    uint64_t key_ns;     /* a KEY at least so often; 0: disk never by time, wire 5 s */
+    uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
+                            0: disk 1 s, wire 100 ms */
+    uint64_t announce_ns; /* wire: stream header, clocks and schemas again so often; 0: 5 s */
+    uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 64 */
+} telem_file_writer_desc;
+
+typedef struct telem_file_stream_desc {
+    uint32_t id;         /* any number below 2^32 - 1, once per session */
+    uint32_t clock;      /* id given to telem_file_add_clock; 0 without one: ns, domain boot */
+    const char *name;    /* NULL: the schema's name. Unique in the session */
+    const telem_schema *schema; /* must outlive the writer */
+    uint32_t block_bytes; /* 0: the writer's */
+    uint64_t start_row;  /* number of the first row (a sequence of files counts on) */
+} telem_file_stream_desc;
+
+typedef struct telem_file_writer_stats {
+    uint64_t rows, blocks, bytes; /* taken, written, written to io */
+    uint64_t lost;                /* rows refused or thrown away after an io error */
+} telem_file_writer_stats;
+
+typedef struct telem_file_writer telem_file_writer;
+
+/* Bytes of memory for a writer of this desc without streams, and for one stream more. */
+TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d);
+TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s);
+
+/* Writes the stream header. ERR_ARG, ERR_MEMORY, or what io answers. */
+TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d);
+/* Before the streams that use it. ERR_EXISTS when the id was given another clock. `name` (NULL:
+   "") must outlive the writer. */
+TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name);
+/* ERR_EXISTS (id or name), ERR_LIMIT (row above max_row, or above what a block holds), ERR_MEMORY,
+   ERR_ARG (a schema that telem_schema_check refuses). */
+TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *s);
+
+/* One record: a C struct as the stream's schema describes it, or its row form (pack / write_row).
+   `time` in ticks of the stream's clock. ERR_NOT_FOUND for an unknown id; ERR_RANGE for a string
+   longer than its field (nothing is written). Cost: one pass over the row; closing a block adds
+   one hash and one io write. */
+TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec);
+TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t stream, int64_t time, const void *row);
+
+TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_loss *loss);
+TELEM_API telem_result telem_file_write_sync(telem_file_writer *w, const telem_sync *sync);
+TELEM_API telem_result telem_file_write_metadata(telem_file_writer *w, const telem_metadata *m);
+TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_annotation *a);
+
+/* Closes blocks older than max_age and announces when due: call it now and then when rows are
+   rare. `now` in ticks of clock `clock`. */
+TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clock, int64_t now);
+/* Closes all open blocks: every row so far is with the io. */
+TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w);
+/* flush, then the io's sync. */
+TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w);
+/* flush, last index, end block. Returns the first error of all, also one that stuck before. */
+TELEM_API telem_result telem_file_writer_close(telem_file_writer *w);
+
+/* The first error, with the offset in the stream at which it hit; code TELEM_OK: none. */
+TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w);
+/* After the cause is mended (space freed): the rows lost since are told by loss blocks, every
+   stream goes on with a KEY block. */
+TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w);
+TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_writer *w);
+/* The same of one stream; all zero when unknown. */
+TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_writer *w, uint32_t stream);
+
+/* ------------------------------------------------------------------------------- reader ---- */
+
+typedef struct telem_file_reader_desc {
+    telem_io *io;       /* read is needed; without seek (a pipe) reading goes forward only */
+    void *memory;       /* 8-aligned; holds one block, LZ4's expansion of it, schemas and two rows
+                           per stream: about 2 x max_block of the stream + 1 MiB is ample */
+    size_t memory_size;
+    uint32_t max_block; /* refuse streams with larger blocks; 0: what memory allows */
+    uint32_t max_row;   /* 0: what memory allows */
+    uint32_t max_streams; /* 0: what memory allows */
+} telem_file_reader_desc;
+
+/* A stream as the reader knows it. Valid until the session ends. */
+typedef struct telem_file_stream {
+    uint32_t id;
+    uint32_t clock_id;
+    telem_clock clock;   /* read is NULL */
+    const char *clock_name;
+    const char *name;
+    const char *encoding; /* "": telem */
+    const telem_schema *schema; /* offsets of a struct by natural alignment; foreign: one BLOB */
+    uint64_t fingerprint;
+    uint32_t row_size;   /* row form, bytes */
+    uint64_t start_row;
+    uint64_t rows;       /* delivered so far */
+    uint64_t lost;       /* known missing so far (damage; not the loss blocks of other hops) */
+    uint64_t bytes;      /* of data blocks read so far, frame included */
+    const void *bound;   /* internal: the schema that telem_file_get matched last */
+} telem_file_stream;
+
+/* The stream header. */
+typedef struct telem_file_session {
+    uint64_t id, sequence, previous;
+    uint32_t file_number;
+    int64_t created;
+    uint8_t major, minor, profile;
+    uint32_t max_block, max_row, max_streams;
+    uint64_t max_age_ns;
+} telem_file_session;
+
+typedef enum telem_item_kind {
+    TELEM_ITEM_SESSION = 1, /* a stream header with a new session id */
+    TELEM_ITEM_STREAM,      /* a schema block told of a new stream */
+    TELEM_ITEM_CLOCK,       /* a clock block (`clock_id`) */
+    TELEM_ITEM_ROW,
+    TELEM_ITEM_LOSS,        /* a loss block: records lost before they reached the file */
+    TELEM_ITEM_SYNC,
+    TELEM_ITEM_METADATA,
+    TELEM_ITEM_ANNOTATION,
+    TELEM_ITEM_MISSING,     /* rows known to be missing from the file: stream, row, count */
+    TELEM_ITEM_DAMAGE,      /* bytes skipped: error {code, offset, what}, bytes */
+    TELEM_ITEM_END          /* an end block: this session was closed cleanly */
+} telem_item_kind;
+
+typedef struct telem_file_item {
+    telem_item_kind kind;
+    uint64_t offset;               /* of the block in the stream */
+    telem_file_stream *stream;     /* STREAM, ROW, MISSING; else NULL */
+    uint64_t row;                  /* ROW: its number; MISSING: the first number */
+    uint64_t count;                /* MISSING: rows */
+    uint8_t at_least;              /* MISSING: count is a lower bound */
+    uint8_t has_span;              /* MISSING: first, last are known */
+    int64_t time;                  /* ROW, in ticks of stream->clock */
+    int64_t first, last;           /* MISSING */
+    const uint8_t *data;           /* ROW: row form, stream->row_size bytes, until the next call */
+    uint64_t bytes;                /* DAMAGE: how many were skipped */
+    telem_error error;             /* DAMAGE, MISSING: CORRUPT, TRUNCATED or UNSUPPORTED, where, what */
+    uint32_t clock_id;             /* CLOCK */
+    telem_loss loss;               /* texts point into the block: valid until the next call */
+    telem_sync sync;
+    telem_metadata metadata;
+    telem_annotation annotation;
+} telem_file_item;
+
+typedef struct telem_file_reader telem_file_reader;
+
+/* Reads up to the first stream header. ERR_CORRUPT: no telem stream; ERR_UNSUPPORTED: a newer
+   major version or unknown incompatible flag; ERR_LIMIT: above the desc's limits; ERR_MEMORY;
+   ERR_TRUNCATED: empty or cut inside the header. telem_file_reader_error tells where and what. */
+TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_file_reader_desc *d);
+/* The next thing in the order of the stream. TELEM_OK; TELEM_END (the end of the io; not sticky
+   when the io may grow: call again later); TELEM_AGAIN (the io has nothing now); an io's error.
+   Damage is never an error here: it comes as items, and reading goes on behind it. */
+TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *item);
+/* A ROW item as the C struct of `schema` (the caller's own): ERR_MISMATCH when its fingerprint is
+   not the stream's. */
+TELEM_API telem_result telem_file_get(const telem_file_item *item, const telem_schema *schema, void *rec);
+/* Says that the io's end is final: reports an unfinished block at the end as TRUNCATED damage, and
+   rows known to be missing there. Call after TELEM_END; then telem_file_next yields these items
+   and TELEM_END. */
+TELEM_API telem_result telem_file_reader_finish(telem_file_reader *r);
+TELEM_API telem_error telem_file_reader_error(const telem_file_reader *r);
+TELEM_API const telem_file_session *telem_file_reader_session(const telem_file_reader *r);
+TELEM_API uint32_t telem_file_reader_stream_count(const telem_file_reader *r);
+TELEM_API telem_file_stream *telem_file_reader_stream(telem_file_reader *r, uint32_t index); /* by order of appearance; NULL */
+TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const char *name);  /* NULL */
+/* Clean end of the current session seen? */
+TELEM_API int telem_file_reader_ended(const telem_file_reader *r);
+
+/* Needs an io that seeks. Positions so that the next ROW item of `stream` is row number `row`, or
+   the first one at or after it that can be read. Rows of other streams from around there come
+   too. Uses the index when there is one, else reads headers from the start. ERR_NOT_FOUND: no
+   such row (beyond the end). ERR_UNSUPPORTED: a pipe. The streams' rows, lost and bytes counts
+   restart at 0. */
+TELEM_API telem_result telem_file_seek_row(telem_file_reader *r, telem_file_stream *stream, uint64_t row);
+/* The same by time: the first row of `stream` with time >= `time`, exact when its times do not
+   decrease. */
+TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_stream *stream, int64_t time);
+/* Learns all streams and, through the index, their row counts and time spans without decoding rows
+   (a file with neither index nor end block is scanned header by header); then stands at the start
+   again. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
+   streams there are, or a code. */
+typedef struct telem_file_totals {
+    uint64_t rows; /* in the file */
+    int64_t first, last; /* time span; first > last: none */
+} telem_file_totals;
+TELEM_API int64_t telem_file_reader_scan(telem_file_reader *r, telem_file_totals *totals, uint32_t cap);
