@@ -7,6 +7,7 @@
 set -u
 set_name=${1:-small}
 dep=${BUILD:-build}/dep
+locale=${BUILD:-build}/locale
 unknown=${BUILD:-build}/unknown-packages
 mkdir -p "$dep"
 export DEBIAN_FRONTEND=noninteractive
@@ -22,6 +23,11 @@ header() { echo "#include <$1>" | ${CC:-cc} ${CFLAGS:-} -x c -fsyntax-only - 2>/
 sanitizers() {
     echo 'int main(void) { return 0; }' | clang -fsanitize=thread -x c - -o /dev/null 2>/dev/null
 }
+# A locale with a decimal comma, for the tests only (LOCPATH, see tests/unit.sh).
+german() {
+    [ -d "$locale/de_DE.UTF-8" ] ||
+        { mkdir -p "$locale" && localedef -i de_DE -f UTF-8 "$locale/de_DE.UTF-8" >/dev/null 2>&1; }
+}
 
 # The packages of a set. Those whose job another compiler already does are left alone.
 packages() {
@@ -33,6 +39,7 @@ packages() {
     have g++ || echo g++
     have clang || echo clang
     sanitizers || echo libclang-rt-dev
+    german || echo locales
     echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm relacy-dev
     [ "$1" = small ] && return
     gcc=$(gcc -dumpversion 2>/dev/null | cut -d. -f1)
@@ -120,3 +127,4 @@ if [ -n "$want" ]; then
     fi
 fi
 essentials
+[ "$set_name" = demo ] || german || echo "no German locale: the tests that want one say SKIPPED"

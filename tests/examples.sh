@@ -53,10 +53,10 @@ prints() { # name
     last_comment "$src" >"$tmp/want"
     [ -s "$tmp/want" ] || { fail "$1: the last comment does not tell the output"; return; }
     out=$(echo "$command" | sed -n 's/.*-o *\([^ ]*\).*/\1/p')
-    case $command in *'&&'*) run=: ;; *) run=./${out:-a.out} ;; esac
+    case $command in *'&&'*) run=true ;; *) run=./${out:-a.out} ;; esac
     dir=$tmp/examples
     case $command in *examples/*) dir=$tmp ;; esac
-    (cd "$dir" && cc() { ${CC:-cc} "$@"; } && eval "$command" && timeout 60 $run) >"$tmp/raw" 2>"$tmp/log" </dev/null ||
+    (cd "$dir" && eval "${CC:-cc} ${command#cc }" && timeout 60 $run) >"$tmp/raw" 2>"$tmp/log" </dev/null ||
         { fail "$1: $command" "$tmp/log"; return; }
     tidy <"$tmp/raw" >"$tmp/got"
     if same "$tmp/want" "$tmp/got"; then ok

@@ -119,9 +119,9 @@ fuzz() {
     limit=-max_total_time=$1
     [ "$1" -gt 0 ] || limit=-runs=0
     if timeout -k 5 $(($1 + 120)) "$bin" $limit -rss_limit_mb=1024 -timeout=20 -max_len=65536 \
-        -print_final_stats=1 -artifact_prefix="$found-" "$found" $kept >"$log" 2>&1; then passed 1 0 0
+        -print_final_stats=1 -artifact_prefix="$bin." "$found" $kept >"$log" 2>&1; then passed 1 0 0
     fi
-    failed "repeat with: $bin <the artifact named below>" 0 1 0
+    LOG_LINES=25 failed "repeat with $bin and the file named below" 0 1 0
 }
 
 export UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
@@ -137,7 +137,7 @@ fuzz) fuzz "${FUZZ_SECONDS:-60}" ;;
 model)
     need g++ g++
     [ -e /usr/include/relacy/relacy.hpp ] || skip relacy-dev
-    build "$bin" g++ -std=c++17 -O2 -w -I. -Itests -isystem /usr/include/relacy "$what" -lpthread
+    build "$bin" g++ -std=c++17 -O2 -w -fpermissive -I. -Itests "$what" -lpthread
     run "$bin" ;;
 script) run sh "$what" ;;
 compile) run sh tests/compile/matrix.sh "$what" ;;

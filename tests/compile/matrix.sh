@@ -318,30 +318,35 @@ defect() { # group cell place text: at the end of the API (api), in the implemen
     case $(echo "$said" | tail -n 1) in *" passed, 0 failed,"*) return 1 ;; *" failed,"*) return 0 ;; *) return 1 ;; esac
 }
 
+seed() { # tool name group cell place text
+    if command -v "$1" >/dev/null 2>&1; then n=$2; shift 2; cell "self.$n" defect "$@"
+    else echo "SKIPPED self.$2 (install package $1)"; skipped=$((skipped + 1)); fi
+}
+
 self_cells() {
     one='int telem_i_defect(long x);'
-    cell self.conversion defect gcc 'gcc-c99.telem.impl' impl "$one int telem_i_defect(long x) { return x; }"
-    cell self.shadow defect clang 'clang-c11.telem.impl' impl \
+    seed gcc conversion gcc 'gcc-c99.telem.impl' impl "$one int telem_i_defect(long x) { return x; }"
+    seed clang shadow clang 'clang-c11.telem.impl' impl \
         'int telem_i_defect(int x); int telem_i_defect(int x) { { int x = 1; (void)x; } return x; }'
-    cell self.void_pointer defect g++ 'g++-c++11.telem.impl' impl \
+    seed g++ void_pointer g++ 'g++-c++11.telem.impl' impl \
         'int *telem_i_defect(void *p); int *telem_i_defect(void *p) { int *q = p; return q; }'
-    cell self.unused_static defect clang++ 'clang++-c++17.telem.impl' impl 'static int telem_i_defect(void) { return 0; }'
-    cell self.undef defect gcc 'gcc-c99.telem.api' api '#if TELEM_NOT_DEFINED\n#endif'
-    cell self.hash_needed defect gcc 'alone.telem.hash' api '#include <xxhash.h>'
-    cell self.libc_needed defect gcc 'alone.telem.libc' api '#include <stdlib.h>'
-    cell self.body_in_api defect link 'link.telem' api 'TELEM_API int telem_defect(void); TELEM_API int telem_defect(void) { return 1; }'
-    cell self.no_body defect link 'link.telem' api 'TELEM_API int telem_defect(void);'
-    cell self.no_extern_c defect link 'link.all.gcc.g++' sed 's/extern "C"/extern/'
-    cell self.foreign_name defect link 'own_names.telem' impl 'int defect(void); int defect(void) { return 1; }'
-    cell self.static_exports defect link 'no_globals.telem' impl 'int telem_i_defect(void); int telem_i_defect(void) { return 1; }'
-    cell self.late_define defect link 'after.telem' api '#ifndef TELEM_IMPLEMENTATION\n#define TELEM_H_IMPLEMENTATION\n#endif'
-    cell self.no_guard defect clang 'clang-c11.telem.twice' sed 's/^#define TELEM_H_IMPLEMENTATION//'
-    cell self.two_copies defect link 'two_static.gcc' impl 'int telem_i_defect(void); int telem_i_defect(void) { return 1; }'
-    cell self.atomic64 defect arm 'm4.telem.c99' impl \
+    seed clang++ unused_static clang++ 'clang++-c++17.telem.impl' impl 'static int telem_i_defect(void) { return 0; }'
+    seed gcc undef gcc 'gcc-c99.telem.api' api '#if TELEM_NOT_DEFINED\n#endif'
+    seed gcc hash_needed gcc 'alone.telem.hash' api '#include <xxhash.h>'
+    seed gcc libc_needed gcc 'alone.telem.libc' api '#include <stdlib.h>'
+    seed gcc body_in_api link 'link.telem' api 'TELEM_API int telem_defect(void); TELEM_API int telem_defect(void) { return 1; }'
+    seed gcc no_body link 'link.telem' api 'TELEM_API int telem_defect(void);'
+    seed g++ no_extern_c link 'link.all.gcc.g++' sed 's/extern "C"/extern/'
+    seed gcc foreign_name link 'own_names.telem' impl 'int defect(void); int defect(void) { return 1; }'
+    seed gcc static_exports link 'no_globals.telem' impl 'int telem_i_defect(void); int telem_i_defect(void) { return 1; }'
+    seed gcc late_define link 'after.telem' api '#ifndef TELEM_IMPLEMENTATION\n#define TELEM_H_IMPLEMENTATION\n#endif'
+    seed clang no_guard clang 'clang-c11.telem.twice' sed 's/^#define TELEM_H_IMPLEMENTATION//'
+    seed gcc two_copies link 'two_static.gcc' impl 'int telem_i_defect(void); int telem_i_defect(void) { return 1; }'
+    seed arm-none-eabi-gcc atomic64 arm 'm4.telem.c99' impl \
         'uint64_t telem_i_defect(uint64_t *p); uint64_t telem_i_defect(uint64_t *p) { return __atomic_load_n(p, 0); }'
-    cell self.fetch_add defect arm 'm0plus.telem.c99' impl \
+    seed arm-none-eabi-gcc fetch_add arm 'm0plus.telem.c99' impl \
         'uint32_t telem_i_defect(uint32_t *p); uint32_t telem_i_defect(uint32_t *p) { return __atomic_fetch_add(p, 1, 0); }'
-    cell self.libc_call defect arm 'm3.telem.c99' impl \
+    seed arm-none-eabi-gcc libc_call arm 'm3.telem.c99' impl \
         'extern int printf(const char *, ...); int telem_i_defect(void); int telem_i_defect(void) { return printf("%d", 1); }'
 }
 
