@@ -140,7 +140,7 @@ option_cells() { # standard
 }
 
 host_cells() {
-    command -v "$group" >/dev/null 2>&1 || skip_all "$group"
+    command -v "$group" >/dev/null 2>&1 || skip_all "$(echo "$group" | sed 's/clang++/clang/')"
     lang=c strict=$STRICT
     case $group in *++) lang=c++ strict=$(echo "$STRICT" | sed 's/-Wstrict-prototypes//') ;; esac
     compiler="$group -x $lang $strict -I$ROOT"
@@ -320,7 +320,11 @@ defect() { # group cell place text: at the end of the API (api), in the implemen
 
 seed() { # tool name group cell place text
     if command -v "$1" >/dev/null 2>&1; then n=$2; shift 2; cell "self.$n" defect "$@"
-    else echo "SKIPPED self.$2 (install package $1)"; skipped=$((skipped + 1)); fi
+    else
+        case $1 in arm-*) p=gcc-arm-none-eabi ;; clang*) p=clang ;; *) p=$1 ;; esac
+        echo "SKIPPED self.$2 (install package $p)"
+        skipped=$((skipped + 1))
+    fi
 }
 
 self_cells() {
