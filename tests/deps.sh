@@ -118,7 +118,7 @@ if [ "$set_name" = source ]; then
     exit 0
 fi
 
-want=$(missing "$set_name")
+want=$(missing "$set_name" | sort -u | tr "\n" " ")
 if [ -n "$want" ]; then
     if may_install; then apt_install $want
     elif have apt-get; then
