@@ -33,8 +33,14 @@ cell() { # name command...
     case $cell_name in $ONLY) ;; *) return 0 ;; esac
     if "$@" >"$out/log" 2>&1; then passed=$((passed + 1)); return; fi
     failed=$((failed + 1))
+    why=$(grep -E 'error|undefined|multiple' "$out/log" | head -n 1)
+    if [ -n "$why" ] && grep -qxF "$why" "$out/seen" 2>/dev/null; then
+        echo "FAIL $group $cell_name: as above"
+        return
+    fi
+    echo "$why" >>"$out/seen"
     echo "FAIL $group $cell_name: $*" | sed "s|$out/||g; s|$STRICT|STRICT|"
-    grep -E 'error|warning|undefined|multiple|:' "$out/log" | head -n "${LINES_SHOWN:-6}"
+    head -n "${LINES_SHOWN:-8}" "$out/log"
 }
 
 # Many files in one call of the compiler; one by one when that fails. file.c is the cell "what.file".
