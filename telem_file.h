@@ -106,8 +106,8 @@
         64   8  sequence      id that the files of one sequence share; 0: stands alone
         72   8  previous      session id of the file before this one; 0: none
         80   8  created       POSIX time in ns, i64; 0: unknown
-        88   8  journal       bytes of the journal zone (12) behind this header; 0 when bit 0 of
-                              incompatible is 0
+        88   8  journal       bytes of the journal zone (12) behind the session's first header, a
+                              multiple of 8 and A; 0 when bit 0 of incompatible is 0
         96   4  reserved
        size-4 4 check         XXH32(bytes 0..size-5, 0)
        A reader refuses max_* above its own limits with LIMIT before it takes memory for them.
@@ -127,10 +127,14 @@
                   len   payload
                   4     check     hash of the payload (payload_hash) seeded with H (all 32 bits)
                         pad       0 bytes up to align(size so far)
-       seq counts the session's blocks from 0. The block's size must not exceed max_block, else
+       seq counts the session's blocks from 0. A seq not above the highest seen is a repeat: the
+       block is ignored. A gap is told (what was in it besides rows is unknown), but for the blocks
+       before the first one that a reader of a wire sees. The block's size must not exceed max_block, else
        CORRUPT. A wrong header check is damage: the search for the next sync goes on one byte
-       later. A wrong payload check costs the block; the search goes on behind the header, since
-       bytes may be missing and the next block lie inside. Pad bytes other than 0 are damage
+       later. Behind a good header check, a wrong payload check or a violation in the fields costs
+       the block; the search goes on behind the header, since bytes may be missing and the next
+       block lie inside. A block cut by the end of the stream, its pad included: TRUNCATED. Bytes
+       left over in fields or in payloads other than data blocks are a later minor's: ignored. Pad bytes other than 0 are damage
        (CORRUPT) but cost no rows.
        LZ4 (types 1, 2, 3, 4, 9): the payload is varint raw_size (1..max_block), then one LZ4
        block that expands to exactly raw_size bytes; the payload described below is the expanded
@@ -140,25 +144,30 @@
               9 attachment  10 clock  11 index  12 end  13 chain
 
    5 DATA BLOCKS (types 2, 3, 4): fields behind seq and len
-       varint stream      id, below 2^32
+       varint stream      id, below 2^32 - 1
        varint rows        1..1,048,576
        varint flags       bit 0 TIMES, bit 1 DISORDER, bit 2 ALL_PRESENT; others reserved
        KEY:      u16 tag              low 16 bits of the fingerprint of the stream's schema
                  varint first_row     number of the block's first row in the stream
                  svarint base_time    time of the block's first row
-       else:     varint distance      data blocks of this stream since its KEY block: 1, 2, ...
+       else:     varint distance      seq of this block minus seq of its KEY block, 1 or more
                  varint row_offset    first_row minus the KEY block's first_row
        [TIMES]   not KEY: svarint     time of the first row minus the KEY block's base_time
                  DISORDER clear (times never decrease in the block): varint last - first
                  DISORDER set: varint first - min, varint max - first
        A KEY block decodes alone. Any other continues the state that the block before it of the
-       same stream left: it decodes only when that block was decoded, had distance one less (the
-       KEY block counts as 0), the same type, and ended one row before this one begins. Else its
-       rows are lost until the next KEY. A tag that is not that of the stream's schema, or a stream
-       without a schema: the rows are undecodable (lost, counted), never guessed.
+       same stream left: it decodes only when that block was decoded, has the same KEY block and
+       type, and ended one row before this one begins. Else its rows are lost, and so on to the
+       next KEY block. Its row numbers are known when its KEY block's header was seen.
+       A tag that is not that of the stream's schema, or a stream without a schema: CORRUPT, and
+       the rows are undecodable (lost, counted), never guessed.
+       Rows before a violation in a payload stand; those from it on are lost. Bytes left over
+       behind the last row are CORRUPT, and the state is not continued. TIMES are hints for
+       seeking; a reader need not compare them with the rows.
        Row numbers count from the start_row of the schema block and have no holes: a gap between
-       blocks is an exact count of lost rows; a first_row below the expected one is a repeat and
-       ignored.
+       blocks is an exact count of lost rows; a first_row below the expected one (one past the
+       last row delivered or told as missing) is a repeat: the block is ignored. first_row + rows
+       above 2^64: CORRUPT.
        Times are ticks of the stream's clock (section 9).
        A wire KEY block costs 33 bytes of frame at most for row numbers below 2^28; another block
        without TIMES at most 20 for seq below 2^21, rows and row_offset below 2^14 together.
@@ -190,10 +199,11 @@
                   mask not 0: tags, then values.
        tags    := a nibble for each coded column that is a number (types U8..BITS32 of
                   telem_schema.h, not BOOL, not text), in order, low nibble first; an odd number
-                  leaves the last high nibble 0
+                  leaves the last high nibble 0 (else CORRUPT)
        values  := for each coded column in order
          BOOL, presence      nothing: the value is 1 - P
          integers of w bits (U I ENUM BITS): pred = P, or P + 1 for COUNTER columns.
+                             COUNTER acts on U8..I64, elsewhere it has no effect.
                              r = zigzag of (value - pred) taken as a signed w-bit number.
                              tag 8..15: r = tag - 7, no bytes.
                              tag 0..7: r in tag + 1 bytes, little-endian; more than w/8: CORRUPT;
@@ -209,7 +219,7 @@
                              field's size: CORRUPT
        What an encoder chooses so that equal rows give equal bytes: a column is coded exactly when
        it differs from its prediction; the shorter of the two float forms, the low one when equal;
-       tags 8..15 for integers when r is 1..8, else the fewest bytes; the longest p; token 2 for
+       tags 8..15 for integers when r is 1..8, else the fewest bytes; the longest p, and no zeros at the end of CHARS and BYTES; token 2 for
        every run of rows that it can express, and never token 0 for a row without a change. A zero mask run is as long as possible.
        A decoder need not check the choice.
 
@@ -228,14 +238,15 @@
          after each row e = value - v (cut to 32 bits), v = value. COUNTER: pred = v + 1.
          Floats are coded as integers: F16 BF16 F32 F64 by the order-preserving map
          m(x) = x has its sign bit ? ~x : x with the sign bit set, over their bits; or, when the
-         schema declares decimals for an F32 field and b is written with width 65 to 127 in bits
-         0-6 (b = head - 64 - 1), as k with value = (float)k / (float)10^decimals.
+         schema declares 9 decimals at most for an F32 field and bits 0-6 say 65 to 127 (b is that
+         minus 65), as k with value = (float)k / (float)10^decimals; v is then k. The mode of a
+         column does not change from a KEY block to the next.
          Text: b = 0; then for each row the form of section 6 (p, n, bytes) against the row before.
 
    8 COLUMNS CODING (type 3): the container. Its codecs are numbered here as they are specified.
        payload := u8 1, varint distinct (rows left after row repeat, 1..rows), directory, data.
-       Columns: 0 the run lengths (only when distinct < rows: each distinct row's repeats), 1 the
-       time, then the schema's columns (presence included unless ALL_PRESENT).
+       Columns: 0 the run lengths (u32: further rows equal to each distinct row, their time and
+       COUNTERs stepping as in section 6; not coded when distinct = rows), 1 the time (i64), then the schema's columns (presence included unless ALL_PRESENT).
        directory := mask groups as in section 6 over these columns; behind each mask, for each
        coded column: u8 codec (bit 7: bounds follow), varint length, [u8 lo, u8 hi]. Bounds are the
        column's smallest and largest present value, rounded outward: the high byte of the
@@ -273,7 +284,8 @@
                           6 expelled, 7 aborted
              u8 flags     bit 0 at least (else exact), bit 1 the time span follows; else reserved
              ref stream, varint count, varint total (of this hop and stream in the session, this
-             count included: a doubled or missing loss block neither doubles nor hides a loss),
+             count included: a doubled or missing loss block neither doubles nor hides a loss;
+             rows lost by hop 3 had row numbers, so they show as a gap too and count once),
              [bit 1] varint clock, svarint first, varint last - first; str text
        sync: varint clock_a, svarint ticks_a, varint clock_b, svarint ticks_b, varint uncertainty
              (ticks of b, +-), u8 flags (bit 0: b was stepped since the pair before). The map
@@ -301,13 +313,15 @@
              first_row, varint rows, svarint min time, varint max - min
            level k: varint distance to each level k-1 index since the level-k one before (64 in
              all, as a rule)
-         varint streams, then for each: varint stream, varint distance to its schema block, varint
-           next_row (rows so far in the session + start_row), varint rows covered by this index,
-           and, when that is not 0, svarint min time, varint max - min of these
-       After a level-1 index each stream's next data block is KEY.
+         varint streams, then for each stream with data blocks among those covered by this index:
+           varint stream, varint distance to its schema block, varint next_row (start_row + rows so
+           far in the session), varint rows covered, svarint min time, varint max - min of these
+       After a level-1 index the next block that a stream begins is KEY, so that the KEY block of a
+       group lies in the same level-1 span or the one before.
        end payload: varint distance to the latest level-1 index, varint blocks (seq of this one),
-         varint streams, then for each: varint stream, varint next_row. Nothing but free space, a
-         new session's header, or what a later append writes comes behind it.
+         varint streams, then for each stream of the session: varint stream, varint distance to its
+         schema block, varint next_row. Nothing but free space, a new session's header, or what a
+         later append writes comes behind it.
        chain payload: varint streams, each varint stream, varint next_row of the file before.
 
    12 JOURNAL ZONE (disk): `journal` bytes directly behind the stream header
@@ -452,8 +466,8 @@ typedef struct telem_file_writer_desc {
     uint8_t lz4;         /* 1: LZ4 over a rows block where it saves 5 % or more */
     uint8_t no_index;    /* 1: no index blocks (wire: never any) */
     uint32_t max_streams; /* 0: disk 256, wire 8 */
-    uint32_t max_row;    /* largest row form, bytes; 0: disk 1 MiB, wire 1,024 */
-    uint32_t max_block;  /* largest block, bytes; 0: disk 4 MiB, wire 4,096 */
+    uint32_t max_row;    /* largest row form, bytes; 0: disk 128 KiB, wire 1,024 */
+    uint32_t max_block;  /* largest block, bytes; 0: disk 512 KiB, wire 4,096 */
     uint32_t block_bytes; /* coded bytes at which a stream's block is closed; 0: disk 65,536, wire 512 */
     uint32_t block_rows; /* rows at which it is closed; 0: 65,536 */
     uint32_t key_bytes;  /* coded bytes in a group of blocks from one KEY to the next; 0: disk
@@ -464,7 +478,7 @@ typedef struct telem_file_writer_desc {
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
                             0: disk 1 s, wire 100 ms */
     uint64_t announce_ns; /* wire: stream header, clocks and schemas again so often; 0: 5 s */
-    uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 64 */
+    uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 256 */
 } telem_file_writer_desc;
 
 typedef struct telem_file_stream_desc {
