@@ -656,6 +656,1140 @@ TELEM_API size_t telem_schema_print_csv_header(const telem_schema *s, uint32_t f
 
 #if defined(TELEM_IMPLEMENTATION) && !defined(TELEM_SCHEMA_H_IMPLEMENTATION)
 #define TELEM_SCHEMA_H_IMPLEMENTATION
+
+/* Anchors: >>hash >>tree >>columns >>check >>pack >>encode >>decode >>builder >>digits >>numbers
+   >>cells >>rows >>print >>parse */
+
+/* >>hash: xxhash.h is not ours to make warning-free */
+#ifndef XXH_INLINE_ALL
+#define XXH_INLINE_ALL
+#endif
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#elif defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wall"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wcast-align"
+#endif
+#include "xxhash.h"
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#elif defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+TELEM_UNUSED static uint32_t telem_i_xxh32(const void *p, size_t n, uint32_t seed) {
+    return XXH32(p, n, seed);
+}
+
+#if defined(_WIN32) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define TELEM_I_LITTLE_ENDIAN 1
+#else
+#define TELEM_I_LITTLE_ENDIAN 0
+#endif
+
+#define TELEM_I_FLAGS 0x3Fu  /* flags of telem_field */
+#define TELEM_I_ARRAY 0x40u  /* on the wire: an element count follows */
+#define TELEM_I_SCALED 0x80u /* on the wire: scaling follows */
+#define TELEM_I_MAX_DECIMALS 19u
+
+/* Types fall into ranges of codes. */
+static int telem_i_is_numeric(uint8_t type) { return type >= TELEM_U8 && type <= TELEM_F64; }
+static int telem_i_is_integer(uint8_t type) { return type >= TELEM_U8 && type <= TELEM_I64; }
+TELEM_UNUSED static int telem_i_is_signed(uint8_t type) { return type >= TELEM_I8 && type <= TELEM_I64; }
+TELEM_UNUSED static int telem_i_is_float(uint8_t type) { return type >= TELEM_F16 && type <= TELEM_F64; }
+TELEM_UNUSED static int telem_i_is_enum(uint8_t type) { return type >= TELEM_ENUM8 && type <= TELEM_ENUM32; }
+static int telem_i_is_bits(uint8_t type) { return type >= TELEM_BITS8 && type <= TELEM_BITS32; }
+static int telem_i_is_labelled(uint8_t type) { return type >= TELEM_ENUM8 && type <= TELEM_BITS32; }
+static int telem_i_is_sized(uint8_t type) { return type >= TELEM_CHARS && type <= TELEM_BLOB; }
+
+/* Bytes of one value of a scalar type; 0 for the rest. */
+static uint32_t telem_i_scalar_width(uint8_t type) {
+#define TELEM_I_WIDTH(name, code, width) width,
+    static const uint8_t widths[] = {0, TELEM_TYPES(TELEM_I_WIDTH)};
+#undef TELEM_I_WIDTH
+    return type < sizeof widths ? widths[type] : 0u;
+}
+
+/* Bytes of one value in a row; 0 for a struct. */
+static uint32_t telem_i_value_width(const telem_field *f) {
+    if (f->type == TELEM_STRING || f->type == TELEM_BLOB) return 4u + f->size;
+    if (telem_i_is_sized(f->type)) return f->size;
+    return telem_i_scalar_width(f->type);
+}
+
+static uint32_t telem_i_elements(const telem_field *f) { return f->count ? f->count : 1u; }
+
+static uint32_t telem_i_optional(const telem_field *f) { return f->flags & TELEM_OPTIONAL ? 1u : 0u; }
+
+/* Alignment that this compiler gives a member of a scalar type in a struct. */
+#define TELEM_I_ALIGN_OF(T, name) struct telem_i_align_##name { char c; T v; }
+TELEM_I_ALIGN_OF(uint16_t, u16);
+TELEM_I_ALIGN_OF(uint32_t, u32);
+TELEM_I_ALIGN_OF(uint64_t, u64);
+TELEM_I_ALIGN_OF(float, f32);
+TELEM_I_ALIGN_OF(double, f64);
+
+static uint32_t telem_i_value_align(const telem_field *f) {
+    if (f->type == TELEM_F32) return (uint32_t)offsetof(struct telem_i_align_f32, v);
+    if (f->type == TELEM_F64) return (uint32_t)offsetof(struct telem_i_align_f64, v);
+    if (f->type == TELEM_STRING || f->type == TELEM_BLOB) return (uint32_t)offsetof(struct telem_i_align_u32, v);
+    switch (telem_i_scalar_width(f->type)) {
+    case 2: return (uint32_t)offsetof(struct telem_i_align_u16, v);
+    case 4: return (uint32_t)offsetof(struct telem_i_align_u32, v);
+    case 8: return (uint32_t)offsetof(struct telem_i_align_u64, v);
+    default: return 1;
+    }
+}
+
+static uint32_t telem_i_round_up(uint32_t v, uint32_t align) { return (v + align - 1) / align * align; }
+
+/* sizeof the value in C: a string is a struct, padded behind its bytes. */
+static uint32_t telem_i_value_size(const telem_field *f) {
+    return f->type == TELEM_STRUCT ? f->nested->size : telem_i_round_up(telem_i_value_width(f), telem_i_value_align(f));
+}
+
+/* >>tree: the fields as they stand in the definition, a struct before its members, arrays not
+   unfolded. A struct field is announced twice: FIELD before its members, LEAVE after them. */
+
+enum { TELEM_I_TREE_END, TELEM_I_TREE_FIELD, TELEM_I_TREE_LEAVE, TELEM_I_TREE_DEEP };
+
+typedef struct telem_i_tree {
+    const telem_schema *at[TELEM_MAX_DEPTH];
+    const telem_field *f; /* the field announced */
+    uint16_t next[TELEM_MAX_DEPTH];
+    uint8_t depth; /* of the struct that holds f; the outermost is 0 */
+    uint8_t enter;
+} telem_i_tree;
+
+static void telem_i_tree_begin(telem_i_tree *t, const telem_schema *s) {
+    t->at[0] = s;
+    t->next[0] = 0;
+    t->depth = t->enter = 0;
+}
+
+static int telem_i_tree_next(telem_i_tree *t) {
+    const telem_schema *s;
+    if (t->enter) {
+        if (t->depth + 1u >= TELEM_MAX_DEPTH || !t->f->nested) return TELEM_I_TREE_DEEP;
+        t->at[++t->depth] = t->f->nested;
+        t->next[t->depth] = 0;
+        t->enter = 0;
+    }
+    s = t->at[t->depth];
+    if (t->next[t->depth] == s->field_count) {
+        if (t->depth == 0) return TELEM_I_TREE_END;
+        t->depth--;
+        t->f = &t->at[t->depth]->fields[t->next[t->depth]++];
+        return TELEM_I_TREE_LEAVE;
+    }
+    t->f = &s->fields[t->next[t->depth]];
+    if (t->f->type == TELEM_STRUCT) t->enter = 1; /* stays `next` until it is left */
+    else t->next[t->depth]++;
+    return TELEM_I_TREE_FIELD;
+}
+
+/* What a struct amounts to so far. 64 bits: a count times an element can pass 32. */
+typedef struct telem_i_layout {
+    uint64_t columns, row;
+    uint32_t size, align; /* of the C struct */
+} telem_i_layout;
+
+/* Adds `f`, whose elements amount to `element`, to the totals. */
+static telem_result telem_i_layout_add(telem_i_layout *sum, const telem_field *f,
+                                       uint64_t element_columns, uint64_t element_row) {
+    sum->columns += element_columns * telem_i_elements(f) + telem_i_optional(f);
+    sum->row += element_row * telem_i_elements(f) + telem_i_optional(f);
+    return sum->columns > TELEM_MAX_COLUMNS || sum->row > TELEM_MAX_ROW ? TELEM_ERR_LIMIT : TELEM_OK;
+}
+
+/* Columns and row bytes of a whole schema. The limits end the walk early: every field adds a
+   column, so even a schema that names one nested struct many times costs at most 65,535 steps. */
+static telem_result telem_i_measure(const telem_schema *s, uint64_t *columns, uint64_t *row) {
+    telem_i_layout sum[TELEM_MAX_DEPTH];
+    telem_i_tree t;
+    telem_result r = TELEM_OK;
+    int event = 0;
+    sum[0].columns = sum[0].row = 0;
+    telem_i_tree_begin(&t, s);
+    while (r == TELEM_OK && (event = telem_i_tree_next(&t)) != TELEM_I_TREE_END) {
+        telem_i_layout *inner = &sum[(t.depth + 1u) % TELEM_MAX_DEPTH]; /* depth 7 never enters */
+        if (event == TELEM_I_TREE_DEEP) return TELEM_ERR_LIMIT;
+        if (event == TELEM_I_TREE_LEAVE)
+            r = telem_i_layout_add(&sum[t.depth], t.f, inner->columns, inner->row);
+        else if (t.f->type == TELEM_STRUCT) {
+            if (t.depth + 1u < TELEM_MAX_DEPTH) inner->columns = inner->row = 0;
+        } else r = telem_i_layout_add(&sum[t.depth], t.f, 1, telem_i_value_width(t.f));
+    }
+    *columns = sum[0].columns;
+    *row = sum[0].row;
+    return r;
+}
+
+TELEM_API uint32_t telem_schema_row_size(const telem_schema *s) {
+    uint64_t columns, row;
+    return telem_i_measure(s, &columns, &row) == TELEM_OK ? (uint32_t)row : 0u;
+}
+
+TELEM_API uint32_t telem_schema_columns(const telem_schema *s) {
+    uint64_t columns, row;
+    return telem_i_measure(s, &columns, &row) == TELEM_OK ? (uint32_t)columns : 0u;
+}
+
+/* >>columns: the same walk with arrays of structs unfolded. `state` says where in the current
+   field of the innermost struct the walk stands. */
+
+enum { TELEM_I_AT_FIELD, TELEM_I_AT_VALUE, TELEM_I_AT_NEXT };
+enum { TELEM_I_END, TELEM_I_LEAF, TELEM_I_PRESENCE, TELEM_I_OPEN, TELEM_I_ELEMENT, TELEM_I_CLOSE };
+
+TELEM_API void telem_columns_begin(telem_columns *it, const telem_schema *s) {
+    it->at[0].schema = s;
+    it->at[0].rec = it->at[0].element = it->at[0].field = 0;
+    it->at[0].guard = TELEM_NO_GUARD;
+    it->row = it->index = 0;
+    it->guard = TELEM_NO_GUARD;
+    it->depth = 0;
+    it->state = TELEM_I_AT_FIELD;
+}
+
+static const telem_field *telem_i_field(const telem_columns *it, unsigned depth) {
+    return &it->at[depth].schema->fields[it->at[depth].field];
+}
+
+/* Into element `element` of the struct field at the current depth. */
+static void telem_i_enter(telem_columns *it, const telem_field *f, uint32_t guard) {
+    uint32_t rec = it->at[it->depth].rec + f->offset + it->at[it->depth].element * f->stride;
+    it->depth++;
+    it->at[it->depth].schema = f->nested;
+    it->at[it->depth].rec = rec;
+    it->at[it->depth].guard = guard;
+    it->at[it->depth].field = 0;
+    it->at[it->depth].element = 0;
+    it->state = TELEM_I_AT_FIELD;
+}
+
+static uint32_t telem_i_covers(const telem_field *f) {
+    uint32_t one = f->type == TELEM_STRUCT ? telem_schema_row_size(f->nested) : telem_i_value_width(f);
+    return one * telem_i_elements(f);
+}
+
+static uint32_t telem_i_presence_offset(const telem_field *f) {
+    if (f->presence != TELEM_PRESENCE_NEXT) return f->presence;
+    return f->offset + (f->count ? f->stride * f->count : telem_i_value_size(f));
+}
+
+/* Hands out the current field's presence byte, or its values. */
+static void telem_i_yield(telem_columns *it, telem_column *c, const telem_field *f, int presence) {
+    uint32_t base = it->at[it->depth].rec;
+    c->field = f;
+    c->presence = (uint8_t)presence;
+    c->type = presence ? (uint8_t)TELEM_BOOL : f->type;
+    c->row = it->row;
+    c->index = it->index;
+    c->rec = base + (presence ? telem_i_presence_offset(f) : f->offset);
+    c->width = presence ? 1u : telem_i_value_width(f);
+    c->count = presence ? 1u : telem_i_elements(f);
+    c->stride = presence ? 1u : f->count ? f->stride : c->width;
+    c->covers = presence ? telem_i_covers(f) : 0u;
+    c->guard = presence ? it->at[it->depth].guard : it->guard;
+    it->row += c->width * c->count;
+    it->index += c->count;
+}
+
+/* The end of a struct's fields: its next element, or out of it. */
+static int telem_i_leave(telem_columns *it) {
+    uint32_t guard = it->at[it->depth].guard;
+    const telem_field *f;
+    it->depth--;
+    f = telem_i_field(it, it->depth);
+    if (++it->at[it->depth].element < telem_i_elements(f)) {
+        telem_i_enter(it, f, guard);
+        return TELEM_I_ELEMENT;
+    }
+    it->state = TELEM_I_AT_NEXT;
+    return TELEM_I_CLOSE;
+}
+
+/* One step. *c is filled for LEAF and PRESENCE only. */
+static int telem_i_step(telem_columns *it, telem_column *c) {
+    const telem_field *f;
+    if (it->state == TELEM_I_AT_NEXT) {
+        it->at[it->depth].field++;
+        it->state = TELEM_I_AT_FIELD;
+    }
+    if (it->at[it->depth].field == it->at[it->depth].schema->field_count)
+        return it->depth == 0 ? (int)TELEM_I_END : telem_i_leave(it);
+    f = telem_i_field(it, it->depth);
+    if (it->state == TELEM_I_AT_FIELD) {
+        it->state = TELEM_I_AT_VALUE;
+        it->guard = it->at[it->depth].guard;
+        if (f->flags & TELEM_OPTIONAL) {
+            it->guard = it->row;
+            telem_i_yield(it, c, f, 1);
+            return TELEM_I_PRESENCE;
+        }
+    }
+    if (f->type == TELEM_STRUCT) {
+        if (it->depth + 1u >= TELEM_MAX_DEPTH || !f->nested) return TELEM_I_END; /* not checked */
+        it->at[it->depth].element = 0;
+        telem_i_enter(it, f, it->guard);
+        return TELEM_I_OPEN;
+    }
+    telem_i_yield(it, c, f, 0);
+    it->state = TELEM_I_AT_NEXT;
+    return TELEM_I_LEAF;
+}
+
+TELEM_API int telem_columns_next(telem_columns *it, telem_column *c) {
+    for (;;) {
+        int event = telem_i_step(it, c);
+        if (event == TELEM_I_END) return 0;
+        if (event == TELEM_I_LEAF || event == TELEM_I_PRESENCE) return 1;
+    }
+}
+
+/* Text into a buffer like snprintf: what does not fit is counted, not written. */
+typedef struct telem_i_out {
+    char *buf;
+    size_t cap, len;
+} telem_i_out;
+
+static void telem_i_out_bytes(telem_i_out *o, const char *p, size_t n) {
+    if (o->len < o->cap) memcpy(o->buf + o->len, p, n < o->cap - o->len ? n : o->cap - o->len);
+    o->len += n;
+}
+static void telem_i_out_char(telem_i_out *o, char c) {
+    if (o->len < o->cap) o->buf[o->len] = c;
+    o->len++;
+}
+static void telem_i_out_str(telem_i_out *o, const char *s) {
+    if (s) telem_i_out_bytes(o, s, strlen(s));
+}
+/* Terminates; returns the length needed. */
+static size_t telem_i_out_end(telem_i_out *o) {
+    if (o->cap > 0) o->buf[o->len < o->cap ? o->len : o->cap - 1] = 0;
+    return o->len;
+}
+static telem_i_out telem_i_out_begin(char *buf, size_t cap) {
+    telem_i_out o;
+    o.buf = buf;
+    o.cap = buf ? cap : 0;
+    o.len = 0;
+    return o;
+}
+static void telem_i_out_u64(telem_i_out *o, uint64_t v) {
+    char digits[20];
+    size_t n = sizeof digits;
+    do {
+        digits[--n] = (char)('0' + (int)(v % 10u));
+        v /= 10u;
+    } while (v);
+    telem_i_out_bytes(o, digits + n, sizeof digits - n);
+}
+static void telem_i_out_index(telem_i_out *o, uint32_t i) {
+    telem_i_out_char(o, '[');
+    telem_i_out_u64(o, i);
+    telem_i_out_char(o, ']');
+}
+
+static void telem_i_out_path(telem_i_out *o, const telem_columns *it, const telem_column *c, uint32_t element) {
+    unsigned d;
+    for (d = 0; d < it->depth; d++) {
+        const telem_field *f = telem_i_field(it, d);
+        telem_i_out_str(o, f->name);
+        if (f->count) telem_i_out_index(o, it->at[d].element);
+        telem_i_out_char(o, '.');
+    }
+    telem_i_out_str(o, c->field->name);
+    if (c->presence) telem_i_out_char(o, '?');
+    else if (c->field->count) telem_i_out_index(o, element);
+}
+
+TELEM_API size_t telem_columns_name(const telem_columns *it, const telem_column *c, uint32_t element, char *buf, size_t cap) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_i_out_path(&o, it, c, element);
+    return telem_i_out_end(&o);
+}
+
+/* A name at the head of a path: the rest behind it, or NULL. */
+static const char *telem_i_match_name(const char *path, const char *name) {
+    size_t n = strlen(name);
+    return strncmp(path, name, n) == 0 ? path + n : NULL;
+}
+
+/* "[12]" or nothing (0); leading zeros are not a number of ours. */
+static const char *telem_i_match_index(const char *path, uint32_t *index) {
+    uint32_t v = 0;
+    *index = 0;
+    if (*path != '[') return path;
+    if (path[1] == '0' && path[2] != ']') return NULL;
+    for (path++; *path >= '0' && *path <= '9' && v <= 65535u; path++) v = v * 10u + (uint32_t)(*path - '0');
+    *index = v;
+    return *path == ']' && path[-1] != '[' ? path + 1 : NULL;
+}
+
+static int telem_i_match_path(const telem_columns *it, const telem_column *c, const char *path, uint32_t *element) {
+    unsigned d;
+    uint32_t index;
+    for (d = 0; d < it->depth; d++) {
+        const telem_field *f = telem_i_field(it, d);
+        path = telem_i_match_name(path, f->name);
+        if (path && f->count) path = telem_i_match_index(path, &index);
+        if (!path || (f->count && index != it->at[d].element) || *path++ != '.') return 0;
+    }
+    path = telem_i_match_name(path, c->field->name);
+    if (!path) return 0;
+    *element = 0;
+    if (c->presence) return path[0] == '?' && path[1] == 0;
+    if (c->field->count) path = telem_i_match_index(path, element);
+    return path && *path == 0 && *element < c->count;
+}
+
+TELEM_API telem_result telem_schema_find_column(const telem_schema *s, const char *path, telem_column *c, uint32_t *element) {
+    telem_columns it;
+    telem_column here;
+    uint32_t e;
+    for (telem_columns_begin(&it, s); telem_columns_next(&it, &here);) {
+        if (!telem_i_match_path(&it, &here, path, &e)) continue;
+        *c = here;
+        if (element) *element = e;
+        return TELEM_OK;
+    }
+    return TELEM_ERR_NOT_FOUND;
+}
+
+/* >>check */
+
+static int telem_i_is_text(const char *p, size_t n) { /* no control characters */
+    size_t i;
+    for (i = 0; i < n; i++)
+        if ((uint8_t)p[i] < 0x20u || (uint8_t)p[i] == 0x7Fu) return 0;
+    return 1;
+}
+
+static int telem_i_name_ok(const char *s, size_t min) {
+    size_t n = s ? strlen(s) : 0;
+    return n >= min && n <= TELEM_MAX_NAME && telem_i_is_text(s, n);
+}
+static int telem_i_desc_ok(const char *s) { return !s || strlen(s) <= TELEM_MAX_DESC; }
+
+static int telem_i_finite(double v) { return v - v == 0.0; }
+
+static int telem_i_is_scaled(const telem_field *f) {
+    return telem_i_is_numeric(f->type) &&
+           ((f->scale != 0.0 && f->scale != 1.0) || f->bias != 0.0 || f->decimals != 0);
+}
+
+static int telem_i_label_fits(uint8_t type, uint64_t value) {
+    uint32_t bits = 8u * telem_i_scalar_width(type);
+    return telem_i_is_bits(type) ? value < bits : value >> bits == 0;
+}
+
+static const char *telem_i_check_labels(const telem_field *f) {
+    uint32_t i;
+    if (f->label_count && !telem_i_is_labelled(f->type)) return "labels on a type without labels";
+    if (f->label_count && !f->labels) return "labels is NULL";
+    for (i = 0; i < f->label_count; i++) {
+        if (!telem_i_name_ok(f->labels[i].name, 1)) return "label empty, too long or with control characters";
+        if (!telem_i_label_fits(f->type, f->labels[i].value)) return "label value does not fit";
+    }
+    return NULL;
+}
+
+/* The rules of the encoding for one field. NULL: valid. */
+static const char *telem_i_check_field(const telem_field *f) {
+    if (f->type < TELEM_BOOL || f->type > TELEM_STRUCT) return "unknown type";
+    if (f->flags & ~TELEM_I_FLAGS) return "unknown flag";
+    if ((f->flags & TELEM_COUNTER) && !telem_i_is_integer(f->type)) return "counter on a type that is not an integer";
+    if (!telem_i_name_ok(f->name, 1)) return "name empty, too long or with control characters";
+    if (!telem_i_name_ok(f->unit, 0)) return "unit too long or with control characters";
+    if (!telem_i_desc_ok(f->desc) || !telem_i_desc_ok(f->aliases) || !telem_i_desc_ok(f->def)) return "description, aliases or default too long";
+    if (telem_i_is_sized(f->type) ? f->size < 1 || f->size > TELEM_MAX_ROW : f->size != 0) return "size missing, too large or on a type without one";
+    if (!telem_i_is_numeric(f->type) && (f->scale != 0.0 || f->bias != 0.0 || f->decimals)) return "scaling on a type that is not a number";
+    if (!telem_i_finite(f->scale) || !telem_i_finite(f->bias)) return "scale or bias not finite";
+    if (f->decimals > TELEM_I_MAX_DECIMALS) return "more than 18 decimals";
+    if (f->type == TELEM_STRUCT && (!f->nested || f->nested->field_count == 0)) return "struct without fields";
+    return telem_i_check_labels(f);
+}
+
+/* Does the value lie inside its C struct? */
+static const char *telem_i_check_place(const telem_schema *s, const telem_field *f) {
+    uint64_t one = f->type == TELEM_STRUCT ? f->nested->size : telem_i_value_width(f);
+    uint64_t all = f->count ? (uint64_t)f->stride * (f->count - 1u) + one : one;
+    if (f->count && f->stride < one) return "stride smaller than an element";
+    if (all > s->size || f->offset > s->size - all) return "offset outside of the struct";
+    if (telem_i_optional(f) && telem_i_presence_offset(f) >= s->size) return "presence outside of the struct";
+    return NULL;
+}
+
+static const char *telem_i_check_head(const telem_schema *s) {
+    if (!telem_i_name_ok(s->name, 1)) return "schema name empty, too long or with control characters";
+    if (!telem_i_desc_ok(s->desc)) return "description too long";
+    if (s->field_count && !s->fields) return "fields is NULL";
+    return NULL;
+}
+
+static telem_result telem_i_fail(telem_error *err, telem_result code, uint64_t offset, const char *what) {
+    if (err) {
+        err->code = code;
+        err->offset = offset;
+        err->what = what;
+    }
+    return code;
+}
+
+static int64_t telem_i_encoding_size(const telem_schema *s);
+
+TELEM_API telem_result telem_schema_check(const telem_schema *s, telem_error *err) {
+    const char *bad;
+    uint64_t number = 0, columns, row;
+    telem_i_tree t;
+    int event;
+    if (!s) return telem_i_fail(err, TELEM_ERR_ARG, 0, "schema is NULL");
+    bad = telem_i_check_head(s);
+    telem_i_tree_begin(&t, s);
+    while (!bad && (event = telem_i_tree_next(&t)) != TELEM_I_TREE_END) {
+        if (event == TELEM_I_TREE_DEEP) return telem_i_fail(err, TELEM_ERR_LIMIT, number - 1, "structs nested too deeply");
+        if (event == TELEM_I_TREE_LEAVE) continue;
+        bad = telem_i_check_field(t.f);
+        if (!bad && t.f->type == TELEM_STRUCT) bad = telem_i_check_head(t.f->nested);
+        if (!bad) bad = telem_i_check_place(t.at[t.depth], t.f);
+        if (bad) break;
+        if (++number > TELEM_MAX_COLUMNS * TELEM_MAX_DEPTH) break; /* the measure below refuses it */
+    }
+    if (bad) return telem_i_fail(err, TELEM_ERR_ARG, number, bad);
+    if (telem_i_measure(s, &columns, &row) != TELEM_OK) return telem_i_fail(err, TELEM_ERR_LIMIT, number, "more than 65,535 columns or a row over 16 MiB");
+    if (telem_i_encoding_size(s) < 0) return telem_i_fail(err, TELEM_ERR_LIMIT, number, "encoding over 1 MiB");
+    return TELEM_OK;
+}
+
+/* >>pack: a scalar has the same width in struct and row, only the byte order may differ, so the
+   same move serves both directions. */
+
+static void telem_i_move_scalar(uint8_t *to, const uint8_t *from, uint32_t width) {
+#if TELEM_I_LITTLE_ENDIAN
+    switch (width) { /* constant sizes: single moves */
+    case 1: *to = *from; break;
+    case 2: memcpy(to, from, 2); break;
+    case 4: memcpy(to, from, 4); break;
+    default: memcpy(to, from, 8); break;
+    }
+#else
+    uint32_t i;
+    for (i = 0; i < width; i++) to[i] = from[width - 1 - i];
+#endif
+}
+
+static void telem_i_move_run(uint8_t *to, uint32_t to_step, const uint8_t *from, uint32_t from_step,
+                             uint32_t width, uint32_t count) {
+    if ((TELEM_I_LITTLE_ENDIAN || width == 1) && count > 1 && to_step == width && from_step == width) {
+        memcpy(to, from, (size_t)width * count);
+        return;
+    }
+    for (; count > 0; count--, to += to_step, from += from_step) telem_i_move_scalar(to, from, width);
+}
+
+static uint32_t telem_i_text_len(const uint8_t *p, uint32_t size) {
+    uint32_t n = 0;
+    while (n < size && p[n]) n++;
+    return n;
+}
+
+/* n bytes, the rest of `size` zero. */
+static void telem_i_move_text(uint8_t *to, const uint8_t *from, uint32_t n, uint32_t size) {
+    memcpy(to, from, n);
+    memset(to + n, 0, size - n);
+}
+
+/* A value that is not a plain scalar. 0, or the length was too large. */
+static int telem_i_move_other(uint8_t *to, const uint8_t *from, const telem_column *c, int packing) {
+    uint32_t size = c->field->size, len;
+    switch (c->type) {
+    case TELEM_BOOL: *to = *from != 0; return 0;
+    case TELEM_CHARS: telem_i_move_text(to, from, telem_i_text_len(from, size), size); return 0;
+    case TELEM_BYTES: memcpy(to, from, size); return 0;
+    default: break;
+    }
+    if (packing) memcpy(&len, from, 4);
+    else len = telem_get32(from);
+    if (len > size) return -1;
+    if (packing) telem_put32(to, len);
+    else memcpy(to, &len, 4);
+    telem_i_move_text(to + 4, from + 4, len, size);
+    return 0;
+}
+
+/* One run of columns, from struct to row or back. */
+static int telem_i_move_column(uint8_t *to, uint32_t to_step, const uint8_t *from, uint32_t from_step,
+                               const telem_column *c, int packing) {
+    uint32_t i;
+    if (c->type > TELEM_BOOL && c->type < TELEM_CHARS) {
+        telem_i_move_run(to, to_step, from, from_step, c->width, c->count);
+        return 0;
+    }
+    for (i = 0; i < c->count; i++, to += to_step, from += from_step)
+        if (telem_i_move_other(to, from, c, packing)) return -1;
+    return 0;
+}
+
+TELEM_API telem_result telem_schema_pack(const telem_schema *s, const void *rec, void *row) {
+    const uint8_t *from = (const uint8_t *)rec;
+    uint8_t *to = (uint8_t *)row;
+    uint32_t absent = 0; /* the row is absent up to here */
+    telem_columns it;
+    telem_column c;
+    for (telem_columns_begin(&it, s); telem_columns_next(&it, &c);) {
+        if (c.row < absent) memset(to + c.row, 0, (size_t)c.width * c.count);
+        else if (telem_i_move_column(to + c.row, c.width, from + c.rec, c.stride, &c, 1)) return TELEM_ERR_RANGE;
+        else if (c.presence && !to[c.row]) absent = c.row + 1 + c.covers;
+    }
+    return TELEM_OK;
+}
+
+static void telem_i_clear_column(uint8_t *rec, const telem_column *c) {
+    uint32_t i;
+    for (i = 0; i < c->count; i++) memset(rec + c->rec + i * c->stride, 0, c->width);
+}
+
+TELEM_API telem_result telem_schema_unpack(const telem_schema *s, const void *row, void *rec) {
+    const uint8_t *from = (const uint8_t *)row;
+    uint8_t *to = (uint8_t *)rec;
+    uint32_t absent = 0;
+    telem_columns it;
+    telem_column c;
+    for (telem_columns_begin(&it, s); telem_columns_next(&it, &c);) {
+        if (c.row < absent) telem_i_clear_column(to, &c);
+        else if (telem_i_move_column(to + c.rec, c.stride, from + c.row, c.width, &c, 0)) return TELEM_ERR_CORRUPT;
+        else if (c.presence && !from[c.row]) absent = c.row + 1 + c.covers;
+    }
+    return TELEM_OK;
+}
+
+/* >>encode: one generator writes the whole encoding into a sink; the sink keeps the window that
+   was asked for, or only counts, or hashes. */
+
+typedef struct telem_i_sink {
+    uint8_t *buf;
+    uint64_t from, pos;
+    size_t cap;
+    XXH32_state_t *hash; /* two of them, or NULL */
+} telem_i_sink;
+
+static void telem_i_put(telem_i_sink *k, const void *p, size_t n) {
+    uint64_t lo = k->pos > k->from ? k->pos : k->from, end = k->from + k->cap;
+    uint64_t hi = k->pos + n < end ? k->pos + n : end;
+    if (k->hash && n > 0) {
+        (void)XXH32_update(&k->hash[0], p, n);
+        (void)XXH32_update(&k->hash[1], p, n);
+    } else if (lo < hi) memcpy(k->buf + (lo - k->from), (const uint8_t *)p + (lo - k->pos), (size_t)(hi - lo));
+    k->pos += n;
+}
+
+static void telem_i_put_byte(telem_i_sink *k, uint32_t v) {
+    uint8_t b = (uint8_t)(v & 0xFFu);
+    telem_i_put(k, &b, 1);
+}
+static void telem_i_put_varint(telem_i_sink *k, uint64_t v) {
+    uint8_t b[TELEM_VARINT_MAX];
+    telem_i_put(k, b, telem_varint_put(b, v));
+}
+static void telem_i_put_str(telem_i_sink *k, const char *s) {
+    size_t n = s ? strlen(s) : 0;
+    telem_i_put_varint(k, n);
+    telem_i_put(k, s, n);
+}
+static void telem_i_put_f64(telem_i_sink *k, double v) {
+    uint64_t bits;
+    uint8_t b[8];
+    memcpy(&bits, &v, 8);
+    telem_put64(b, bits);
+    telem_i_put(k, b, 8);
+}
+
+static void telem_i_put_head(telem_i_sink *k, const telem_schema *s) {
+    telem_i_put_str(k, s->name);
+    telem_i_put_varint(k, s->field_count);
+}
+
+static void telem_i_put_field(telem_i_sink *k, const telem_field *f) {
+    uint32_t scaled = telem_i_is_scaled(f) ? TELEM_I_SCALED : 0u, i;
+    telem_i_put_byte(k, f->type);
+    telem_i_put_byte(k, (f->flags & TELEM_I_FLAGS) | (f->count ? TELEM_I_ARRAY : 0u) | scaled);
+    telem_i_put_str(k, f->name);
+    telem_i_put_str(k, f->unit);
+    if (f->count) telem_i_put_varint(k, f->count);
+    if (telem_i_is_sized(f->type)) telem_i_put_varint(k, f->size);
+    if (telem_i_is_labelled(f->type)) {
+        telem_i_put_varint(k, f->label_count);
+        for (i = 0; i < f->label_count; i++) {
+            telem_i_put_varint(k, f->labels[i].value);
+            telem_i_put_str(k, f->labels[i].name);
+        }
+    }
+    if (f->type == TELEM_STRUCT && f->nested) telem_i_put_head(k, f->nested);
+    if (!scaled) return;
+    telem_i_put_f64(k, f->scale == 0.0 ? 1.0 : f->scale);
+    telem_i_put_f64(k, f->bias == 0.0 ? 0.0 : f->bias); /* -0 is 0 */
+    telem_i_put_byte(k, f->decimals);
+}
+
+static void telem_i_put_identity(telem_i_sink *k, const telem_schema *s) {
+    telem_i_tree t;
+    int event;
+    telem_i_put_head(k, s);
+    telem_i_tree_begin(&t, s);
+    while (k->pos <= TELEM_MAX_ENCODING && (event = telem_i_tree_next(&t)) != TELEM_I_TREE_END) {
+        if (event == TELEM_I_TREE_DEEP) return;
+        if (event == TELEM_I_TREE_FIELD) telem_i_put_field(k, t.f);
+    }
+}
+
+static void telem_i_put_extra(telem_i_sink *k, const telem_schema *s) {
+    telem_i_tree t;
+    int event;
+    telem_i_put_str(k, s->desc);
+    telem_i_put_varint(k, s->major);
+    telem_i_put_varint(k, s->minor);
+    telem_i_put_varint(k, s->patch);
+    telem_i_tree_begin(&t, s);
+    while (k->pos <= 2u * TELEM_MAX_ENCODING && (event = telem_i_tree_next(&t)) != TELEM_I_TREE_END) {
+        if (event == TELEM_I_TREE_DEEP) return;
+        if (event != TELEM_I_TREE_FIELD) continue;
+        telem_i_put_str(k, t.f->desc);
+        telem_i_put_str(k, t.f->aliases);
+        telem_i_put_str(k, t.f->def);
+    }
+}
+
+static telem_i_sink telem_i_sink_make(void *buf, uint64_t from, size_t cap, XXH32_state_t *hash) {
+    telem_i_sink k;
+    k.buf = (uint8_t *)buf;
+    k.from = from;
+    k.pos = 0;
+    k.cap = cap;
+    k.hash = hash;
+    return k;
+}
+
+static uint64_t telem_i_identity_size(const telem_schema *s) {
+    telem_i_sink k = telem_i_sink_make(NULL, 0, 0, NULL);
+    telem_i_put_identity(&k, s);
+    return k.pos;
+}
+static uint64_t telem_i_extra_size(const telem_schema *s) {
+    telem_i_sink k = telem_i_sink_make(NULL, 0, 0, NULL);
+    telem_i_put_extra(&k, s);
+    return k.pos;
+}
+
+static int64_t telem_i_encoding_size(const telem_schema *s) {
+    uint64_t n = telem_i_identity_size(s), m = telem_i_extra_size(s);
+    uint64_t all = 1 + telem_varint_size(n) + n + telem_varint_size(m) + m;
+    return all > TELEM_MAX_ENCODING ? (int64_t)TELEM_ERR_LIMIT : (int64_t)all;
+}
+
+TELEM_API int64_t telem_schema_encode(const telem_schema *s, uint64_t from, void *buf, size_t cap) {
+    int64_t all = telem_i_encoding_size(s);
+    telem_i_sink k;
+    if (all < 0 || !buf) return all;
+    if (from >= (uint64_t)all) return 0;
+    if (cap > (uint64_t)all - from) cap = (size_t)((uint64_t)all - from);
+    k = telem_i_sink_make(buf, from, cap, NULL);
+    telem_i_put_byte(&k, 1);
+    telem_i_put_varint(&k, telem_i_identity_size(s));
+    telem_i_put_identity(&k, s);
+    telem_i_put_varint(&k, telem_i_extra_size(s));
+    telem_i_put_extra(&k, s);
+    return (int64_t)cap;
+}
+
+TELEM_API uint64_t telem_schema_fingerprint(const telem_schema *s) {
+    XXH32_state_t hash[2];
+    telem_i_sink k = telem_i_sink_make(NULL, 0, 0, hash);
+    (void)XXH32_reset(&hash[0], 0);
+    (void)XXH32_reset(&hash[1], 0x9E3779B1u);
+    telem_i_put_identity(&k, s);
+    return XXH32_digest(&hash[0]) | (uint64_t)XXH32_digest(&hash[1]) << 32;
+}
+
+/* >>decode: one pass over the bytes that validates, lays out the C struct and, when it was given
+   memory, builds; without memory it only counts what building takes. So decode runs it twice and
+   both passes allocate in the same order. */
+
+/* Bump allocation: base NULL counts only. */
+typedef struct telem_i_arena {
+    uint8_t *base;
+    size_t used;
+} telem_i_arena;
+
+static void *telem_i_alloc(telem_i_arena *a, size_t n, size_t align) {
+    size_t at = (a->used + align - 1) / align * align;
+    a->used = at + n;
+    return a->base ? a->base + at : NULL;
+}
+
+static const char *telem_i_alloc_str(telem_i_arena *a, const char *p, size_t n) {
+    char *s;
+    if (n == 0) return "";
+    s = (char *)telem_i_alloc(a, n + 1, 1);
+    if (s) {
+        memcpy(s, p, n);
+        s[n] = 0;
+    }
+    return s;
+}
+
+static uint8_t *telem_i_align8(void *memory) {
+    uintptr_t p = (uintptr_t)memory;
+    return (uint8_t *)memory + ((8u - (p & 7u)) & 7u);
+}
+
+/* Places the field behind the ones before it. `inner`: of a struct field. Sizes stay below
+   2^28: a row of 16 MiB grows at most eightfold by padding, length words included. */
+static telem_result telem_i_place(telem_i_layout *sum, telem_field *f, const telem_i_layout *inner) {
+    uint32_t align = inner ? inner->align : telem_i_value_align(f);
+    uint32_t one = inner ? telem_i_round_up(inner->size, align) : telem_i_round_up(telem_i_value_width(f), align);
+    telem_result r = telem_i_layout_add(sum, f, inner ? inner->columns : 1, inner ? inner->row : telem_i_value_width(f));
+    if (r != TELEM_OK) return r;
+    f->offset = telem_i_round_up(sum->size, align);
+    f->stride = f->count ? one : 0;
+    sum->size = f->offset + one * telem_i_elements(f);
+    f->presence = telem_i_optional(f) ? sum->size : 0;
+    sum->size += telem_i_optional(f);
+    if (align > sum->align) sum->align = align;
+    return TELEM_OK;
+}
+
+/* The bytes, with the first failure kept. Reading past it gives zeros. */
+typedef struct telem_i_in {
+    const uint8_t *p;
+    size_t pos, end;
+    telem_result code;
+    size_t at;
+    const char *what;
+} telem_i_in;
+
+static void telem_i_in_fail(telem_i_in *in, telem_result code, size_t at, const char *what) {
+    if (in->code != TELEM_OK) return;
+    in->code = code;
+    in->at = at;
+    in->what = what;
+    in->pos = in->end;
+}
+
+static uint8_t telem_i_in_byte(telem_i_in *in) {
+    if (in->pos < in->end) return in->p[in->pos++];
+    telem_i_in_fail(in, TELEM_ERR_CORRUPT, in->pos, "section ends too early");
+    return 0;
+}
+
+static uint64_t telem_i_in_varint(telem_i_in *in, uint64_t min, uint64_t max, const char *what) {
+    uint64_t v = 0;
+    int used = telem_varint_get(in->p + in->pos, in->end - in->pos, &v);
+    if (used < 0) telem_i_in_fail(in, TELEM_ERR_CORRUPT, in->pos, "damaged or cut number");
+    else if (v < min || v > max) telem_i_in_fail(in, TELEM_ERR_CORRUPT, in->pos, what);
+    else in->pos += (size_t)used;
+    return in->code == TELEM_OK ? v : 0;
+}
+
+typedef struct telem_i_str {
+    const char *p;
+    size_t n;
+} telem_i_str;
+
+static int telem_i_has_nul(const char *p, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++)
+        if (!p[i]) return 1;
+    return 0;
+}
+
+static telem_i_str telem_i_in_str(telem_i_in *in, size_t min, size_t max) {
+    telem_i_str s;
+    size_t at = in->pos;
+    s.n = (size_t)telem_i_in_varint(in, min, max, "text empty or too long");
+    s.p = (const char *)in->p + in->pos;
+    if (s.n > in->end - in->pos) telem_i_in_fail(in, TELEM_ERR_CORRUPT, at, "text longer than its section");
+    else if (max == TELEM_MAX_NAME ? !telem_i_is_text(s.p, s.n) : telem_i_has_nul(s.p, s.n))
+        telem_i_in_fail(in, TELEM_ERR_CORRUPT, at, "control character in a name or NUL in a text");
+    if (in->code != TELEM_OK) s.n = 0;
+    in->pos += s.n;
+    return s;
+}
+
+static double telem_i_in_f64(telem_i_in *in) {
+    uint64_t bits;
+    double v;
+    if (in->end - in->pos < 8) {
+        telem_i_in_fail(in, TELEM_ERR_CORRUPT, in->pos, "section ends too early");
+        return 0.0;
+    }
+    bits = telem_get64(in->p + in->pos);
+    memcpy(&v, &bits, 8);
+    in->pos += 8;
+    return v;
+}
+
+static int telem_i_is_minus_zero(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, 8);
+    return bits == (uint64_t)1 << 63;
+}
+
+static void telem_i_in_scaling(telem_i_in *in, telem_field *f) {
+    size_t at = in->pos;
+    f->scale = telem_i_in_f64(in);
+    f->bias = telem_i_in_f64(in);
+    f->decimals = telem_i_in_byte(in);
+    if (in->code != TELEM_OK) return;
+    if (!telem_i_is_numeric(f->type) || !telem_i_is_scaled(f) || f->scale == 0.0 || !telem_i_finite(f->scale) ||
+        !telem_i_finite(f->bias) || telem_i_is_minus_zero(f->bias) || f->decimals > TELEM_I_MAX_DECIMALS)
+        telem_i_in_fail(in, TELEM_ERR_CORRUPT, at, "scaling not allowed, not finite or not canonical");
+}
+
+static void telem_i_in_labels(telem_i_in *in, telem_field *f, telem_i_arena *a) {
+    uint64_t left = in->end - in->pos, i;
+    telem_label *labels;
+    f->label_count = (uint16_t)telem_i_in_varint(in, 0, 65535u < left / 3 ? 65535u : left / 3, "more labels than bytes");
+    labels = (telem_label *)telem_i_alloc(a, f->label_count * sizeof(telem_label), 8);
+    for (i = 0; i < f->label_count && in->code == TELEM_OK; i++) {
+        size_t at = in->pos;
+        uint32_t value = (uint32_t)telem_i_in_varint(in, 0, 0xFFFFFFFFu, "label value does not fit");
+        telem_i_str name = telem_i_in_str(in, 1, TELEM_MAX_NAME);
+        const char *copy = telem_i_alloc_str(a, name.p, name.n);
+        if (!telem_i_label_fits(f->type, value)) telem_i_in_fail(in, TELEM_ERR_CORRUPT, at, "label value does not fit");
+        if (!labels) continue;
+        labels[i].value = value;
+        labels[i].name = copy;
+    }
+    f->labels = f->label_count ? labels : NULL;
+}
+
+static void telem_i_in_type(telem_i_in *in, telem_field *f, uint8_t *wire) {
+    size_t at = in->pos;
+    f->type = telem_i_in_byte(in);
+    *wire = telem_i_in_byte(in);
+    f->flags = (uint8_t)(*wire & TELEM_I_FLAGS);
+    if (in->code != TELEM_OK) return;
+    if (f->type == 0) telem_i_in_fail(in, TELEM_ERR_CORRUPT, at, "field type 0");
+    else if (f->type > TELEM_STRUCT) telem_i_in_fail(in, TELEM_ERR_UNSUPPORTED, at, "unknown field type");
+    else if ((f->flags & TELEM_COUNTER) && !telem_i_is_integer(f->type))
+        telem_i_in_fail(in, TELEM_ERR_CORRUPT, at + 1, "counter on a type that is not an integer");
+}
+
+/* All of a field but the members of a struct. */
+static void telem_i_in_field(telem_i_in *in, telem_field *f, telem_i_arena *a) {
+    telem_i_str name, unit;
+    uint8_t wire;
+    memset(f, 0, sizeof *f);
+    telem_i_in_type(in, f, &wire);
+    name = telem_i_in_str(in, 1, TELEM_MAX_NAME);
+    f->name = telem_i_alloc_str(a, name.p, name.n);
+    unit = telem_i_in_str(in, 0, TELEM_MAX_NAME);
+    f->unit = telem_i_alloc_str(a, unit.p, unit.n);
+    f->desc = f->aliases = f->def = "";
+    if (wire & TELEM_I_ARRAY) f->count = (uint16_t)telem_i_in_varint(in, 1, 65535u, "array count");
+    if (telem_i_is_sized(f->type)) f->size = (uint32_t)telem_i_in_varint(in, 1, TELEM_MAX_ROW, "size");
+    if (telem_i_is_labelled(f->type)) telem_i_in_labels(in, f, a);
+    if (wire & TELEM_I_SCALED) telem_i_in_scaling(in, f);
+}
+
+/* A struct being built. `field` NULL: only counting; then `current` stands in for it. */
+typedef struct telem_i_level {
+    telem_schema *schema;
+    telem_field *fields;
+    uint32_t next, count;
+    telem_i_layout sum;
+    uint16_t struct_count; /* of the struct field that is open in this level */
+    uint8_t struct_flags;
+} telem_i_level;
+
+static void telem_i_level_open(telem_i_level *l, telem_i_arena *a, uint32_t count, telem_i_str name) {
+    memset(l, 0, sizeof *l);
+    l->count = count;
+    l->sum.align = 1;
+    l->schema = (telem_schema *)telem_i_alloc(a, sizeof(telem_schema), 8);
+    l->fields = (telem_field *)telem_i_alloc(a, count * sizeof(telem_field), 8);
+    if (l->schema) {
+        memset(l->schema, 0, sizeof *l->schema);
+        l->schema->fields = l->fields;
+        l->schema->field_count = (uint16_t)count;
+        l->schema->desc = "";
+    }
+    {
+        const char *copy = telem_i_alloc_str(a, name.p, name.n);
+        if (l->schema) l->schema->name = copy;
+    }
+}
+
+static void telem_i_level_close(telem_i_level *l) {
+    l->sum.size = telem_i_round_up(l->sum.size, l->sum.align);
+    if (l->schema) l->schema->size = l->sum.size;
+}
+
+/* A leaf is complete: place it and store it. */
+static telem_result telem_i_level_add(telem_i_level *l, telem_field *f, const telem_i_layout *inner) {
+    telem_result r = telem_i_place(&l->sum, f, inner);
+    if (r == TELEM_OK && l->fields) l->fields[l->next] = *f;
+    l->next++;
+    return r;
+}
+
+/* A struct field begins: stored as it is, placed when its members are known. */
+static void telem_i_level_struct(telem_i_level *l, const telem_field *f, const telem_schema *nested) {
+    l->struct_count = f->count;
+    l->struct_flags = f->flags;
+    if (!l->fields) return;
+    l->fields[l->next] = *f;
+    l->fields[l->next].nested = nested;
+}
+
+/* Its members are complete. */
+static telem_result telem_i_level_struct_end(telem_i_level *l, telem_i_level *inner) {
+    telem_field f;
+    memset(&f, 0, sizeof f);
+    if (l->fields) f = l->fields[l->next];
+    f.type = TELEM_STRUCT;
+    f.count = l->struct_count;
+    f.flags = l->struct_flags;
+    telem_i_level_close(inner);
+    return telem_i_level_add(l, &f, &inner->sum);
+}
+
+static void telem_i_in_head(telem_i_in *in, telem_i_level *l, telem_i_arena *a, uint32_t min) {
+    telem_i_str name = telem_i_in_str(in, 1, TELEM_MAX_NAME);
+    uint64_t left = (in->end - in->pos) / 5; /* no field is shorter */
+    uint64_t count = telem_i_in_varint(in, min, left < 65535u ? left : 65535u, "field count");
+    telem_i_level_open(l, a, (uint32_t)count, name);
+}
+
+/* Returns how many fields there were. */
+static uint32_t telem_i_in_identity(telem_i_in *in, telem_i_arena *a, const telem_schema **out) {
+    telem_i_level level[TELEM_MAX_DEPTH];
+    uint32_t depth = 0, total = 0;
+    telem_field f;
+    telem_i_in_head(in, &level[0], a, 0);
+    while (in->code == TELEM_OK) {
+        telem_i_level *l = &level[depth];
+        size_t at = in->pos;
+        telem_result r = TELEM_OK;
+        if (l->next == l->count) {
+            if (depth == 0) break;
+            r = telem_i_level_struct_end(&level[depth - 1], l);
+            depth--;
+        } else {
+            telem_i_in_field(in, &f, a);
+            total++;
+            if (in->code == TELEM_OK && f.type == TELEM_STRUCT) {
+                if (depth + 1 == TELEM_MAX_DEPTH) r = TELEM_ERR_LIMIT;
+                else {
+                    telem_i_in_head(in, &level[depth + 1], a, 1);
+                    telem_i_level_struct(l, &f, level[depth + 1].schema);
+                    depth++;
+                }
+            } else if (in->code == TELEM_OK) r = telem_i_level_add(l, &f, NULL);
+        }
+        if (r != TELEM_OK) telem_i_in_fail(in, r, at, "too many columns, row too large or nested too deeply");
+    }
+    telem_i_level_close(&level[0]);
+    if (in->pos != in->end) telem_i_in_fail(in, TELEM_ERR_CORRUPT, in->pos, "bytes left over in the identity");
+    *out = level[0].schema;
+    return total;
+}
+
+static void telem_i_in_extra(telem_i_in *in, telem_i_arena *a, const telem_schema *built, uint32_t total) {
+    telem_schema *s = (telem_schema *)built; /* built by us, in the caller's memory */
+    telem_i_str desc = telem_i_in_str(in, 0, TELEM_MAX_DESC);
+    const char *copy = telem_i_alloc_str(a, desc.p, desc.n);
+    uint16_t version[3];
+    uint32_t i;
+    telem_i_tree t;
+    for (i = 0; i < 3; i++) version[i] = (uint16_t)telem_i_in_varint(in, 0, 65535u, "version");
+    if (s) {
+        s->desc = copy;
+        s->major = version[0];
+        s->minor = version[1];
+        s->patch = version[2];
+        telem_i_tree_begin(&t, s);
+    }
+    for (; total > 0 && in->code == TELEM_OK; total--) {
+        const char *text[3];
+        telem_field *f;
+        for (i = 0; i < 3; i++) {
+            telem_i_str one = telem_i_in_str(in, 0, TELEM_MAX_DESC);
+            text[i] = telem_i_alloc_str(a, one.p, one.n);
+        }
+        if (!s) continue;
+        while (telem_i_tree_next(&t) != TELEM_I_TREE_FIELD) {}
+        f = (telem_field *)t.f;
+        f->desc = text[0];
+        f->aliases = text[1];
+        f->def = text[2];
+    }
+    if (in->pos != in->end) telem_i_in_fail(in, TELEM_ERR_CORRUPT, in->pos, "bytes left over behind the extra");
+}
+
+/* The next section: its length must be there. */
+static void telem_i_in_section(telem_i_in *in, size_t n) {
+    uint64_t length = 0;
+    int used = telem_varint_get(in->p + in->pos, n - in->pos, &length);
+    size_t at = in->pos;
+    if (in->code != TELEM_OK) return;
+    in->end = n;
+    if (used < 0) {
+        telem_i_in_fail(in, (telem_result)used, at, "length of a section");
+        return;
+    }
+    in->pos += (size_t)used;
+    if (length > n - in->pos) telem_i_in_fail(in, TELEM_ERR_TRUNCATED, at, "fewer bytes than the section has");
+    else in->end = in->pos + (size_t)length;
+}
+
+static telem_result telem_i_decode(const void *bytes, size_t n, telem_i_arena *a, const telem_schema **out, telem_error *err) {
+    const telem_schema *s = NULL;
+    uint32_t total;
+    telem_i_in in;
+    memset(&in, 0, sizeof in);
+    in.p = (const uint8_t *)bytes;
+    in.end = n;
+    if (n > TELEM_MAX_ENCODING) telem_i_in_fail(&in, TELEM_ERR_LIMIT, 0, "encoding over 1 MiB");
+    else if (n == 0) telem_i_in_fail(&in, TELEM_ERR_TRUNCATED, 0, "empty");
+    else if (telem_i_in_byte(&in) != 1) telem_i_in_fail(&in, TELEM_ERR_UNSUPPORTED, 0, "unknown encoding version");
+    telem_i_in_section(&in, n);
+    if (in.code != TELEM_OK) return telem_i_fail(err, in.code, in.at, in.what);
+    total = telem_i_in_identity(&in, a, &s);
+    telem_i_in_section(&in, n);
+    if (in.code != TELEM_OK) return telem_i_fail(err, in.code, in.at, in.what);
+    telem_i_in_extra(&in, a, s, total);
+    if (in.code == TELEM_OK && in.end != n) telem_i_in_fail(&in, TELEM_ERR_CORRUPT, in.end, "bytes behind the end");
+    if (in.code != TELEM_OK) return telem_i_fail(err, in.code, in.at, in.what);
+    if (out) *out = s;
+    return TELEM_OK;
+}
+
+TELEM_API int64_t telem_schema_decode_bytes(const void *bytes, size_t n, telem_error *err) {
+    telem_i_arena a = TELEM_ZERO;
+    telem_result r = telem_i_decode(bytes, n, &a, NULL, err);
+    return r == TELEM_OK ? (int64_t)(a.used + 7u) : (int64_t)r; /* 7: to align the memory */
+}
+
+TELEM_API telem_result telem_schema_decode(const void *bytes, size_t n, void *memory, size_t memory_size, const telem_schema **out, telem_error *err) {
+    telem_i_arena a = TELEM_ZERO;
+    int64_t need = telem_schema_decode_bytes(bytes, n, err);
+    if (need < 0) return (telem_result)need;
+    if ((uint64_t)need > memory_size) return telem_i_fail(err, TELEM_ERR_MEMORY, 0, "memory too small");
+    a.base = telem_i_align8(memory);
+    return telem_i_decode(bytes, n, &a, out, err);
+}
+
 #endif /* TELEM_IMPLEMENTATION */
 
 /*  MIT License
