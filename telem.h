@@ -909,7 +909,10 @@ TELEM_API telem_io telem_io_stdio(void *file) {
 
 /* >>system */
 
-#if TELEM_HAS_SYSTEM
+#if TELEM_HAS_SYSTEM && defined(__linux__) && defined(__STRICT_ANSI__) && !defined(_POSIX_C_SOURCE) && \
+    !defined(_GNU_SOURCE) && !defined(_DEFAULT_SOURCE)
+#error "telem: define _POSIX_C_SOURCE as 200809L before the first system header of the file that holds TELEM_IMPLEMENTATION (or build with -std=gnu99, or define TELEM_NO_POSIX)"
+#elif TELEM_HAS_SYSTEM
 #if defined(_WIN32)
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
@@ -941,9 +944,6 @@ static uint64_t telem_i_utc_ns(void *user) {
 #define telem_i_sys_truncate(fd, n) (_chsize_s(fd, n) == 0 ? 0 : -1)
 
 #else /* POSIX */
-#if defined(__linux__) && defined(__STRICT_ANSI__) && !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE) && !defined(_DEFAULT_SOURCE)
-#error "telem: define _POSIX_C_SOURCE as 200809L before the first system header of the file that holds TELEM_IMPLEMENTATION (or build with -std=gnu99, or define TELEM_NO_POSIX)"
-#endif
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/types.h>

@@ -226,33 +226,38 @@
    7 MINI CODING (type 4): 1 to 32 rows, column by column, for small machines
        Columns: column 0 is the time, then the schema's columns (presence included unless
        ALL_PRESENT). State per column: the last value (v, 64 bits) and the last difference (e, 32
-       bits, signed). KEY: all zero, and the time's v is base_time.
+       bits, signed). KEY: the bits of all values and e are zero; the time's v is base_time.
        payload := mask groups over the columns as in section 6 (u8 mask, 0 followed by a varint of
        further empty groups), each group's coded columns as items behind its mask.
        A column without an item is idle: every row repeats v (a COUNTER steps by one; the time
-       advances by e).
+       advances by e, which stays; else e is 0 afterwards, of a COUNTER 1).
        item := u8 head, data. head bits 0-6: width b, 0..64; bit 7: linear.
          Numbers (also BOOL and presence, as 0 or 1): `rows` residuals of b bits each, packed from
          the lowest bit of the first byte on, the last byte filled with 0 bits. The value is
          pred + unzigzag(residual) modulo the column's width; pred = v, or v + e with `linear`;
-         after each row e = value - v (cut to 32 bits), v = value. COUNTER: pred = v + 1.
+         after each row e = value - v (cut to 32 bits), v = value. COUNTER without `linear`:
+         pred = v + 1. More than 32 rows, bits left over that are not 0, bytes left over: CORRUPT.
+         Values of absent fields are coded like any other (0 residuals cost least).
          Floats are coded as integers: F16 BF16 F32 F64 by the order-preserving map
          m(x) = x has its sign bit ? ~x : x with the sign bit set, over their bits; or, when the
          schema declares 9 decimals at most for an F32 field and bits 0-6 say 65 to 127 (b is that
          minus 65), as k with value = (float)k / (float)10^decimals; v is then k. The mode of a
          column does not change from a KEY block to the next.
-         Text: b = 0; then for each row the form of section 6 (p, n, bytes) against the row before.
+         Text: b = 0; then for each row the form of section 6 (p, n, bytes) against the row before,
+         absent or not.
 
    8 COLUMNS CODING (type 3): the container. Its codecs are numbered here as they are specified.
        payload := u8 1, varint distinct (rows left after row repeat, 1..rows), directory, data.
        Columns: 0 the run lengths (u32: further rows equal to each distinct row, their time and
-       COUNTERs stepping as in section 6; not coded when distinct = rows), 1 the time (i64), then the schema's columns (presence included unless ALL_PRESENT).
+       COUNTERs stepping as in section 6; not coded when distinct = rows; distinct plus their sum
+       other than rows: CORRUPT), 1 the time (i64), then the schema's columns (presence included
+       unless ALL_PRESENT; elements of absent fields are stored, as zero).
        directory := mask groups as in section 6 over these columns; behind each mask, for each
        coded column: u8 codec (bit 7: bounds follow), varint length, [u8 lo, u8 hi]. Bounds are the
        column's smallest and largest present value, rounded outward: the high byte of the
        order-preserving map m of its bits (integers: of value XOR the sign bit).
-       data := the columns' bytes one behind the other; codec 0 begins at the next multiple of A
-       from the payload's start (zero bytes before it).
+       data := the columns' bytes one behind the other; each column of codec 0 begins at the next
+       multiple of A from the payload's start (zero bytes before it, not counted in its length).
        A column without an item repeats the last value of the state that the block before left
        (KEY: zero); the time without an item advances by the last step.
          codec 0 raw        distinct elements in row form order, little-endian
@@ -637,6 +642,9 @@ TELEM_API const telem_file_session *telem_file_reader_session(const telem_file_r
 TELEM_API uint32_t telem_file_reader_stream_count(const telem_file_reader *r);
 TELEM_API telem_file_stream *telem_file_reader_stream(telem_file_reader *r, uint32_t index); /* by order of appearance; NULL */
 TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const char *name);  /* NULL */
+/* What the session's clock block says of an id; undeclared: ns, domain boot. *name (may be NULL) is
+   never set to NULL. */
+TELEM_API telem_clock telem_file_reader_clock(const telem_file_reader *r, uint32_t id, const char **name);
 /* Clean end of the current session seen? */
 TELEM_API int telem_file_reader_ended(const telem_file_reader *r);
 
@@ -3625,6 +3633,13 @@ TELEM_API telem_error telem_file_reader_error(const telem_file_reader *r) { retu
 TELEM_API const telem_file_session *telem_file_reader_session(const telem_file_reader *r) { return &r->session; }
 TELEM_API uint32_t telem_file_reader_stream_count(const telem_file_reader *r) { return r->stream_count; }
 TELEM_API int telem_file_reader_ended(const telem_file_reader *r) { return r->ended; }
+
+TELEM_API telem_clock telem_file_reader_clock(const telem_file_reader *r, uint32_t id, const char **name) {
+    const telem_i_rclock *k = telem_i_rclock_find(r, id);
+    telem_clock none = TELEM_ZERO;
+    if (name) *name = k ? k->name : "";
+    return k ? k->clock : none;
+}
 
 TELEM_API telem_file_stream *telem_file_reader_stream(telem_file_reader *r, uint32_t index) {
     telem_i_rstream *s = r->streams;
