@@ -669,57 +669,57 @@ TELEM_API int64_t telem_file_reader_scan(telem_file_reader *r, telem_file_totals
 
 /* ---------------------------------------------- sizes of what you declare; not for your code ---- */
 
-#define TELEM_I_LEVELS 4u  /* index levels that the writer makes: 64^4 level-1 blocks */
-#define TELEM_I_FAN 64u    /* index blocks of one level under one of the next */
-#define TELEM_I_CLOCKS 16u /* clocks of a writer */
+#define TELEM_I_FILE_LEVELS 4u  /* index levels that the writer makes: 64^4 level-1 blocks */
+#define TELEM_I_FILE_FAN 64u    /* index blocks of one level under one of the next */
+#define TELEM_I_FILE_CLOCKS 16u /* clocks of a writer */
 
-typedef struct telem_i_pool {
+typedef struct telem_i_file_pool {
     uint8_t *base;
     size_t size, used;
-} telem_i_pool;
+} telem_i_file_pool;
 
-typedef struct telem_i_framing {
+typedef struct telem_i_file_framing {
     uint32_t seed; /* of header checks: XXH32(session) */
     uint32_t align;
     uint8_t profile, payload_hash;
-} telem_i_framing;
+} telem_i_file_framing;
 
-struct telem_i_wstream;
-struct telem_i_windex;
-struct telem_i_wloss;
+struct telem_i_file_wstream;
+struct telem_i_file_windex;
+struct telem_i_file_wloss;
 
 struct telem_file_writer {
     telem_file_writer_desc desc; /* with the defaults filled in */
-    telem_i_framing framing;
-    telem_i_pool arena;
+    telem_i_file_framing framing;
+    telem_i_file_pool arena;
     telem_error error;
     uint64_t pos; /* bytes that the io took */
     uint64_t seq; /* of the next block */
     uint64_t rows, lost;
-    struct telem_i_wstream **streams;
-    struct telem_i_windex *index; /* NULL: none */
-    struct telem_i_wloss *losses;
+    struct telem_i_file_wstream **streams;
+    struct telem_i_file_windex *index; /* NULL: none */
+    struct telem_i_file_wloss *losses;
     uint8_t *stage; /* one io block being filled; NULL: the io takes any size */
     uint8_t *lz4;   /* state, then output; NULL: off */
     uint32_t staged, stream_count, loss_count, clock_count;
-    telem_clock clocks[TELEM_I_CLOCKS];
-    uint32_t clock_ids[TELEM_I_CLOCKS];
-    const char *clock_names[TELEM_I_CLOCKS];
+    telem_clock clocks[TELEM_I_FILE_CLOCKS];
+    uint32_t clock_ids[TELEM_I_FILE_CLOCKS];
+    const char *clock_names[TELEM_I_FILE_CLOCKS];
     uint8_t open;
 };
 
-struct telem_i_rstream;
+struct telem_i_file_rstream;
 
-typedef struct telem_i_rclock {
+typedef struct telem_i_file_rclock {
     uint32_t id;
     telem_clock clock;
     const char *name;
-    struct telem_i_rclock *next;
-} telem_i_rclock;
+    struct telem_i_file_rclock *next;
+} telem_i_file_rclock;
 
 /* A data block being decoded. */
-typedef struct telem_i_rblock {
-    struct telem_i_rstream *stream; /* NULL: none */
+typedef struct telem_i_file_rblock {
+    struct telem_i_file_rstream *stream; /* NULL: none */
     const uint8_t *p, *end;         /* tokens left */
     uint64_t row;                   /* number of the next row */
     uint64_t offset, bytes;         /* of the block */
@@ -727,12 +727,12 @@ typedef struct telem_i_rblock {
     uint32_t repeat;                /* rows of a token 2 left */
     uint8_t first;                  /* the next row is a KEY block's first */
     uint8_t all_present;
-} telem_i_rblock;
+} telem_i_file_rblock;
 
 struct telem_file_reader {
     telem_file_reader_desc desc;
-    telem_i_framing framing;
-    telem_i_pool arena;
+    telem_i_file_framing framing;
+    telem_i_file_pool arena;
     telem_error error;
     telem_file_session session;
     uint8_t header[104];         /* the session's, to compare repeats with */
@@ -744,11 +744,11 @@ struct telem_file_reader {
     uint8_t *expanded;           /* LZ4 */
     uint64_t seq;                /* expected */
     telem_error bad;             /* a stretch of damage and where it began */
-    telem_i_rblock block;
-    struct telem_i_rstream *streams, *last_stream, *latest; /* in order of appearance */
-    struct telem_i_rstream *tail; /* whose account at the end is told next */
+    telem_i_file_rblock block;
+    struct telem_i_file_rstream *streams, *last_stream, *latest; /* in order of appearance */
+    struct telem_i_file_rstream *tail; /* whose account at the end is told next */
     uint64_t tail_offset;
-    telem_i_rclock *clocks;
+    telem_i_file_rclock *clocks;
     const uint8_t *entries, *entries_end; /* metadata entries left of a block */
     uint64_t entries_offset, entries_bytes;
     telem_file_item queue[6], held_item;
@@ -771,24 +771,24 @@ struct telem_file_reader {
 
 /* >>framing -- what writer and reader share ---------------------------------------------------- */
 
-#define TELEM_I_HEADER 104u     /* bytes of a stream header of version 1.0 */
-#define TELEM_I_ROOM 128u       /* bytes kept free before a block's payload for its header */
-#define TELEM_I_SLACK 160u      /* bytes behind it: a group, a run token, check and pad */
-#define TELEM_I_MAX_BLOCK_ROWS 1048576u
-#define TELEM_I_LZ4 0x20u
-#define TELEM_I_KEY 0x40u
-#define TELEM_I_SKIP 0x80u
-#define TELEM_I_TIMES 1u
-#define TELEM_I_DISORDER 2u
-#define TELEM_I_ALL_PRESENT 4u
-#define TELEM_I_INCOMPAT_JOURNAL 1u
+#define TELEM_I_FILE_HEADER 104u     /* bytes of a stream header of version 1.0 */
+#define TELEM_I_FILE_ROOM 128u       /* bytes kept free before a block's payload for its header */
+#define TELEM_I_FILE_SLACK 160u      /* bytes behind it: a group, a run token, check and pad */
+#define TELEM_I_FILE_MAX_BLOCK_ROWS 1048576u
+#define TELEM_I_FILE_LZ4 0x20u
+#define TELEM_I_FILE_KEY 0x40u
+#define TELEM_I_FILE_SKIP 0x80u
+#define TELEM_I_FILE_TIMES 1u
+#define TELEM_I_FILE_DISORDER 2u
+#define TELEM_I_FILE_ALL_PRESENT 4u
+#define TELEM_I_FILE_INCOMPAT_JOURNAL 1u
 
-static const uint8_t telem_i_magic[8] = {0x89, 0x54, 0x4C, 0x4D, 0x0D, 0x0A, 0x1A, 0x0A};
-static const uint8_t telem_i_sync[4] = {0xD7, 0x54, 0x4C, 0x4D};
+static const uint8_t telem_i_file_magic[8] = {0x89, 0x54, 0x4C, 0x4D, 0x0D, 0x0A, 0x1A, 0x0A};
+static const uint8_t telem_i_file_sync[4] = {0xD7, 0x54, 0x4C, 0x4D};
 
 static size_t telem_i_file_align8(size_t n) { return (n + 7u) & ~(size_t)7u; }
 
-static void *telem_i_take(telem_i_pool *a, size_t n) {
+static void *telem_i_file_take(telem_i_file_pool *a, size_t n) {
     size_t need = telem_i_file_align8(n);
     void *p;
     if (need < n || need > a->size - a->used) return NULL;
@@ -798,21 +798,21 @@ static void *telem_i_take(telem_i_pool *a, size_t n) {
     return p;
 }
 
-static size_t telem_i_sync_size(const telem_i_framing *f) { return f->profile == TELEM_FILE_WIRE ? 2u : 4u; }
+static size_t telem_i_file_sync_size(const telem_i_file_framing *f) { return f->profile == TELEM_FILE_WIRE ? 2u : 4u; }
 
-static size_t telem_i_aligned(const telem_i_framing *f, size_t n) {
+static size_t telem_i_file_aligned(const telem_i_file_framing *f, size_t n) {
     return (n + f->align - 1u) & ~(size_t)(f->align - 1u);
 }
 
 /* Differences of times are modulo 2^64. */
-static uint64_t telem_i_since(int64_t from, int64_t to) { return (uint64_t)to - (uint64_t)from; }
-static int64_t telem_i_plus(int64_t t, uint64_t d) { return telem_i_signed((uint64_t)t + d); }
+static uint64_t telem_i_file_since(int64_t from, int64_t to) { return (uint64_t)to - (uint64_t)from; }
+static int64_t telem_i_file_plus(int64_t t, uint64_t d) { return telem_i_signed((uint64_t)t + d); }
 
-static uint64_t telem_i_hash_pair(const void *p, size_t n) {
+static uint64_t telem_i_file_hash_pair(const void *p, size_t n) {
     return telem_i_xxh32(p, n, 0) | (uint64_t)telem_i_xxh32(p, n, 0x9E3779B1u) << 32;
 }
 
-static void telem_i_framing_init(telem_i_framing *f, uint64_t session, uint8_t profile, uint32_t align, uint8_t hash) {
+static void telem_i_file_framing_init(telem_i_file_framing *f, uint64_t session, uint8_t profile, uint32_t align, uint8_t hash) {
     uint8_t id[8];
     telem_put64(id, session);
     f->seed = telem_i_xxh32(id, 8, 0);
@@ -822,7 +822,7 @@ static void telem_i_framing_init(telem_i_framing *f, uint64_t session, uint8_t p
 }
 
 /* The payload hash, fed in parts. */
-typedef struct telem_i_hash {
+typedef struct telem_i_file_hash {
     uint8_t id;
     union {
         XXH32_state_t h32;
@@ -830,9 +830,9 @@ typedef struct telem_i_hash {
         XXH3_state_t h3;
 #endif
     } u;
-} telem_i_hash;
+} telem_i_file_hash;
 
-static void telem_i_hash_begin(telem_i_hash *h, uint8_t id, uint32_t seed) {
+static void telem_i_file_hash_begin(telem_i_file_hash *h, uint8_t id, uint32_t seed) {
     h->id = id;
 #if !defined(TELEM_NO_XXH3)
     if (id == 2) {
@@ -843,7 +843,7 @@ static void telem_i_hash_begin(telem_i_hash *h, uint8_t id, uint32_t seed) {
     (void)XXH32_reset(&h->u.h32, seed);
 }
 
-static void telem_i_hash_add(telem_i_hash *h, const void *p, size_t n) {
+static void telem_i_file_hash_add(telem_i_file_hash *h, const void *p, size_t n) {
     if (n == 0) return;
 #if !defined(TELEM_NO_XXH3)
     if (h->id == 2) {
@@ -854,14 +854,15 @@ static void telem_i_hash_add(telem_i_hash *h, const void *p, size_t n) {
     (void)XXH32_update(&h->u.h32, p, n);
 }
 
-static uint32_t telem_i_hash_end(telem_i_hash *h) {
+static uint32_t telem_i_file_hash_end(telem_i_file_hash *h) {
 #if !defined(TELEM_NO_XXH3)
     if (h->id == 2) return (uint32_t)(XXH3_64bits_digest(&h->u.h3) & 0xFFFFFFFFu);
 #endif
     return XXH32_digest(&h->u.h32);
 }
 
-static uint32_t telem_i_payload_hash(const telem_i_framing *f, const void *p, size_t n, uint32_t seed) {
+static uint32_t telem_i_file_payload_hash(const telem_i_file_framing *f, const void *p, size_t n, uint32_t seed) {
+    (void)f;
 #if !defined(TELEM_NO_XXH3)
     if (f->payload_hash == 2) return (uint32_t)(XXH3_64bits_withSeed(p, n, seed) & 0xFFFFFFFFu);
 #endif
@@ -869,14 +870,14 @@ static uint32_t telem_i_payload_hash(const telem_i_framing *f, const void *p, si
 }
 
 /* Columns: what the coder needs to know of one. */
-static int telem_i_codes_text(uint8_t type) { return type >= TELEM_CHARS && type <= TELEM_BLOB; }
-static int telem_i_codes_variable(uint8_t type) { return type == TELEM_STRING || type == TELEM_BLOB; }
-static int telem_i_codes_float(uint8_t type) { return type >= TELEM_F16 && type <= TELEM_F64; }
-static int telem_i_is_counter(const telem_column *c) {
+static int telem_i_file_codes_text(uint8_t type) { return type >= TELEM_CHARS && type <= TELEM_BLOB; }
+static int telem_i_file_codes_variable(uint8_t type) { return type == TELEM_STRING || type == TELEM_BLOB; }
+static int telem_i_file_codes_float(uint8_t type) { return type >= TELEM_F16 && type <= TELEM_F64; }
+static int telem_i_file_is_counter(const telem_column *c) {
     return !c->presence && (c->field->flags & TELEM_COUNTER) && c->type >= TELEM_U8 && c->type <= TELEM_I64;
 }
 
-static uint64_t telem_i_load(const uint8_t *p, uint32_t width) {
+static uint64_t telem_i_file_load(const uint8_t *p, uint32_t width) {
     switch (width) {
     case 1: return p[0];
     case 2: return telem_get16(p);
@@ -885,7 +886,7 @@ static uint64_t telem_i_load(const uint8_t *p, uint32_t width) {
     }
 }
 
-static void telem_i_store(uint8_t *p, uint32_t width, uint64_t v) {
+static void telem_i_file_store(uint8_t *p, uint32_t width, uint64_t v) {
     switch (width) {
     case 1: p[0] = (uint8_t)(v & 0xFFu); break;
     case 2: telem_put16(p, (uint16_t)(v & 0xFFFFu)); break;
@@ -895,20 +896,20 @@ static void telem_i_store(uint8_t *p, uint32_t width, uint64_t v) {
 }
 
 /* The zigzag of (value - pred) as a signed number of `width` bytes, and its inverse. */
-static uint64_t telem_i_residual(uint64_t value, uint64_t pred, uint32_t width) {
+static uint64_t telem_i_file_residual(uint64_t value, uint64_t pred, uint32_t width) {
     unsigned drop = 64u - 8u * width;
     uint64_t d = (value - pred) << drop;        /* the sign bit comes to the top */
     uint64_t sign = (d >> 63) ? ~(uint64_t)0 : 0;
     return ((d << 1) ^ sign) >> drop;
 }
-static uint64_t telem_i_unresidual(uint64_t r, uint64_t pred) {
+static uint64_t telem_i_file_unresidual(uint64_t r, uint64_t pred) {
     return pred + ((r >> 1) ^ ((r & 1) ? ~(uint64_t)0 : 0));
 }
 
 /* >>rows-encode -------------------------------------------------------------------------------- */
 
 /* One stream of a writer. */
-typedef struct telem_i_wstream {
+typedef struct telem_i_file_wstream {
     const telem_schema *schema;
     const char *name;
     telem_clock clock;
@@ -930,33 +931,33 @@ typedef struct telem_i_wstream {
     struct {
         uint64_t rows;
         int64_t min, max;
-    } covered[TELEM_I_LEVELS];
-} telem_i_wstream;
+    } covered[TELEM_I_FILE_LEVELS];
+} telem_i_file_wstream;
 
 /* A row being coded: groups of eight columns. */
-typedef struct telem_i_coder {
+typedef struct telem_i_file_coder {
     uint8_t *p;      /* the open group's mask byte will stand here */
     uint8_t *values; /* where its next value goes: room for 4 tag bytes is left before */
     uint8_t *limit;
     uint32_t zeros;  /* unchanged groups not yet written */
     uint8_t n, mask, tags, changed;
     uint8_t tag[4];
-} telem_i_coder;
+} telem_i_file_coder;
 
-static void telem_i_coder_open(telem_i_coder *c) {
+static void telem_i_file_coder_open(telem_i_file_coder *c) {
     c->values = c->p + 5;
     c->n = c->mask = c->tags = 0;
     memset(c->tag, 0, sizeof c->tag);
 }
 
-static void telem_i_coder_zeros(telem_i_coder *c) {
+static void telem_i_file_coder_zeros(telem_i_file_coder *c) {
     if (c->zeros == 0) return;
     *c->p++ = 0;
     c->p += telem_varint_put(c->p, c->zeros - 1u);
     c->zeros = 0;
 }
 
-static void telem_i_coder_close(telem_i_coder *c) {
+static void telem_i_file_coder_close(telem_i_file_coder *c) {
     if (c->mask == 0) {
         c->zeros++;
     } else {
@@ -967,122 +968,122 @@ static void telem_i_coder_close(telem_i_coder *c) {
         c->p += 1 + tag_bytes + n;
         c->changed = 1;
     }
-    telem_i_coder_open(c);
+    telem_i_file_coder_open(c);
 }
 
 /* The group is about to get its first coded column: unchanged groups before it come first. */
-static void telem_i_coder_mark(telem_i_coder *c) {
+static void telem_i_file_coder_mark(telem_i_file_coder *c) {
     if (c->mask == 0 && c->zeros) {
-        telem_i_coder_zeros(c);
+        telem_i_file_coder_zeros(c);
         c->values = c->p + 5;
     }
     c->mask = (uint8_t)(c->mask | 1u << c->n);
 }
 
-static void telem_i_coder_step(telem_i_coder *c) {
-    if (++c->n == 8) telem_i_coder_close(c);
+static void telem_i_file_coder_step(telem_i_file_coder *c) {
+    if (++c->n == 8) telem_i_file_coder_close(c);
 }
 
-static void telem_i_coder_tag(telem_i_coder *c, uint32_t tag) {
+static void telem_i_file_coder_tag(telem_i_file_coder *c, uint32_t tag) {
     c->tag[c->tags >> 1] = (uint8_t)(c->tag[c->tags >> 1] | tag << ((c->tags & 1u) * 4u));
     c->tags++;
 }
 
-static void telem_i_coder_bytes(telem_i_coder *c, uint64_t v, uint32_t n) {
+static void telem_i_file_coder_bytes(telem_i_file_coder *c, uint64_t v, uint32_t n) {
     while (n--) {
         *c->values++ = (uint8_t)(v & 0xFFu);
         v >>= 8;
     }
 }
 
-static uint32_t telem_i_byte_length(uint64_t v) {
+static uint32_t telem_i_file_byte_length(uint64_t v) {
     uint32_t n = 1;
     while (v >>= 8) n++;
     return n;
 }
 
-static void telem_i_code_int(telem_i_coder *c, uint64_t value, uint64_t pred, uint32_t width) {
-    uint64_t r = telem_i_residual(value, pred, width);
+static void telem_i_file_code_int(telem_i_file_coder *c, uint64_t value, uint64_t pred, uint32_t width) {
+    uint64_t r = telem_i_file_residual(value, pred, width);
     if (r != 0) {
-        telem_i_coder_mark(c);
+        telem_i_file_coder_mark(c);
         if (r <= 8) {
-            telem_i_coder_tag(c, (uint32_t)r + 7u);
+            telem_i_file_coder_tag(c, (uint32_t)r + 7u);
         } else {
-            uint32_t n = telem_i_byte_length(r);
-            telem_i_coder_tag(c, n - 1u);
-            telem_i_coder_bytes(c, r, n);
+            uint32_t n = telem_i_file_byte_length(r);
+            telem_i_file_coder_tag(c, n - 1u);
+            telem_i_file_coder_bytes(c, r, n);
         }
     }
-    telem_i_coder_step(c);
+    telem_i_file_coder_step(c);
 }
 
-static void telem_i_code_float(telem_i_coder *c, uint64_t value, uint64_t prev, uint32_t width) {
+static void telem_i_file_code_float(telem_i_file_coder *c, uint64_t value, uint64_t prev, uint32_t width) {
     uint64_t x = value ^ prev;
     if (x != 0) {
-        uint32_t low = telem_i_byte_length(x), high = width;
+        uint32_t low = telem_i_file_byte_length(x), high = width;
         uint64_t rest = x;
         while ((rest & 0xFFu) == 0) {
             rest >>= 8;
             high--;
         }
-        telem_i_coder_mark(c);
+        telem_i_file_coder_mark(c);
         if (low <= high) {
-            telem_i_coder_tag(c, low - 1u);
-            telem_i_coder_bytes(c, x, low);
+            telem_i_file_coder_tag(c, low - 1u);
+            telem_i_file_coder_bytes(c, x, low);
         } else {
-            telem_i_coder_tag(c, high + 7u);
-            telem_i_coder_bytes(c, rest, high);
+            telem_i_file_coder_tag(c, high + 7u);
+            telem_i_file_coder_bytes(c, rest, high);
         }
     }
-    telem_i_coder_step(c);
+    telem_i_file_coder_step(c);
 }
 
-static void telem_i_code_bool(telem_i_coder *c, uint8_t value, uint8_t prev) {
-    if (value != prev) telem_i_coder_mark(c);
-    telem_i_coder_step(c);
+static void telem_i_file_code_bool(telem_i_file_coder *c, uint8_t value, uint8_t prev) {
+    if (value != prev) telem_i_file_coder_mark(c);
+    telem_i_file_coder_step(c);
 }
 
 /* Length of a fixed text without its zero tail. */
-static uint32_t telem_i_trimmed(const uint8_t *p, uint32_t n) {
+static uint32_t telem_i_file_trimmed(const uint8_t *p, uint32_t n) {
     while (n > 0 && p[n - 1] == 0) n--;
     return n;
 }
 
 /* Returns 0 when the bytes do not fit. */
-static int telem_i_code_text(telem_i_coder *c, const telem_column *col, const uint8_t *value, const uint8_t *prev) {
+static int telem_i_file_code_text(telem_i_file_coder *c, const telem_column *col, const uint8_t *value, const uint8_t *prev) {
     uint32_t len, was, same = 0;
     if (memcmp(value, prev, col->width) == 0) {
-        telem_i_coder_step(c);
+        telem_i_file_coder_step(c);
         return 1;
     }
-    if (telem_i_codes_variable(col->type)) {
+    if (telem_i_file_codes_variable(col->type)) {
         len = telem_get32(value);
         was = telem_get32(prev);
         value += 4;
         prev += 4;
     } else {
-        len = telem_i_trimmed(value, col->width);
+        len = telem_i_file_trimmed(value, col->width);
         was = col->width;
     }
     while (same < len && same < was && value[same] == prev[same]) same++;
-    telem_i_coder_mark(c);
+    telem_i_file_coder_mark(c);
     if (c->values > c->limit || len - same > (size_t)(c->limit - c->values)) return 0;
     c->values += telem_varint_put(c->values, same);
     c->values += telem_varint_put(c->values, len - same);
     memcpy(c->values, value + same, len - same);
     c->values += len - same;
-    telem_i_coder_step(c);
+    telem_i_file_coder_step(c);
     return 1;
 }
 
 /* `n` columns that are not coded. */
-static void telem_i_code_same(telem_i_coder *c, uint32_t n) {
+static void telem_i_file_code_same(telem_i_file_coder *c, uint32_t n) {
     while (n > 0) {
         if (c->n == 0 && n >= 8) {
             c->zeros += n / 8;
             n %= 8;
         } else {
-            telem_i_coder_step(c);
+            telem_i_file_coder_step(c);
             n--;
         }
     }
@@ -1090,8 +1091,8 @@ static void telem_i_code_same(telem_i_coder *c, uint32_t n) {
 
 /* A run of numbers or bools; eight at a time are compared as bytes first. Returns 0 when the
    block is full. */
-static int telem_i_code_run(telem_i_coder *c, const telem_column *col, const uint8_t *row, const uint8_t *prev) {
-    uint32_t i = 0, w = col->width, counter = telem_i_is_counter(col) ? 1u : 0u;
+static int telem_i_file_code_run(telem_i_file_coder *c, const telem_column *col, const uint8_t *row, const uint8_t *prev) {
+    uint32_t i = 0, w = col->width, counter = telem_i_file_is_counter(col) ? 1u : 0u;
     row += col->row;
     prev += col->row;
     while (i < col->count) {
@@ -1104,54 +1105,54 @@ static int telem_i_code_run(telem_i_coder *c, const telem_column *col, const uin
                 continue;
             }
         }
-        if (col->type == TELEM_BOOL) telem_i_code_bool(c, a[0], b[0]);
-        else if (telem_i_codes_float(col->type)) telem_i_code_float(c, telem_i_load(a, w), telem_i_load(b, w), w);
-        else telem_i_code_int(c, telem_i_load(a, w), telem_i_load(b, w) + counter, w);
+        if (col->type == TELEM_BOOL) telem_i_file_code_bool(c, a[0], b[0]);
+        else if (telem_i_file_codes_float(col->type)) telem_i_file_code_float(c, telem_i_file_load(a, w), telem_i_file_load(b, w), w);
+        else telem_i_file_code_int(c, telem_i_file_load(a, w), telem_i_file_load(b, w) + counter, w);
         i++;
     }
     return 1;
 }
 
-static int telem_i_code_texts(telem_i_coder *c, const telem_column *col, const uint8_t *row, const uint8_t *prev) {
+static int telem_i_file_code_texts(telem_i_file_coder *c, const telem_column *col, const uint8_t *row, const uint8_t *prev) {
     uint32_t i;
     for (i = 0; i < col->count; i++) {
         size_t at = col->row + (size_t)i * col->width;
-        if (!telem_i_code_text(c, col, row + at, prev + at) || c->values > c->limit + 64) return 0;
+        if (!telem_i_file_code_text(c, col, row + at, prev + at) || c->values > c->limit + 64) return 0;
     }
     return 1;
 }
 
 /* Codes the groups of s->row at `p`. Returns the end, or NULL when the block is full; *changed
    says whether any column was coded. */
-static uint8_t *telem_i_code_row(const telem_i_wstream *s, uint8_t *p, uint8_t *limit, int *changed) {
+static uint8_t *telem_i_file_code_row(const telem_i_file_wstream *s, uint8_t *p, uint8_t *limit, int *changed) {
     telem_columns it;
     telem_column col;
-    telem_i_coder c;
+    telem_i_file_coder c;
     uint32_t absent_end = 0;
     memset(&c, 0, sizeof c);
     c.p = p;
     c.limit = limit;
-    telem_i_coder_open(&c);
+    telem_i_file_coder_open(&c);
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &col)) {
         if (col.presence && s->all_present) continue;
         if (col.row < absent_end) {
-            telem_i_code_same(&c, col.count);
-        } else if (telem_i_codes_text(col.type)) {
-            if (!telem_i_code_texts(&c, &col, s->row, s->prev)) return NULL;
+            telem_i_file_code_same(&c, col.count);
+        } else if (telem_i_file_codes_text(col.type)) {
+            if (!telem_i_file_code_texts(&c, &col, s->row, s->prev)) return NULL;
         } else {
-            if (!telem_i_code_run(&c, &col, s->row, s->prev)) return NULL;
+            if (!telem_i_file_code_run(&c, &col, s->row, s->prev)) return NULL;
             if (col.presence && s->row[col.row] == 0) absent_end = col.row + 1u + col.covers;
         }
     }
-    if (c.n > 0) telem_i_coder_close(&c);
-    telem_i_coder_zeros(&c);
+    if (c.n > 0) telem_i_file_coder_close(&c);
+    telem_i_file_coder_zeros(&c);
     *changed = c.changed;
     return c.p <= limit ? c.p : NULL;
 }
 
 /* After a row was coded: P becomes the row, but what is absent stays. */
-static void telem_i_keep_row(telem_i_wstream *s) {
+static void telem_i_file_keep_row(telem_i_file_wstream *s) {
     telem_columns it;
     telem_column col;
     uint32_t absent_end = 0;
@@ -1170,7 +1171,7 @@ static void telem_i_keep_row(telem_i_wstream *s) {
 }
 
 /* Is any optional field of the row absent? */
-static int telem_i_has_null(const telem_i_wstream *s) {
+static int telem_i_file_has_null(const telem_i_file_wstream *s) {
     telem_columns it;
     telem_column col;
     if (!s->has_optional) return 0;
@@ -1181,11 +1182,11 @@ static int telem_i_has_null(const telem_i_wstream *s) {
 }
 
 /* A KEY block begins: P is all zero, presence 1 under ALL_PRESENT. */
-static void telem_i_reset_prev(telem_i_wstream *s) {
+static void telem_i_file_reset_prev(telem_i_file_wstream *s) {
     memset(s->prev, 0, s->row_size);
     s->t = s->step = 0;
 }
-static void telem_i_set_presence(const telem_schema *schema, uint8_t *row) {
+static void telem_i_file_set_presence(const telem_schema *schema, uint8_t *row) {
     telem_columns it;
     telem_column col;
     telem_columns_begin(&it, schema);
@@ -1195,20 +1196,20 @@ static void telem_i_set_presence(const telem_schema *schema, uint8_t *row) {
 
 /* >>blocks-out --------------------------------------------------------------------------------- */
 
-static void telem_i_writer_fail(telem_file_writer *w, telem_result code, const char *what) {
+static void telem_i_file_writer_fail(telem_file_writer *w, telem_result code, const char *what) {
     if (w->error.code != TELEM_OK) return; /* the first one sticks */
     w->error.code = code;
     w->error.offset = w->pos;
     w->error.what = what;
 }
 
-static void telem_i_io_out(telem_file_writer *w, const uint8_t *p, size_t n) {
+static void telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t n) {
     while (n > 0 && w->error.code == TELEM_OK) {
         int64_t took = w->desc.io->write(w->desc.io->user, p, n);
         if (took < 0) {
-            telem_i_writer_fail(w, (telem_result)took, "writing to the io failed");
+            telem_i_file_writer_fail(w, (telem_result)took, "writing to the io failed");
         } else if (took == 0 || (uint64_t)took > n) {
-            telem_i_writer_fail(w, TELEM_ERR_IO, "the io took no bytes");
+            telem_i_file_writer_fail(w, TELEM_ERR_IO, "the io took no bytes");
         } else {
             w->pos += (uint64_t)took;
             p += (size_t)took;
@@ -1222,7 +1223,7 @@ static void telem_i_file_out(telem_file_writer *w, const void *data, size_t n) {
     const uint8_t *p = (const uint8_t *)data;
     size_t block = w->desc.io->block_size;
     if (!w->stage) {
-        telem_i_io_out(w, p, n);
+        telem_i_file_io_out(w, p, n);
         return;
     }
     while (n > 0) {
@@ -1234,13 +1235,13 @@ static void telem_i_file_out(telem_file_writer *w, const void *data, size_t n) {
         n -= part;
         if (w->staged == block) {
             w->staged = 0;
-            telem_i_io_out(w, w->stage, block);
+            telem_i_file_io_out(w, w->stage, block);
         }
     }
 }
 
 /* Position in the stream of the next byte. */
-static uint64_t telem_i_tell(const telem_file_writer *w) { return w->pos + w->staged; }
+static uint64_t telem_i_file_tell(const telem_file_writer *w) { return w->pos + w->staged; }
 
 /* A staged io block goes out filled up with free space. */
 static void telem_i_file_out_flush(telem_file_writer *w) {
@@ -1248,14 +1249,14 @@ static void telem_i_file_out_flush(telem_file_writer *w) {
     if (!w->stage || w->staged == 0) return;
     memset(w->stage + w->staged, 0, block - w->staged);
     w->staged = 0;
-    telem_i_io_out(w, w->stage, block);
+    telem_i_file_io_out(w, w->stage, block);
 }
 
-/* Writes a block's header at p (TELEM_I_ROOM bytes); returns its size with pad. *check is H. */
-static size_t telem_i_block_header(const telem_i_framing *f, uint8_t *p, uint8_t kind, uint64_t seq, uint64_t len,
+/* Writes a block's header at p (TELEM_I_FILE_ROOM bytes); returns its size with pad. *check is H. */
+static size_t telem_i_file_block_header(const telem_i_file_framing *f, uint8_t *p, uint8_t kind, uint64_t seq, uint64_t len,
                                    const uint8_t *fields, size_t n_fields, uint32_t *check) {
-    size_t at = telem_i_sync_size(f), start, size;
-    memcpy(p, telem_i_sync, at);
+    size_t at = telem_i_file_sync_size(f), start, size;
+    memcpy(p, telem_i_file_sync, at);
     p[at++] = kind;
     start = ++at;
     at += telem_varint_put(p + at, seq);
@@ -1271,39 +1272,39 @@ static size_t telem_i_block_header(const telem_i_framing *f, uint8_t *p, uint8_t
         telem_put32(p + at, *check);
         at += 4;
     }
-    size = telem_i_aligned(f, at);
+    size = telem_i_file_aligned(f, at);
     memset(p + at, 0, size - at);
     return size;
 }
 
-static void telem_i_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, telem_i_wstream *s);
-static void telem_i_index_due(telem_file_writer *w);
+static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, telem_i_file_wstream *s);
+static void telem_i_file_index_due(telem_file_writer *w);
 
 /* A block's payload is produced by a body that is run twice: once to count, once to write. */
-typedef struct telem_i_body {
+typedef struct telem_i_file_body {
     telem_file_writer *w;
     uint64_t len;
     uint64_t start; /* of the block in the stream */
     uint8_t counting;
     uint16_t staged;
-    telem_i_hash hash;
+    telem_i_file_hash hash;
     uint8_t stage[192]; /* small pieces are gathered */
-} telem_i_body;
+} telem_i_file_body;
 
-static void telem_i_body_flush(telem_i_body *b) {
-    telem_i_hash_add(&b->hash, b->stage, b->staged);
+static void telem_i_file_body_flush(telem_i_file_body *b) {
+    telem_i_file_hash_add(&b->hash, b->stage, b->staged);
     telem_i_file_out(b->w, b->stage, b->staged);
     b->staged = 0;
 }
 
-static void telem_i_body_put(telem_i_body *b, const void *p, size_t n) {
+static void telem_i_file_body_put(telem_i_file_body *b, const void *p, size_t n) {
     if (b->counting) {
         b->len += n;
         return;
     }
-    if (n > sizeof b->stage - b->staged) telem_i_body_flush(b);
+    if (n > sizeof b->stage - b->staged) telem_i_file_body_flush(b);
     if (n > sizeof b->stage) {
-        telem_i_hash_add(&b->hash, p, n);
+        telem_i_file_hash_add(&b->hash, p, n);
         telem_i_file_out(b->w, p, n);
     } else if (n > 0) {
         memcpy(b->stage + b->staged, p, n);
@@ -1311,58 +1312,58 @@ static void telem_i_body_put(telem_i_body *b, const void *p, size_t n) {
     }
 }
 
-static void telem_i_body_put_byte(telem_i_body *b, uint8_t v) { telem_i_body_put(b, &v, 1); }
-static void telem_i_body_put_varint(telem_i_body *b, uint64_t v) {
+static void telem_i_file_body_put_byte(telem_i_file_body *b, uint8_t v) { telem_i_file_body_put(b, &v, 1); }
+static void telem_i_file_body_put_varint(telem_i_file_body *b, uint64_t v) {
     uint8_t t[TELEM_VARINT_MAX];
-    telem_i_body_put(b, t, telem_varint_put(t, v));
+    telem_i_file_body_put(b, t, telem_varint_put(t, v));
 }
-static void telem_i_body_put_svarint(telem_i_body *b, int64_t v) { telem_i_body_put_varint(b, telem_zigzag(v)); }
-static void telem_i_body_put_text(telem_i_body *b, const void *p, size_t n) {
-    telem_i_body_put_varint(b, n);
-    telem_i_body_put(b, p, n);
+static void telem_i_file_body_put_svarint(telem_i_file_body *b, int64_t v) { telem_i_file_body_put_varint(b, telem_zigzag(v)); }
+static void telem_i_file_body_put_text(telem_i_file_body *b, const void *p, size_t n) {
+    telem_i_file_body_put_varint(b, n);
+    telem_i_file_body_put(b, p, n);
 }
-static void telem_i_body_put_ref(telem_i_body *b, uint32_t stream) {
-    telem_i_body_put_varint(b, stream == TELEM_ALL_STREAMS ? 0 : (uint64_t)stream + 1u);
+static void telem_i_file_body_put_ref(telem_i_file_body *b, uint32_t stream) {
+    telem_i_file_body_put_varint(b, stream == TELEM_ALL_STREAMS ? 0 : (uint64_t)stream + 1u);
 }
 
 /* Emits a block that is not data. On a sticky error nothing is written. */
-static telem_result telem_i_emit(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
-                                 void (*body)(telem_i_body *b, const void *arg), const void *arg) {
-    uint8_t room[TELEM_I_ROOM];
-    telem_i_body b;
+static telem_result telem_i_file_emit(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
+                                 void (*body)(telem_i_file_body *b, const void *arg), const void *arg) {
+    uint8_t room[TELEM_I_FILE_ROOM];
+    telem_i_file_body b;
     size_t size, total;
     uint32_t check;
     if (w->error.code != TELEM_OK) return w->error.code;
-    memset(&b, 0, offsetof(telem_i_body, hash));
+    memset(&b, 0, offsetof(telem_i_file_body, hash));
     b.w = w;
-    b.start = telem_i_tell(w);
+    b.start = telem_i_file_tell(w);
     b.counting = 1;
     body(&b, arg);
-    size = telem_i_block_header(&w->framing, room, kind, w->seq, b.len, fields, n_fields, &check);
-    total = telem_i_aligned(&w->framing, (size_t)(size + b.len + 4u));
+    size = telem_i_file_block_header(&w->framing, room, kind, w->seq, b.len, fields, n_fields, &check);
+    total = telem_i_file_aligned(&w->framing, (size_t)(size + b.len + 4u));
     if (b.len > w->desc.max_block || total > w->desc.max_block) return TELEM_ERR_LIMIT;
     telem_i_file_out(w, room, size);
     b.counting = 0;
-    telem_i_hash_begin(&b.hash, w->framing.payload_hash, check);
+    telem_i_file_hash_begin(&b.hash, w->framing.payload_hash, check);
     body(&b, arg);
-    telem_i_body_flush(&b);
+    telem_i_file_body_flush(&b);
     memset(room, 0, sizeof room);
-    telem_put32(room, telem_i_hash_end(&b.hash));
+    telem_put32(room, telem_i_file_hash_end(&b.hash));
     telem_i_file_out(w, room, (size_t)(total - size - b.len));
     w->seq++;
     if ((kind & 0x1Fu) != TELEM_BLOCK_INDEX) {
-        telem_i_index_add(w, kind, b.start, NULL);
-        telem_i_index_due(w);
+        telem_i_file_index_add(w, kind, b.start, NULL);
+        telem_i_file_index_due(w);
     }
     return w->error.code;
 }
 
 /* The frame of a data block: everything but its payload. */
-static size_t telem_i_data_fields(const telem_file_writer *w, const telem_i_wstream *s, uint8_t *p) {
+static size_t telem_i_file_data_fields(const telem_file_writer *w, const telem_i_file_wstream *s, uint8_t *p) {
     uint8_t *start = p;
     int times = s->key || w->framing.profile == TELEM_FILE_DISK;
-    uint32_t flags = (times ? TELEM_I_TIMES : 0u) | (s->disorder ? TELEM_I_DISORDER : 0u) |
-                     (s->all_present ? TELEM_I_ALL_PRESENT : 0u);
+    uint32_t flags = (times ? TELEM_I_FILE_TIMES : 0u) | (s->disorder ? TELEM_I_FILE_DISORDER : 0u) |
+                     (s->all_present ? TELEM_I_FILE_ALL_PRESENT : 0u);
     p += telem_varint_put(p, s->id);
     p += telem_varint_put(p, s->rows);
     p += telem_varint_put(p, flags);
@@ -1376,25 +1377,25 @@ static size_t telem_i_data_fields(const telem_file_writer *w, const telem_i_wstr
         p += telem_varint_put(p, s->first_row - s->key_row);
     }
     if (times) {
-        if (!s->key) p += telem_varint_put(p, telem_zigzag(telem_i_signed(telem_i_since(s->key_time, s->first))));
+        if (!s->key) p += telem_varint_put(p, telem_zigzag(telem_i_signed(telem_i_file_since(s->key_time, s->first))));
         if (s->disorder) {
-            p += telem_varint_put(p, telem_i_since(s->min, s->first));
-            p += telem_varint_put(p, telem_i_since(s->first, s->max));
+            p += telem_varint_put(p, telem_i_file_since(s->min, s->first));
+            p += telem_varint_put(p, telem_i_file_since(s->first, s->max));
         } else {
-            p += telem_varint_put(p, telem_i_since(s->first, s->max));
+            p += telem_varint_put(p, telem_i_file_since(s->first, s->max));
         }
     }
     return (size_t)(p - start);
 }
 
-/* LZ4 over the payload when it saves 5 %. Returns the payload to write (with TELEM_I_ROOM bytes
+/* LZ4 over the payload when it saves 5 %. Returns the payload to write (with TELEM_I_FILE_ROOM bytes
    free before it), *len its size, *lz4 whether. */
-static uint8_t *telem_i_pack_payload(telem_file_writer *w, telem_i_wstream *s, size_t *len, int *lz4) {
+static uint8_t *telem_i_file_pack_payload(telem_file_writer *w, telem_i_file_wstream *s, size_t *len, int *lz4) {
     *len = s->used;
     *lz4 = 0;
 #if !defined(TELEM_NO_LZ4)
     if (w->lz4 && s->used >= 64 && s->used <= w->desc.block_bytes) {
-        uint8_t *out = w->lz4 + telem_i_file_align8((size_t)LZ4_sizeofState()) + TELEM_I_ROOM;
+        uint8_t *out = w->lz4 + telem_i_file_align8((size_t)LZ4_sizeofState()) + TELEM_I_FILE_ROOM;
         size_t head = telem_varint_put(out, s->used);
         int room = (int)(s->used - s->used / 20u - head);
         int n = LZ4_compress_fast_extState(w->lz4, (const char *)s->out, (char *)out + head, (int)s->used, room, 1);
@@ -1410,17 +1411,17 @@ static uint8_t *telem_i_pack_payload(telem_file_writer *w, telem_i_wstream *s, s
     return s->out;
 }
 
-static void telem_i_cover(telem_file_writer *w, telem_i_wstream *s) {
+static void telem_i_file_cover(telem_file_writer *w, telem_i_file_wstream *s) {
     uint32_t k;
     if (!w->index) return;
-    for (k = 0; k < TELEM_I_LEVELS; k++) {
+    for (k = 0; k < TELEM_I_FILE_LEVELS; k++) {
         if (s->covered[k].rows == 0 || s->min < s->covered[k].min) s->covered[k].min = s->min;
         if (s->covered[k].rows == 0 || s->max > s->covered[k].max) s->covered[k].max = s->max;
         s->covered[k].rows += s->rows;
     }
 }
 
-static void telem_i_lose(telem_file_writer *w, telem_i_wstream *s, uint64_t rows, int64_t first, int64_t last) {
+static void telem_i_file_lose(telem_file_writer *w, telem_i_file_wstream *s, uint64_t rows, int64_t first, int64_t last) {
     if (s->lost == 0 || first < s->lost_first) s->lost_first = first;
     if (s->lost == 0 || last > s->lost_last) s->lost_last = last;
     s->lost += rows;
@@ -1429,29 +1430,29 @@ static void telem_i_lose(telem_file_writer *w, telem_i_wstream *s, uint64_t rows
 }
 
 /* Closes the open block of a stream and writes it. */
-static telem_result telem_i_close_block(telem_file_writer *w, telem_i_wstream *s) {
+static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_wstream *s) {
     uint8_t fields[80];
     uint8_t *payload, *start;
     size_t n_fields, len, size, total;
     uint32_t check;
     uint8_t kind = TELEM_BLOCK_ROWS;
-    uint64_t pos = telem_i_tell(w);
+    uint64_t pos = telem_i_file_tell(w);
     int lz4;
     if (s->rows == 0) return w->error.code;
     if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
     s->run = 0;
-    n_fields = telem_i_data_fields(w, s, fields);
-    payload = telem_i_pack_payload(w, s, &len, &lz4);
-    if (s->key) kind |= TELEM_I_KEY;
-    if (lz4) kind |= TELEM_I_LZ4;
+    n_fields = telem_i_file_data_fields(w, s, fields);
+    payload = telem_i_file_pack_payload(w, s, &len, &lz4);
+    if (s->key) kind |= TELEM_I_FILE_KEY;
+    if (lz4) kind |= TELEM_I_FILE_LZ4;
     { /* the header goes right before the payload: one write for the whole block */
-        uint8_t head[TELEM_I_ROOM];
-        size = telem_i_block_header(&w->framing, head, kind, w->seq, len, fields, n_fields, &check);
+        uint8_t head[TELEM_I_FILE_ROOM];
+        size = telem_i_file_block_header(&w->framing, head, kind, w->seq, len, fields, n_fields, &check);
         start = payload - size;
         memcpy(start, head, size);
     }
-    total = telem_i_aligned(&w->framing, size + len + 4u);
-    telem_put32(payload + len, telem_i_payload_hash(&w->framing, payload, len, check));
+    total = telem_i_file_aligned(&w->framing, size + len + 4u);
+    telem_put32(payload + len, telem_i_file_payload_hash(&w->framing, payload, len, check));
     memset(payload + len + 4, 0, total - size - len - 4u);
     telem_i_file_out(w, start, total);
     s->group_bytes += s->used;
@@ -1460,53 +1461,53 @@ static telem_result telem_i_close_block(telem_file_writer *w, telem_i_wstream *s
     s->blocks++;
     w->seq++;
     if (w->error.code != TELEM_OK) {
-        telem_i_lose(w, s, s->rows, s->min, s->max);
+        telem_i_file_lose(w, s, s->rows, s->min, s->max);
     } else {
-        telem_i_cover(w, s);
-        telem_i_index_add(w, kind, pos, s);
+        telem_i_file_cover(w, s);
+        telem_i_file_index_add(w, kind, pos, s);
     }
     if (s->key) s->key_seq = w->seq - 1u;
     s->rows = s->used = 0;
-    telem_i_index_due(w);
+    telem_i_file_index_due(w);
     return w->error.code;
 }
 
-typedef struct telem_i_clock_arg {
+typedef struct telem_i_file_clock_arg {
     uint32_t id;
     const telem_clock *clock;
     const char *name;
-} telem_i_clock_arg;
+} telem_i_file_clock_arg;
 
-static void telem_i_clock_body(telem_i_body *b, const void *arg) {
-    const telem_i_clock_arg *a = (const telem_i_clock_arg *)arg;
+static void telem_i_file_clock_body(telem_i_file_body *b, const void *arg) {
+    const telem_i_file_clock_arg *a = (const telem_i_file_clock_arg *)arg;
     unsigned bits = a->clock->bits;
-    telem_i_body_put_varint(b, a->id);
-    telem_i_body_put_varint(b, telem_i_hz_num(a->clock));
-    telem_i_body_put_varint(b, telem_i_hz_den(a->clock));
-    telem_i_body_put_byte(b, (uint8_t)(bits == 0 || bits > 64 ? 64 : bits));
-    telem_i_body_put_byte(b, a->clock->domain);
-    telem_i_body_put_text(b, a->name, strlen(a->name));
+    telem_i_file_body_put_varint(b, a->id);
+    telem_i_file_body_put_varint(b, telem_i_hz_num(a->clock));
+    telem_i_file_body_put_varint(b, telem_i_hz_den(a->clock));
+    telem_i_file_body_put_byte(b, (uint8_t)(bits == 0 || bits > 64 ? 64 : bits));
+    telem_i_file_body_put_byte(b, a->clock->domain);
+    telem_i_file_body_put_text(b, a->name, strlen(a->name));
 }
 
-static telem_result telem_i_emit_clock(telem_file_writer *w, uint32_t i) {
-    telem_i_clock_arg a;
+static telem_result telem_i_file_emit_clock(telem_file_writer *w, uint32_t i) {
+    telem_i_file_clock_arg a;
     a.id = w->clock_ids[i];
     a.clock = &w->clocks[i];
     a.name = w->clock_names[i];
-    return telem_i_emit(w, TELEM_BLOCK_CLOCK, NULL, 0, telem_i_clock_body, &a);
+    return telem_i_file_emit(w, TELEM_BLOCK_CLOCK, NULL, 0, telem_i_file_clock_body, &a);
 }
 
-static void telem_i_schema_body(telem_i_body *b, const void *arg) {
-    const telem_i_wstream *s = (const telem_i_wstream *)arg;
+static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
+    const telem_i_file_wstream *s = (const telem_i_file_wstream *)arg;
     uint64_t from = 0, total = (uint64_t)telem_schema_encode(s->schema, 0, NULL, 0);
     uint8_t part[128];
-    telem_i_body_put_varint(b, s->clock_id);
-    telem_i_body_put_varint(b, s->start_row);
-    telem_i_body_put_text(b, s->name, strlen(s->name));
-    telem_i_body_put_varint(b, 0); /* encoding: telem */
+    telem_i_file_body_put_varint(b, s->clock_id);
+    telem_i_file_body_put_varint(b, s->start_row);
+    telem_i_file_body_put_text(b, s->name, strlen(s->name));
+    telem_i_file_body_put_varint(b, 0); /* encoding: telem */
     telem_put64(part, s->fingerprint);
-    telem_i_body_put(b, part, 8);
-    telem_i_body_put_varint(b, total);
+    telem_i_file_body_put(b, part, 8);
+    telem_i_file_body_put_varint(b, total);
     if (b->counting) {
         b->len += total;
         return;
@@ -1514,25 +1515,25 @@ static void telem_i_schema_body(telem_i_body *b, const void *arg) {
     while (from < total) {
         int64_t n = telem_schema_encode(s->schema, from, part, sizeof part);
         if (n <= 0) return;
-        telem_i_body_put(b, part, (size_t)n);
+        telem_i_file_body_put(b, part, (size_t)n);
         from += (uint64_t)n;
     }
 }
 
-static telem_result telem_i_emit_schema(telem_file_writer *w, telem_i_wstream *s) {
+static telem_result telem_i_file_emit_schema(telem_file_writer *w, telem_i_file_wstream *s) {
     uint8_t fields[TELEM_VARINT_MAX];
-    s->schema_pos = telem_i_tell(w);
-    return telem_i_emit(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->id), telem_i_schema_body, s);
+    s->schema_pos = telem_i_file_tell(w);
+    return telem_i_file_emit(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->id), telem_i_file_schema_body, s);
 }
 
-static void telem_i_emit_header(telem_file_writer *w) {
+static void telem_i_file_emit_header(telem_file_writer *w) {
     const telem_file_writer_desc *d = &w->desc;
-    uint8_t h[TELEM_I_HEADER];
+    uint8_t h[TELEM_I_FILE_HEADER];
     memset(h, 0, sizeof h);
-    memcpy(h, telem_i_magic, 8);
+    memcpy(h, telem_i_file_magic, 8);
     h[8] = TELEM_FILE_FORMAT;
     h[9] = TELEM_FILE_FORMAT_MINOR;
-    telem_put16(h + 10, TELEM_I_HEADER);
+    telem_put16(h + 10, TELEM_I_FILE_HEADER);
     h[12] = d->profile;
     h[13] = d->profile == TELEM_FILE_WIRE ? 0 : 3;
     h[14] = 1;
@@ -1547,92 +1548,92 @@ static void telem_i_emit_header(telem_file_writer *w) {
     telem_put64(h + 64, d->sequence);
     telem_put64(h + 72, d->previous);
     telem_put64(h + 80, (uint64_t)d->created);
-    telem_put32(h + TELEM_I_HEADER - 4, telem_i_xxh32(h, TELEM_I_HEADER - 4, 0));
+    telem_put32(h + TELEM_I_FILE_HEADER - 4, telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0));
     telem_i_file_out(w, h, sizeof h);
 }
 
 /* >>index-out ---------------------------------------------------------------------------------- */
 
-typedef struct telem_i_entry {
+typedef struct telem_i_file_entry {
     uint64_t pos, first_row;
     uint32_t stream, rows; /* rows 0: not a data block */
     int64_t min, max;
     uint8_t kind;
-} telem_i_entry;
+} telem_i_file_entry;
 
-typedef struct telem_i_windex {
-    telem_i_entry *entries; /* blocks since the latest level-1 index */
+typedef struct telem_i_file_windex {
+    telem_i_file_entry *entries; /* blocks since the latest level-1 index */
     uint32_t count, busy;
-    uint64_t last[TELEM_I_LEVELS];                  /* position of the latest of each level; 0: none */
-    uint64_t below[TELEM_I_LEVELS][TELEM_I_FAN];    /* children since then, levels 2 and up */
-    uint32_t below_count[TELEM_I_LEVELS];
-} telem_i_windex;
+    uint64_t last[TELEM_I_FILE_LEVELS];                  /* position of the latest of each level; 0: none */
+    uint64_t below[TELEM_I_FILE_LEVELS][TELEM_I_FILE_FAN];    /* children since then, levels 2 and up */
+    uint32_t below_count[TELEM_I_FILE_LEVELS];
+} telem_i_file_windex;
 
-typedef struct telem_i_index_arg {
+typedef struct telem_i_file_index_arg {
     const telem_file_writer *w;
     uint32_t level; /* 0-based */
-} telem_i_index_arg;
+} telem_i_file_index_arg;
 
-static uint64_t telem_i_back(uint64_t from, uint64_t to) { return to ? from - to : 0; }
+static uint64_t telem_i_file_back(uint64_t from, uint64_t to) { return to ? from - to : 0; }
 
-static void telem_i_index_entries(telem_i_body *b, const telem_i_windex *x, uint32_t level) {
+static void telem_i_file_index_entries(telem_i_file_body *b, const telem_i_file_windex *x, uint32_t level) {
     uint32_t i;
     if (level > 0) {
-        telem_i_body_put_varint(b, x->below_count[level]);
-        for (i = 0; i < x->below_count[level]; i++) telem_i_body_put_varint(b, b->start - x->below[level][i]);
+        telem_i_file_body_put_varint(b, x->below_count[level]);
+        for (i = 0; i < x->below_count[level]; i++) telem_i_file_body_put_varint(b, b->start - x->below[level][i]);
         return;
     }
-    telem_i_body_put_varint(b, x->count);
+    telem_i_file_body_put_varint(b, x->count);
     for (i = 0; i < x->count; i++) {
-        const telem_i_entry *e = &x->entries[i];
-        telem_i_body_put_byte(b, e->kind);
-        telem_i_body_put_varint(b, b->start - e->pos);
+        const telem_i_file_entry *e = &x->entries[i];
+        telem_i_file_body_put_byte(b, e->kind);
+        telem_i_file_body_put_varint(b, b->start - e->pos);
         if (e->rows == 0) continue;
-        telem_i_body_put_varint(b, e->stream);
-        telem_i_body_put_varint(b, e->first_row);
-        telem_i_body_put_varint(b, e->rows);
-        telem_i_body_put_svarint(b, e->min);
-        telem_i_body_put_varint(b, telem_i_since(e->min, e->max));
+        telem_i_file_body_put_varint(b, e->stream);
+        telem_i_file_body_put_varint(b, e->first_row);
+        telem_i_file_body_put_varint(b, e->rows);
+        telem_i_file_body_put_svarint(b, e->min);
+        telem_i_file_body_put_varint(b, telem_i_file_since(e->min, e->max));
     }
 }
 
-static void telem_i_index_body(telem_i_body *b, const void *arg) {
-    const telem_i_index_arg *a = (const telem_i_index_arg *)arg;
-    const telem_i_windex *x = a->w->index;
+static void telem_i_file_index_body(telem_i_file_body *b, const void *arg) {
+    const telem_i_file_index_arg *a = (const telem_i_file_index_arg *)arg;
+    const telem_i_file_windex *x = a->w->index;
     uint32_t i, n, k = a->level;
-    telem_i_body_put_varint(b, telem_i_back(b->start, x->last[k]));
-    telem_i_body_put_varint(b, k + 1 < TELEM_I_LEVELS ? telem_i_back(b->start, x->last[k + 1]) : 0);
-    telem_i_index_entries(b, x, k);
+    telem_i_file_body_put_varint(b, telem_i_file_back(b->start, x->last[k]));
+    telem_i_file_body_put_varint(b, k + 1 < TELEM_I_FILE_LEVELS ? telem_i_file_back(b->start, x->last[k + 1]) : 0);
+    telem_i_file_index_entries(b, x, k);
     for (i = n = 0; i < a->w->stream_count; i++) n += a->w->streams[i]->covered[k].rows > 0;
-    telem_i_body_put_varint(b, n);
+    telem_i_file_body_put_varint(b, n);
     for (i = 0; i < a->w->stream_count; i++) {
-        const telem_i_wstream *s = a->w->streams[i];
+        const telem_i_file_wstream *s = a->w->streams[i];
         if (s->covered[k].rows == 0) continue;
-        telem_i_body_put_varint(b, s->id);
-        telem_i_body_put_varint(b, b->start - s->schema_pos);
-        telem_i_body_put_varint(b, s->next_row - s->rows); /* those in the open block come later */
-        telem_i_body_put_varint(b, s->covered[k].rows);
-        telem_i_body_put_svarint(b, s->covered[k].min);
-        telem_i_body_put_varint(b, telem_i_since(s->covered[k].min, s->covered[k].max));
+        telem_i_file_body_put_varint(b, s->id);
+        telem_i_file_body_put_varint(b, b->start - s->schema_pos);
+        telem_i_file_body_put_varint(b, s->next_row - s->rows); /* those in the open block come later */
+        telem_i_file_body_put_varint(b, s->covered[k].rows);
+        telem_i_file_body_put_svarint(b, s->covered[k].min);
+        telem_i_file_body_put_varint(b, telem_i_file_since(s->covered[k].min, s->covered[k].max));
     }
 }
 
 /* Writes an index block of level k (0-based), and of the next level when that is full. */
-static void telem_i_index_emit(telem_file_writer *w) {
-    telem_i_windex *x = w->index;
-    telem_i_index_arg a;
+static void telem_i_file_index_emit(telem_file_writer *w) {
+    telem_i_file_windex *x = w->index;
+    telem_i_file_index_arg a;
     uint8_t fields[TELEM_VARINT_MAX];
     uint32_t i, k;
     a.w = w;
     x->busy = 1;
-    for (k = 0; k < TELEM_I_LEVELS; k++) {
-        uint64_t pos = telem_i_tell(w);
-        if (k > 0 && x->below_count[k] < TELEM_I_FAN) break;
+    for (k = 0; k < TELEM_I_FILE_LEVELS; k++) {
+        uint64_t pos = telem_i_file_tell(w);
+        if (k > 0 && x->below_count[k] < TELEM_I_FILE_FAN) break;
         a.level = k;
-        if (telem_i_emit(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_index_body, &a) != TELEM_OK) break;
+        if (telem_i_file_emit(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_file_index_body, &a) != TELEM_OK) break;
         x->last[k] = pos;
         x->below_count[k] = 0;
-        if (k + 1 < TELEM_I_LEVELS) x->below[k + 1][x->below_count[k + 1]++] = pos;
+        if (k + 1 < TELEM_I_FILE_LEVELS) x->below[k + 1][x->below_count[k + 1]++] = pos;
         for (i = 0; i < w->stream_count; i++) w->streams[i]->covered[k].rows = 0;
     }
     x->count = 0;
@@ -1640,8 +1641,8 @@ static void telem_i_index_emit(telem_file_writer *w) {
     for (i = 0; i < w->stream_count; i++) w->streams[i]->need_key = 1;
 }
 
-static void telem_i_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, telem_i_wstream *s) {
-    telem_i_entry *e;
+static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, telem_i_file_wstream *s) {
+    telem_i_file_entry *e;
     if (!w->index || w->error.code != TELEM_OK) return;
     e = &w->index->entries[w->index->count++];
     memset(e, 0, sizeof *e);
@@ -1656,29 +1657,29 @@ static void telem_i_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, 
 }
 
 /* Called between blocks, when no stream's state is half changed. */
-static void telem_i_index_due(telem_file_writer *w) {
-    if (w->index && !w->index->busy && w->index->count == w->desc.index_blocks) telem_i_index_emit(w);
+static void telem_i_file_index_due(telem_file_writer *w) {
+    if (w->index && !w->index->busy && w->index->count == w->desc.index_blocks) telem_i_file_index_emit(w);
 }
 
 /* >>writer ------------------------------------------------------------------------------------- */
 
-static uint32_t telem_i_or(uint32_t v, uint32_t other) { return v ? v : other; }
+static uint32_t telem_i_file_or(uint32_t v, uint32_t other) { return v ? v : other; }
 
 /* The desc with its defaults. */
-static telem_file_writer_desc telem_i_writer_defaults(const telem_file_writer_desc *d) {
+static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writer_desc *d) {
     telem_file_writer_desc f = *d;
     int wire = d->profile == TELEM_FILE_WIRE;
-    f.max_streams = telem_i_or(d->max_streams, wire ? 8 : 256);
-    f.max_row = telem_i_or(d->max_row, wire ? 1024 : 1u << 17);
-    f.max_block = telem_i_or(d->max_block, wire ? 4096 : 1u << 19);
-    f.block_bytes = telem_i_or(d->block_bytes, wire ? 512 : 65536);
-    f.block_rows = telem_i_or(d->block_rows, 65536);
-    f.key_bytes = telem_i_or(d->key_bytes, wire ? 8192 : 65536);
-    f.key_rows = telem_i_or(d->key_rows, wire ? 1 : 256);
+    f.max_streams = telem_i_file_or(d->max_streams, wire ? 8 : 256);
+    f.max_row = telem_i_file_or(d->max_row, wire ? 1024 : 1u << 17);
+    f.max_block = telem_i_file_or(d->max_block, wire ? 4096 : 1u << 19);
+    f.block_bytes = telem_i_file_or(d->block_bytes, wire ? 512 : 65536);
+    f.block_rows = telem_i_file_or(d->block_rows, 65536);
+    f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : 65536);
+    f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
     if (d->key_ns == 0 && wire) f.key_ns = 5000000000u;
     if (d->max_age_ns == 0) f.max_age_ns = wire ? 100000000u : 1000000000u;
     if (d->announce_ns == 0) f.announce_ns = 5000000000u;
-    f.index_blocks = telem_i_or(d->index_blocks, 256);
+    f.index_blocks = telem_i_file_or(d->index_blocks, 256);
     if (wire) f.no_index = 1;
 #if defined(TELEM_NO_LZ4)
     f.lz4 = 0;
@@ -1687,66 +1688,66 @@ static telem_file_writer_desc telem_i_writer_defaults(const telem_file_writer_de
 }
 
 /* One record of what a writer takes from its memory, for the size and for the taking. */
-typedef struct telem_i_writer_sizes {
+typedef struct telem_i_file_writer_sizes {
     size_t streams, losses, stage, lz4, index, entries;
-} telem_i_writer_sizes;
+} telem_i_file_writer_sizes;
 
-typedef struct telem_i_wloss {
+typedef struct telem_i_file_wloss {
     uint32_t hop, stream;
     uint64_t total;
-} telem_i_wloss;
+} telem_i_file_wloss;
 
-static telem_i_writer_sizes telem_i_writer_layout(const telem_file_writer_desc *f) {
-    telem_i_writer_sizes z;
-    z.streams = telem_i_file_align8(f->max_streams * sizeof(telem_i_wstream *));
-    z.losses = telem_i_file_align8((f->max_streams + 8u) * sizeof(telem_i_wloss));
+static telem_i_file_writer_sizes telem_i_file_writer_layout(const telem_file_writer_desc *f) {
+    telem_i_file_writer_sizes z;
+    z.streams = telem_i_file_align8(f->max_streams * sizeof(telem_i_file_wstream *));
+    z.losses = telem_i_file_align8((f->max_streams + 8u) * sizeof(telem_i_file_wloss));
     z.stage = f->io ? telem_i_file_align8(f->io->block_size) : 0;
-    z.index = f->no_index ? 0 : telem_i_file_align8(sizeof(telem_i_windex));
-    z.entries = f->no_index ? 0 : telem_i_file_align8(f->index_blocks * sizeof(telem_i_entry));
+    z.index = f->no_index ? 0 : telem_i_file_align8(sizeof(telem_i_file_windex));
+    z.entries = f->no_index ? 0 : telem_i_file_align8(f->index_blocks * sizeof(telem_i_file_entry));
     z.lz4 = 0;
 #if !defined(TELEM_NO_LZ4)
-    if (f->lz4) z.lz4 = telem_i_file_align8((size_t)LZ4_sizeofState()) + TELEM_I_ROOM + telem_i_file_align8(f->block_bytes) + TELEM_I_SLACK;
+    if (f->lz4) z.lz4 = telem_i_file_align8((size_t)LZ4_sizeofState()) + TELEM_I_FILE_ROOM + telem_i_file_align8(f->block_bytes) + TELEM_I_FILE_SLACK;
 #endif
     return z;
 }
 
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d) {
-    telem_file_writer_desc f = telem_i_writer_defaults(d);
-    telem_i_writer_sizes z = telem_i_writer_layout(&f);
+    telem_file_writer_desc f = telem_i_file_writer_defaults(d);
+    telem_i_file_writer_sizes z = telem_i_file_writer_layout(&f);
     return z.streams + z.losses + z.stage + z.index + z.entries + z.lz4;
 }
 
 /* Most bytes that one row can take in a block, token and run token before it included. */
-static uint64_t telem_i_worst_row(const telem_schema *schema) {
+static uint64_t telem_i_file_worst_row(const telem_schema *schema) {
     telem_columns it;
     telem_column col;
     uint64_t n = 3 * TELEM_VARINT_MAX, columns = 0;
     telem_columns_begin(&it, schema);
     while (telem_columns_next(&it, &col)) {
-        n += (uint64_t)col.count * (col.width + (telem_i_codes_text(col.type) ? 2u * TELEM_VARINT_MAX : 0u));
+        n += (uint64_t)col.count * (col.width + (telem_i_file_codes_text(col.type) ? 2u * TELEM_VARINT_MAX : 0u));
         columns += col.count;
     }
     return n + (columns + 7u) / 8u * 8u + 8u;
 }
 
-static uint64_t telem_i_block_capacity(const telem_file_writer_desc *f, const telem_file_stream_desc *s) {
-    uint64_t bytes = s->block_bytes ? s->block_bytes : f->block_bytes, worst = telem_i_worst_row(s->schema);
+static uint64_t telem_i_file_block_capacity(const telem_file_writer_desc *f, const telem_file_stream_desc *s) {
+    uint64_t bytes = s->block_bytes ? s->block_bytes : f->block_bytes, worst = telem_i_file_worst_row(s->schema);
     return bytes < worst ? worst : bytes;
 }
 
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s) {
-    telem_file_writer_desc f = telem_i_writer_defaults(d);
-    return telem_i_file_align8(sizeof(telem_i_wstream)) + 2u * telem_i_file_align8(telem_schema_row_size(s->schema)) + TELEM_I_ROOM +
-           telem_i_file_align8((size_t)telem_i_block_capacity(&f, s) + TELEM_I_SLACK);
+    telem_file_writer_desc f = telem_i_file_writer_defaults(d);
+    return telem_i_file_align8(sizeof(telem_i_file_wstream)) + 2u * telem_i_file_align8(telem_schema_row_size(s->schema)) + TELEM_I_FILE_ROOM +
+           telem_i_file_align8((size_t)telem_i_file_block_capacity(&f, s) + TELEM_I_FILE_SLACK);
 }
 
-static uint64_t telem_i_new_session(const void *salt) {
+static uint64_t telem_i_file_new_session(const void *salt) {
 #if TELEM_HAS_SYSTEM
     uint64_t t[3];
     t[0] = telem_i_utc_ns(NULL);
     t[1] = telem_i_monotonic_ns(NULL);
     t[2] = (uint64_t)(uintptr_t)salt;
-    return telem_i_hash_pair(t, sizeof t) | 1u;
+    return telem_i_file_hash_pair(t, sizeof t) | 1u;
 #else
     (void)salt;
     return 0;
@@ -1755,37 +1756,37 @@ static uint64_t telem_i_new_session(const void *salt) {
 
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d) {
     telem_file_writer_desc f;
-    telem_i_writer_sizes z;
+    telem_i_file_writer_sizes z;
     if (!w || !d || !d->io || !d->io->write || !d->memory || ((uintptr_t)d->memory & 7u)) return TELEM_ERR_ARG;
-    f = telem_i_writer_defaults(d);
-    if (f.session == 0) f.session = telem_i_new_session(w);
+    f = telem_i_file_writer_defaults(d);
+    if (f.session == 0) f.session = telem_i_file_new_session(w);
     if (f.session == 0 || f.profile > TELEM_FILE_WIRE || f.max_block < 256 || f.max_block > 1u << 30 || f.max_row > 16777216u ||
-        f.max_streams > 65535 || f.block_rows > TELEM_I_MAX_BLOCK_ROWS) return TELEM_ERR_ARG;
-    z = telem_i_writer_layout(&f);
+        f.max_streams > 65535 || f.block_rows > TELEM_I_FILE_MAX_BLOCK_ROWS) return TELEM_ERR_ARG;
+    z = telem_i_file_writer_layout(&f);
     if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4) return TELEM_ERR_MEMORY;
     memset(w, 0, sizeof *w);
     w->desc = f;
     w->arena.base = (uint8_t *)f.memory;
     w->arena.size = f.memory_size;
-    w->streams = (telem_i_wstream **)telem_i_take(&w->arena, z.streams);
-    w->losses = (telem_i_wloss *)telem_i_take(&w->arena, z.losses);
-    if (z.stage) w->stage = (uint8_t *)telem_i_take(&w->arena, z.stage);
-    if (z.lz4) w->lz4 = (uint8_t *)telem_i_take(&w->arena, z.lz4);
+    w->streams = (telem_i_file_wstream **)telem_i_file_take(&w->arena, z.streams);
+    w->losses = (telem_i_file_wloss *)telem_i_file_take(&w->arena, z.losses);
+    if (z.stage) w->stage = (uint8_t *)telem_i_file_take(&w->arena, z.stage);
+    if (z.lz4) w->lz4 = (uint8_t *)telem_i_file_take(&w->arena, z.lz4);
     if (z.index) {
-        w->index = (telem_i_windex *)telem_i_take(&w->arena, z.index);
-        w->index->entries = (telem_i_entry *)telem_i_take(&w->arena, z.entries);
+        w->index = (telem_i_file_windex *)telem_i_file_take(&w->arena, z.index);
+        w->index->entries = (telem_i_file_entry *)telem_i_file_take(&w->arena, z.entries);
     }
 #if defined(TELEM_NO_XXH3)
-    telem_i_framing_init(&w->framing, f.session, f.profile, f.profile == TELEM_FILE_WIRE ? 1 : 8, 1);
+    telem_i_file_framing_init(&w->framing, f.session, f.profile, f.profile == TELEM_FILE_WIRE ? 1 : 8, 1);
 #else
-    telem_i_framing_init(&w->framing, f.session, f.profile, f.profile == TELEM_FILE_WIRE ? 1 : 8, f.profile == TELEM_FILE_WIRE ? 1 : 2);
+    telem_i_file_framing_init(&w->framing, f.session, f.profile, f.profile == TELEM_FILE_WIRE ? 1 : 8, f.profile == TELEM_FILE_WIRE ? 1 : 2);
 #endif
     w->open = 1;
-    telem_i_emit_header(w);
+    telem_i_file_emit_header(w);
     return w->error.code;
 }
 
-static const telem_clock *telem_i_find_clock(const telem_file_writer *w, uint32_t id, uint32_t *at) {
+static const telem_clock *telem_i_file_find_clock(const telem_file_writer *w, uint32_t id, uint32_t *at) {
     uint32_t i;
     for (i = 0; i < w->clock_count; i++) {
         if (w->clock_ids[i] != id) continue;
@@ -1796,43 +1797,43 @@ static const telem_clock *telem_i_find_clock(const telem_file_writer *w, uint32_
 }
 
 /* Open and without an error that stuck? */
-static telem_result telem_i_writable(const telem_file_writer *w) {
+static telem_result telem_i_file_writable(const telem_file_writer *w) {
     if (!w || !w->open) return TELEM_ERR_STATE;
     return w->error.code;
 }
 
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name) {
-    telem_result r = telem_i_writable(w);
+    telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     if (!clock || clock->bits > 64 || clock->domain > TELEM_DOMAIN_USER) return TELEM_ERR_ARG;
     if (name && strlen(name) > 255) return TELEM_ERR_ARG;
-    if (telem_i_find_clock(w, id, NULL)) return TELEM_ERR_EXISTS;
-    if (w->clock_count == TELEM_I_CLOCKS) return TELEM_ERR_LIMIT;
+    if (telem_i_file_find_clock(w, id, NULL)) return TELEM_ERR_EXISTS;
+    if (w->clock_count == TELEM_I_FILE_CLOCKS) return TELEM_ERR_LIMIT;
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
     w->clock_names[w->clock_count] = name ? name : "";
-    return telem_i_emit_clock(w, w->clock_count++);
+    return telem_i_file_emit_clock(w, w->clock_count++);
 }
 
-static telem_i_wstream *telem_i_find_stream(const telem_file_writer *w, uint32_t id) {
+static telem_i_file_wstream *telem_i_file_find_stream(const telem_file_writer *w, uint32_t id) {
     uint32_t i;
     for (i = 0; i < w->stream_count; i++)
         if (w->streams[i]->id == id) return w->streams[i];
     return NULL;
 }
 
-static void telem_i_look_at_schema(telem_i_wstream *s) {
+static void telem_i_file_look_at_schema(telem_i_file_wstream *s) {
     telem_columns it;
     telem_column col;
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &col)) {
         if (col.presence) s->has_optional = 1;
-        if (telem_i_is_counter(&col)) s->has_counter = 1;
-        if (telem_i_codes_variable(col.type)) s->has_variable = 1;
+        if (telem_i_file_is_counter(&col)) s->has_counter = 1;
+        if (telem_i_file_codes_variable(col.type)) s->has_variable = 1;
     }
 }
 
-static telem_result telem_i_check_stream(const telem_file_writer *w, const telem_file_stream_desc *d) {
+static telem_result telem_i_file_check_stream(const telem_file_writer *w, const telem_file_stream_desc *d) {
     uint32_t i;
     const char *name;
     if (!d || !d->schema || d->id == TELEM_ALL_STREAMS) return TELEM_ERR_ARG;
@@ -1843,67 +1844,67 @@ static telem_result telem_i_check_stream(const telem_file_writer *w, const telem
         if (w->streams[i]->id == d->id || strcmp(w->streams[i]->name, name) == 0) return TELEM_ERR_EXISTS;
     if (w->stream_count == w->desc.max_streams) return TELEM_ERR_LIMIT;
     if (telem_schema_row_size(d->schema) > w->desc.max_row) return TELEM_ERR_LIMIT;
-    if (telem_i_block_capacity(&w->desc, d) + 2u * TELEM_I_ROOM > w->desc.max_block) return TELEM_ERR_LIMIT;
-    if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_ROOM + strlen(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
+    if (telem_i_file_block_capacity(&w->desc, d) + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return TELEM_ERR_LIMIT;
+    if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + strlen(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->arena.size - w->arena.used < telem_file_stream_bytes(&w->desc, d)) return TELEM_ERR_MEMORY;
     return TELEM_OK;
 }
 
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *d) {
-    telem_i_wstream *s;
+    telem_i_file_wstream *s;
     const telem_clock *clock;
-    telem_result r = telem_i_writable(w);
-    if (r != TELEM_OK || (r = telem_i_check_stream(w, d)) != TELEM_OK) return r;
-    s = (telem_i_wstream *)telem_i_take(&w->arena, sizeof *s);
+    telem_result r = telem_i_file_writable(w);
+    if (r != TELEM_OK || (r = telem_i_file_check_stream(w, d)) != TELEM_OK) return r;
+    s = (telem_i_file_wstream *)telem_i_file_take(&w->arena, sizeof *s);
     s->schema = d->schema;
     s->name = d->name ? d->name : d->schema->name;
     s->fingerprint = telem_schema_fingerprint(d->schema);
     s->id = d->id;
     s->clock_id = d->clock;
-    clock = telem_i_find_clock(w, d->clock, NULL);
+    clock = telem_i_file_find_clock(w, d->clock, NULL);
     if (clock) s->clock = *clock;
     s->row_size = telem_schema_row_size(d->schema);
-    s->capacity = (uint32_t)telem_i_block_capacity(&w->desc, d);
-    s->row = (uint8_t *)telem_i_take(&w->arena, s->row_size);
-    s->prev = (uint8_t *)telem_i_take(&w->arena, s->row_size);
-    s->out = (uint8_t *)telem_i_take(&w->arena, TELEM_I_ROOM + s->capacity + TELEM_I_SLACK) + TELEM_I_ROOM;
+    s->capacity = (uint32_t)telem_i_file_block_capacity(&w->desc, d);
+    s->row = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
+    s->prev = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
+    s->out = (uint8_t *)telem_i_file_take(&w->arena, TELEM_I_FILE_ROOM + s->capacity + TELEM_I_FILE_SLACK) + TELEM_I_FILE_ROOM;
     s->start_row = s->next_row = d->start_row;
     s->need_key = 1;
     s->age_ticks = (uint64_t)telem_ns_to_ticks(&s->clock, (int64_t)(w->desc.max_age_ns & INT64_MAX));
     s->key_ticks = (uint64_t)telem_ns_to_ticks(&s->clock, (int64_t)(w->desc.key_ns & INT64_MAX));
     if (w->desc.profile == TELEM_FILE_WIRE)
         s->announce_ticks = (uint64_t)telem_ns_to_ticks(&s->clock, (int64_t)(w->desc.announce_ns & INT64_MAX));
-    telem_i_look_at_schema(s);
+    telem_i_file_look_at_schema(s);
     w->streams[w->stream_count++] = s;
-    return telem_i_emit_schema(w, s);
+    return telem_i_file_emit_schema(w, s);
 }
 
 /* On a live link: what a reader that joins now needs of this stream. */
-static void telem_i_announce(telem_file_writer *w, telem_i_wstream *s, int64_t time) {
+static void telem_i_file_announce(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     uint32_t i;
     if (s->announce_ticks == 0) return;
     if (s->next_row == s->start_row) s->announced = time;
-    if (telem_i_since(s->announced, time) < s->announce_ticks) return;
+    if (telem_i_file_since(s->announced, time) < s->announce_ticks) return;
     s->announced = time;
     s->need_key = 1;
-    telem_i_emit_header(w);
-    if (telem_i_find_clock(w, s->clock_id, &i)) (void)telem_i_emit_clock(w, i);
-    (void)telem_i_emit_schema(w, s);
+    telem_i_file_emit_header(w);
+    if (telem_i_file_find_clock(w, s->clock_id, &i)) (void)telem_i_file_emit_clock(w, i);
+    (void)telem_i_file_emit_schema(w, s);
 }
 
-static int telem_i_key_due(const telem_file_writer *w, const telem_i_wstream *s, int64_t time) {
+static int telem_i_file_key_due(const telem_file_writer *w, const telem_i_file_wstream *s, int64_t time) {
     if (s->need_key) return 1;
     if (s->group_bytes >= w->desc.key_bytes && s->group_rows >= w->desc.key_rows) return 1;
-    return s->key_ticks && telem_i_since(s->key_time, time) >= s->key_ticks;
+    return s->key_ticks && telem_i_file_since(s->key_time, time) >= s->key_ticks;
 }
 
 /* Begins a block with the row in s->row. */
-static void telem_i_begin_block(telem_file_writer *w, telem_i_wstream *s, int64_t time) {
-    int null = telem_i_has_null(s);
-    telem_i_announce(w, s, time);
-    s->key = (uint8_t)telem_i_key_due(w, s, time);
+static void telem_i_file_begin_block(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    int null = telem_i_file_has_null(s);
+    telem_i_file_announce(w, s, time);
+    s->key = (uint8_t)telem_i_file_key_due(w, s, time);
     if (s->key) {
-        telem_i_reset_prev(s);
+        telem_i_file_reset_prev(s);
         s->need_key = s->saw_null = 0;
         s->key_row = s->next_row;
         s->key_time = time;
@@ -1911,17 +1912,17 @@ static void telem_i_begin_block(telem_file_writer *w, telem_i_wstream *s, int64_
         s->t = time;
     }
     s->all_present = s->has_optional && !null && !s->saw_null;
-    if (s->all_present) telem_i_set_presence(s->schema, s->prev);
+    if (s->all_present) telem_i_file_set_presence(s->schema, s->prev);
     s->first_row = s->next_row;
     s->first = s->min = s->max = time;
     s->disorder = 0;
 }
 
 /* Codes s->row behind what the block holds. Returns 0 when it does not fit. */
-static int telem_i_code_token(telem_i_wstream *s, int64_t time) {
+static int telem_i_file_code_token(telem_i_file_wstream *s, int64_t time) {
     uint8_t *p = s->out + s->used, *limit = s->out + s->capacity, *groups, *end;
-    int64_t predicted = telem_i_plus(s->t, (uint64_t)s->step);
-    uint64_t z = telem_zigzag(telem_i_signed(telem_i_since(predicted, time)));
+    int64_t predicted = telem_i_file_plus(s->t, (uint64_t)s->step);
+    uint64_t z = telem_zigzag(telem_i_signed(telem_i_file_since(predicted, time)));
     int changed = 0;
     if (s->run) p += telem_varint_put(p, (uint64_t)s->run << 2 | 2u);
     if (!s->has_optional && !s->has_counter && !(z >> 62) && memcmp(s->row, s->prev, s->row_size) == 0) {
@@ -1934,7 +1935,7 @@ static int telem_i_code_token(telem_i_wstream *s, int64_t time) {
         } else {
             groups += telem_varint_put(groups, z << 2);
         }
-        end = telem_i_code_row(s, groups, limit, &changed);
+        end = telem_i_file_code_row(s, groups, limit, &changed);
         if (!end) return 0;
     }
     if (changed || z >> 62) {
@@ -1952,35 +1953,35 @@ static int telem_i_code_token(telem_i_wstream *s, int64_t time) {
 }
 
 /* Takes s->row into the stream. */
-static telem_result telem_i_take_row(telem_file_writer *w, telem_i_wstream *s, int64_t time) {
+static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int fresh;
-    if (s->rows && (s->rows >= w->desc.block_rows || (s->age_ticks && time > s->first && telem_i_since(s->first, time) >= s->age_ticks) ||
-                    (s->all_present && telem_i_has_null(s)))) {
-        if (s->all_present && telem_i_has_null(s)) s->saw_null = 1;
-        (void)telem_i_close_block(w, s);
+    if (s->rows && (s->rows >= w->desc.block_rows || (s->age_ticks && time > s->first && telem_i_file_since(s->first, time) >= s->age_ticks) ||
+                    (s->all_present && telem_i_file_has_null(s)))) {
+        if (s->all_present && telem_i_file_has_null(s)) s->saw_null = 1;
+        (void)telem_i_file_close_block(w, s);
     }
     fresh = s->rows == 0;
-    if (fresh) telem_i_begin_block(w, s, time);
-    if (!telem_i_code_token(s, time)) {
+    if (fresh) telem_i_file_begin_block(w, s, time);
+    if (!telem_i_file_code_token(s, time)) {
         TELEM_ASSERT(!fresh); /* the capacity holds any one row */
-        (void)telem_i_close_block(w, s);
-        telem_i_begin_block(w, s, time);
+        (void)telem_i_file_close_block(w, s);
+        telem_i_file_begin_block(w, s, time);
         fresh = 1;
-        if (!telem_i_code_token(s, time)) return TELEM_ERR_LIMIT;
+        if (!telem_i_file_code_token(s, time)) return TELEM_ERR_LIMIT;
     }
     if (w->error.code != TELEM_OK) { /* closing the block before failed: this row goes with it */
         s->next_row++;
         s->rows = s->used = s->run = 0;
-        telem_i_lose(w, s, 1, time, time);
+        telem_i_file_lose(w, s, 1, time, time);
         return w->error.code;
     }
-    s->step = fresh && s->key ? 0 : telem_i_signed(telem_i_since(s->t, time));
+    s->step = fresh && s->key ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
     if (time < s->t && !fresh) s->disorder = 1;
     s->t = time;
     if (time < s->min) s->min = time;
     if (time > s->max) s->max = time;
     if (s->has_optional && !s->all_present) s->saw_null = 1;
-    telem_i_keep_row(s);
+    telem_i_file_keep_row(s);
     s->rows++;
     s->next_row++;
     w->rows++;
@@ -1988,81 +1989,81 @@ static telem_result telem_i_take_row(telem_file_writer *w, telem_i_wstream *s, i
 }
 
 /* A row form of the caller's own making: are its texts as long as they say? */
-static int telem_i_lengths_fit(const telem_i_wstream *s) {
+static int telem_i_file_lengths_fit(const telem_i_file_wstream *s) {
     telem_columns it;
     telem_column col;
     uint32_t i;
     if (!s->has_variable) return 1;
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &col))
-        for (i = 0; telem_i_codes_variable(col.type) && i < col.count; i++)
+        for (i = 0; telem_i_file_codes_variable(col.type) && i < col.count; i++)
             if (telem_get32(s->row + col.row + (size_t)i * col.width) > col.width - 4u) return 0;
     return 1;
 }
 
-static telem_result telem_i_row_to(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec, int packed) {
-    telem_i_wstream *s;
+static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec, int packed) {
+    telem_i_file_wstream *s;
     telem_result r;
     if (!w || !w->open) return TELEM_ERR_STATE;
-    s = telem_i_find_stream(w, stream);
+    s = telem_i_file_find_stream(w, stream);
     if (!s) return TELEM_ERR_NOT_FOUND;
     if (w->error.code != TELEM_OK) {
         s->next_row++;
-        telem_i_lose(w, s, 1, time, time);
+        telem_i_file_lose(w, s, 1, time, time);
         return w->error.code;
     }
     if (packed) {
         memcpy(s->row, rec, s->row_size);
-        if (!telem_i_lengths_fit(s)) return TELEM_ERR_RANGE;
+        if (!telem_i_file_lengths_fit(s)) return TELEM_ERR_RANGE;
     } else {
         r = telem_schema_pack(s->schema, rec, s->row);
         if (r != TELEM_OK) return r;
     }
-    return telem_i_take_row(w, s, time);
+    return telem_i_file_take_row(w, s, time);
 }
 
 TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec) {
-    return telem_i_row_to(w, stream, time, rec, 0);
+    return telem_i_file_row_to(w, stream, time, rec, 0);
 }
 
 TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t stream, int64_t time, const void *row) {
-    return telem_i_row_to(w, stream, time, row, 1);
+    return telem_i_file_row_to(w, stream, time, row, 1);
 }
 
-static uint32_t telem_i_length(const char *text, uint32_t n) {
+static uint32_t telem_i_file_length(const char *text, uint32_t n) {
     return n || !text ? n : (uint32_t)strlen(text);
 }
 
-static void telem_i_loss_body(telem_i_body *b, const void *arg) {
+static void telem_i_file_loss_body(telem_i_file_body *b, const void *arg) {
     const telem_loss *l = (const telem_loss *)arg;
-    telem_i_body_put_varint(b, l->hop);
-    telem_i_body_put_byte(b, l->cause);
-    telem_i_body_put_byte(b, (uint8_t)((l->at_least ? 1u : 0u) | (l->has_span ? 2u : 0u)));
-    telem_i_body_put_ref(b, l->stream);
-    telem_i_body_put_varint(b, l->count);
-    telem_i_body_put_varint(b, l->total);
+    telem_i_file_body_put_varint(b, l->hop);
+    telem_i_file_body_put_byte(b, l->cause);
+    telem_i_file_body_put_byte(b, (uint8_t)((l->at_least ? 1u : 0u) | (l->has_span ? 2u : 0u)));
+    telem_i_file_body_put_ref(b, l->stream);
+    telem_i_file_body_put_varint(b, l->count);
+    telem_i_file_body_put_varint(b, l->total);
     if (l->has_span) {
-        telem_i_body_put_varint(b, l->clock);
-        telem_i_body_put_svarint(b, l->first);
-        telem_i_body_put_varint(b, telem_i_since(l->first, l->last));
+        telem_i_file_body_put_varint(b, l->clock);
+        telem_i_file_body_put_svarint(b, l->first);
+        telem_i_file_body_put_varint(b, telem_i_file_since(l->first, l->last));
     }
-    telem_i_body_put_text(b, l->text, l->text_len);
+    telem_i_file_body_put_text(b, l->text, l->text_len);
 }
 
 TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_loss *loss) {
     telem_loss l;
-    telem_result r = telem_i_writable(w);
+    telem_result r = telem_i_file_writable(w);
     uint32_t i;
     if (r != TELEM_OK) return r;
     if (!loss || loss->cause > TELEM_CAUSE_ABORTED || (loss->has_span && loss->last < loss->first)) return TELEM_ERR_ARG;
     l = *loss;
-    l.text_len = telem_i_length(l.text, l.text_len);
+    l.text_len = telem_i_file_length(l.text, l.text_len);
     if (l.text_len > 65535) return TELEM_ERR_ARG;
     for (i = 0; i < w->loss_count; i++)
         if (w->losses[i].hop == l.hop && w->losses[i].stream == l.stream) break;
     if (i == w->desc.max_streams + 8u) return TELEM_ERR_LIMIT;
     l.total = w->losses[i].total + l.count;
-    r = telem_i_emit(w, TELEM_BLOCK_LOSS, NULL, 0, telem_i_loss_body, &l);
+    r = telem_i_file_emit(w, TELEM_BLOCK_LOSS, NULL, 0, telem_i_file_loss_body, &l);
     if (r != TELEM_OK) return r;
     if (i == w->loss_count) w->loss_count++;
     w->losses[i].hop = l.hop;
@@ -2071,92 +2072,92 @@ TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_l
     return TELEM_OK;
 }
 
-static void telem_i_sync_body(telem_i_body *b, const void *arg) {
+static void telem_i_file_sync_body(telem_i_file_body *b, const void *arg) {
     const telem_sync *s = (const telem_sync *)arg;
-    telem_i_body_put_varint(b, s->clock_a);
-    telem_i_body_put_svarint(b, s->ticks_a);
-    telem_i_body_put_varint(b, s->clock_b);
-    telem_i_body_put_svarint(b, s->ticks_b);
-    telem_i_body_put_varint(b, s->uncertainty);
-    telem_i_body_put_byte(b, s->step ? 1 : 0);
+    telem_i_file_body_put_varint(b, s->clock_a);
+    telem_i_file_body_put_svarint(b, s->ticks_a);
+    telem_i_file_body_put_varint(b, s->clock_b);
+    telem_i_file_body_put_svarint(b, s->ticks_b);
+    telem_i_file_body_put_varint(b, s->uncertainty);
+    telem_i_file_body_put_byte(b, s->step ? 1 : 0);
 }
 
 TELEM_API telem_result telem_file_write_sync(telem_file_writer *w, const telem_sync *sync) {
-    telem_result r = telem_i_writable(w);
+    telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     if (!sync) return TELEM_ERR_ARG;
-    return telem_i_emit(w, TELEM_BLOCK_SYNC, NULL, 0, telem_i_sync_body, sync);
+    return telem_i_file_emit(w, TELEM_BLOCK_SYNC, NULL, 0, telem_i_file_sync_body, sync);
 }
 
-static void telem_i_metadata_body(telem_i_body *b, const void *arg) {
+static void telem_i_file_metadata_body(telem_i_file_body *b, const void *arg) {
     const telem_metadata *m = (const telem_metadata *)arg;
     uint8_t bits[8];
     uint64_t u;
-    telem_i_body_put_ref(b, m->stream);
-    telem_i_body_put_text(b, m->key, m->key_len);
-    telem_i_body_put_byte(b, m->type);
+    telem_i_file_body_put_ref(b, m->stream);
+    telem_i_file_body_put_text(b, m->key, m->key_len);
+    telem_i_file_body_put_byte(b, m->type);
     switch (m->type) {
-    case TELEM_VALUE_INT: telem_i_body_put_svarint(b, m->i); break;
-    case TELEM_VALUE_BOOL: telem_i_body_put_byte(b, m->i ? 1 : 0); break;
+    case TELEM_VALUE_INT: telem_i_file_body_put_svarint(b, m->i); break;
+    case TELEM_VALUE_BOOL: telem_i_file_body_put_byte(b, m->i ? 1 : 0); break;
     case TELEM_VALUE_F64:
         memcpy(&u, &m->f, 8);
         telem_put64(bits, u);
-        telem_i_body_put(b, bits, 8);
+        telem_i_file_body_put(b, bits, 8);
         break;
-    default: telem_i_body_put_text(b, m->data, m->size); break;
+    default: telem_i_file_body_put_text(b, m->data, m->size); break;
     }
 }
 
 TELEM_API telem_result telem_file_write_metadata(telem_file_writer *w, const telem_metadata *m) {
     telem_metadata c;
-    telem_result r = telem_i_writable(w);
+    telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     if (!m || !m->key || m->type < TELEM_VALUE_TEXT || m->type > TELEM_VALUE_BOOL) return TELEM_ERR_ARG;
     c = *m;
-    c.key_len = telem_i_length(c.key, c.key_len);
-    if (c.type == TELEM_VALUE_TEXT) c.size = telem_i_length((const char *)c.data, c.size);
+    c.key_len = telem_i_file_length(c.key, c.key_len);
+    if (c.type == TELEM_VALUE_TEXT) c.size = telem_i_file_length((const char *)c.data, c.size);
     if (c.key_len == 0 || c.key_len > 255 || c.size > 65535 || (c.size && !c.data)) return TELEM_ERR_ARG;
-    return telem_i_emit(w, TELEM_BLOCK_METADATA, NULL, 0, telem_i_metadata_body, &c);
+    return telem_i_file_emit(w, TELEM_BLOCK_METADATA, NULL, 0, telem_i_file_metadata_body, &c);
 }
 
-static void telem_i_annotation_body(telem_i_body *b, const void *arg) {
+static void telem_i_file_annotation_body(telem_i_file_body *b, const void *arg) {
     const telem_annotation *a = (const telem_annotation *)arg;
-    telem_i_body_put_ref(b, a->stream);
-    telem_i_body_put_varint(b, a->clock);
-    telem_i_body_put_byte(b, a->level);
-    telem_i_body_put_svarint(b, a->time);
-    telem_i_body_put_varint(b, a->duration);
-    telem_i_body_put_text(b, a->text, a->text_len);
+    telem_i_file_body_put_ref(b, a->stream);
+    telem_i_file_body_put_varint(b, a->clock);
+    telem_i_file_body_put_byte(b, a->level);
+    telem_i_file_body_put_svarint(b, a->time);
+    telem_i_file_body_put_varint(b, a->duration);
+    telem_i_file_body_put_text(b, a->text, a->text_len);
 }
 
 TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_annotation *a) {
     telem_annotation c;
-    telem_result r = telem_i_writable(w);
+    telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     if (!a || a->level > TELEM_LEVEL_FATAL) return TELEM_ERR_ARG;
     c = *a;
-    c.text_len = telem_i_length(c.text, c.text_len);
+    c.text_len = telem_i_file_length(c.text, c.text_len);
     if (c.text_len > 65535) return TELEM_ERR_ARG;
-    return telem_i_emit(w, TELEM_BLOCK_ANNOTATION, NULL, 0, telem_i_annotation_body, &c);
+    return telem_i_file_emit(w, TELEM_BLOCK_ANNOTATION, NULL, 0, telem_i_file_annotation_body, &c);
 }
 
 TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clock, int64_t now) {
     uint32_t i;
-    telem_result r = telem_i_writable(w);
+    telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     for (i = 0; i < w->stream_count; i++) {
-        telem_i_wstream *s = w->streams[i];
+        telem_i_file_wstream *s = w->streams[i];
         if (s->clock_id != clock || s->rows == 0 || s->age_ticks == 0 || now <= s->first) continue;
-        if (telem_i_since(s->first, now) >= s->age_ticks) (void)telem_i_close_block(w, s);
+        if (telem_i_file_since(s->first, now) >= s->age_ticks) (void)telem_i_file_close_block(w, s);
     }
     return w->error.code;
 }
 
 TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w) {
     uint32_t i;
-    telem_result r = telem_i_writable(w);
+    telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
-    for (i = 0; i < w->stream_count; i++) (void)telem_i_close_block(w, w->streams[i]);
+    for (i = 0; i < w->stream_count; i++) (void)telem_i_file_close_block(w, w->streams[i]);
     telem_i_file_out_flush(w);
     return w->error.code;
 }
@@ -2165,20 +2166,20 @@ TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w) {
     telem_result r = telem_file_writer_flush(w);
     if (r != TELEM_OK || !w->desc.io->sync) return r;
     r = w->desc.io->sync(w->desc.io->user);
-    if (r != TELEM_OK) telem_i_writer_fail(w, r, "the io's sync failed");
+    if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
     return r;
 }
 
-static void telem_i_end_body(telem_i_body *b, const void *arg) {
+static void telem_i_file_end_body(telem_i_file_body *b, const void *arg) {
     const telem_file_writer *w = (const telem_file_writer *)arg;
     uint32_t i;
-    telem_i_body_put_varint(b, w->index ? telem_i_back(b->start, w->index->last[0]) : 0);
-    telem_i_body_put_varint(b, w->seq);
-    telem_i_body_put_varint(b, w->stream_count);
+    telem_i_file_body_put_varint(b, w->index ? telem_i_file_back(b->start, w->index->last[0]) : 0);
+    telem_i_file_body_put_varint(b, w->seq);
+    telem_i_file_body_put_varint(b, w->stream_count);
     for (i = 0; i < w->stream_count; i++) {
-        telem_i_body_put_varint(b, w->streams[i]->id);
-        telem_i_body_put_varint(b, b->start - w->streams[i]->schema_pos);
-        telem_i_body_put_varint(b, w->streams[i]->next_row);
+        telem_i_file_body_put_varint(b, w->streams[i]->id);
+        telem_i_file_body_put_varint(b, b->start - w->streams[i]->schema_pos);
+        telem_i_file_body_put_varint(b, w->streams[i]->next_row);
     }
 }
 
@@ -2186,12 +2187,12 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     telem_result r;
     if (!w || !w->open) return TELEM_ERR_STATE;
     (void)telem_file_writer_flush(w);
-    if (w->index && w->index->count && w->error.code == TELEM_OK) telem_i_index_emit(w);
-    (void)telem_i_emit(w, TELEM_BLOCK_END, NULL, 0, telem_i_end_body, w);
+    if (w->index && w->index->count && w->error.code == TELEM_OK) telem_i_file_index_emit(w);
+    (void)telem_i_file_emit(w, TELEM_BLOCK_END, NULL, 0, telem_i_file_end_body, w);
     telem_i_file_out_flush(w);
     if (w->desc.io->sync && w->error.code == TELEM_OK) {
         r = w->desc.io->sync(w->desc.io->user);
-        if (r != TELEM_OK) telem_i_writer_fail(w, r, "the io's sync failed");
+        if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
     }
     w->open = 0;
     return w->error.code;
@@ -2205,7 +2206,7 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     memset(&w->error, 0, sizeof w->error);
     w->staged = 0;
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) {
-        telem_i_wstream *s = w->streams[i];
+        telem_i_file_wstream *s = w->streams[i];
         telem_loss l = TELEM_ZERO;
         if (s->lost == 0) continue;
         l.stream = s->id;
@@ -2233,7 +2234,7 @@ TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_w
 
 TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_writer *w, uint32_t stream) {
     telem_file_writer_stats z = TELEM_ZERO;
-    const telem_i_wstream *s = telem_i_find_stream(w, stream);
+    const telem_i_file_wstream *s = telem_i_file_find_stream(w, stream);
     if (!s) return z;
     z.rows = s->next_row - s->start_row;
     z.blocks = s->blocks;
@@ -2244,14 +2245,14 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
 
 /* >>window -- bytes of the stream that are at hand ---------------------------------------------- */
 
-#define TELEM_I_QUEUE 6u
-#define TELEM_I_MIN_WINDOW 8192u
-#define TELEM_I_SEARCH (4u << 20) /* bytes before a first stream header that are searched */
+#define TELEM_I_FILE_QUEUE 6u
+#define TELEM_I_FILE_MIN_WINDOW 8192u
+#define TELEM_I_FILE_SEARCH (4u << 20) /* bytes before a first stream header that are searched */
 
 /* One stream of a reader. The public part comes first: a telem_file_stream * is one of these. */
-typedef struct telem_i_rstream {
+typedef struct telem_i_file_rstream {
     telem_file_stream pub;
-    struct telem_i_rstream *next;
+    struct telem_i_file_rstream *next;
     uint8_t *prev, *row;             /* state P; the row to deliver when some of it is absent */
     uint64_t key_row, key_seq;       /* of the KEY block whose header was seen last */
     uint64_t next_row;               /* one past the last row delivered or told as missing */
@@ -2270,42 +2271,42 @@ typedef struct telem_i_rstream {
     uint8_t known;     /* its schema block was read */
     uint64_t scan_rows, scan_next; /* telem_file_reader_scan */
     int64_t scan_first, scan_last;
-} telem_i_rstream;
+} telem_i_file_rstream;
 
-static telem_file_item *telem_i_push(telem_file_reader *r, telem_item_kind kind, uint64_t offset) {
-    telem_file_item *item = &r->queue[r->queued < TELEM_I_QUEUE ? r->queued++ : TELEM_I_QUEUE - 1u];
+static telem_file_item *telem_i_file_push(telem_file_reader *r, telem_item_kind kind, uint64_t offset) {
+    telem_file_item *item = &r->queue[r->queued < TELEM_I_FILE_QUEUE ? r->queued++ : TELEM_I_FILE_QUEUE - 1u];
     memset(item, 0, sizeof *item);
     item->kind = kind;
     item->offset = offset;
     return item;
 }
 
-static void telem_i_damage(telem_file_reader *r, telem_result code, uint64_t offset, uint64_t bytes, const char *what) {
-    telem_file_item *item = telem_i_push(r, TELEM_ITEM_DAMAGE, offset);
+static void telem_i_file_damage(telem_file_reader *r, telem_result code, uint64_t offset, uint64_t bytes, const char *what) {
+    telem_file_item *item = telem_i_file_push(r, TELEM_ITEM_DAMAGE, offset);
     item->bytes = bytes;
     item->error.code = code;
     item->error.offset = offset;
     item->error.what = what;
 }
 
-static telem_result telem_i_reader_fail(telem_file_reader *r, telem_result code, uint64_t offset, const char *what) {
+static telem_result telem_i_file_reader_fail(telem_file_reader *r, telem_result code, uint64_t offset, const char *what) {
     r->error.code = code;
     r->error.offset = offset;
     r->error.what = what;
     return code;
 }
 
-static uint8_t *telem_i_here(telem_file_reader *r) { return r->window + r->at; }
-static size_t telem_i_left(const telem_file_reader *r) { return r->have - r->at; }
-static uint64_t telem_i_where(const telem_file_reader *r) { return r->offset + r->at; }
+static uint8_t *telem_i_file_here(telem_file_reader *r) { return r->window + r->at; }
+static size_t telem_i_file_left(const telem_file_reader *r) { return r->have - r->at; }
+static uint64_t telem_i_file_where(const telem_file_reader *r) { return r->offset + r->at; }
 
 /* Makes `need` bytes available at the position. TELEM_END when the io has no more now. Reads up to
    r->chunk bytes more than asked. */
-static telem_result telem_i_fill(telem_file_reader *r, size_t need) {
+static telem_result telem_i_file_fill(telem_file_reader *r, size_t need) {
     size_t want;
-    if (telem_i_left(r) >= need) return TELEM_OK;
+    if (telem_i_file_left(r) >= need) return TELEM_OK;
     if (r->at > 0) { /* nothing points into the window between blocks */
-        memmove(r->window, r->window + r->at, telem_i_left(r));
+        memmove(r->window, r->window + r->at, telem_i_file_left(r));
         r->offset += r->at;
         r->have -= r->at;
         r->at = 0;
@@ -2316,31 +2317,31 @@ static telem_result telem_i_fill(telem_file_reader *r, size_t need) {
     while (r->have < need) {
         int64_t got = r->desc.io->read(r->desc.io->user, r->window + r->have, want - r->have);
         if (got < 0) {
-            if (got != TELEM_AGAIN) (void)telem_i_reader_fail(r, (telem_result)got, r->offset + r->have, "reading from the io failed");
+            if (got != TELEM_AGAIN) (void)telem_i_file_reader_fail(r, (telem_result)got, r->offset + r->have, "reading from the io failed");
             return (telem_result)got;
         }
         if (got == 0) return TELEM_END;
-        if ((uint64_t)got > want - r->have) return telem_i_reader_fail(r, TELEM_ERR_IO, r->offset + r->have, "the io gave more than asked");
+        if ((uint64_t)got > want - r->have) return telem_i_file_reader_fail(r, TELEM_ERR_IO, r->offset + r->have, "the io gave more than asked");
         r->have += (size_t)got;
     }
     return TELEM_OK;
 }
 
 /* Skips n bytes: inside the window, by seeking, or by reading on. */
-static telem_result telem_i_skip(telem_file_reader *r, uint64_t n) {
+static telem_result telem_i_file_skip(telem_file_reader *r, uint64_t n) {
     while (n > 0) {
-        size_t part = telem_i_left(r);
+        size_t part = telem_i_file_left(r);
         if (part > n) part = (size_t)n;
         r->at += part;
         n -= part;
         if (n == 0) break;
         if (r->desc.io->seek && n > r->window_size) {
-            r->offset = telem_i_where(r) + n;
+            r->offset = telem_i_file_where(r) + n;
             r->at = r->have = 0;
             return r->desc.io->seek(r->desc.io->user, r->offset);
         }
         {
-            telem_result e = telem_i_fill(r, 1);
+            telem_result e = telem_i_file_fill(r, 1);
             r->owed = n; /* if the io has no more now */
             if (e != TELEM_OK) return e;
         }
@@ -2349,9 +2350,9 @@ static telem_result telem_i_skip(telem_file_reader *r, uint64_t n) {
     return TELEM_OK;
 }
 
-static telem_result telem_i_goto(telem_file_reader *r, uint64_t pos) {
+static telem_result telem_i_file_goto(telem_file_reader *r, uint64_t pos) {
     telem_result e = r->desc.io->seek(r->desc.io->user, pos);
-    if (e != TELEM_OK) return telem_i_reader_fail(r, e, pos, "the io cannot seek there");
+    if (e != TELEM_OK) return telem_i_file_reader_fail(r, e, pos, "the io cannot seek there");
     r->offset = pos;
     r->at = r->have = 0;
     r->owed = 0;
@@ -2365,24 +2366,24 @@ static telem_result telem_i_goto(telem_file_reader *r, uint64_t pos) {
 }
 
 /* A cursor over bytes that were checked but are still hostile. */
-typedef struct telem_i_cursor {
+typedef struct telem_i_file_cursor {
     const uint8_t *p, *end;
     uint8_t bad; /* a violation, or bytes missing */
-} telem_i_cursor;
+} telem_i_file_cursor;
 
-static telem_i_cursor telem_i_cursor_at(const uint8_t *p, size_t n) {
-    telem_i_cursor c;
+static telem_i_file_cursor telem_i_file_cursor_at(const uint8_t *p, size_t n) {
+    telem_i_file_cursor c;
     c.p = p;
     c.end = p + n;
     c.bad = 0;
     return c;
 }
-static size_t telem_i_cursor_left(const telem_i_cursor *c) { return (size_t)(c->end - c->p); }
-static uint64_t telem_i_take_varint(telem_i_cursor *c) {
+static size_t telem_i_file_cursor_left(const telem_i_file_cursor *c) { return (size_t)(c->end - c->p); }
+static uint64_t telem_i_file_take_varint(telem_i_file_cursor *c) {
     uint64_t v = 0;
     int n;
     if (c->p < c->end && *c->p < 0x80u) return *c->p++; /* most are short */
-    n = telem_varint_get(c->p, telem_i_cursor_left(c), &v);
+    n = telem_varint_get(c->p, telem_i_file_cursor_left(c), &v);
     if (n < 0) {
         c->bad = 1;
         return 0;
@@ -2390,53 +2391,53 @@ static uint64_t telem_i_take_varint(telem_i_cursor *c) {
     c->p += n;
     return v;
 }
-static int64_t telem_i_take_svarint(telem_i_cursor *c) { return telem_unzigzag(telem_i_take_varint(c)); }
-static uint64_t telem_i_take_limited(telem_i_cursor *c, uint64_t max) {
-    uint64_t v = telem_i_take_varint(c);
+static int64_t telem_i_file_take_svarint(telem_i_file_cursor *c) { return telem_unzigzag(telem_i_file_take_varint(c)); }
+static uint64_t telem_i_file_take_limited(telem_i_file_cursor *c, uint64_t max) {
+    uint64_t v = telem_i_file_take_varint(c);
     if (v > max) c->bad = 1;
     return c->bad ? 0 : v;
 }
-static const uint8_t *telem_i_take_bytes(telem_i_cursor *c, uint64_t n) {
+static const uint8_t *telem_i_file_take_bytes(telem_i_file_cursor *c, uint64_t n) {
     const uint8_t *p = c->p;
-    if (c->bad || n > telem_i_cursor_left(c)) {
+    if (c->bad || n > telem_i_file_cursor_left(c)) {
         c->bad = 1;
         return c->p;
     }
     c->p += (size_t)n;
     return p;
 }
-static uint8_t telem_i_take_byte(telem_i_cursor *c) {
-    const uint8_t *p = telem_i_take_bytes(c, 1);
+static uint8_t telem_i_file_take_byte(telem_i_file_cursor *c) {
+    const uint8_t *p = telem_i_file_take_bytes(c, 1);
     return c->bad ? 0 : *p;
 }
-static const char *telem_i_take_text(telem_i_cursor *c, uint32_t *n, uint32_t max) {
-    *n = (uint32_t)telem_i_take_limited(c, max);
-    return (const char *)telem_i_take_bytes(c, *n);
+static const char *telem_i_file_take_text(telem_i_file_cursor *c, uint32_t *n, uint32_t max) {
+    *n = (uint32_t)telem_i_file_take_limited(c, max);
+    return (const char *)telem_i_file_take_bytes(c, *n);
 }
 /* ref: 0 is all; else an id */
-static uint32_t telem_i_take_ref(telem_i_cursor *c) {
-    uint64_t v = telem_i_take_limited(c, UINT32_MAX);
+static uint32_t telem_i_file_take_ref(telem_i_file_cursor *c) {
+    uint64_t v = telem_i_file_take_limited(c, UINT32_MAX);
     return v == 0 ? TELEM_ALL_STREAMS : (uint32_t)(v - 1u);
 }
 
 /* >>rows-decode -------------------------------------------------------------------------------- */
 
 /* A coded column of the group at hand. */
-typedef struct telem_i_coded {
+typedef struct telem_i_file_coded {
     uint32_t at, width, size; /* place in P; bytes; text: most bytes */
     uint8_t type, counter;
-} telem_i_coded;
+} telem_i_file_coded;
 
-typedef struct telem_i_decoder {
-    telem_i_cursor *c;
+typedef struct telem_i_file_decoder {
+    telem_i_file_cursor *c;
     uint8_t *prev;
     uint32_t columns;     /* left, those of the open group included */
     uint64_t zeros;       /* unchanged groups left */
     uint8_t n, size, mask, coded_count, numbers;
-    telem_i_coded coded[8];
-} telem_i_decoder;
+    telem_i_file_coded coded[8];
+} telem_i_file_decoder;
 
-static void telem_i_group_open(telem_i_decoder *d) {
+static void telem_i_file_group_open(telem_i_file_decoder *d) {
     d->n = d->mask = d->coded_count = d->numbers = 0;
     d->size = (uint8_t)(d->columns < 8 ? d->columns : 8);
     if (d->size == 0) return;
@@ -2444,124 +2445,124 @@ static void telem_i_group_open(telem_i_decoder *d) {
         d->zeros--;
         return;
     }
-    d->mask = telem_i_take_byte(d->c);
+    d->mask = telem_i_file_take_byte(d->c);
     if (d->mask == 0) {
-        d->zeros = telem_i_take_limited(d->c, (d->columns - 1u) / 8u);
+        d->zeros = telem_i_file_take_limited(d->c, (d->columns - 1u) / 8u);
     } else if (d->mask >> d->size) {
         d->c->bad = 1;
     }
 }
 
-static int telem_i_decode_number(telem_i_decoder *d, const telem_i_coded *k, uint32_t tag) {
+static int telem_i_file_decode_number(telem_i_file_decoder *d, const telem_i_file_coded *k, uint32_t tag) {
     uint8_t *p = d->prev + k->at;
     uint32_t n = tag < 8 ? tag + 1u : tag - 7u, i;
-    uint64_t v = 0, old = telem_i_load(p, k->width);
+    uint64_t v = 0, old = telem_i_file_load(p, k->width);
     const uint8_t *b;
-    if (!telem_i_codes_float(k->type) && tag >= 8) {
+    if (!telem_i_file_codes_float(k->type) && tag >= 8) {
         v = n; /* the residual itself */
     } else {
         if (n > k->width) return 0;
-        b = telem_i_take_bytes(d->c, n);
+        b = telem_i_file_take_bytes(d->c, n);
         if (d->c->bad) return 0;
         for (i = 0; i < n; i++) v |= (uint64_t)b[i] << (8u * i);
         if (tag >= 8) v <<= 8u * (k->width - n);
     }
-    telem_i_store(p, k->width, telem_i_codes_float(k->type) ? old ^ v : telem_i_unresidual(v, old + k->counter));
+    telem_i_file_store(p, k->width, telem_i_file_codes_float(k->type) ? old ^ v : telem_i_file_unresidual(v, old + k->counter));
     return 1;
 }
 
-static int telem_i_decode_text(telem_i_decoder *d, const telem_i_coded *k) {
+static int telem_i_file_decode_text(telem_i_file_decoder *d, const telem_i_file_coded *k) {
     uint8_t *p = d->prev + k->at;
-    uint64_t same = telem_i_take_varint(d->c), n = telem_i_take_varint(d->c);
+    uint64_t same = telem_i_file_take_varint(d->c), n = telem_i_file_take_varint(d->c);
     const uint8_t *b;
     uint32_t had = k->size;
-    if (telem_i_codes_variable(k->type)) {
+    if (telem_i_file_codes_variable(k->type)) {
         had = telem_get32(p);
         p += 4;
     }
     if (d->c->bad || same > had || n > k->size - same) return 0;
-    b = telem_i_take_bytes(d->c, n);
+    b = telem_i_file_take_bytes(d->c, n);
     if (d->c->bad) return 0;
     if (n) memcpy(p + same, b, (size_t)n);
     memset(p + same + n, 0, (size_t)(k->size - same - n));
-    if (telem_i_codes_variable(k->type)) telem_put32(p - 4, (uint32_t)(same + n));
+    if (telem_i_file_codes_variable(k->type)) telem_put32(p - 4, (uint32_t)(same + n));
     return 1;
 }
 
-static int telem_i_group_close(telem_i_decoder *d) {
+static int telem_i_file_group_close(telem_i_file_decoder *d) {
     uint32_t i, t = 0, tag_bytes = (d->numbers + 1u) / 2u;
-    const uint8_t *tags = telem_i_take_bytes(d->c, tag_bytes);
+    const uint8_t *tags = telem_i_file_take_bytes(d->c, tag_bytes);
     if (d->c->bad) return 0;
     if ((d->numbers & 1u) && (tags[tag_bytes - 1u] >> 4)) return 0;
     for (i = 0; i < d->coded_count; i++) {
-        const telem_i_coded *k = &d->coded[i];
-        if (telem_i_codes_text(k->type)) {
-            if (!telem_i_decode_text(d, k)) return 0;
+        const telem_i_file_coded *k = &d->coded[i];
+        if (telem_i_file_codes_text(k->type)) {
+            if (!telem_i_file_decode_text(d, k)) return 0;
         } else {
             uint32_t tag = (uint32_t)(tags[t >> 1] >> ((t & 1u) * 4u)) & 15u;
             t++;
-            if (!telem_i_decode_number(d, k, tag)) return 0;
+            if (!telem_i_file_decode_number(d, k, tag)) return 0;
         }
     }
     d->columns -= d->size;
-    telem_i_group_open(d);
+    telem_i_file_group_open(d);
     return !d->c->bad;
 }
 
 /* Takes column number n of the group: bit set = coded. */
-static int telem_i_decode_column(telem_i_decoder *d, const telem_column *col, uint32_t element, int absent) {
+static int telem_i_file_decode_column(telem_i_file_decoder *d, const telem_column *col, uint32_t element, int absent) {
     uint32_t at = col->row + element * col->width;
-    uint8_t counter = (uint8_t)telem_i_is_counter(col);
+    uint8_t counter = (uint8_t)telem_i_file_is_counter(col);
     if (d->mask >> d->n & 1u) {
         if (absent) return 0;
         if (col->type == TELEM_BOOL) {
             d->prev[at] ^= 1u;
         } else {
-            telem_i_coded *k = &d->coded[d->coded_count++];
+            telem_i_file_coded *k = &d->coded[d->coded_count++];
             k->at = at;
             k->width = col->width;
-            k->size = telem_i_codes_variable(col->type) ? col->width - 4u : col->width;
+            k->size = telem_i_file_codes_variable(col->type) ? col->width - 4u : col->width;
             k->type = col->type;
             k->counter = counter;
-            if (!telem_i_codes_text(col->type)) d->numbers++;
+            if (!telem_i_file_codes_text(col->type)) d->numbers++;
         }
     } else if (counter && !absent) {
-        telem_i_store(d->prev + at, col->width, telem_i_load(d->prev + at, col->width) + 1u);
+        telem_i_file_store(d->prev + at, col->width, telem_i_file_load(d->prev + at, col->width) + 1u);
     }
-    return ++d->n < d->size ? 1 : telem_i_group_close(d);
+    return ++d->n < d->size ? 1 : telem_i_file_group_close(d);
 }
 
 /* Whole groups without a change inside one run of columns. */
-static uint32_t telem_i_skip_groups(telem_i_decoder *d, const telem_column *col, uint32_t left) {
+static uint32_t telem_i_file_skip_groups(telem_i_file_decoder *d, const telem_column *col, uint32_t left) {
     uint32_t n = 0;
-    if (telem_i_is_counter(col)) return 0;
+    if (telem_i_file_is_counter(col)) return 0;
     while (d->n == 0 && d->mask == 0 && d->size == 8 && left - n >= 8 && !d->c->bad) {
         n += 8;
         d->columns -= 8;
-        telem_i_group_open(d);
+        telem_i_file_group_open(d);
     }
     return n;
 }
 
 /* Decodes the groups of a row into P. */
-static int telem_i_decode_groups(telem_i_rstream *s, telem_i_cursor *c, int all_present) {
+static int telem_i_file_decode_groups(telem_i_file_rstream *s, telem_i_file_cursor *c, int all_present) {
     telem_columns it;
     telem_column col;
-    telem_i_decoder d;
+    telem_i_file_decoder d;
     uint32_t absent_end = 0, i;
-    memset(&d, 0, offsetof(telem_i_decoder, coded));
+    memset(&d, 0, offsetof(telem_i_file_decoder, coded));
     d.c = c;
     d.prev = s->prev;
     d.columns = all_present ? s->columns - s->presences : s->columns;
-    telem_i_group_open(&d);
+    telem_i_file_group_open(&d);
     if (c->bad) return 0;
     telem_columns_begin(&it, s->pub.schema);
     while (telem_columns_next(&it, &col)) {
         int absent = col.row < absent_end;
         if (col.presence && all_present) continue;
-        for (i = telem_i_skip_groups(&d, &col, col.count); i < col.count; i++) {
-            if (!telem_i_decode_column(&d, &col, i, absent)) return 0;
-            if (d.n == 0) i += telem_i_skip_groups(&d, &col, col.count - i - 1u);
+        for (i = telem_i_file_skip_groups(&d, &col, col.count); i < col.count; i++) {
+            if (!telem_i_file_decode_column(&d, &col, i, absent)) return 0;
+            if (d.n == 0) i += telem_i_file_skip_groups(&d, &col, col.count - i - 1u);
         }
         if (c->bad) return 0;
         if (col.presence && !absent && s->prev[col.row] == 0) absent_end = col.row + 1u + col.covers;
@@ -2570,7 +2571,7 @@ static int telem_i_decode_groups(telem_i_rstream *s, telem_i_cursor *c, int all_
 }
 
 /* A row without a coded column: counters step. */
-static void telem_i_step_counters(telem_i_rstream *s) {
+static void telem_i_file_step_counters(telem_i_file_rstream *s) {
     telem_columns it;
     telem_column col;
     uint32_t absent_end = 0, i;
@@ -2579,16 +2580,16 @@ static void telem_i_step_counters(telem_i_rstream *s) {
     while (telem_columns_next(&it, &col)) {
         if (col.row < absent_end) continue;
         if (col.presence && s->prev[col.row] == 0) absent_end = col.row + 1u + col.covers;
-        if (!telem_i_is_counter(&col)) continue;
+        if (!telem_i_file_is_counter(&col)) continue;
         for (i = 0; i < col.count; i++) {
             uint8_t *p = s->prev + col.row + (size_t)i * col.width;
-            telem_i_store(p, col.width, telem_i_load(p, col.width) + 1u);
+            telem_i_file_store(p, col.width, telem_i_file_load(p, col.width) + 1u);
         }
     }
 }
 
 /* The row as it is delivered: what is absent is zero. */
-static const uint8_t *telem_i_present_row(telem_i_rstream *s) {
+static const uint8_t *telem_i_file_present_row(telem_i_file_rstream *s) {
     telem_columns it;
     telem_column col;
     uint32_t absent_end = 0;
@@ -2604,35 +2605,35 @@ static const uint8_t *telem_i_present_row(telem_i_rstream *s) {
 }
 
 /* The next row of the block at hand into P. TELEM_OK, or CORRUPT / UNSUPPORTED. */
-static telem_result telem_i_decode_row(telem_file_reader *r) {
-    telem_i_rblock *b = &r->block;
-    telem_i_rstream *s = b->stream;
-    telem_i_cursor c = telem_i_cursor_at(b->p, (size_t)(b->end - b->p));
+static telem_result telem_i_file_decode_row(telem_file_reader *r) {
+    telem_i_file_rblock *b = &r->block;
+    telem_i_file_rstream *s = b->stream;
+    telem_i_file_cursor c = telem_i_file_cursor_at(b->p, (size_t)(b->end - b->p));
     uint64_t h, z = 0;
     uint32_t kind = 2;
     int64_t time;
     if (b->repeat == 0) {
-        h = telem_i_take_varint(&c);
+        h = telem_i_file_take_varint(&c);
         kind = (uint32_t)(h & 3u);
         if (kind == 2) {
             if (c.bad || h >> 2 == 0 || h >> 2 > b->rows) return TELEM_ERR_CORRUPT;
             b->repeat = (uint32_t)(h >> 2);
         } else if (kind == 3) {
             if (!c.bad && h >> 2) return TELEM_ERR_UNSUPPORTED;
-            z = telem_i_take_varint(&c);
+            z = telem_i_file_take_varint(&c);
         } else {
             z = h >> 2;
         }
         if (c.bad || (b->first && z)) return TELEM_ERR_CORRUPT;
     }
     if (kind == 0 || kind == 3) {
-        if (!telem_i_decode_groups(s, &c, b->all_present)) return TELEM_ERR_CORRUPT;
+        if (!telem_i_file_decode_groups(s, &c, b->all_present)) return TELEM_ERR_CORRUPT;
     } else {
-        telem_i_step_counters(s);
+        telem_i_file_step_counters(s);
     }
     if (b->repeat) b->repeat--;
-    time = telem_i_plus(telem_i_plus(s->t, (uint64_t)s->step), (uint64_t)telem_unzigzag(z));
-    s->step = b->first ? 0 : telem_i_signed(telem_i_since(s->t, time));
+    time = telem_i_file_plus(telem_i_file_plus(s->t, (uint64_t)s->step), (uint64_t)telem_unzigzag(z));
+    s->step = b->first ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
     s->t = time;
     s->has_time = 1;
     b->first = 0;
@@ -2645,68 +2646,68 @@ static telem_result telem_i_decode_row(telem_file_reader *r) {
 /* >>blocks-in ---------------------------------------------------------------------------------- */
 
 /* A block's header, taken apart. */
-typedef struct telem_i_header {
+typedef struct telem_i_file_header {
     uint64_t offset, seq, len;
     uint32_t check;        /* H */
     size_t bare, size;     /* header without and with its pad */
     size_t total;          /* the whole block */
-    telem_i_cursor fields; /* behind seq and len */
+    telem_i_file_cursor fields; /* behind seq and len */
     size_t fields_at, fields_left;
     uint8_t type, key, lz4, skip;
     const char *wrong;     /* a violation, as text */
     telem_result code;
-} telem_i_header;
+} telem_i_file_header;
 
-typedef struct telem_i_data {
+typedef struct telem_i_file_data {
     uint32_t stream, rows, flags;
     uint16_t tag;
     uint64_t first_row, offset, distance;
     int64_t base_time, first, min, max;
     uint8_t has_times, known; /* known: first_row is absolute */
-} telem_i_data;
+} telem_i_file_data;
 
 /* Is there a block header at the position whose check holds? TELEM_OK; TELEM_ERR_CORRUPT: no;
    TELEM_END: more bytes are needed. `h` is filled on TELEM_OK. */
-static telem_result telem_i_read_header(telem_file_reader *r, telem_i_header *h) {
-    const telem_i_framing *f = &r->framing;
-    size_t s = telem_i_sync_size(f), check_size = s, avail, n;
+static telem_result telem_i_file_read_header(telem_file_reader *r, telem_i_file_header *h) {
+    const telem_i_file_framing *f = &r->framing;
+    size_t s = telem_i_file_sync_size(f), check_size = s, avail, n;
     const uint8_t *p;
-    telem_result e = telem_i_fill(r, s + 2u);
-    avail = telem_i_left(r);
-    p = telem_i_here(r);
-    if (memcmp(p, telem_i_sync, avail < s ? avail : s) != 0) return TELEM_ERR_CORRUPT;
+    telem_result e = telem_i_file_fill(r, s + 2u);
+    avail = telem_i_file_left(r);
+    p = telem_i_file_here(r);
+    if (memcmp(p, telem_i_file_sync, avail < s ? avail : s) != 0) return TELEM_ERR_CORRUPT;
     if (e != TELEM_OK) return e;
     n = p[s + 1];
-    e = telem_i_fill(r, s + 2u + n + check_size);
+    e = telem_i_file_fill(r, s + 2u + n + check_size);
     if (e != TELEM_OK) return e;
-    p = telem_i_here(r);
+    p = telem_i_file_here(r);
     memset(h, 0, sizeof *h);
     h->check = telem_i_xxh32(p, s + 2u + n, f->seed);
     if (check_size == 2 ? telem_get16(p + s + 2u + n) != (h->check & 0xFFFFu) : telem_get32(p + s + 2u + n) != h->check)
         return TELEM_ERR_CORRUPT;
-    h->offset = telem_i_where(r);
+    h->offset = telem_i_file_where(r);
     h->type = p[s] & 0x1Fu;
-    h->key = (p[s] & TELEM_I_KEY) != 0;
-    h->lz4 = (p[s] & TELEM_I_LZ4) != 0;
-    h->skip = (p[s] & TELEM_I_SKIP) != 0;
-    h->fields = telem_i_cursor_at(p + s + 2u, n);
-    h->seq = telem_i_take_varint(&h->fields);
-    h->len = telem_i_take_varint(&h->fields);
+    h->key = (p[s] & TELEM_I_FILE_KEY) != 0;
+    h->lz4 = (p[s] & TELEM_I_FILE_LZ4) != 0;
+    h->skip = (p[s] & TELEM_I_FILE_SKIP) != 0;
+    h->fields = telem_i_file_cursor_at(p + s + 2u, n);
+    h->seq = telem_i_file_take_varint(&h->fields);
+    h->len = telem_i_file_take_varint(&h->fields);
     h->fields_at = (size_t)(h->fields.p - p);
-    h->fields_left = telem_i_cursor_left(&h->fields);
+    h->fields_left = telem_i_file_cursor_left(&h->fields);
     h->bare = s + 2u + n + check_size;
-    h->size = telem_i_aligned(f, h->bare);
+    h->size = telem_i_file_aligned(f, h->bare);
     h->code = TELEM_ERR_CORRUPT;
     if (h->fields.bad) h->wrong = "a block's header fields do not parse";
-    else if (h->len > r->session.max_block || telem_i_aligned(f, h->size + (size_t)h->len + 4u) > r->session.max_block) h->wrong = "a block is larger than the stream allows";
-    else h->total = telem_i_aligned(f, h->size + (size_t)h->len + 4u);
+    else if (h->len > r->session.max_block || telem_i_file_aligned(f, h->size + (size_t)h->len + 4u) > r->session.max_block) h->wrong = "a block is larger than the stream allows";
+    else h->total = telem_i_file_aligned(f, h->size + (size_t)h->len + 4u);
     return TELEM_OK;
 }
 
-static int telem_i_has_doubts(const telem_file_reader *r);
+static int telem_i_file_has_doubts(const telem_file_reader *r);
 
-static telem_i_rstream *telem_i_rfind(telem_file_reader *r, uint32_t id) {
-    telem_i_rstream *s;
+static telem_i_file_rstream *telem_i_file_rfind(telem_file_reader *r, uint32_t id) {
+    telem_i_file_rstream *s;
     if (r->latest && r->latest->pub.id == id) return r->latest;
     for (s = r->streams; s; s = s->next)
         if (s->pub.id == id) return r->latest = s;
@@ -2715,11 +2716,11 @@ static telem_i_rstream *telem_i_rfind(telem_file_reader *r, uint32_t id) {
 
 /* The stream of an id; one whose schema block was not read yet is made without a schema, so that
    its losses have a place. NULL: no memory, or too many. */
-static telem_i_rstream *telem_i_rstream_get(telem_file_reader *r, uint32_t id) {
-    telem_i_rstream *s = telem_i_rfind(r, id);
+static telem_i_file_rstream *telem_i_file_rstream_get(telem_file_reader *r, uint32_t id) {
+    telem_i_file_rstream *s = telem_i_file_rfind(r, id);
     if (s) return s;
     if (r->stream_count >= r->session.max_streams) return NULL;
-    s = (telem_i_rstream *)telem_i_take(&r->arena, sizeof *s);
+    s = (telem_i_file_rstream *)telem_i_file_take(&r->arena, sizeof *s);
     if (!s) return NULL;
     s->pub.id = id;
     s->pub.name = s->pub.encoding = s->pub.clock_name = "";
@@ -2731,29 +2732,29 @@ static telem_i_rstream *telem_i_rstream_get(telem_file_reader *r, uint32_t id) {
     return s;
 }
 
-static int telem_i_read_data(telem_file_reader *r, telem_i_header *h, telem_i_data *d) {
-    telem_i_cursor c = h->fields;
-    telem_i_rstream *s;
+static int telem_i_file_read_data(telem_file_reader *r, telem_i_file_header *h, telem_i_file_data *d) {
+    telem_i_file_cursor c = h->fields;
+    telem_i_file_rstream *s;
     uint64_t down, up;
     memset(d, 0, sizeof *d);
-    d->stream = (uint32_t)telem_i_take_limited(&c, UINT32_MAX - 1u);
-    d->rows = (uint32_t)telem_i_take_limited(&c, TELEM_I_MAX_BLOCK_ROWS);
-    d->flags = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
+    d->stream = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX - 1u);
+    d->rows = (uint32_t)telem_i_file_take_limited(&c, TELEM_I_FILE_MAX_BLOCK_ROWS);
+    d->flags = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
     if (c.bad || d->rows == 0) return 0;
-    if (d->flags & ~(TELEM_I_TIMES | TELEM_I_DISORDER | TELEM_I_ALL_PRESENT)) {
+    if (d->flags & ~(TELEM_I_FILE_TIMES | TELEM_I_FILE_DISORDER | TELEM_I_FILE_ALL_PRESENT)) {
         h->code = TELEM_ERR_UNSUPPORTED;
         return 0;
     }
-    s = telem_i_rfind(r, d->stream);
+    s = telem_i_file_rfind(r, d->stream);
     if (h->key) {
-        const uint8_t *tag = telem_i_take_bytes(&c, 2);
+        const uint8_t *tag = telem_i_file_take_bytes(&c, 2);
         if (!c.bad) d->tag = telem_get16(tag);
-        d->first_row = telem_i_take_varint(&c);
-        d->base_time = d->first = telem_i_take_svarint(&c);
+        d->first_row = telem_i_file_take_varint(&c);
+        d->base_time = d->first = telem_i_file_take_svarint(&c);
         d->known = 1;
     } else {
-        d->distance = telem_i_take_varint(&c);
-        d->offset = telem_i_take_varint(&c);
+        d->distance = telem_i_file_take_varint(&c);
+        d->offset = telem_i_file_take_varint(&c);
         if (d->distance == 0 || d->distance > h->seq) return 0;
         if (s && s->has_key && s->key_seq == h->seq - d->distance) {
             d->known = 1;
@@ -2763,23 +2764,23 @@ static int telem_i_read_data(telem_file_reader *r, telem_i_header *h, telem_i_da
         }
     }
     if (d->known && d->first_row > UINT64_MAX - d->rows) return 0;
-    if (d->flags & TELEM_I_TIMES) {
-        if (!h->key) d->first = telem_i_plus(d->base_time, (uint64_t)telem_i_take_svarint(&c));
-        down = d->flags & TELEM_I_DISORDER ? telem_i_take_varint(&c) : 0;
-        up = telem_i_take_varint(&c);
-        d->min = telem_i_plus(d->first, 0 - down);
-        d->max = telem_i_plus(d->first, up);
+    if (d->flags & TELEM_I_FILE_TIMES) {
+        if (!h->key) d->first = telem_i_file_plus(d->base_time, (uint64_t)telem_i_file_take_svarint(&c));
+        down = d->flags & TELEM_I_FILE_DISORDER ? telem_i_file_take_varint(&c) : 0;
+        up = telem_i_file_take_varint(&c);
+        d->min = telem_i_file_plus(d->first, 0 - down);
+        d->max = telem_i_file_plus(d->first, up);
         d->has_times = d->known;
     }
     return !c.bad;
 }
 
-static void telem_i_missing(telem_file_reader *r, telem_i_rstream *s, uint64_t first, uint64_t count, int at_least, telem_result code,
+static void telem_i_file_missing(telem_file_reader *r, telem_i_file_rstream *s, uint64_t first, uint64_t count, int at_least, telem_result code,
                             uint64_t offset, const char *what) {
     telem_file_item *item;
     if (count == 0) return;
     s->pub.lost += count;
-    item = telem_i_push(r, TELEM_ITEM_MISSING, offset);
+    item = telem_i_file_push(r, TELEM_ITEM_MISSING, offset);
     item->stream = &s->pub;
     item->row = first;
     item->count = count;
@@ -2790,14 +2791,14 @@ static void telem_i_missing(telem_file_reader *r, telem_i_rstream *s, uint64_t f
 }
 
 /* Rows up to `row` did not come. `time`: of the row after them, if known. */
-static void telem_i_gap(telem_file_reader *r, telem_i_rstream *s, uint64_t row, const int64_t *time, uint64_t offset) {
+static void telem_i_file_gap(telem_file_reader *r, telem_i_file_rstream *s, uint64_t row, const int64_t *time, uint64_t offset) {
     s->doubtful = 0; /* they are among these */
     if (s->anywhere) {
         s->anywhere = 0;
         s->next_row = row;
     }
     if (row <= s->next_row) return;
-    telem_i_missing(r, s, s->next_row, row - s->next_row, 0, TELEM_ERR_CORRUPT, offset, "rows are missing before this block");
+    telem_i_file_missing(r, s, s->next_row, row - s->next_row, 0, TELEM_ERR_CORRUPT, offset, "rows are missing before this block");
     if (time && s->has_time) {
         telem_file_item *item = &r->queue[r->queued - 1u];
         item->has_span = 1;
@@ -2809,8 +2810,8 @@ static void telem_i_gap(telem_file_reader *r, telem_i_rstream *s, uint64_t row, 
 }
 
 /* A data block whose rows cannot be had: what its header says of them is told. */
-static void telem_i_lose_block(telem_file_reader *r, const telem_i_header *h, const telem_i_data *d, telem_result code, const char *what) {
-    telem_i_rstream *s = telem_i_rstream_get(r, d->stream);
+static void telem_i_file_lose_block(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d, telem_result code, const char *what) {
+    telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
     if (!s) return;
     s->decodable = 0;
     if (h->key) {
@@ -2824,8 +2825,8 @@ static void telem_i_lose_block(telem_file_reader *r, const telem_i_header *h, co
         return;
     }
     if (!s->anywhere && d->first_row < s->next_row) return; /* a repeat */
-    telem_i_gap(r, s, d->first_row, h->key || d->has_times ? &d->first : NULL, h->offset);
-    telem_i_missing(r, s, d->first_row, d->rows, 0, code, h->offset, what);
+    telem_i_file_gap(r, s, d->first_row, h->key || d->has_times ? &d->first : NULL, h->offset);
+    telem_i_file_missing(r, s, d->first_row, d->rows, 0, code, h->offset, what);
     if (d->has_times) {
         telem_file_item *item = &r->queue[r->queued - 1u];
         item->has_span = 1;
@@ -2837,22 +2838,22 @@ static void telem_i_lose_block(telem_file_reader *r, const telem_i_header *h, co
 }
 
 /* Begins to decode a good block of rows. `p`: its payload. */
-static void telem_i_begin_rows(telem_file_reader *r, const telem_i_header *h, const telem_i_data *d, const uint8_t *p, size_t n) {
-    telem_i_rstream *s = telem_i_rstream_get(r, d->stream);
-    telem_i_rblock *b = &r->block;
+static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d, const uint8_t *p, size_t n) {
+    telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
+    telem_i_file_rblock *b = &r->block;
     if (!s) {
-        telem_i_damage(r, TELEM_ERR_MEMORY, h->offset, h->total, "the reader's memory holds no more streams");
+        telem_i_file_damage(r, TELEM_ERR_MEMORY, h->offset, h->total, "the reader's memory holds no more streams");
         return;
     }
     s->pub.bytes += h->total;
     if (!s->anywhere && d->known && d->first_row < s->next_row) return; /* a repeat */
     if (h->key) {
         if (!s->known || (uint16_t)(s->pub.fingerprint & 0xFFFFu) != d->tag) {
-            telem_i_damage(r, TELEM_ERR_CORRUPT, h->offset, h->total, "rows whose schema was not read");
-            telem_i_lose_block(r, h, d, TELEM_ERR_CORRUPT, "rows whose schema was not read");
+            telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset, h->total, "rows whose schema was not read");
+            telem_i_file_lose_block(r, h, d, TELEM_ERR_CORRUPT, "rows whose schema was not read");
             return;
         }
-        telem_i_gap(r, s, d->first_row, &d->first, h->offset);
+        telem_i_file_gap(r, s, d->first_row, &d->first, h->offset);
         memset(s->prev, 0, s->pub.row_size);
         s->has_key = s->decodable = 1;
         s->type = h->type;
@@ -2861,12 +2862,12 @@ static void telem_i_begin_rows(telem_file_reader *r, const telem_i_header *h, co
         s->key_time = s->t = d->base_time;
         s->step = 0;
     } else if (!d->known || !s->decodable || d->first_row != s->next_row || s->type != h->type) {
-        telem_i_lose_block(r, h, d, TELEM_ERR_CORRUPT, "the block before, which this one continues, is missing");
+        telem_i_file_lose_block(r, h, d, TELEM_ERR_CORRUPT, "the block before, which this one continues, is missing");
         return;
     }
     memset(b, 0, sizeof *b);
-    b->all_present = (d->flags & TELEM_I_ALL_PRESENT) != 0;
-    if (b->all_present) telem_i_set_presence(s->pub.schema, s->prev);
+    b->all_present = (d->flags & TELEM_I_FILE_ALL_PRESENT) != 0;
+    if (b->all_present) telem_i_file_set_presence(s->pub.schema, s->prev);
     b->stream = s;
     b->p = p;
     b->end = p + n;
@@ -2877,87 +2878,87 @@ static void telem_i_begin_rows(telem_file_reader *r, const telem_i_header *h, co
     b->bytes = h->total;
 }
 
-static char *telem_i_keep_text(telem_file_reader *r, const char *p, size_t n) {
-    char *t = (char *)telem_i_take(&r->arena, n + 1u);
+static char *telem_i_file_keep_text(telem_file_reader *r, const char *p, size_t n) {
+    char *t = (char *)telem_i_file_take(&r->arena, n + 1u);
     if (t && n) memcpy(t, p, n);
     return t;
 }
 
-static void telem_i_use_clock(telem_i_rstream *s, const telem_i_rclock *k) {
+static void telem_i_file_use_clock(telem_i_file_rstream *s, const telem_i_file_rclock *k) {
     s->pub.clock = k->clock;
     s->pub.clock_name = k->name;
 }
 
-static telem_i_rclock *telem_i_rclock_find(const telem_file_reader *r, uint32_t id) {
-    telem_i_rclock *k;
+static telem_i_file_rclock *telem_i_file_rclock_find(const telem_file_reader *r, uint32_t id) {
+    telem_i_file_rclock *k;
     for (k = r->clocks; k; k = k->next)
         if (k->id == id) return k;
     return NULL;
 }
 
-static const char *telem_i_read_clock(telem_file_reader *r, telem_i_header *h, telem_i_cursor c) {
+static const char *telem_i_file_read_clock(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor c) {
     telem_clock k = TELEM_ZERO;
-    telem_i_rclock *old;
-    telem_i_rstream *s;
+    telem_i_file_rclock *old;
+    telem_i_file_rstream *s;
     uint32_t id, n;
     const char *name;
-    id = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-    k.hz_num = telem_i_take_varint(&c);
-    k.hz_den = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-    k.bits = telem_i_take_byte(&c);
-    k.domain = telem_i_take_byte(&c);
-    name = telem_i_take_text(&c, &n, 65535);
+    id = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    k.hz_num = telem_i_file_take_varint(&c);
+    k.hz_den = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    k.bits = telem_i_file_take_byte(&c);
+    k.domain = telem_i_file_take_byte(&c);
+    name = telem_i_file_take_text(&c, &n, 65535);
     if (c.bad || k.hz_num == 0 || k.hz_den == 0 || k.bits == 0 || k.bits > 64) return "a clock block does not parse";
     if (k.domain > TELEM_DOMAIN_USER) {
         h->code = TELEM_ERR_UNSUPPORTED;
         return "a clock of an unknown domain";
     }
-    old = telem_i_rclock_find(r, id);
+    old = telem_i_file_rclock_find(r, id);
     if (old) {
         if (old->clock.hz_num == k.hz_num && old->clock.hz_den == k.hz_den && old->clock.bits == k.bits &&
             old->clock.domain == k.domain && strlen(old->name) == n && memcmp(old->name, name, n) == 0) return NULL;
         return "a clock is declared a second time and differs";
     }
-    old = (telem_i_rclock *)telem_i_take(&r->arena, sizeof *old);
+    old = (telem_i_file_rclock *)telem_i_file_take(&r->arena, sizeof *old);
     h->code = TELEM_ERR_MEMORY;
-    if (!old || !(old->name = telem_i_keep_text(r, name, n))) return "the reader's memory holds no more clocks";
+    if (!old || !(old->name = telem_i_file_keep_text(r, name, n))) return "the reader's memory holds no more clocks";
     old->id = id;
     old->clock = k;
     old->next = r->clocks;
     r->clocks = old;
     for (s = r->streams; s; s = s->next)
-        if (s->known && s->pub.clock_id == id) telem_i_use_clock(s, old);
-    telem_i_push(r, TELEM_ITEM_CLOCK, h->offset)->clock_id = id;
+        if (s->known && s->pub.clock_id == id) telem_i_file_use_clock(s, old);
+    telem_i_file_push(r, TELEM_ITEM_CLOCK, h->offset)->clock_id = id;
     return NULL;
 }
 
-static void telem_i_measure_stream(telem_i_rstream *s) {
+static void telem_i_file_measure_stream(telem_i_file_rstream *s) {
     telem_columns it;
     telem_column col;
     telem_columns_begin(&it, s->pub.schema);
     while (telem_columns_next(&it, &col)) {
         s->columns += col.count;
         if (col.presence) s->presences++;
-        if (telem_i_is_counter(&col)) s->has_counter = 1;
+        if (telem_i_file_is_counter(&col)) s->has_counter = 1;
     }
     s->has_optional = s->presences > 0;
 }
 
 /* A schema block taken apart. */
-typedef struct telem_i_rschema {
+typedef struct telem_i_file_rschema {
     uint32_t id, clock, name_len, encoding_len;
     uint64_t start_row, fingerprint, n, blob;
     const char *name, *encoding;
     const uint8_t *bytes;
-} telem_i_rschema;
+} telem_i_file_rschema;
 
 /* The schema of a foreign encoding: one BLOB. */
-static const telem_schema *telem_i_foreign_schema(telem_file_reader *r, const telem_i_rschema *d) {
+static const telem_schema *telem_i_file_foreign_schema(telem_file_reader *r, const telem_i_file_rschema *d) {
     telem_field f = TELEM_ZERO;
     telem_schema_builder b;
     const telem_schema *out = NULL;
-    char *name = telem_i_keep_text(r, d->name, d->name_len);
-    void *memory = telem_i_take(&r->arena, 1024u + d->name_len);
+    char *name = telem_i_file_keep_text(r, d->name, d->name_len);
+    void *memory = telem_i_file_take(&r->arena, 1024u + d->name_len);
     if (!name || !memory) return NULL;
     f.name = "data";
     f.type = TELEM_BLOB;
@@ -2968,27 +2969,27 @@ static const telem_schema *telem_i_foreign_schema(telem_file_reader *r, const te
 }
 
 /* Gives a stream its schema and rows. */
-static const char *telem_i_adopt_schema(telem_file_reader *r, telem_i_header *h, const telem_i_rschema *d, telem_i_rstream *s) {
-    telem_i_rclock *k = telem_i_rclock_find(r, d->clock);
+static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_rschema *d, telem_i_file_rstream *s) {
+    telem_i_file_rclock *k = telem_i_file_rclock_find(r, d->clock);
     const telem_schema *schema = NULL;
     if (d->encoding_len == 0) {
         int64_t need = telem_schema_decode_bytes(d->bytes, (size_t)d->n, NULL);
         void *memory;
         if (need < 0) return "a schema does not decode";
-        memory = telem_i_take(&r->arena, (size_t)need);
+        memory = telem_i_file_take(&r->arena, (size_t)need);
         if (memory && telem_schema_decode(d->bytes, (size_t)d->n, memory, (size_t)need, &schema, NULL) != TELEM_OK) return "a schema does not decode";
         if (schema && telem_schema_fingerprint(schema) != d->fingerprint) return "a schema has another fingerprint than its block says";
     } else {
-        if (telem_i_hash_pair(d->bytes, (size_t)d->n) != d->fingerprint) return "a schema has another fingerprint than its block says";
-        schema = telem_i_foreign_schema(r, d);
+        if (telem_i_file_hash_pair(d->bytes, (size_t)d->n) != d->fingerprint) return "a schema has another fingerprint than its block says";
+        schema = telem_i_file_foreign_schema(r, d);
     }
     if (schema) {
         s->pub.row_size = telem_schema_row_size(schema);
         if (s->pub.row_size > r->session.max_row || telem_schema_columns(schema) > r->max_columns) return "a schema's rows are larger than the stream allows";
-        s->prev = (uint8_t *)telem_i_take(&r->arena, s->pub.row_size);
-        s->row = (uint8_t *)telem_i_take(&r->arena, s->pub.row_size);
-        s->pub.name = telem_i_keep_text(r, d->name, d->name_len);
-        s->pub.encoding = telem_i_keep_text(r, d->encoding, d->encoding_len);
+        s->prev = (uint8_t *)telem_i_file_take(&r->arena, s->pub.row_size);
+        s->row = (uint8_t *)telem_i_file_take(&r->arena, s->pub.row_size);
+        s->pub.name = telem_i_file_keep_text(r, d->name, d->name_len);
+        s->pub.encoding = telem_i_file_keep_text(r, d->encoding, d->encoding_len);
     }
     if (!schema || !s->prev || !s->row || !s->pub.name || !s->pub.encoding) {
         s->pub.name = s->pub.encoding = "";
@@ -3000,124 +3001,124 @@ static const char *telem_i_adopt_schema(telem_file_reader *r, telem_i_header *h,
     s->pub.clock_id = d->clock;
     s->pub.start_row = d->start_row;
     if (s->next_row < d->start_row) s->next_row = d->start_row;
-    if (k) telem_i_use_clock(s, k);
-    telem_i_measure_stream(s);
+    if (k) telem_i_file_use_clock(s, k);
+    telem_i_file_measure_stream(s);
     s->known = 1;
     return NULL;
 }
 
-static const char *telem_i_read_schema(telem_file_reader *r, telem_i_header *h, telem_i_cursor c) {
-    telem_i_rschema d;
-    telem_i_rstream *s;
+static const char *telem_i_file_read_schema(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor c) {
+    telem_i_file_rschema d;
+    telem_i_file_rstream *s;
     const char *wrong;
     const uint8_t *fp;
-    uint64_t hash = telem_i_hash_pair(c.p, telem_i_cursor_left(&c));
+    uint64_t hash = telem_i_file_hash_pair(c.p, telem_i_file_cursor_left(&c));
     memset(&d, 0, sizeof d);
-    d.id = (uint32_t)telem_i_take_limited(&h->fields, UINT32_MAX - 1u);
-    d.clock = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-    d.start_row = telem_i_take_varint(&c);
-    d.name = telem_i_take_text(&c, &d.name_len, 255);
-    d.encoding = telem_i_take_text(&c, &d.encoding_len, 255);
-    fp = telem_i_take_bytes(&c, 8);
+    d.id = (uint32_t)telem_i_file_take_limited(&h->fields, UINT32_MAX - 1u);
+    d.clock = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    d.start_row = telem_i_file_take_varint(&c);
+    d.name = telem_i_file_take_text(&c, &d.name_len, 255);
+    d.encoding = telem_i_file_take_text(&c, &d.encoding_len, 255);
+    fp = telem_i_file_take_bytes(&c, 8);
     d.fingerprint = c.bad ? 0 : telem_get64(fp);
-    d.n = telem_i_take_limited(&c, TELEM_MAX_ENCODING);
-    d.bytes = telem_i_take_bytes(&c, d.n);
-    if (d.encoding_len) d.blob = telem_i_take_limited(&c, TELEM_MAX_ROW - 4u);
+    d.n = telem_i_file_take_limited(&c, TELEM_MAX_ENCODING);
+    d.bytes = telem_i_file_take_bytes(&c, d.n);
+    if (d.encoding_len) d.blob = telem_i_file_take_limited(&c, TELEM_MAX_ROW - 4u);
     if (c.bad || h->fields.bad || d.name_len == 0 || (d.encoding_len && d.blob == 0)) return "a schema block does not parse";
     for (s = r->streams; s; s = s->next)
         if (s->known && s->pub.id != d.id && strlen(s->pub.name) == d.name_len && memcmp(s->pub.name, d.name, d.name_len) == 0)
             return "a stream has the name of another";
-    s = telem_i_rstream_get(r, d.id);
+    s = telem_i_file_rstream_get(r, d.id);
     if (!s) {
         h->code = TELEM_ERR_MEMORY;
         return "more streams than the header or the reader's memory allows";
     }
     if (s->known) return s->schema_hash == hash ? NULL : "a stream is declared a second time and differs";
-    wrong = telem_i_adopt_schema(r, h, &d, s);
+    wrong = telem_i_file_adopt_schema(r, h, &d, s);
     if (wrong) return wrong;
     s->schema_hash = hash;
-    telem_i_push(r, TELEM_ITEM_STREAM, h->offset)->stream = &s->pub;
+    telem_i_file_push(r, TELEM_ITEM_STREAM, h->offset)->stream = &s->pub;
     return NULL;
 }
 
-static const char *telem_i_read_loss(telem_file_reader *r, telem_i_header *h, telem_i_cursor c) {
+static const char *telem_i_file_read_loss(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor c) {
     telem_loss l = TELEM_ZERO;
     uint8_t flags;
-    l.hop = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-    l.cause = telem_i_take_byte(&c);
-    flags = telem_i_take_byte(&c);
-    l.stream = telem_i_take_ref(&c);
-    l.count = telem_i_take_varint(&c);
-    l.total = telem_i_take_varint(&c);
+    l.hop = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    l.cause = telem_i_file_take_byte(&c);
+    flags = telem_i_file_take_byte(&c);
+    l.stream = telem_i_file_take_ref(&c);
+    l.count = telem_i_file_take_varint(&c);
+    l.total = telem_i_file_take_varint(&c);
     l.at_least = flags & 1u;
     l.has_span = (flags >> 1) & 1u;
     if (l.has_span) {
-        l.clock = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-        l.first = telem_i_take_svarint(&c);
-        l.last = telem_i_plus(l.first, telem_i_take_varint(&c));
+        l.clock = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+        l.first = telem_i_file_take_svarint(&c);
+        l.last = telem_i_file_plus(l.first, telem_i_file_take_varint(&c));
     }
     if (flags > 3 && !c.bad) {
         h->code = TELEM_ERR_UNSUPPORTED;
         return "a loss block has unknown flags";
     }
-    l.text = telem_i_take_text(&c, &l.text_len, 65535);
+    l.text = telem_i_file_take_text(&c, &l.text_len, 65535);
     if (c.bad) return "a loss block does not parse";
-    telem_i_push(r, TELEM_ITEM_LOSS, h->offset)->loss = l;
+    telem_i_file_push(r, TELEM_ITEM_LOSS, h->offset)->loss = l;
     return NULL;
 }
 
-static const char *telem_i_read_sync(telem_file_reader *r, telem_i_header *h, telem_i_cursor c) {
+static const char *telem_i_file_read_sync(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor c) {
     telem_sync s = TELEM_ZERO;
     uint8_t flags;
-    s.clock_a = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-    s.ticks_a = telem_i_take_svarint(&c);
-    s.clock_b = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-    s.ticks_b = telem_i_take_svarint(&c);
-    s.uncertainty = telem_i_take_varint(&c);
-    flags = telem_i_take_byte(&c);
+    s.clock_a = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    s.ticks_a = telem_i_file_take_svarint(&c);
+    s.clock_b = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    s.ticks_b = telem_i_file_take_svarint(&c);
+    s.uncertainty = telem_i_file_take_varint(&c);
+    flags = telem_i_file_take_byte(&c);
     if (c.bad) return "a clock sync block does not parse";
     if (flags > 1) {
         h->code = TELEM_ERR_UNSUPPORTED;
         return "a clock sync block has unknown flags";
     }
     s.step = flags;
-    telem_i_push(r, TELEM_ITEM_SYNC, h->offset)->sync = s;
+    telem_i_file_push(r, TELEM_ITEM_SYNC, h->offset)->sync = s;
     return NULL;
 }
 
-static const char *telem_i_read_annotation(telem_file_reader *r, telem_i_header *h, telem_i_cursor c) {
+static const char *telem_i_file_read_annotation(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor c) {
     telem_annotation a = TELEM_ZERO;
-    a.stream = telem_i_take_ref(&c);
-    a.clock = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
-    a.level = telem_i_take_byte(&c);
-    a.time = telem_i_take_svarint(&c);
-    a.duration = telem_i_take_varint(&c);
-    a.text = telem_i_take_text(&c, &a.text_len, 65535);
+    a.stream = telem_i_file_take_ref(&c);
+    a.clock = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    a.level = telem_i_file_take_byte(&c);
+    a.time = telem_i_file_take_svarint(&c);
+    a.duration = telem_i_file_take_varint(&c);
+    a.text = telem_i_file_take_text(&c, &a.text_len, 65535);
     if (c.bad || a.level > TELEM_LEVEL_FATAL) return "an annotation block does not parse";
-    telem_i_push(r, TELEM_ITEM_ANNOTATION, h->offset)->annotation = a;
+    telem_i_file_push(r, TELEM_ITEM_ANNOTATION, h->offset)->annotation = a;
     return NULL;
 }
 
 /* One metadata entry. 1; 0: the end; -1: CORRUPT; -2: a type that is not known. */
-static int telem_i_read_entry(telem_i_cursor *c, telem_metadata *m) {
+static int telem_i_file_read_entry(telem_i_file_cursor *c, telem_metadata *m) {
     const uint8_t *p;
     uint64_t u;
     memset(m, 0, sizeof *m);
     if (c->p == c->end) return 0;
-    m->stream = telem_i_take_ref(c);
-    m->key = telem_i_take_text(c, &m->key_len, 255);
-    m->type = telem_i_take_byte(c);
+    m->stream = telem_i_file_take_ref(c);
+    m->key = telem_i_file_take_text(c, &m->key_len, 255);
+    m->type = telem_i_file_take_byte(c);
     if (c->bad || m->key_len == 0) return -1;
     switch (m->type) {
     case TELEM_VALUE_TEXT:
-    case TELEM_VALUE_BYTES: m->data = telem_i_take_text(c, &m->size, 65535); break;
-    case TELEM_VALUE_INT: m->i = telem_i_take_svarint(c); break;
+    case TELEM_VALUE_BYTES: m->data = telem_i_file_take_text(c, &m->size, 65535); break;
+    case TELEM_VALUE_INT: m->i = telem_i_file_take_svarint(c); break;
     case TELEM_VALUE_BOOL:
-        m->i = telem_i_take_byte(c);
+        m->i = telem_i_file_take_byte(c);
         if (m->i > 1) return -1;
         break;
     case TELEM_VALUE_F64:
-        p = telem_i_take_bytes(c, 8);
+        p = telem_i_file_take_bytes(c, 8);
         u = c->bad ? 0 : telem_get64(p);
         memcpy(&m->f, &u, 8);
         break;
@@ -3127,13 +3128,13 @@ static int telem_i_read_entry(telem_i_cursor *c, telem_metadata *m) {
 }
 
 /* The entries are delivered one by one from r->entries; first all are checked. */
-static const char *telem_i_read_metadata(telem_file_reader *r, telem_i_header *h, telem_i_cursor c) {
-    telem_i_cursor look = c;
+static const char *telem_i_file_read_metadata(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor c) {
+    telem_i_file_cursor look = c;
     telem_metadata m;
     int e;
     do {
         const uint8_t *before = look.p;
-        e = telem_i_read_entry(&look, &m);
+        e = telem_i_file_read_entry(&look, &m);
         if (e == -2) look.p = before;
     } while (e == 1);
     if (e == -1) return "a metadata block does not parse";
@@ -3145,19 +3146,19 @@ static const char *telem_i_read_metadata(telem_file_reader *r, telem_i_header *h
     return NULL;
 }
 
-static const char *telem_i_read_end(telem_file_reader *r, telem_i_header *h, telem_i_cursor c) {
+static const char *telem_i_file_read_end(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor c) {
     uint64_t n, i;
-    telem_i_rstream *s;
-    (void)telem_i_take_varint(&c);
-    (void)telem_i_take_varint(&c);
-    n = telem_i_take_limited(&c, r->session.max_streams);
+    telem_i_file_rstream *s;
+    (void)telem_i_file_take_varint(&c);
+    (void)telem_i_file_take_varint(&c);
+    n = telem_i_file_take_limited(&c, r->session.max_streams);
     for (i = 0; i < n && !c.bad; i++) {
-        uint32_t id = (uint32_t)telem_i_take_limited(&c, UINT32_MAX - 1u);
+        uint32_t id = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX - 1u);
         uint64_t next_row;
-        (void)telem_i_take_varint(&c);
-        next_row = telem_i_take_varint(&c);
+        (void)telem_i_file_take_varint(&c);
+        next_row = telem_i_file_take_varint(&c);
         if (c.bad) break;
-        s = telem_i_rstream_get(r, id);
+        s = telem_i_file_rstream_get(r, id);
         if (!s) continue;
         s->end_row = next_row;
         s->has_end = 1;
@@ -3170,9 +3171,9 @@ static const char *telem_i_read_end(telem_file_reader *r, telem_i_header *h, tel
 }
 
 /* A verified payload, expanded where it is LZ4. */
-static const char *telem_i_payload(telem_file_reader *r, telem_i_header *h, telem_i_cursor *c) {
+static const char *telem_i_file_payload(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor *c) {
     uint32_t packed = 1u << TELEM_BLOCK_SCHEMA | 1u << TELEM_BLOCK_ROWS | 1u << TELEM_BLOCK_COLUMNS | 1u << TELEM_BLOCK_MINI | 1u << TELEM_BLOCK_ATTACHMENT;
-    *c = telem_i_cursor_at(telem_i_here(r) + h->size, (size_t)h->len);
+    *c = telem_i_file_cursor_at(telem_i_file_here(r) + h->size, (size_t)h->len);
     if (!h->lz4) return NULL;
     h->code = TELEM_ERR_UNSUPPORTED;
     if (!(packed >> h->type & 1u)) return "a block type that is never LZ4 says it is";
@@ -3180,51 +3181,51 @@ static const char *telem_i_payload(telem_file_reader *r, telem_i_header *h, tele
     return "an LZ4 block: this reader was built without LZ4";
 #else
     {
-        uint64_t raw = telem_i_take_limited(c, r->session.max_block);
+        uint64_t raw = telem_i_file_take_limited(c, r->session.max_block);
         int n;
         if (c->bad || raw == 0) {
             h->code = TELEM_ERR_CORRUPT;
             return "an LZ4 block does not parse";
         }
-        if (!r->expanded && !(r->expanded = (uint8_t *)telem_i_take(&r->arena, r->session.max_block))) {
+        if (!r->expanded && !(r->expanded = (uint8_t *)telem_i_file_take(&r->arena, r->session.max_block))) {
             h->code = TELEM_ERR_MEMORY;
             return "the reader's memory is too small to expand LZ4 blocks";
         }
-        n = LZ4_decompress_safe((const char *)c->p, (char *)r->expanded, (int)telem_i_cursor_left(c), (int)raw);
+        n = LZ4_decompress_safe((const char *)c->p, (char *)r->expanded, (int)telem_i_file_cursor_left(c), (int)raw);
         h->code = TELEM_ERR_CORRUPT;
         if (n < 0 || (uint64_t)n != raw) return "an LZ4 block does not expand to its size";
-        *c = telem_i_cursor_at(r->expanded, (size_t)raw);
+        *c = telem_i_file_cursor_at(r->expanded, (size_t)raw);
         return NULL;
     }
 #endif
 }
 
-static int telem_i_is_data(uint8_t type) {
+static int telem_i_file_is_data(uint8_t type) {
     return type == TELEM_BLOCK_ROWS || type == TELEM_BLOCK_COLUMNS || type == TELEM_BLOCK_MINI;
 }
 
 /* Deals with a block whose payload was checked. Returns a text when it is no good. */
-static const char *telem_i_use_block(telem_file_reader *r, telem_i_header *h, const telem_i_data *d) {
-    telem_i_cursor c;
+static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d) {
+    telem_i_file_cursor c;
     const char *wrong;
-    if (h->key && !telem_i_is_data(h->type)) {
+    if (h->key && !telem_i_file_is_data(h->type)) {
         h->code = TELEM_ERR_UNSUPPORTED;
         return "a reserved bit of the block's kind is set";
     }
-    wrong = telem_i_payload(r, h, &c);
+    wrong = telem_i_file_payload(r, h, &c);
     if (wrong) return wrong;
     h->code = TELEM_ERR_CORRUPT;
     switch (h->type) {
-    case TELEM_BLOCK_SCHEMA: return telem_i_read_schema(r, h, c);
-    case TELEM_BLOCK_CLOCK: return telem_i_read_clock(r, h, c);
-    case TELEM_BLOCK_LOSS: return telem_i_read_loss(r, h, c);
-    case TELEM_BLOCK_SYNC: return telem_i_read_sync(r, h, c);
-    case TELEM_BLOCK_METADATA: return telem_i_read_metadata(r, h, c);
-    case TELEM_BLOCK_ANNOTATION: return telem_i_read_annotation(r, h, c);
-    case TELEM_BLOCK_END: return telem_i_read_end(r, h, c);
+    case TELEM_BLOCK_SCHEMA: return telem_i_file_read_schema(r, h, c);
+    case TELEM_BLOCK_CLOCK: return telem_i_file_read_clock(r, h, c);
+    case TELEM_BLOCK_LOSS: return telem_i_file_read_loss(r, h, c);
+    case TELEM_BLOCK_SYNC: return telem_i_file_read_sync(r, h, c);
+    case TELEM_BLOCK_METADATA: return telem_i_file_read_metadata(r, h, c);
+    case TELEM_BLOCK_ANNOTATION: return telem_i_file_read_annotation(r, h, c);
+    case TELEM_BLOCK_END: return telem_i_file_read_end(r, h, c);
     case TELEM_BLOCK_INDEX:
     case TELEM_BLOCK_CHAIN: return NULL; /* read when seeking; what they say is a cache */
-    case TELEM_BLOCK_ROWS: telem_i_begin_rows(r, h, d, c.p, telem_i_cursor_left(&c)); return NULL;
+    case TELEM_BLOCK_ROWS: telem_i_file_begin_rows(r, h, d, c.p, telem_i_file_cursor_left(&c)); return NULL;
     default: break;
     }
     h->code = TELEM_ERR_UNSUPPORTED;
@@ -3235,25 +3236,25 @@ static const char *telem_i_use_block(telem_file_reader *r, telem_i_header *h, co
 }
 
 /* The stretch of bad bytes that ends here is told. */
-static void telem_i_bad_ends(telem_file_reader *r) {
+static void telem_i_file_bad_ends(telem_file_reader *r) {
     if (!r->has_bad) return;
     r->has_bad = 0;
-    telem_i_damage(r, r->bad.code, r->bad.offset, telem_i_where(r) - r->bad.offset, r->bad.what);
+    telem_i_file_damage(r, r->bad.code, r->bad.offset, telem_i_file_where(r) - r->bad.offset, r->bad.what);
 }
 
-static void telem_i_bad_begins(telem_file_reader *r, telem_result code, const char *what) {
+static void telem_i_file_bad_begins(telem_file_reader *r, telem_result code, const char *what) {
     if (r->has_bad) return;
     r->has_bad = 1;
     r->bad.code = code;
-    r->bad.offset = telem_i_where(r);
+    r->bad.offset = telem_i_file_where(r);
     r->bad.what = what;
 }
 
 /* Blocks between the last one seen and this one did not come. */
-static int telem_i_sequence(telem_file_reader *r, const telem_i_header *h) {
+static int telem_i_file_sequence(telem_file_reader *r, const telem_i_file_header *h) {
     if (r->seq_known && h->seq < r->seq) return 0; /* a repeat */
     if (r->seq_known && h->seq > r->seq) {
-        telem_i_damage(r, TELEM_ERR_CORRUPT, h->offset, 0, "blocks are missing before this one");
+        telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset, 0, "blocks are missing before this one");
         r->queue[r->queued - 1u].count = h->seq - r->seq;
     }
     if (h->seq == 0) r->adrift = 0; /* a wire heard from its beginning */
@@ -3262,7 +3263,7 @@ static int telem_i_sequence(telem_file_reader *r, const telem_i_header *h) {
     return 1;
 }
 
-static int telem_i_all_zero(const uint8_t *p, size_t n) {
+static int telem_i_file_all_zero(const uint8_t *p, size_t n) {
     while (n > 0 && *p == 0) {
         p++;
         n--;
@@ -3272,40 +3273,40 @@ static int telem_i_all_zero(const uint8_t *p, size_t n) {
 
 /* A block header stands at the position and its check holds: the whole block. Returns TELEM_OK when
    something was dealt with (the position moved), TELEM_END when bytes are missing. */
-static telem_result telem_i_take_block(telem_file_reader *r, telem_i_header *h) {
-    telem_i_data d;
+static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_header *h) {
+    telem_i_file_data d;
     telem_result e;
     const uint8_t *p;
     const char *wrong;
-    int data = telem_i_is_data(h->type);
+    int data = telem_i_file_is_data(h->type);
     memset(&d, 0, sizeof d);
     if (h->total > r->window_size) h->wrong = "a block is larger than the stream allows";
     if (!h->wrong) {
-        e = telem_i_fill(r, h->total);
+        e = telem_i_file_fill(r, h->total);
         if (e != TELEM_OK) return e;
-        p = telem_i_here(r);
-        h->fields = telem_i_cursor_at(p + h->fields_at, h->fields_left); /* the window may have moved */
-        if (data && !telem_i_read_data(r, h, &d)) h->wrong = "a data block's header fields do not parse";
-        else if (telem_get32(p + h->size + h->len) != telem_i_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) h->wrong = "a block's payload does not match its check";
+        p = telem_i_file_here(r);
+        h->fields = telem_i_file_cursor_at(p + h->fields_at, h->fields_left); /* the window may have moved */
+        if (data && !telem_i_file_read_data(r, h, &d)) h->wrong = "a data block's header fields do not parse";
+        else if (telem_get32(p + h->size + h->len) != telem_i_file_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) h->wrong = "a block's payload does not match its check";
     }
     if (h->wrong) { /* the header is good, so what it says of rows is known */
-        telem_i_bad_begins(r, h->code, h->wrong);
+        telem_i_file_bad_begins(r, h->code, h->wrong);
         if (!(r->seq_known && h->seq < r->seq)) {
-            (void)telem_i_sequence(r, h);
-            if (data && d.rows) telem_i_lose_block(r, h, &d, h->code, h->wrong);
+            (void)telem_i_file_sequence(r, h);
+            if (data && d.rows) telem_i_file_lose_block(r, h, &d, h->code, h->wrong);
         }
         r->at += h->bare;
         return TELEM_OK;
     }
-    telem_i_bad_ends(r);
-    if (!telem_i_all_zero(p + h->bare, h->size - h->bare)) telem_i_damage(r, TELEM_ERR_CORRUPT, h->offset + h->bare, 0, "pad bytes are not 0");
-    if (!telem_i_all_zero(p + h->size + h->len + 4, h->total - h->size - (size_t)h->len - 4u)) telem_i_damage(r, TELEM_ERR_CORRUPT, h->offset + h->size + h->len + 4u, 0, "pad bytes are not 0");
-    if (telem_i_sequence(r, h)) {
+    telem_i_file_bad_ends(r);
+    if (!telem_i_file_all_zero(p + h->bare, h->size - h->bare)) telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset + h->bare, 0, "pad bytes are not 0");
+    if (!telem_i_file_all_zero(p + h->size + h->len + 4, h->total - h->size - (size_t)h->len - 4u)) telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset + h->size + h->len + 4u, 0, "pad bytes are not 0");
+    if (telem_i_file_sequence(r, h)) {
         r->ended = 0;
-        wrong = telem_i_use_block(r, h, &d);
+        wrong = telem_i_file_use_block(r, h, &d);
         if (wrong) {
-            telem_i_damage(r, h->code, h->offset, h->total, wrong);
-            if (data) telem_i_lose_block(r, h, &d, h->code, wrong);
+            telem_i_file_damage(r, h->code, h->offset, h->total, wrong);
+            if (data) telem_i_file_lose_block(r, h, &d, h->code, wrong);
         }
     }
     r->at += h->total; /* the window stays until the block's rows and texts are taken */
@@ -3315,7 +3316,7 @@ static telem_result telem_i_take_block(telem_file_reader *r, telem_i_header *h) 
 /* >>reader ------------------------------------------------------------------------------------- */
 
 /* All state of a session is forgotten. */
-static void telem_i_reader_reset(telem_file_reader *r) {
+static void telem_i_file_reader_reset(telem_file_reader *r) {
     r->arena.used = r->window_size;
     r->streams = r->last_stream = r->latest = r->tail = NULL;
     r->clocks = NULL;
@@ -3329,7 +3330,7 @@ static void telem_i_reader_reset(telem_file_reader *r) {
 }
 
 /* A stream header at the position, complete and with a good check: is it one we can read? */
-static telem_result telem_i_check_header(telem_file_reader *r, const uint8_t *p, size_t size, const char **what) {
+static telem_result telem_i_file_check_header(telem_file_reader *r, const uint8_t *p, size_t size, const char **what) {
     uint32_t max_block = telem_get32(p + 36), max_row = telem_get32(p + 40), max_streams = telem_get32(p + 44), max_columns = telem_get32(p + 48);
     size_t align = (size_t)1 << (p[13] & 7u);
     *what = "a stream header of a newer major version";
@@ -3341,26 +3342,26 @@ static telem_result telem_i_check_header(telem_file_reader *r, const uint8_t *p,
     if (p[15] == 2) return TELEM_ERR_UNSUPPORTED;
 #endif
     *what = "a stream header with unknown incompatible flags or reserved bytes";
-    if (telem_get32(p + 24) & ~TELEM_I_INCOMPAT_JOURNAL) return TELEM_ERR_UNSUPPORTED;
+    if (telem_get32(p + 24) & ~TELEM_I_FILE_INCOMPAT_JOURNAL) return TELEM_ERR_UNSUPPORTED;
     if (telem_get32(p + 96) != 0 && p[9] == 0) return TELEM_ERR_UNSUPPORTED;
     *what = "a stream header with values out of range";
     if (size % align || telem_get64(p + 16) == 0 || max_block < 256 || max_block > 1u << 30 || max_row == 0 || max_row > TELEM_MAX_ROW ||
         max_streams == 0 || max_streams > 65535 || max_columns == 0 || max_columns > TELEM_MAX_COLUMNS) return TELEM_ERR_CORRUPT;
-    if ((telem_get64(p + 88) != 0) != ((telem_get32(p + 24) & TELEM_I_INCOMPAT_JOURNAL) != 0) || telem_get64(p + 88) % 8 || telem_get64(p + 88) % align)
+    if ((telem_get64(p + 88) != 0) != ((telem_get32(p + 24) & TELEM_I_FILE_INCOMPAT_JOURNAL) != 0) || telem_get64(p + 88) % 8 || telem_get64(p + 88) % align)
         return TELEM_ERR_CORRUPT;
     *what = "a stream whose blocks or rows are above the reader's limits";
     if (r->desc.max_block && max_block > r->desc.max_block) return TELEM_ERR_LIMIT;
     if (r->desc.max_row && max_row > r->desc.max_row) return TELEM_ERR_LIMIT;
     if (r->desc.max_streams && max_streams > r->desc.max_streams) return TELEM_ERR_LIMIT;
     *what = "the reader's memory is smaller than one block of this stream";
-    if (max_block > r->arena.size || r->arena.size - max_block < TELEM_I_MIN_WINDOW) return TELEM_ERR_MEMORY;
+    if (max_block > r->arena.size || r->arena.size - max_block < TELEM_I_FILE_MIN_WINDOW) return TELEM_ERR_MEMORY;
     return TELEM_OK;
 }
 
-static void telem_i_begin_session(telem_file_reader *r, const uint8_t *p, size_t size) {
+static void telem_i_file_begin_session(telem_file_reader *r, const uint8_t *p, size_t size) {
     telem_file_session *s = &r->session;
-    uint64_t journal = telem_get64(p + 88), at = telem_i_where(r);
-    memcpy(r->header, p, TELEM_I_HEADER);
+    uint64_t journal = telem_get64(p + 88), at = telem_i_file_where(r);
+    memcpy(r->header, p, TELEM_I_FILE_HEADER);
     memset(s, 0, sizeof *s);
     s->major = p[8];
     s->minor = p[9];
@@ -3378,8 +3379,8 @@ static void telem_i_begin_session(telem_file_reader *r, const uint8_t *p, size_t
     r->window_size = telem_i_file_align8(s->max_block) + 4096u;
     if (r->window_size < r->have) r->window_size = telem_i_file_align8(r->have); /* what was read stays */
     if (r->window_size > r->arena.size) r->window_size = r->arena.size & ~(size_t)7u;
-    telem_i_reader_reset(r);
-    telem_i_framing_init(&r->framing, s->id, s->profile, (uint32_t)1 << p[13], p[15]);
+    telem_i_file_reader_reset(r);
+    telem_i_file_framing_init(&r->framing, s->id, s->profile, (uint32_t)1 << p[13], p[15]);
     r->has_session = 1;
     r->start = at;
     r->blocks_at = at + size + journal;
@@ -3387,117 +3388,117 @@ static void telem_i_begin_session(telem_file_reader *r, const uint8_t *p, size_t
         r->seq_known = 0;
         r->adrift = 1;
     }
-    telem_i_push(r, TELEM_ITEM_SESSION, at);
+    telem_i_file_push(r, TELEM_ITEM_SESSION, at);
     if (journal) {
-        telem_i_damage(r, TELEM_ERR_UNSUPPORTED, at + size, journal, "a journal zone: this version does not read it");
+        telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, at + size, journal, "a journal zone: this version does not read it");
         r->owed = journal;
     }
 }
 
 /* A stream header at the position? TELEM_OK: dealt with; TELEM_ERR_CORRUPT: none; TELEM_END. */
-static telem_result telem_i_take_header(telem_file_reader *r) {
-    telem_result e = telem_i_fill(r, 12), code;
-    const uint8_t *p = telem_i_here(r);
-    size_t avail = telem_i_left(r), size;
+static telem_result telem_i_file_take_header(telem_file_reader *r) {
+    telem_result e = telem_i_file_fill(r, 12), code;
+    const uint8_t *p = telem_i_file_here(r);
+    size_t avail = telem_i_file_left(r), size;
     const char *what;
-    if (memcmp(p, telem_i_magic, avail < 8 ? avail : 8) != 0) return TELEM_ERR_CORRUPT;
+    if (memcmp(p, telem_i_file_magic, avail < 8 ? avail : 8) != 0) return TELEM_ERR_CORRUPT;
     if (e != TELEM_OK) return e;
     size = telem_get16(p + 10);
-    if (size < TELEM_I_HEADER || size > 4096 || size % 8) return TELEM_ERR_CORRUPT;
-    e = telem_i_fill(r, size);
+    if (size < TELEM_I_FILE_HEADER || size > 4096 || size % 8) return TELEM_ERR_CORRUPT;
+    e = telem_i_file_fill(r, size);
     if (e != TELEM_OK) return e;
-    p = telem_i_here(r);
+    p = telem_i_file_here(r);
     if (telem_get32(p + size - 4) != telem_i_xxh32(p, size - 4, 0)) return TELEM_ERR_CORRUPT;
-    code = telem_i_check_header(r, p, size, &what);
+    code = telem_i_file_check_header(r, p, size, &what);
     if (code == TELEM_OK && r->has_session && telem_get64(p + 16) == r->session.id) {
-        telem_i_bad_ends(r);
-        if (memcmp(p, r->header, TELEM_I_HEADER) != 0) {
-            telem_i_damage(r, TELEM_ERR_CORRUPT, telem_i_where(r), size, "a repeated stream header differs from the first");
+        telem_i_file_bad_ends(r);
+        if (memcmp(p, r->header, TELEM_I_FILE_HEADER) != 0) {
+            telem_i_file_damage(r, TELEM_ERR_CORRUPT, telem_i_file_where(r), size, "a repeated stream header differs from the first");
         }
         r->at += size;
         return TELEM_OK;
     }
     if (code != TELEM_OK) {
-        (void)telem_i_reader_fail(r, code, telem_i_where(r), what);
-        telem_i_bad_ends(r);
-        telem_i_bad_begins(r, code, what);
+        (void)telem_i_file_reader_fail(r, code, telem_i_file_where(r), what);
+        telem_i_file_bad_ends(r);
+        telem_i_file_bad_begins(r, code, what);
         r->has_session = 0; /* what follows belongs to it, not to the session before */
         r->at += size;
         return TELEM_OK;
     }
-    if (r->has_session && !r->ended && r->tail == NULL && telem_i_has_doubts(r)) { /* the old session's account first */
-        telem_i_bad_ends(r);
+    if (r->has_session && !r->ended && r->tail == NULL && telem_i_file_has_doubts(r)) { /* the old session's account first */
+        telem_i_file_bad_ends(r);
         r->tail = r->streams;
-        r->tail_offset = telem_i_where(r);
+        r->tail_offset = telem_i_file_where(r);
         r->tail_end = 0;
         return TELEM_OK;
     }
-    telem_i_bad_ends(r);
-    telem_i_begin_session(r, p, size);
+    telem_i_file_bad_ends(r);
+    telem_i_file_begin_session(r, p, size);
     r->at += size;
     return TELEM_OK;
 }
 
 /* Moves past bytes that cannot begin anything. */
-static void telem_i_skip_bad(telem_file_reader *r) {
-    const uint8_t *p = telem_i_here(r) + 1, *end = r->window + r->have;
-    while (p < end && *p != telem_i_sync[0] && *p != telem_i_magic[0]) p++;
+static void telem_i_file_skip_bad(telem_file_reader *r) {
+    const uint8_t *p = telem_i_file_here(r) + 1, *end = r->window + r->have;
+    while (p < end && *p != telem_i_file_sync[0] && *p != telem_i_file_magic[0]) p++;
     r->at = (size_t)(p - r->window);
 }
 
 /* One step through the stream: header, block, free space or damage. */
-static telem_result telem_i_read_step(telem_file_reader *r) {
-    telem_i_header h;
+static telem_result telem_i_file_read_step(telem_file_reader *r) {
+    telem_i_file_header h;
     telem_result e, e2;
     size_t n = 0;
-    if (r->owed) return telem_i_skip(r, r->owed);
-    e = telem_i_fill(r, 1);
+    if (r->owed) return telem_i_file_skip(r, r->owed);
+    e = telem_i_file_fill(r, 1);
     if (e != TELEM_OK) return e;
-    while (n < telem_i_left(r) && (telem_i_here(r)[n] == 0 || telem_i_here(r)[n] == 0xFF)) n++;
+    while (n < telem_i_file_left(r) && (telem_i_file_here(r)[n] == 0 || telem_i_file_here(r)[n] == 0xFF)) n++;
     if (n > 0) { /* free space, or part of the damage around it */
         r->at += n;
         return TELEM_OK;
     }
     e = TELEM_ERR_CORRUPT;
-    if (r->has_session) e = telem_i_read_header(r, &h);
+    if (r->has_session) e = telem_i_file_read_header(r, &h);
     if (e == TELEM_OK) {
-        e = telem_i_take_block(r, &h);
+        e = telem_i_file_take_block(r, &h);
         if (e == TELEM_OK) return e;
     }
     if (e == TELEM_ERR_CORRUPT) {
-        e2 = telem_i_take_header(r);
+        e2 = telem_i_file_take_header(r);
         if (e2 != TELEM_ERR_CORRUPT) e = e2;
         if (e2 == TELEM_OK) return e2;
     }
     if (e == TELEM_END && r->finish) { /* it will not become whole any more */
-        telem_i_bad_begins(r, TELEM_ERR_TRUNCATED, "the stream ends inside a block");
-        telem_i_skip_bad(r);
+        telem_i_file_bad_begins(r, TELEM_ERR_TRUNCATED, "the stream ends inside a block");
+        telem_i_file_skip_bad(r);
         return TELEM_OK;
     }
     if (e != TELEM_ERR_CORRUPT) return e;
-    telem_i_bad_begins(r, TELEM_ERR_CORRUPT, "bytes that belong to no block");
-    telem_i_skip_bad(r);
+    telem_i_file_bad_begins(r, TELEM_ERR_CORRUPT, "bytes that belong to no block");
+    telem_i_file_skip_bad(r);
     return TELEM_OK;
 }
 
 /* The next row of the open block as an item; on a violation the rest of it is lost. */
-static int telem_i_row_item(telem_file_reader *r, telem_file_item *item) {
-    telem_i_rblock *b = &r->block;
-    telem_i_rstream *s = b->stream;
+static int telem_i_file_row_item(telem_file_reader *r, telem_file_item *item) {
+    telem_i_file_rblock *b = &r->block;
+    telem_i_file_rstream *s = b->stream;
     telem_result e;
     if (b->rows == 0) {
         b->stream = NULL;
         if (b->p == b->end) return 0;
         s->decodable = 0;
-        telem_i_damage(r, TELEM_ERR_CORRUPT, b->offset, b->bytes, "bytes are left over behind a block's rows");
+        telem_i_file_damage(r, TELEM_ERR_CORRUPT, b->offset, b->bytes, "bytes are left over behind a block's rows");
         return 0;
     }
-    e = telem_i_decode_row(r);
+    e = telem_i_file_decode_row(r);
     if (e != TELEM_OK) {
         b->stream = NULL;
         s->decodable = s->has_time = 0;
-        telem_i_damage(r, e, b->offset, b->bytes, "a block's rows do not decode");
-        telem_i_missing(r, s, b->row, b->rows, 0, e, b->offset, "a block's rows do not decode");
+        telem_i_file_damage(r, e, b->offset, b->bytes, "a block's rows do not decode");
+        telem_i_file_missing(r, s, b->row, b->rows, 0, e, b->offset, "a block's rows do not decode");
         s->next_row = b->row + b->rows;
         return 0;
     }
@@ -3509,16 +3510,16 @@ static int telem_i_row_item(telem_file_reader *r, telem_file_item *item) {
     item->stream = &s->pub;
     item->row = b->row - 1u;
     item->time = s->t;
-    item->data = telem_i_present_row(s);
+    item->data = telem_i_file_present_row(s);
     return 1;
 }
 
-static int telem_i_entry_item(telem_file_reader *r, telem_file_item *item) {
-    telem_i_cursor c = telem_i_cursor_at(r->entries, (size_t)(r->entries_end - r->entries));
+static int telem_i_file_entry_item(telem_file_reader *r, telem_file_item *item) {
+    telem_i_file_cursor c = telem_i_file_cursor_at(r->entries, (size_t)(r->entries_end - r->entries));
     memset(item, 0, sizeof *item);
-    if (telem_i_read_entry(&c, &item->metadata) != 1) {
+    if (telem_i_file_read_entry(&c, &item->metadata) != 1) {
         r->entries = NULL;
-        if (r->entries_cut) telem_i_damage(r, TELEM_ERR_UNSUPPORTED, r->entries_offset, r->entries_bytes, "a metadata value of an unknown type");
+        if (r->entries_cut) telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, r->entries_offset, r->entries_bytes, "a metadata value of an unknown type");
         return 0;
     }
     item->kind = TELEM_ITEM_METADATA;
@@ -3528,24 +3529,24 @@ static int telem_i_entry_item(telem_file_reader *r, telem_file_item *item) {
 }
 
 /* At an end (of the session, of the io): what each stream still owes, one stream a call. */
-static void telem_i_tail_item(telem_file_reader *r) {
-    telem_i_rstream *s = r->tail;
+static void telem_i_file_tail_item(telem_file_reader *r) {
+    telem_i_file_rstream *s = r->tail;
     uint64_t doubtful = s->doubtful;
     if (r->tail_end && s->has_end && !s->anywhere) {
-        telem_i_gap(r, s, s->end_row, NULL, r->tail_offset);
+        telem_i_file_gap(r, s, s->end_row, NULL, r->tail_offset);
         s->has_end = 0;
     } else if (doubtful && !s->anywhere) {
-        telem_i_missing(r, s, s->next_row, doubtful, 1, TELEM_ERR_CORRUPT, r->tail_offset, "rows lost whose numbers are not known");
+        telem_i_file_missing(r, s, s->next_row, doubtful, 1, TELEM_ERR_CORRUPT, r->tail_offset, "rows lost whose numbers are not known");
     }
     s->doubtful = 0;
     r->tail = s->next;
     if (r->tail || !r->tail_end) return;
     r->ended = 1;
-    (void)telem_i_push(r, TELEM_ITEM_END, r->tail_offset);
+    (void)telem_i_file_push(r, TELEM_ITEM_END, r->tail_offset);
 }
 
-static int telem_i_has_doubts(const telem_file_reader *r) {
-    const telem_i_rstream *s;
+static int telem_i_file_has_doubts(const telem_file_reader *r) {
+    const telem_i_file_rstream *s;
     for (s = r->streams; s; s = s->next)
         if (s->doubtful) return 1;
     return 0;
@@ -3565,25 +3566,25 @@ TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *it
             return TELEM_OK;
         }
         if (r->block.stream) {
-            if (telem_i_row_item(r, item)) return TELEM_OK;
+            if (telem_i_file_row_item(r, item)) return TELEM_OK;
         } else if (r->entries) {
-            if (telem_i_entry_item(r, item)) return TELEM_OK;
+            if (telem_i_file_entry_item(r, item)) return TELEM_OK;
         } else if (r->tail) {
-            telem_i_tail_item(r);
+            telem_i_file_tail_item(r);
         } else if (r->tail_end && r->streams == NULL) { /* an end block of a session without streams */
             r->tail_end = 0;
             r->ended = 1;
-            (void)telem_i_push(r, TELEM_ITEM_END, r->tail_offset);
+            (void)telem_i_file_push(r, TELEM_ITEM_END, r->tail_offset);
         } else {
             r->tail_end = 0;
-            e = telem_i_read_step(r);
+            e = telem_i_file_read_step(r);
             if (e == TELEM_OK) continue;
             if (e != TELEM_END || !r->finish) return e;
             if (r->has_bad) {
-                telem_i_bad_ends(r);
-            } else if (!r->ended && telem_i_has_doubts(r)) {
+                telem_i_file_bad_ends(r);
+            } else if (!r->ended && telem_i_file_has_doubts(r)) {
                 r->tail = r->streams;
-                r->tail_offset = telem_i_where(r);
+                r->tail_offset = telem_i_file_where(r);
             } else {
                 return TELEM_END;
             }
@@ -3601,21 +3602,21 @@ TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_
     telem_result e;
     if (!r || !d || !d->io || !d->io->read || !d->memory || ((uintptr_t)d->memory & 7u)) return TELEM_ERR_ARG;
     memset(r, 0, sizeof *r);
-    if (d->memory_size < TELEM_I_MIN_WINDOW + 1024u) return telem_i_reader_fail(r, TELEM_ERR_MEMORY, 0, "the reader's memory is below 9 KiB");
+    if (d->memory_size < TELEM_I_FILE_MIN_WINDOW + 1024u) return telem_i_file_reader_fail(r, TELEM_ERR_MEMORY, 0, "the reader's memory is below 9 KiB");
     r->desc = *d;
     r->arena.base = r->window = (uint8_t *)d->memory;
     r->arena.size = d->memory_size;
-    r->window_size = TELEM_I_MIN_WINDOW;
+    r->window_size = TELEM_I_FILE_MIN_WINDOW;
     r->chunk = SIZE_MAX;
     while (!r->has_session) {
-        e = telem_i_read_step(r);
+        e = telem_i_file_read_step(r);
         if (r->error.code != TELEM_OK && e == TELEM_OK) return r->error.code; /* a header, but not for us */
         if (e == TELEM_END) {
-            if (r->has_bad) return telem_i_reader_fail(r, TELEM_ERR_CORRUPT, r->bad.offset, "this is not a telem stream");
-            return telem_i_reader_fail(r, TELEM_ERR_TRUNCATED, r->offset + r->have, r->have ? "the stream ends inside its header" : "the stream is empty");
+            if (r->has_bad) return telem_i_file_reader_fail(r, TELEM_ERR_CORRUPT, r->bad.offset, "this is not a telem stream");
+            return telem_i_file_reader_fail(r, TELEM_ERR_TRUNCATED, r->offset + r->have, r->have ? "the stream ends inside its header" : "the stream is empty");
         }
         if (e != TELEM_OK) return e;
-        if (telem_i_where(r) > TELEM_I_SEARCH) return telem_i_reader_fail(r, TELEM_ERR_CORRUPT, 0, "this is not a telem stream");
+        if (telem_i_file_where(r) > TELEM_I_FILE_SEARCH) return telem_i_file_reader_fail(r, TELEM_ERR_CORRUPT, 0, "this is not a telem stream");
     }
     return TELEM_OK;
 }
@@ -3635,20 +3636,20 @@ TELEM_API uint32_t telem_file_reader_stream_count(const telem_file_reader *r) { 
 TELEM_API int telem_file_reader_ended(const telem_file_reader *r) { return r->ended; }
 
 TELEM_API telem_clock telem_file_reader_clock(const telem_file_reader *r, uint32_t id, const char **name) {
-    const telem_i_rclock *k = telem_i_rclock_find(r, id);
+    const telem_i_file_rclock *k = telem_i_file_rclock_find(r, id);
     telem_clock none = TELEM_ZERO;
     if (name) *name = k ? k->name : "";
     return k ? k->clock : none;
 }
 
 TELEM_API telem_file_stream *telem_file_reader_stream(telem_file_reader *r, uint32_t index) {
-    telem_i_rstream *s = r->streams;
+    telem_i_file_rstream *s = r->streams;
     while (s && index--) s = s->next;
     return s ? &s->pub : NULL;
 }
 
 TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const char *name) {
-    telem_i_rstream *s;
+    telem_i_file_rstream *s;
     for (s = r->streams; s; s = s->next)
         if (s->known && strcmp(s->pub.name, name) == 0) return &s->pub;
     return NULL;
@@ -3656,26 +3657,26 @@ TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const 
 
 /* >>seek --------------------------------------------------------------------------------------- */
 
-#define TELEM_I_TAIL (256u << 10) /* bytes at the end that are searched for the latest index */
-#define TELEM_I_SMALL 4096u       /* bytes read at a time while only headers matter */
+#define TELEM_I_FILE_TAIL (256u << 10) /* bytes at the end that are searched for the latest index */
+#define TELEM_I_FILE_SMALL 4096u       /* bytes read at a time while only headers matter */
 
 /* What is looked for. */
-typedef struct telem_i_look {
-    telem_i_rstream *stream;
+typedef struct telem_i_file_look {
+    telem_i_file_rstream *stream;
     int by_time;
     uint64_t row;
     int64_t time;
     uint64_t key_pos;    /* the KEY block to begin with; 0: none yet */
     uint64_t index_pos;  /* latest level-1 index */
     uint8_t stop;
-} telem_i_look;
+} telem_i_file_look;
 
-/* A block's header met by telem_i_walk; `d` is filled for data blocks. */
-typedef void (*telem_i_visit)(telem_file_reader *r, telem_i_header *h, const telem_i_data *d, telem_i_look *look);
+/* A block's header met by telem_i_file_walk; `d` is filled for data blocks. */
+typedef void (*telem_i_file_visit)(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look);
 
 /* The streams as if nothing had been read. */
-static void telem_i_streams_restart(telem_file_reader *r, int anywhere) {
-    telem_i_rstream *s;
+static void telem_i_file_streams_restart(telem_file_reader *r, int anywhere) {
+    telem_i_file_rstream *s;
     for (s = r->streams; s; s = s->next) {
         s->has_key = s->decodable = s->has_time = s->has_end = 0;
         s->anywhere = (uint8_t)anywhere;
@@ -3685,8 +3686,8 @@ static void telem_i_streams_restart(telem_file_reader *r, int anywhere) {
     }
 }
 
-static void telem_i_note_key(telem_file_reader *r, const telem_i_header *h, const telem_i_data *d) {
-    telem_i_rstream *s = telem_i_rstream_get(r, d->stream);
+static void telem_i_file_note_key(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d) {
+    telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
     if (!s || !h->key) return;
     s->has_key = 1;
     s->key_seq = h->seq;
@@ -3695,67 +3696,67 @@ static void telem_i_note_key(telem_file_reader *r, const telem_i_header *h, cons
 }
 
 /* Reads on to the next block header, over damage; TELEM_END at the end or at another session. */
-static telem_result telem_i_next_header(telem_file_reader *r, telem_i_header *h) {
+static telem_result telem_i_file_next_header(telem_file_reader *r, telem_i_file_header *h) {
     for (;;) {
-        telem_result e = telem_i_fill(r, 1);
+        telem_result e = telem_i_file_fill(r, 1);
         if (e != TELEM_OK) return e;
-        e = telem_i_read_header(r, h);
+        e = telem_i_file_read_header(r, h);
         if (e == TELEM_OK && h->wrong) r->at += h->bare;
         else if (e == TELEM_OK) return e;
         else if (e != TELEM_ERR_CORRUPT) return e;
-        else if (telem_i_fill(r, TELEM_I_HEADER) == TELEM_OK && memcmp(telem_i_here(r), telem_i_magic, 8) == 0 &&
-                 telem_get64(telem_i_here(r) + 16) != r->session.id) return TELEM_END;
-        else telem_i_skip_bad(r);
+        else if (telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK && memcmp(telem_i_file_here(r), telem_i_file_magic, 8) == 0 &&
+                 telem_get64(telem_i_file_here(r) + 16) != r->session.id) return TELEM_END;
+        else telem_i_file_skip_bad(r);
     }
 }
 
 /* Goes through the blocks from `from` on by their headers; payloads are skipped. */
-static telem_result telem_i_walk(telem_file_reader *r, uint64_t from, telem_i_visit visit, telem_i_look *look) {
-    telem_i_header h;
-    telem_i_data d;
+static telem_result telem_i_file_walk(telem_file_reader *r, uint64_t from, telem_i_file_visit visit, telem_i_file_look *look) {
+    telem_i_file_header h;
+    telem_i_file_data d;
     size_t chunk = r->chunk;
-    telem_result e = telem_i_goto(r, from);
-    r->chunk = TELEM_I_SMALL;
+    telem_result e = telem_i_file_goto(r, from);
+    r->chunk = TELEM_I_FILE_SMALL;
     while (e == TELEM_OK && !look->stop) {
         uint64_t next;
-        e = telem_i_next_header(r, &h);
+        e = telem_i_file_next_header(r, &h);
         if (e != TELEM_OK) break;
         next = h.offset + h.total;
         memset(&d, 0, sizeof d);
-        if (telem_i_is_data(h.type)) {
-            if (telem_i_read_data(r, &h, &d)) telem_i_note_key(r, &h, &d);
+        if (telem_i_file_is_data(h.type)) {
+            if (telem_i_file_read_data(r, &h, &d)) telem_i_file_note_key(r, &h, &d);
             else d.rows = 0;
         }
         visit(r, &h, &d, look);
         r->queued = r->taken = 0;
-        if (telem_i_where(r) <= next && next - telem_i_where(r) <= telem_i_left(r)) r->at += (size_t)(next - telem_i_where(r));
-        else e = telem_i_goto(r, next);
+        if (telem_i_file_where(r) <= next && next - telem_i_file_where(r) <= telem_i_file_left(r)) r->at += (size_t)(next - telem_i_file_where(r));
+        else e = telem_i_file_goto(r, next);
     }
     r->chunk = chunk;
     return e == TELEM_END || e == TELEM_AGAIN ? TELEM_OK : e;
 }
 
 /* The payload of the block whose header stands at the position, if its check holds. */
-static int telem_i_whole_block(telem_file_reader *r, telem_i_header *h, telem_i_cursor *c) {
+static int telem_i_file_whole_block(telem_file_reader *r, telem_i_file_header *h, telem_i_file_cursor *c) {
     const uint8_t *p;
-    if (h->total > r->window_size || telem_i_fill(r, h->total) != TELEM_OK) return 0;
-    p = telem_i_here(r);
-    if (telem_get32(p + h->size + h->len) != telem_i_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) return 0;
-    h->fields = telem_i_cursor_at(p + h->fields_at, h->fields_left);
-    *c = telem_i_cursor_at(p + h->size, (size_t)h->len);
+    if (h->total > r->window_size || telem_i_file_fill(r, h->total) != TELEM_OK) return 0;
+    p = telem_i_file_here(r);
+    if (telem_get32(p + h->size + h->len) != telem_i_file_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) return 0;
+    h->fields = telem_i_file_cursor_at(p + h->fields_at, h->fields_left);
+    *c = telem_i_file_cursor_at(p + h->size, (size_t)h->len);
     return 1;
 }
 
 /* Schemas and clocks are learnt; rows and times are summed up. */
-static void telem_i_visit_scan(telem_file_reader *r, telem_i_header *h, const telem_i_data *d, telem_i_look *look) {
-    telem_i_cursor c;
-    telem_i_rstream *s;
+static void telem_i_file_visit_scan(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    telem_i_file_cursor c;
+    telem_i_file_rstream *s;
     (void)look;
     if (h->type == TELEM_BLOCK_SCHEMA || h->type == TELEM_BLOCK_CLOCK) {
-        if (telem_i_whole_block(r, h, &c)) (void)telem_i_use_block(r, h, d);
+        if (telem_i_file_whole_block(r, h, &c)) (void)telem_i_file_use_block(r, h, d);
         return;
     }
-    if (d->rows == 0 || !d->known || !(s = telem_i_rstream_get(r, d->stream)) || d->first_row < s->scan_next) return;
+    if (d->rows == 0 || !d->known || !(s = telem_i_file_rstream_get(r, d->stream)) || d->first_row < s->scan_next) return;
     if (d->has_times || h->key) {
         int64_t min = d->has_times ? d->min : d->base_time, max = d->has_times ? d->max : d->base_time;
         if (s->scan_rows == 0 || min < s->scan_first) s->scan_first = min;
@@ -3766,28 +3767,28 @@ static void telem_i_visit_scan(telem_file_reader *r, telem_i_header *h, const te
 }
 
 /* Back to the first block, as after open; schemas and clocks stay known. */
-static telem_result telem_i_rewind(telem_file_reader *r) {
-    telem_result e = telem_i_goto(r, r->blocks_at);
-    telem_i_streams_restart(r, r->session.profile == TELEM_FILE_WIRE);
+static telem_result telem_i_file_rewind(telem_file_reader *r) {
+    telem_result e = telem_i_file_goto(r, r->blocks_at);
+    telem_i_file_streams_restart(r, r->session.profile == TELEM_FILE_WIRE);
     r->held = r->ended = r->finish = 0;
     r->seq = 0;
     r->seq_known = r->session.profile != TELEM_FILE_WIRE;
     r->adrift = !r->seq_known;
-    (void)telem_i_push(r, TELEM_ITEM_SESSION, r->start);
+    (void)telem_i_file_push(r, TELEM_ITEM_SESSION, r->start);
     return e;
 }
 
 TELEM_API int64_t telem_file_reader_scan(telem_file_reader *r, telem_file_totals *totals, uint32_t cap) {
-    telem_i_look look;
-    telem_i_rstream *s;
+    telem_i_file_look look;
+    telem_i_file_rstream *s;
     telem_result e;
     uint32_t i = 0;
     if (!r || !r->has_session || (cap && !totals)) return TELEM_ERR_ARG;
     if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
     memset(&look, 0, sizeof look);
-    telem_i_streams_restart(r, 0);
+    telem_i_file_streams_restart(r, 0);
     for (s = r->streams; s; s = s->next) s->scan_rows = s->scan_next = 0;
-    e = telem_i_walk(r, r->blocks_at, telem_i_visit_scan, &look);
+    e = telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_scan, &look);
     if (e != TELEM_OK) return e;
     for (s = r->streams; s; s = s->next, i++) {
         if (i >= cap) continue;
@@ -3796,151 +3797,151 @@ TELEM_API int64_t telem_file_reader_scan(telem_file_reader *r, telem_file_totals
         totals[i].last = s->scan_rows ? s->scan_last : 0;
     }
     r->learnt = 1;
-    e = telem_i_rewind(r);
+    e = telem_i_file_rewind(r);
     return e != TELEM_OK ? (int64_t)e : (int64_t)r->stream_count;
 }
 
 /* Where the target lies as seen from rows [row, next) with times [min, max]. */
-typedef enum telem_i_side { TELEM_I_ABSENT, TELEM_I_OLDER, TELEM_I_INSIDE, TELEM_I_NEWER } telem_i_side;
+typedef enum telem_i_file_side { TELEM_I_FILE_ABSENT, TELEM_I_FILE_OLDER, TELEM_I_FILE_INSIDE, TELEM_I_FILE_NEWER } telem_i_file_side;
 
-static telem_i_side telem_i_compare(const telem_i_look *look, uint64_t row, uint64_t next, int64_t min, int64_t max) {
-    if (look->by_time) return look->time <= min ? TELEM_I_OLDER : look->time <= max ? TELEM_I_INSIDE : TELEM_I_NEWER;
-    return look->row < row ? TELEM_I_OLDER : look->row < next ? TELEM_I_INSIDE : TELEM_I_NEWER;
+static telem_i_file_side telem_i_file_compare(const telem_i_file_look *look, uint64_t row, uint64_t next, int64_t min, int64_t max) {
+    if (look->by_time) return look->time <= min ? TELEM_I_FILE_OLDER : look->time <= max ? TELEM_I_FILE_INSIDE : TELEM_I_FILE_NEWER;
+    return look->row < row ? TELEM_I_FILE_OLDER : look->row < next ? TELEM_I_FILE_INSIDE : TELEM_I_FILE_NEWER;
 }
 
 /* An index block taken apart as far as one stream goes. */
-typedef struct telem_i_rindex {
+typedef struct telem_i_file_rindex {
     uint64_t pos, previous, up;
     uint32_t level;
-    telem_i_side side;
-    telem_i_cursor entries;
+    telem_i_file_side side;
+    telem_i_file_cursor entries;
     uint64_t count;
-} telem_i_rindex;
+} telem_i_file_rindex;
 
-static uint64_t telem_i_before(uint64_t pos, uint64_t distance) { return distance && distance < pos ? pos - distance : 0; }
+static uint64_t telem_i_file_before(uint64_t pos, uint64_t distance) { return distance && distance < pos ? pos - distance : 0; }
 
-typedef struct telem_i_rentry {
+typedef struct telem_i_file_rentry {
     uint64_t distance, first_row, rows;
     uint32_t stream;
     int64_t min, max;
     uint8_t kind, data;
-} telem_i_rentry;
+} telem_i_file_rentry;
 
-static void telem_i_take_entry(telem_i_cursor *c, uint32_t level, telem_i_rentry *e) {
+static void telem_i_file_take_entry(telem_i_file_cursor *c, uint32_t level, telem_i_file_rentry *e) {
     memset(e, 0, sizeof *e);
     if (level > 1) {
-        e->distance = telem_i_take_varint(c);
+        e->distance = telem_i_file_take_varint(c);
         return;
     }
-    e->kind = telem_i_take_byte(c);
-    e->distance = telem_i_take_varint(c);
-    e->data = (uint8_t)telem_i_is_data(e->kind & 0x1Fu);
+    e->kind = telem_i_file_take_byte(c);
+    e->distance = telem_i_file_take_varint(c);
+    e->data = (uint8_t)telem_i_file_is_data(e->kind & 0x1Fu);
     if (!e->data) return;
-    e->stream = (uint32_t)telem_i_take_limited(c, UINT32_MAX);
-    e->first_row = telem_i_take_varint(c);
-    e->rows = telem_i_take_varint(c);
-    e->min = telem_i_take_svarint(c);
-    e->max = telem_i_plus(e->min, telem_i_take_varint(c));
+    e->stream = (uint32_t)telem_i_file_take_limited(c, UINT32_MAX);
+    e->first_row = telem_i_file_take_varint(c);
+    e->rows = telem_i_file_take_varint(c);
+    e->min = telem_i_file_take_svarint(c);
+    e->max = telem_i_file_plus(e->min, telem_i_file_take_varint(c));
 }
 
 /* Reads the index block at pos. 0: there is none. */
-static int telem_i_read_index(telem_file_reader *r, uint64_t pos, const telem_i_look *look, telem_i_rindex *x) {
-    telem_i_header h;
-    telem_i_cursor c;
-    telem_i_rentry entry;
+static int telem_i_file_read_index(telem_file_reader *r, uint64_t pos, const telem_i_file_look *look, telem_i_file_rindex *x) {
+    telem_i_file_header h;
+    telem_i_file_cursor c;
+    telem_i_file_rentry entry;
     uint64_t i, n;
     memset(x, 0, sizeof *x);
-    if (pos == 0 || telem_i_goto(r, pos) != TELEM_OK || telem_i_read_header(r, &h) != TELEM_OK || h.wrong) return 0;
-    if (h.type != TELEM_BLOCK_INDEX || !telem_i_whole_block(r, &h, &c)) return 0;
+    if (pos == 0 || telem_i_file_goto(r, pos) != TELEM_OK || telem_i_file_read_header(r, &h) != TELEM_OK || h.wrong) return 0;
+    if (h.type != TELEM_BLOCK_INDEX || !telem_i_file_whole_block(r, &h, &c)) return 0;
     x->pos = pos;
-    x->level = (uint32_t)telem_i_take_limited(&h.fields, 8);
-    x->previous = telem_i_before(pos, telem_i_take_varint(&c));
-    x->up = telem_i_before(pos, telem_i_take_varint(&c));
-    x->count = telem_i_take_varint(&c);
+    x->level = (uint32_t)telem_i_file_take_limited(&h.fields, 8);
+    x->previous = telem_i_file_before(pos, telem_i_file_take_varint(&c));
+    x->up = telem_i_file_before(pos, telem_i_file_take_varint(&c));
+    x->count = telem_i_file_take_varint(&c);
     x->entries = c;
-    for (i = 0; i < x->count && !c.bad; i++) telem_i_take_entry(&c, x->level, &entry);
-    n = telem_i_take_varint(&c);
+    for (i = 0; i < x->count && !c.bad; i++) telem_i_file_take_entry(&c, x->level, &entry);
+    n = telem_i_file_take_varint(&c);
     for (i = 0; i < n && !c.bad; i++) {
-        uint32_t id = (uint32_t)telem_i_take_limited(&c, UINT32_MAX);
+        uint32_t id = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
         uint64_t next, rows;
         int64_t min, max;
-        (void)telem_i_take_varint(&c);
-        next = telem_i_take_varint(&c);
-        rows = telem_i_take_varint(&c);
-        min = telem_i_take_svarint(&c);
-        max = telem_i_plus(min, telem_i_take_varint(&c));
-        if (id == look->stream->pub.id && rows <= next) x->side = telem_i_compare(look, next - rows, next, min, max);
+        (void)telem_i_file_take_varint(&c);
+        next = telem_i_file_take_varint(&c);
+        rows = telem_i_file_take_varint(&c);
+        min = telem_i_file_take_svarint(&c);
+        max = telem_i_file_plus(min, telem_i_file_take_varint(&c));
+        if (id == look->stream->pub.id && rows <= next) x->side = telem_i_file_compare(look, next - rows, next, min, max);
     }
     return !c.bad && x->level > 0 && !h.fields.bad;
 }
 
 /* In a level-1 index: the last KEY block of the stream that begins at or before the target. */
-static uint64_t telem_i_index_key(const telem_i_rindex *x, const telem_i_look *look) {
-    telem_i_cursor c = x->entries;
-    telem_i_rentry e;
+static uint64_t telem_i_file_index_key(const telem_i_file_rindex *x, const telem_i_file_look *look) {
+    telem_i_file_cursor c = x->entries;
+    telem_i_file_rentry e;
     uint64_t i, pos = 0;
     for (i = 0; i < x->count; i++) {
-        telem_i_take_entry(&c, 1, &e);
+        telem_i_file_take_entry(&c, 1, &e);
         if (c.bad) break;
         if (!e.data || e.stream != look->stream->pub.id) continue;
-        if (pos && telem_i_compare(look, e.first_row, e.first_row + e.rows, e.min, e.max) == TELEM_I_OLDER) break;
-        if (e.kind & TELEM_I_KEY) pos = telem_i_before(x->pos, e.distance);
+        if (pos && telem_i_file_compare(look, e.first_row, e.first_row + e.rows, e.min, e.max) == TELEM_I_FILE_OLDER) break;
+        if (e.kind & TELEM_I_FILE_KEY) pos = telem_i_file_before(x->pos, e.distance);
     }
     return pos;
 }
 
 /* The newest child of an index that is not newer than the target; 0: none. */
-static uint64_t telem_i_index_child(telem_file_reader *r, const telem_i_rindex *x, const telem_i_look *look) {
-    uint64_t child[TELEM_I_FAN], n = 0, i;
-    telem_i_cursor c = x->entries;
-    telem_i_rentry e;
-    telem_i_rindex y;
-    for (i = 0; i < x->count && n < TELEM_I_FAN; i++) {
-        telem_i_take_entry(&c, x->level, &e);
+static uint64_t telem_i_file_index_child(telem_file_reader *r, const telem_i_file_rindex *x, const telem_i_file_look *look) {
+    uint64_t child[TELEM_I_FILE_FAN], n = 0, i;
+    telem_i_file_cursor c = x->entries;
+    telem_i_file_rentry e;
+    telem_i_file_rindex y;
+    for (i = 0; i < x->count && n < TELEM_I_FILE_FAN; i++) {
+        telem_i_file_take_entry(&c, x->level, &e);
         if (c.bad) return 0;
-        child[n++] = telem_i_before(x->pos, e.distance);
+        child[n++] = telem_i_file_before(x->pos, e.distance);
     }
     while (n-- > 0)
-        if (telem_i_read_index(r, child[n], look, &y) && (y.side == TELEM_I_INSIDE || y.side == TELEM_I_NEWER)) return child[n];
+        if (telem_i_file_read_index(r, child[n], look, &y) && (y.side == TELEM_I_FILE_INSIDE || y.side == TELEM_I_FILE_NEWER)) return child[n];
     return 0;
 }
 
 /* From the latest index backwards, by the widest steps that the levels allow, to the KEY block
    from which the target can be reached by reading on. */
-static uint64_t telem_i_find_key(telem_file_reader *r, const telem_i_look *look) {
-    telem_i_rindex x, up;
+static uint64_t telem_i_file_find_key(telem_file_reader *r, const telem_i_file_look *look) {
+    telem_i_file_rindex x, up;
     uint64_t pos = look->index_pos, key, budget = 4096;
     while (pos && budget-- > 0) {
-        if (!telem_i_read_index(r, pos, look, &x)) return 0;
-        if (x.side == TELEM_I_INSIDE || x.side == TELEM_I_NEWER) {
+        if (!telem_i_file_read_index(r, pos, look, &x)) return 0;
+        if (x.side == TELEM_I_FILE_INSIDE || x.side == TELEM_I_FILE_NEWER) {
             if (x.level > 1) {
-                pos = telem_i_index_child(r, &x, look);
+                pos = telem_i_file_index_child(r, &x, look);
                 continue;
             }
-            key = telem_i_index_key(&x, look);
+            key = telem_i_file_index_key(&x, look);
             if (key) return key;
             pos = x.previous; /* the group began before this index */
             continue;
         }
         pos = x.previous;
-        if (x.up && telem_i_read_index(r, x.up, look, &up))
-            if (up.side == TELEM_I_OLDER || up.side == TELEM_I_INSIDE || pos <= up.pos) pos = up.pos;
+        if (x.up && telem_i_file_read_index(r, x.up, look, &up))
+            if (up.side == TELEM_I_FILE_OLDER || up.side == TELEM_I_FILE_INSIDE || pos <= up.pos) pos = up.pos;
         if (pos >= x.pos) return 0; /* distances only go back */
     }
     return 0;
 }
 
-static void telem_i_visit_tail(telem_file_reader *r, telem_i_header *h, const telem_i_data *d, telem_i_look *look) {
-    telem_i_cursor c;
+static void telem_i_file_visit_tail(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    telem_i_file_cursor c;
     (void)d;
-    if (h->type == TELEM_BLOCK_INDEX && telem_i_whole_block(r, h, &c) && telem_i_take_varint(&h->fields) == 1) look->index_pos = h->offset;
+    if (h->type == TELEM_BLOCK_INDEX && telem_i_file_whole_block(r, h, &c) && telem_i_file_take_varint(&h->fields) == 1) look->index_pos = h->offset;
 }
 
-static void telem_i_visit_keys(telem_file_reader *r, telem_i_header *h, const telem_i_data *d, telem_i_look *look) {
+static void telem_i_file_visit_keys(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
     (void)r;
     if (d->rows == 0 || d->stream != look->stream->pub.id || !d->known) return;
     if (look->key_pos && (d->has_times || !look->by_time) &&
-        telem_i_compare(look, d->first_row, d->first_row + d->rows, d->min, d->max) == TELEM_I_OLDER) {
+        telem_i_file_compare(look, d->first_row, d->first_row + d->rows, d->min, d->max) == TELEM_I_FILE_OLDER) {
         look->stop = 1;
         return;
     }
@@ -3948,25 +3949,25 @@ static void telem_i_visit_keys(telem_file_reader *r, telem_i_header *h, const te
 }
 
 /* All schemas of the session: seeking may land behind some. */
-static telem_result telem_i_learn(telem_file_reader *r) {
+static telem_result telem_i_file_learn(telem_file_reader *r) {
     int64_t n = r->learnt ? 0 : telem_file_reader_scan(r, NULL, 0);
     return n < 0 ? (telem_result)n : TELEM_OK;
 }
 
-static telem_result telem_i_locate(telem_file_reader *r, telem_i_look *look) {
+static telem_result telem_i_file_locate(telem_file_reader *r, telem_i_file_look *look) {
     int64_t size = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : 0;
     uint64_t from = r->blocks_at;
     telem_result e;
-    if (size > 0 && (uint64_t)size > from + TELEM_I_TAIL) from = (uint64_t)size - TELEM_I_TAIL;
-    e = telem_i_walk(r, from, telem_i_visit_tail, look);
+    if (size > 0 && (uint64_t)size > from + TELEM_I_FILE_TAIL) from = (uint64_t)size - TELEM_I_FILE_TAIL;
+    e = telem_i_file_walk(r, from, telem_i_file_visit_tail, look);
     if (e != TELEM_OK) return e;
-    look->key_pos = telem_i_find_key(r, look);
+    look->key_pos = telem_i_file_find_key(r, look);
     if (look->key_pos || look->index_pos) return TELEM_OK;
-    return telem_i_walk(r, r->blocks_at, telem_i_visit_keys, look);
+    return telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_keys, look);
 }
 
 /* Reads on from the KEY block that was found to the target, which is held for telem_file_next. */
-static telem_result telem_i_read_up_to(telem_file_reader *r, const telem_i_look *look) {
+static telem_result telem_i_file_read_up_to(telem_file_reader *r, const telem_i_file_look *look) {
     telem_file_item item;
     telem_result e;
     do {
@@ -3979,34 +3980,34 @@ static telem_result telem_i_read_up_to(telem_file_reader *r, const telem_i_look 
     return TELEM_OK;
 }
 
-static telem_result telem_i_seek(telem_file_reader *r, telem_file_stream *stream, telem_i_look *look) {
+static telem_result telem_i_file_seek(telem_file_reader *r, telem_file_stream *stream, telem_i_file_look *look) {
     telem_result e;
     if (!r || !stream || !r->has_session) return TELEM_ERR_ARG;
     if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
-    look->stream = (telem_i_rstream *)(void *)stream;
+    look->stream = (telem_i_file_rstream *)(void *)stream;
     r->held = r->finish = r->tail_end = 0;
-    e = telem_i_learn(r);
-    if (e == TELEM_OK) e = telem_i_locate(r, look);
-    if (e == TELEM_OK) e = telem_i_goto(r, look->key_pos ? look->key_pos : r->blocks_at);
+    e = telem_i_file_learn(r);
+    if (e == TELEM_OK) e = telem_i_file_locate(r, look);
+    if (e == TELEM_OK) e = telem_i_file_goto(r, look->key_pos ? look->key_pos : r->blocks_at);
     if (e != TELEM_OK) return e;
-    telem_i_streams_restart(r, 1);
+    telem_i_file_streams_restart(r, 1);
     r->adrift = 1;
-    return telem_i_read_up_to(r, look);
+    return telem_i_file_read_up_to(r, look);
 }
 
 TELEM_API telem_result telem_file_seek_row(telem_file_reader *r, telem_file_stream *stream, uint64_t row) {
-    telem_i_look look;
+    telem_i_file_look look;
     memset(&look, 0, sizeof look);
     look.row = row;
-    return telem_i_seek(r, stream, &look);
+    return telem_i_file_seek(r, stream, &look);
 }
 
 TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_stream *stream, int64_t time) {
-    telem_i_look look;
+    telem_i_file_look look;
     memset(&look, 0, sizeof look);
     look.by_time = 1;
     look.time = time;
-    return telem_i_seek(r, stream, &look);
+    return telem_i_file_seek(r, stream, &look);
 }
 
 #endif /* TELEM_IMPLEMENTATION */
