@@ -704,9 +704,9 @@ TELEM_UNUSED static uint32_t telem_i_xxh32(const void *p, size_t n, uint32_t see
 /* Types fall into ranges of codes. */
 static int telem_i_is_numeric(uint8_t type) { return type >= TELEM_U8 && type <= TELEM_F64; }
 static int telem_i_is_integer(uint8_t type) { return type >= TELEM_U8 && type <= TELEM_I64; }
-TELEM_UNUSED static int telem_i_is_signed(uint8_t type) { return type >= TELEM_I8 && type <= TELEM_I64; }
-TELEM_UNUSED static int telem_i_is_float(uint8_t type) { return type >= TELEM_F16 && type <= TELEM_F64; }
-TELEM_UNUSED static int telem_i_is_enum(uint8_t type) { return type >= TELEM_ENUM8 && type <= TELEM_ENUM32; }
+static int telem_i_is_signed(uint8_t type) { return type >= TELEM_I8 && type <= TELEM_I64; }
+static int telem_i_is_float(uint8_t type) { return type >= TELEM_F16 && type <= TELEM_F64; }
+static int telem_i_is_enum(uint8_t type) { return type >= TELEM_ENUM8 && type <= TELEM_ENUM32; }
 static int telem_i_is_bits(uint8_t type) { return type >= TELEM_BITS8 && type <= TELEM_BITS32; }
 static int telem_i_is_labelled(uint8_t type) { return type >= TELEM_ENUM8 && type <= TELEM_BITS32; }
 static int telem_i_is_sized(uint8_t type) { return type >= TELEM_CHARS && type <= TELEM_BLOB; }
@@ -956,20 +956,36 @@ TELEM_API int telem_columns_next(telem_columns *it, telem_column *c) {
     }
 }
 
-/* Text into a buffer like snprintf: what does not fit is counted, not written. */
+/* Text into a buffer like snprintf: what does not fit is counted, not written. `mode` says what
+   becomes of the characters on their way. */
+enum { TELEM_I_AS_IS, TELEM_I_AS_CSV, TELEM_I_AS_JSON };
+
 typedef struct telem_i_out {
     char *buf;
     size_t cap, len;
+    uint8_t mode;    /* AS_CSV: quotes doubled; AS_JSON: the inside of a JSON string */
+    uint8_t special; /* a character passed that CSV must quote */
 } telem_i_out;
 
-static void telem_i_out_bytes(telem_i_out *o, const char *p, size_t n) {
+static void telem_i_out_raw(telem_i_out *o, const char *p, size_t n) {
     if (o->len < o->cap) memcpy(o->buf + o->len, p, n < o->cap - o->len ? n : o->cap - o->len);
     o->len += n;
 }
-static void telem_i_out_char(telem_i_out *o, char c) {
-    if (o->len < o->cap) o->buf[o->len] = c;
-    o->len++;
+static void telem_i_out_csv(telem_i_out *o, const char *p, size_t n) {
+    for (; n > 0; n--, p++) {
+        if (*p == ',' || *p == '"' || *p == '\n' || *p == '\r') o->special = 1;
+        if (*p == '"') telem_i_out_raw(o, p, 1);
+        telem_i_out_raw(o, p, 1);
+    }
 }
+static void telem_i_out_json(telem_i_out *o, const char *p, size_t n);
+
+static void telem_i_out_bytes(telem_i_out *o, const char *p, size_t n) {
+    if (o->mode == TELEM_I_AS_IS) telem_i_out_raw(o, p, n);
+    else if (o->mode == TELEM_I_AS_CSV) telem_i_out_csv(o, p, n);
+    else telem_i_out_json(o, p, n);
+}
+static void telem_i_out_char(telem_i_out *o, char c) { telem_i_out_bytes(o, &c, 1); }
 static void telem_i_out_str(telem_i_out *o, const char *s) {
     if (s) telem_i_out_bytes(o, s, strlen(s));
 }
@@ -983,6 +999,7 @@ static telem_i_out telem_i_out_begin(char *buf, size_t cap) {
     o.buf = buf;
     o.cap = buf ? cap : 0;
     o.len = 0;
+    o.mode = o.special = 0;
     return o;
 }
 static void telem_i_out_u64(telem_i_out *o, uint64_t v) {
@@ -1788,6 +1805,1207 @@ TELEM_API telem_result telem_schema_decode(const void *bytes, size_t n, void *me
     if ((uint64_t)need > memory_size) return telem_i_fail(err, TELEM_ERR_MEMORY, 0, "memory too small");
     a.base = telem_i_align8(memory);
     return telem_i_decode(bytes, n, &a, out, err);
+}
+
+/* >>digits: decimal and binary floating point, by integers alone, so that every target prints and
+   reads the same. A fast way with 64-bit arithmetic keeps track of its error and gives up when
+   the answer is not certain; then whole numbers of up to 1280 bits decide exactly (Steele and
+   White 1990, Gay 1990). */
+
+/* value = m * 2^e, m below 2^bits, e >= min */
+typedef struct telem_i_format {
+    uint8_t bits, exponent_bits;
+    int16_t min;
+    uint8_t digits;   /* this many decimal digits always tell two values apart */
+    uint8_t fraction; /* binary places that 10^(digits + 1) leaves in 64 bits */
+} telem_i_format;
+
+static const telem_i_format telem_i_f64 = {53, 11, -1074, 17, 4};
+static const telem_i_format telem_i_f32 = {24, 8, -149, 9, 30};
+static const telem_i_format telem_i_f16 = {11, 5, -24, 5, 44};
+static const telem_i_format telem_i_bf16 = {8, 8, -133, 4, 47};
+
+static uint64_t telem_i_infinity(const telem_i_format *t) {
+    return (((uint64_t)1 << t->exponent_bits) - 1) << (t->bits - 1);
+}
+
+/* floor(log2(10^n)) and floor(log10(2^n)), exact for |n| <= 360 and 1100; >> of a negative number
+   is arithmetic on every compiler named in telem.h */
+static int telem_i_log2_of_10(int n) { return (n * (int32_t)217706) >> 16; }
+static int telem_i_log10_of_2(int n) { return (int)((n * (int64_t)1292913986) >> 32); }
+
+static unsigned telem_i_leading_zeros(uint64_t v) { /* v > 0 */
+    unsigned n = 0, step;
+    for (step = 32; step > 0; step >>= 1)
+        if (v >> (64 - step) == 0) {
+            v <<= step;
+            n += step;
+        }
+    return n;
+}
+
+static uint64_t telem_i_power_of_10(unsigned n) { /* n <= 19 */
+    uint64_t v = 1;
+    while (n-- > 0) v *= 10u;
+    return v;
+}
+
+/* 10^n = m * 2^e, m >= 2^63, within 1.5 units of m, for n in -352..351. */
+static uint64_t telem_i_power(int n, int *e) {
+    static const uint64_t by_16[44] = { /* 10^-352, 10^-336, ... 10^336, rounded to 64 bits */
+        0xCD42A11346F34F7Du, 0xE3E27A444D8D98B8u, 0xFD00B897478238D1u, 0x8C71DCD9BA0B4926u,
+        0x9BECCE62836AC577u, 0xAD1C8EAB5EE43B67u, 0xC0314325637A193Au, 0xD5605FCDCF32E1D7u,
+        0xECE53CEC4A314EBEu, 0x8380DEA93DA4BC60u, 0x91FF83775423CC06u, 0xA21727DB38CB0030u,
+        0xB3F4E093DB73A093u, 0xC7CABA6E7C5382C9u, 0xDDD0467C64BCE4A1u, 0xF64335BCF065D37Du,
+        0x88B402F7FD75539Bu, 0x97C560BA6B0919A6u, 0xA87FEA27A539E9A5u, 0xBB127C53B17EC159u,
+        0xCFB11EAD453994BAu, 0xE69594BEC44DE15Bu, 0x8000000000000000u, 0x8E1BC9BF04000000u,
+        0x9DC5ADA82B70B59Eu, 0xAF298D050E4395D7u, 0xC2781F49FFCFA6D5u, 0xD7E77A8F87DAF7FCu,
+        0xEFB3AB16C59B14A3u, 0x850FADC09923329Eu, 0x93BA47C980E98CE0u, 0xA402B9C5A8D3A6E7u,
+        0xB616A12B7FE617AAu, 0xCA28A291859BBF93u, 0xE070F78D3927556Bu, 0xF92E0C3537826146u,
+        0x8A5296FFE33CC930u, 0x9991A6F3D6BF1766u, 0xAA7EEBFB9DF9DE8Eu, 0xBD49D14AA79DBC82u,
+        0xD226FC195C6A2F8Cu, 0xE950DF20247C83FDu, 0x81842F29F2CCE376u, 0x8FCAC257558EE4E6u,
+    };
+    int i = (n + 352) / 16, rest = n + 352 - 16 * i;
+    uint64_t m = by_16[i], factor = telem_i_power_of_10((unsigned)rest), hi, lo;
+    unsigned zeros = telem_i_leading_zeros(factor);
+    *e = telem_i_log2_of_10(16 * i - 352) - 63;
+    if (rest == 0) return m;
+    telem_i_mul128(m, factor << zeros, &hi, &lo);
+    *e += 64 - (int)zeros;
+    if (hi >> 63 == 0) {
+        hi = hi << 1 | lo >> 63;
+        lo <<= 1;
+        *e -= 1;
+    }
+    return lo >> 63 && hi != ~(uint64_t)0 ? hi + 1 : hi;
+}
+
+/* digits * 10^exp; or not finite */
+typedef struct telem_i_decimal {
+    uint64_t digits;
+    int exp;
+    uint8_t negative, special; /* special: 1 infinite, 2 not a number */
+} telem_i_decimal;
+
+/* ---- whole numbers, little end first. 40 words hold 2^1280; the largest need is 2^1083. ---- */
+
+#define TELEM_I_BIG 40
+typedef struct telem_i_big {
+    uint32_t n; /* words in use; the highest is not 0 */
+    uint32_t w[TELEM_I_BIG];
+} telem_i_big;
+
+static void telem_i_big_set(telem_i_big *b, uint64_t v) {
+    b->w[0] = (uint32_t)(v & 0xFFFFFFFFu);
+    b->w[1] = (uint32_t)(v >> 32);
+    b->n = b->w[1] ? 2u : b->w[0] ? 1u : 0u;
+}
+
+static void telem_i_big_mul(telem_i_big *b, uint32_t factor) {
+    uint64_t carry = 0;
+    uint32_t i;
+    for (i = 0; i < b->n; i++) {
+        carry += (uint64_t)b->w[i] * factor;
+        b->w[i] = (uint32_t)(carry & 0xFFFFFFFFu);
+        carry >>= 32;
+    }
+    if (carry && b->n < TELEM_I_BIG) b->w[b->n++] = (uint32_t)carry;
+}
+
+static void telem_i_big_mul_10(telem_i_big *b, unsigned power) {
+    for (; power >= 9; power -= 9) telem_i_big_mul(b, 1000000000u);
+    if (power) telem_i_big_mul(b, (uint32_t)telem_i_power_of_10(power));
+}
+
+static void telem_i_big_shift(telem_i_big *b, unsigned bits) { /* to the left */
+    uint32_t words = bits / 32, i;
+    if (b->n == 0 || b->n + words > TELEM_I_BIG) return;
+    if (words) {
+        memmove(b->w + words, b->w, b->n * sizeof b->w[0]);
+        for (i = 0; i < words; i++) b->w[i] = 0;
+        b->n += words;
+    }
+    if (bits % 32) telem_i_big_mul(b, (uint32_t)1 << bits % 32);
+}
+
+static int telem_i_big_cmp(const telem_i_big *a, const telem_i_big *b) {
+    uint32_t i = a->n;
+    if (a->n != b->n) return a->n < b->n ? -1 : 1;
+    while (i-- > 0)
+        if (a->w[i] != b->w[i]) return a->w[i] < b->w[i] ? -1 : 1;
+    return 0;
+}
+
+static void telem_i_big_sub(telem_i_big *a, const telem_i_big *b) { /* a >= b */
+    uint64_t borrow = 0;
+    uint32_t i;
+    for (i = 0; i < a->n; i++) {
+        uint64_t d = (uint64_t)a->w[i] - (i < b->n ? b->w[i] : 0u) - borrow;
+        a->w[i] = (uint32_t)(d & 0xFFFFFFFFu);
+        borrow = d >> 63;
+    }
+    while (a->n > 0 && a->w[a->n - 1] == 0) a->n--;
+}
+
+static void telem_i_big_add(telem_i_big *a, const telem_i_big *b) {
+    uint64_t carry = 0;
+    uint32_t i;
+    for (i = 0; i < a->n || i < b->n || carry; i++) {
+        if (i == TELEM_I_BIG) return;
+        carry += (uint64_t)(i < a->n ? a->w[i] : 0u) + (i < b->n ? b->w[i] : 0u);
+        if (i >= a->n) a->n = i + 1;
+        a->w[i] = (uint32_t)(carry & 0xFFFFFFFFu);
+        carry >>= 32;
+    }
+}
+
+/* The next decimal digit of the fraction r / s. */
+static unsigned telem_i_big_digit(telem_i_big *r, const telem_i_big *s) {
+    unsigned d = 0;
+    telem_i_big_mul(r, 10);
+    while (telem_i_big_cmp(r, s) >= 0) {
+        telem_i_big_sub(r, s);
+        d++;
+    }
+    return d;
+}
+
+/* r / s = m * 2^e / 10^k, where 10^k is the power just above 2^floor(log2(m * 2^e)). */
+static int telem_i_big_scale(telem_i_big *r, telem_i_big *s, uint64_t m, int e) {
+    int k = telem_i_log10_of_2(63 - (int)telem_i_leading_zeros(m) + e) + 1;
+    telem_i_big_set(r, m);
+    telem_i_big_set(s, 1);
+    if (k < 0) telem_i_big_mul_10(r, (unsigned)-k);
+    else telem_i_big_mul_10(s, (unsigned)k);
+    if (e < 0) telem_i_big_shift(s, (unsigned)-e);
+    else telem_i_big_shift(r, (unsigned)e);
+    return k;
+}
+
+/* Is r + high (twice it when `twice`) past s? */
+static int telem_i_big_past(const telem_i_big *r, const telem_i_big *high, int twice, const telem_i_big *s) {
+    telem_i_big sum = *r;
+    telem_i_big_add(&sum, high);
+    if (twice) telem_i_big_add(&sum, high);
+    return telem_i_big_cmp(&sum, s);
+}
+
+/* The shortest digits inside the interval of numbers that round to m * 2^e, by whole numbers.
+   closer: the neighbour below is half as far as the one above (m is a power of two). */
+static void telem_i_shortest_exact(uint64_t m, int e, int closer, telem_i_decimal *d) {
+    telem_i_big r, s, half; /* half: from the number to the lower end; the upper is 1 or 2 of it */
+    int even = (m & 1) == 0, k, low, high, digit;
+    uint64_t digits = 0;
+    /* everything times 2 (or 4), so that the half of a unit is whole */
+    k = telem_i_big_scale(&r, &s, m, e);
+    telem_i_big_set(&half, 1);
+    if (k < 0) telem_i_big_mul_10(&half, (unsigned)-k);
+    if (e > 0) telem_i_big_shift(&half, (unsigned)e);
+    telem_i_big_shift(&r, closer ? 2 : 1);
+    telem_i_big_shift(&s, closer ? 2 : 1);
+    if (telem_i_big_past(&r, &half, closer, &s) + even > 0) { /* the estimate was one low */
+        telem_i_big_mul(&s, 10);
+        k++;
+    }
+    do {
+        digit = (int)telem_i_big_digit(&r, &s);
+        telem_i_big_mul(&half, 10);
+        low = telem_i_big_cmp(&r, &half) - even < 0;
+        high = telem_i_big_past(&r, &half, closer, &s) + even > 0;
+        digits = digits * 10 + (unsigned)digit;
+        k--;
+    } while (!low && !high);
+    if (high && low) { /* both would do: the nearer one, at equal distance the even one */
+        telem_i_big_shift(&r, 1);
+        high = telem_i_big_cmp(&r, &s) + (digit & 1) > 0;
+    }
+    d->digits = digits + (high ? 1u : 0u);
+    d->exp = k;
+}
+
+enum { TELEM_I_OUT, TELEM_I_IN, TELEM_I_UNSURE };
+
+/* Is a point at distance `far` within `reach`, both known up to `slack`? */
+static int telem_i_within(uint64_t far, uint64_t reach, uint64_t slack) {
+    if (far > reach) return far - reach > slack ? TELEM_I_OUT : TELEM_I_UNSURE;
+    return reach - far > slack ? TELEM_I_IN : TELEM_I_UNSURE;
+}
+
+/* The same by 64-bit numbers. x is m * 2^e scaled to at least `digits` decimal places before the
+   point and `fraction` binary ones behind it; the largest power of ten with a multiple inside the
+   interval gives the shortest digits. 1, or 0 when not certain. */
+static int telem_i_shortest_fast(const telem_i_format *t, uint64_t m, int e, int closer, telem_i_decimal *d) {
+    unsigned zeros = telem_i_leading_zeros(m);
+    int q = telem_i_log10_of_2(63 - (int)zeros + e) - (t->digits - 1), e10, shift, j;
+    uint64_t power = telem_i_power(-q, &e10), hi, lo, x, reach, slack, unit, best = 0;
+    telem_i_mul128(m << zeros, power, &hi, &lo);
+    shift = -(e - (int)zeros + e10 + t->fraction);
+    if (shift < 64) x = hi << (64 - shift) | lo >> shift; /* 63 at the least */
+    else x = hi >> (shift - 64);
+    reach = power >> -(e - 1 + e10 + t->fraction);
+    slack = 4 + (x >> 62);
+    unit = (uint64_t)1 << t->fraction;
+    d->exp = q;
+    for (j = 0; j <= t->digits; j++, unit *= 10) {
+        uint64_t below = x % unit, above = unit - below;
+        int in_below = telem_i_within(below, closer ? reach / 2 : reach, slack);
+        int in_above = telem_i_within(above, reach, slack);
+        if (j > 0 && in_below == TELEM_I_OUT && in_above == TELEM_I_OUT) break;
+        if (j == 0) in_below = in_above = TELEM_I_IN; /* the nearer one is: so many digits suffice */
+        if (in_below == TELEM_I_UNSURE || in_above == TELEM_I_UNSURE) return 0;
+        if (in_below == TELEM_I_IN && in_above == TELEM_I_IN) {
+            if ((below > above ? below - above : above - below) <= 2 * slack) best = 0; /* a tie */
+            else best = x / unit + (above < below ? 1u : 0u);
+        } else best = x / unit + (in_above == TELEM_I_IN ? 1u : 0u);
+        d->exp = q + j;
+    }
+    d->digits = best;
+    return best != 0;
+}
+
+static telem_i_decimal telem_i_shortest(const telem_i_format *t, uint64_t bits) {
+    uint64_t m = bits & (((uint64_t)1 << (t->bits - 1)) - 1);
+    uint64_t field = (bits & telem_i_infinity(t)) >> (t->bits - 1);
+    int e = t->min, closer = m == 0 && field > 1;
+    telem_i_decimal d;
+    d.negative = (uint8_t)(bits >> (t->bits - 1 + t->exponent_bits) & 1);
+    d.special = (uint8_t)(field << (t->bits - 1) != telem_i_infinity(t) ? 0 : m ? 2 : 1);
+    d.digits = 0;
+    d.exp = 0;
+    if (d.special || (m == 0 && field == 0)) return d;
+    if (field > 0) {
+        m |= (uint64_t)1 << (t->bits - 1);
+        e += (int)field - 1;
+    }
+    if (e <= 0 && e > -(int)t->bits && (m & (((uint64_t)1 << -e) - 1)) == 0) d.digits = m >> -e; /* a whole number */
+    else if (!telem_i_shortest_fast(t, m, e, closer, &d)) telem_i_shortest_exact(m, e, closer, &d);
+    while (d.digits % 10 == 0) {
+        d.digits /= 10;
+        d.exp++;
+    }
+    return d;
+}
+
+static int telem_i_digit_count(uint64_t v) {
+    int n = 1;
+    while (v >= 10) {
+        v /= 10;
+        n++;
+    }
+    return n;
+}
+
+/* Drops digits below 10^exp, half away from zero. */
+static void telem_i_decimal_round(telem_i_decimal *d, int exp) {
+    int drop = exp - d->exp;
+    if (drop <= 0 || d->digits == 0) return;
+    if (drop > 19) d->digits = 0;
+    else {
+        uint64_t unit = telem_i_power_of_10((unsigned)drop);
+        d->digits = d->digits / unit + (d->digits % unit >= unit - unit / 2 ? 1u : 0u);
+    }
+    d->exp = exp;
+}
+
+static void telem_i_out_zeros(telem_i_out *o, int n) {
+    while (n-- > 0) telem_i_out_char(o, '0');
+}
+
+static void telem_i_out_special(telem_i_out *o, const telem_i_decimal *d) {
+    if (d->special == 2) telem_i_out_str(o, "nan");
+    else telem_i_out_str(o, d->negative ? "-inf" : "inf");
+}
+
+/* decimals < 0: as many as there are digits. */
+static void telem_i_out_fixed(telem_i_out *o, const telem_i_decimal *d, int decimals) {
+    uint64_t unit = d->exp < 0 && d->exp >= -19 ? telem_i_power_of_10((unsigned)-d->exp) : 0;
+    int have = d->exp < 0 ? -d->exp : 0;
+    if (d->exp >= 0) {
+        telem_i_out_u64(o, d->digits);
+        if (d->digits) telem_i_out_zeros(o, d->exp);
+    } else telem_i_out_u64(o, unit ? d->digits / unit : 0);
+    if (decimals < 0) decimals = have;
+    if (decimals == 0) return;
+    telem_i_out_char(o, '.');
+    if (have) {
+        uint64_t rest = unit ? d->digits % unit : d->digits;
+        telem_i_out_zeros(o, have - telem_i_digit_count(rest));
+        telem_i_out_u64(o, rest);
+    }
+    telem_i_out_zeros(o, decimals - have);
+}
+
+static void telem_i_out_exponent(telem_i_out *o, const telem_i_decimal *d, int exp) {
+    char digits[20];
+    int n = telem_i_digit_count(d->digits), i;
+    uint64_t v = d->digits;
+    for (i = n; i-- > 0; v /= 10) digits[i] = (char)('0' + (int)(v % 10u));
+    telem_i_out_char(o, digits[0]);
+    if (n > 1) {
+        telem_i_out_char(o, '.');
+        telem_i_out_bytes(o, digits + 1, (size_t)(n - 1));
+    }
+    telem_i_out_str(o, exp < 0 ? "e-" : "e");
+    telem_i_out_u64(o, (uint64_t)(exp < 0 ? -exp : exp));
+}
+
+static void telem_i_out_decimal(telem_i_out *o, const telem_i_decimal *d) {
+    int point = telem_i_digit_count(d->digits) + d->exp; /* digits before the point */
+    if (d->special) {
+        telem_i_out_special(o, d);
+        return;
+    }
+    if (d->negative) telem_i_out_char(o, '-');
+    if (point > 21 || point <= -6) telem_i_out_exponent(o, d, point - 1);
+    else telem_i_out_fixed(o, d, -1);
+}
+
+/* A physical value: `decimals` places, or at most 12 digits when that is negative or the number is
+   so large that its digits end before the point. */
+static void telem_i_out_physical(telem_i_out *o, telem_i_decimal *d, int decimals) {
+    int point = telem_i_digit_count(d->digits) + d->exp;
+    if (d->special || decimals < 0 || point > 21) {
+        telem_i_decimal_round(d, point - 12);
+        while (d->digits && d->digits % 10 == 0) {
+            d->digits /= 10;
+            d->exp++;
+        }
+        telem_i_out_decimal(o, d);
+        return;
+    }
+    telem_i_decimal_round(d, -decimals);
+    if (d->negative) telem_i_out_char(o, '-');
+    telem_i_out_fixed(o, d, decimals);
+}
+
+static uint64_t telem_i_f64_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, 8);
+    return bits;
+}
+static uint32_t telem_i_f32_bits(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, 4);
+    return bits;
+}
+static double telem_i_f64_from(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, 8);
+    return v;
+}
+static float telem_i_f32_from(uint32_t bits) {
+    float v;
+    memcpy(&v, &bits, 4);
+    return v;
+}
+
+/* >>numbers */
+
+static void telem_i_out_i64(telem_i_out *o, int64_t v) {
+    if (v < 0) telem_i_out_char(o, '-');
+    telem_i_out_u64(o, v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v);
+}
+
+static void telem_i_out_float(telem_i_out *o, const telem_i_format *t, uint64_t bits) {
+    telem_i_decimal d = telem_i_shortest(t, bits);
+    telem_i_out_decimal(o, &d);
+}
+
+TELEM_API size_t telem_print_f64(char *buf, size_t cap, double v) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_i_out_float(&o, &telem_i_f64, telem_i_f64_bits(v));
+    return telem_i_out_end(&o);
+}
+TELEM_API size_t telem_print_f32(char *buf, size_t cap, float v) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_i_out_float(&o, &telem_i_f32, telem_i_f32_bits(v));
+    return telem_i_out_end(&o);
+}
+TELEM_API size_t telem_print_i64(char *buf, size_t cap, int64_t v) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_i_out_i64(&o, v);
+    return telem_i_out_end(&o);
+}
+TELEM_API size_t telem_print_u64(char *buf, size_t cap, uint64_t v) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_i_out_u64(&o, v);
+    return telem_i_out_end(&o);
+}
+
+static int telem_i_is_digit(char c) { return c >= '0' && c <= '9'; }
+static char telem_i_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+static int telem_i_same_word(const char *s, size_t n, const char *word) {
+    size_t i;
+    if (strlen(word) != n) return 0;
+    for (i = 0; i < n; i++)
+        if (telem_i_lower(s[i]) != word[i]) return 0;
+    return 1;
+}
+
+static telem_result telem_i_parse_magnitude(const char *s, size_t n, uint64_t *v) {
+    uint64_t sum = 0;
+    size_t i;
+    int over = 0;
+    if (n == 0) return TELEM_ERR_SYNTAX;
+    for (i = 0; i < n; i++) {
+        uint32_t digit;
+        if (!telem_i_is_digit(s[i])) return TELEM_ERR_SYNTAX;
+        digit = (uint32_t)(s[i] - '0');
+        over |= sum > UINT64_MAX / 10 || sum * 10 > UINT64_MAX - digit;
+        sum = sum * 10 + digit;
+    }
+    if (over) return TELEM_ERR_RANGE;
+    *v = sum;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_parse_u64(const char *s, size_t n, uint64_t *v) {
+    size_t sign = n > 0 && s[0] == '+' ? 1u : 0u;
+    uint64_t mag = 0;
+    telem_result r = telem_i_parse_magnitude(s + sign, n - sign, &mag);
+    if (r == TELEM_ERR_SYNTAX && n > 1 && s[0] == '-') { /* a number, but below zero */
+        r = telem_i_parse_magnitude(s + 1, n - 1, &mag);
+        if (r == TELEM_OK && mag != 0) r = TELEM_ERR_RANGE;
+    }
+    if (r == TELEM_OK) *v = mag;
+    return r;
+}
+
+TELEM_API telem_result telem_parse_i64(const char *s, size_t n, int64_t *v) {
+    int negative = n > 0 && s[0] == '-';
+    size_t sign = n > 0 && (s[0] == '-' || s[0] == '+') ? 1u : 0u;
+    uint64_t mag = 0;
+    telem_result r = telem_i_parse_magnitude(s + sign, n - sign, &mag);
+    if (r != TELEM_OK) return r;
+    if (mag > (uint64_t)INT64_MAX + (negative ? 1u : 0u)) return TELEM_ERR_RANGE;
+    *v = telem_i_signed(negative ? (uint64_t)0 - mag : mag);
+    return TELEM_OK;
+}
+
+/* The parts of a decimal number in text: 0.d1d2d3... * 10^point, d1 not 0. */
+typedef struct telem_i_number {
+    const char *digits; /* from d1 on; may hold a point */
+    size_t size;
+    uint64_t head; /* the first `used` digits, at most 19 */
+    int used, more; /* more: digits other than 0 follow behind them */
+    int64_t point;
+} telem_i_number;
+
+static telem_result telem_i_scan_exponent(const char *s, size_t n, int64_t *exp) {
+    int negative = n > 0 && s[0] == '-';
+    int64_t v = 0;
+    size_t i = n > 0 && (s[0] == '-' || s[0] == '+') ? 1u : 0u;
+    if (i == n) return TELEM_ERR_SYNTAX;
+    for (; i < n; i++) {
+        if (!telem_i_is_digit(s[i])) return TELEM_ERR_SYNTAX;
+        if (v < 1000000000000) v = v * 10 + (s[i] - '0');
+    }
+    *exp = negative ? -v : v;
+    return TELEM_OK;
+}
+
+static telem_result telem_i_scan(const char *s, size_t n, telem_i_number *out) {
+    size_t i, any = 0;
+    int behind = 0; /* the point was seen */
+    int64_t exp = 0;
+    memset(out, 0, sizeof *out);
+    for (i = 0; i < n && (telem_i_is_digit(s[i]) || (s[i] == '.' && !behind)); i++) {
+        uint32_t digit = (uint32_t)(s[i] - '0');
+        if (s[i] == '.') {
+            behind = 1;
+            continue;
+        }
+        any = 1;
+        if (!out->digits && digit) out->digits = s + i;
+        if (out->digits ? !behind : 0) out->point++;
+        if (!out->digits && behind) out->point--;
+        if (!out->digits) continue;
+        if (out->used < 19) {
+            out->head = out->head * 10 + digit;
+            out->used++;
+        } else if (digit) out->more = 1;
+    }
+    out->size = out->digits ? (size_t)(s + i - out->digits) : 0;
+    if (!any) return TELEM_ERR_SYNTAX;
+    if (i == n) return TELEM_OK;
+    if (telem_i_lower(s[i]) != 'e') return TELEM_ERR_SYNTAX;
+    if (telem_i_scan_exponent(s + i + 1, n - i - 1, &exp) != TELEM_OK) return TELEM_ERR_SYNTAX;
+    out->point += exp;
+    return TELEM_OK;
+}
+
+/* The text against m * 2^e, exactly: the digits of the latter are made one by one. */
+static int telem_i_compare_exact(const telem_i_number *x, uint64_t m, int e) {
+    telem_i_big r, s;
+    size_t i;
+    int k = telem_i_big_scale(&r, &s, m, e);
+    if (telem_i_big_cmp(&r, &s) >= 0) {
+        telem_i_big_mul(&s, 10);
+        k++;
+    }
+    if (x->point != k) return x->point < k ? -1 : 1;
+    for (i = 0; i < x->size; i++) {
+        int here, there;
+        if (x->digits[i] == '.') continue;
+        here = x->digits[i] - '0';
+        there = (int)telem_i_big_digit(&r, &s);
+        if (here != there) return here < there ? -1 : 1;
+    }
+    return r.n ? -1 : 0;
+}
+
+/* head * 10^exp as x * 2^e with x >= 2^63, within the units that *slack says. */
+static uint64_t telem_i_approximate(const telem_i_number *in, int *e, uint64_t *slack) {
+    unsigned zeros = telem_i_leading_zeros(in->head);
+    uint64_t power = telem_i_power((int)in->point - in->used, e), hi, lo;
+    telem_i_mul128(in->head << zeros, power, &hi, &lo);
+    *e += 64 - (int)zeros;
+    if (hi >> 63 == 0) {
+        hi = hi << 1 | lo >> 63;
+        *e -= 1;
+    }
+    *slack = in->more ? 30 : 6;
+    return hi;
+}
+
+/* Nearest value of the format, ties to even, as bits without sign. */
+static telem_result telem_i_round_number(const telem_i_number *in, const telem_i_format *t, uint64_t *bits) {
+    uint64_t x, m, rest, half, slack;
+    int e, drop;
+    *bits = 0;
+    if (in->head == 0 || in->point < -330) return TELEM_OK;
+    if (in->point > 310) return TELEM_ERR_RANGE;
+    x = telem_i_approximate(in, &e, &slack);
+    drop = 64 - t->bits;
+    if (e + drop < t->min) drop = t->min - e;
+    if (drop > 65) return TELEM_OK; /* below half of the smallest */
+    e += drop;
+    m = drop < 64 ? x >> drop : 0;
+    rest = drop < 64 ? x & (((uint64_t)1 << drop) - 1) : drop == 64 ? x : x >> 1;
+    half = (uint64_t)1 << (drop < 64 ? drop - 1 : 63);
+    if ((rest > half ? rest - half : half - rest) > slack) m += rest > half ? 1u : 0u;
+    else {
+        int above = telem_i_compare_exact(in, 2 * m + 1, e - 1);
+        m += above > 0 || (above == 0 && (m & 1)) ? 1u : 0u;
+    }
+    *bits = ((uint64_t)(e - t->min) << (t->bits - 1)) + m; /* the top bit of m counts the exponent up */
+    return *bits >= telem_i_infinity(t) ? TELEM_ERR_RANGE : TELEM_OK;
+}
+
+static telem_result telem_i_parse_float(const char *s, size_t n, const telem_i_format *t, uint64_t *bits) {
+    size_t sign = n > 0 && (s[0] == '-' || s[0] == '+') ? 1u : 0u;
+    uint64_t value, top = sign && s[0] == '-' ? (uint64_t)1 << (t->bits - 1 + t->exponent_bits) : 0;
+    telem_i_number number;
+    telem_result r;
+    s += sign;
+    n -= sign;
+    if (telem_i_same_word(s, n, "nan")) value = telem_i_infinity(t) | (uint64_t)1 << (t->bits - 2);
+    else if (telem_i_same_word(s, n, "inf") || telem_i_same_word(s, n, "infinity")) value = telem_i_infinity(t);
+    else {
+        r = telem_i_scan(s, n, &number);
+        if (r == TELEM_OK) r = telem_i_round_number(&number, t, &value);
+        if (r != TELEM_OK) return r;
+    }
+    *bits = value | top;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_parse_f64(const char *s, size_t n, double *v) {
+    uint64_t bits;
+    telem_result r = telem_i_parse_float(s, n, &telem_i_f64, &bits);
+    if (r == TELEM_OK) *v = telem_i_f64_from(bits);
+    return r;
+}
+TELEM_API telem_result telem_parse_f32(const char *s, size_t n, float *v) {
+    uint64_t bits;
+    telem_result r = telem_i_parse_float(s, n, &telem_i_f32, &bits);
+    if (r == TELEM_OK) *v = telem_i_f32_from((uint32_t)bits);
+    return r;
+}
+
+TELEM_API float telem_bf16_to_f32(uint16_t h) { return telem_i_f32_from((uint32_t)h << 16); }
+
+TELEM_API uint16_t telem_f32_to_bf16(float v) {
+    uint32_t bits = telem_i_f32_bits(v);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40u); /* a quiet NaN */
+    return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+TELEM_API float telem_f16_to_f32(uint16_t h) {
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, e = h >> 10 & 0x1Fu, m = h & 0x3FFu;
+    if (e == 31) return telem_i_f32_from(sign | 0x7F800000u | m << 13);
+    if (e == 0) { /* m * 2^-24, exact */
+        float v = (float)m * telem_i_f32_from(0x33800000u);
+        return sign ? -v : v;
+    }
+    return telem_i_f32_from(sign | (e + 112u) << 23 | m << 13);
+}
+
+TELEM_API uint16_t telem_f32_to_f16(float v) {
+    uint32_t bits = telem_i_f32_bits(v), sign = bits >> 16 & 0x8000u, mag = bits & 0x7FFFFFFFu;
+    uint32_t e = mag >> 23, m = (mag & 0x7FFFFFu) | 0x800000u, shift, rest, half;
+    if (mag > 0x7F800000u) return (uint16_t)(sign | 0x7E00u | (mag >> 13 & 0x3FFu));
+    if (e >= 143) return (uint16_t)(sign | 0x7C00u); /* 65536 and more */
+    if (e < 102) return (uint16_t)sign;              /* below half of the smallest */
+    shift = e >= 113 ? 13u : 126u - e;
+    rest = m & (((uint32_t)1 << shift) - 1);
+    half = (uint32_t)1 << (shift - 1);
+    m >>= shift;
+    m += rest > half || (rest == half && (m & 1)) ? 1u : 0u;
+    return (uint16_t)(sign | ((e >= 113 ? (e - 113u) << 10 : 0u) + m));
+}
+
+/* >>cells */
+
+static uint64_t telem_i_load(const uint8_t *p, uint32_t width) {
+    switch (width) {
+    case 1: return *p;
+    case 2: return telem_get16(p);
+    case 4: return telem_get32(p);
+    default: return telem_get64(p);
+    }
+}
+
+static void telem_i_store(uint8_t *p, uint32_t width, uint64_t v) {
+    switch (width) {
+    case 1: *p = (uint8_t)(v & 0xFFu); break;
+    case 2: telem_put16(p, (uint16_t)(v & 0xFFFFu)); break;
+    case 4: telem_put32(p, (uint32_t)(v & 0xFFFFFFFFu)); break;
+    default: telem_put64(p, v); break;
+    }
+}
+
+/* Two's complement of `width` bytes to 64 bits. */
+static int64_t telem_i_extend(uint64_t v, uint32_t width) {
+    uint64_t sign = (uint64_t)1 << (8 * width - 1);
+    return telem_i_signed((v ^ sign) - sign);
+}
+
+static const uint8_t *telem_i_cell(const telem_column *c, uint32_t element, const void *row) {
+    return (const uint8_t *)row + c->row + element * c->width;
+}
+
+static int telem_i_cell_absent(const telem_column *c, const void *row) {
+    return c->guard != TELEM_NO_GUARD && ((const uint8_t *)row)[c->guard] == 0;
+}
+
+static const telem_i_format *telem_i_format_of(uint8_t type) {
+    if (type == TELEM_F16) return &telem_i_f16;
+    if (type == TELEM_BF16) return &telem_i_bf16;
+    return type == TELEM_F32 ? &telem_i_f32 : &telem_i_f64;
+}
+
+/* Is the physical value another than the raw one? */
+static int telem_i_converts(const telem_field *f) {
+    return telem_i_is_numeric(f->type) && ((f->scale != 0.0 && f->scale != 1.0) || f->bias != 0.0);
+}
+
+static double telem_i_raw_number(const telem_column *c, const uint8_t *cell) {
+    uint64_t raw = telem_i_load(cell, c->width);
+    switch (c->type) {
+    case TELEM_F16: return (double)telem_f16_to_f32((uint16_t)raw);
+    case TELEM_BF16: return (double)telem_bf16_to_f32((uint16_t)raw);
+    case TELEM_F32: return (double)telem_i_f32_from((uint32_t)raw);
+    case TELEM_F64: return telem_i_f64_from(raw);
+    default: return telem_i_is_signed(c->type) ? (double)telem_i_extend(raw, c->width) : (double)raw;
+    }
+}
+
+static double telem_i_physical(const telem_field *f, double raw) {
+    volatile double scaled = raw * (f->scale != 0.0 ? f->scale : 1.0); /* two roundings on every target */
+    return scaled + f->bias;
+}
+
+TELEM_API int telem_cell_number(const telem_column *c, uint32_t element, const void *row, double *v) {
+    double raw;
+    if (c->type >= TELEM_CHARS) return 0;
+    raw = telem_i_raw_number(c, telem_i_cell(c, element, row));
+    *v = !c->presence && telem_i_converts(c->field) ? telem_i_physical(c->field, raw) : raw;
+    return 1;
+}
+
+static const char *telem_i_label(const telem_field *f, uint64_t value) {
+    uint32_t i;
+    for (i = 0; i < f->label_count; i++)
+        if (f->labels[i].value == value) return f->labels[i].name;
+    return NULL;
+}
+
+static void telem_i_out_bits(telem_i_out *o, const telem_field *f, uint64_t v) {
+    uint32_t bit;
+    if (v == 0) telem_i_out_char(o, '0');
+    for (bit = 0; v; bit++, v >>= 1) {
+        const char *label = telem_i_label(f, bit);
+        if (!(v & 1)) continue;
+        if (label) telem_i_out_str(o, label);
+        else {
+            telem_i_out_str(o, "bit");
+            telem_i_out_u64(o, bit);
+        }
+        if (v > 1) telem_i_out_char(o, '|');
+    }
+}
+
+static void telem_i_out_hex(telem_i_out *o, const uint8_t *p, uint32_t n) {
+    static const char digits[] = "0123456789abcdef";
+    for (; n > 0; n--, p++) {
+        telem_i_out_char(o, digits[*p >> 4]);
+        telem_i_out_char(o, digits[*p & 15]);
+    }
+}
+
+/* The bytes of a text or bytes value; a hostile length is cut to the size. */
+static const uint8_t *telem_i_cell_bytes(const telem_column *c, const uint8_t *cell, uint32_t *n) {
+    uint32_t size = c->field->size;
+    if (c->type == TELEM_BYTES) *n = size;
+    else if (c->type == TELEM_CHARS) *n = telem_i_text_len(cell, size);
+    else {
+        uint32_t len = telem_get32(cell);
+        *n = len < size ? len : size;
+        return cell + 4;
+    }
+    return cell;
+}
+
+static void telem_i_out_number(telem_i_out *o, const telem_column *c, const uint8_t *cell, uint32_t flags) {
+    uint64_t raw = telem_i_load(cell, c->width);
+    if (!(flags & TELEM_PRINT_RAW) && telem_i_converts(c->field)) {
+        double v = telem_i_physical(c->field, telem_i_raw_number(c, cell));
+        telem_i_decimal d = telem_i_shortest(&telem_i_f64, telem_i_f64_bits(v));
+        telem_i_out_physical(o, &d, (int)c->field->decimals - 1);
+    } else if (telem_i_is_float(c->type)) telem_i_out_float(o, telem_i_format_of(c->type), raw);
+    else if (telem_i_is_signed(c->type)) telem_i_out_i64(o, telem_i_extend(raw, c->width));
+    else telem_i_out_u64(o, raw);
+}
+
+static void telem_i_out_cell(telem_i_out *o, const telem_column *c, const uint8_t *cell, uint32_t flags) {
+    uint32_t n;
+    const uint8_t *p;
+    const char *label;
+    if (c->type == TELEM_BOOL) telem_i_out_str(o, *cell ? "true" : "false");
+    else if (c->type >= TELEM_CHARS) {
+        p = telem_i_cell_bytes(c, cell, &n);
+        if (c->type == TELEM_BYTES || c->type == TELEM_BLOB) telem_i_out_hex(o, p, n);
+        else telem_i_out_bytes(o, (const char *)p, n);
+    } else if (telem_i_is_labelled(c->type) && !(flags & TELEM_PRINT_ENUM_NUMBER)) {
+        uint64_t v = telem_i_load(cell, c->width);
+        label = telem_i_is_enum(c->type) ? telem_i_label(c->field, v) : NULL;
+        if (label) telem_i_out_str(o, label);
+        else if (telem_i_is_enum(c->type)) telem_i_out_u64(o, v);
+        else telem_i_out_bits(o, c->field, v);
+    } else telem_i_out_number(o, c, cell, flags);
+}
+
+/* Raw counts have no unit. */
+static const char *telem_i_unit(const telem_column *c, uint32_t flags) {
+    if (c->presence || ((flags & TELEM_PRINT_RAW) && telem_i_converts(c->field))) return "";
+    return c->field->unit ? c->field->unit : "";
+}
+
+TELEM_API size_t telem_cell_print(const telem_column *c, uint32_t element, const void *row, uint32_t flags, char *buf, size_t cap) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    if (!telem_i_cell_absent(c, row)) {
+        telem_i_out_cell(&o, c, telem_i_cell(c, element, row), flags);
+        if (flags & TELEM_PRINT_UNITS) telem_i_out_str(&o, telem_i_unit(c, flags));
+    }
+    return telem_i_out_end(&o);
+}
+
+/* Nearest whole number, half away from zero. 0 when it passes 64 bits or is no number. */
+static int telem_i_round(double v, int *negative, uint64_t *mag) {
+    double rest;
+    *negative = v < 0;
+    if (v < 0) v = -v;
+    if (!(v < 18446744073709551615.0)) return 0;
+    *mag = (uint64_t)v;
+    rest = v - (double)*mag;
+    if (rest >= 0.5) ++*mag;
+    return 1;
+}
+
+/* A whole number into `width` bytes, with or without sign. */
+static telem_result telem_i_fit(int negative, uint64_t mag, uint8_t type, uint32_t width, uint64_t *raw) {
+    uint64_t max = ~(uint64_t)0 >> (64 - 8 * width);
+    if (telem_i_is_signed(type)) max = max / 2 + (negative ? 1u : 0u);
+    else if (negative && mag) return TELEM_ERR_RANGE;
+    if (mag > max) return TELEM_ERR_RANGE;
+    *raw = negative ? (uint64_t)0 - mag : mag;
+    return TELEM_OK;
+}
+
+static telem_result telem_i_parse_integer(const telem_column *c, const char *s, size_t n, uint64_t *raw) {
+    int negative = n > 0 && s[0] == '-';
+    size_t sign = n > 0 && (s[0] == '-' || s[0] == '+') ? 1u : 0u;
+    uint64_t mag = 0;
+    double v;
+    telem_result r = telem_i_converts(c->field) ? TELEM_ERR_SYNTAX : telem_i_parse_magnitude(s + sign, n - sign, &mag);
+    if (r != TELEM_ERR_SYNTAX) return r == TELEM_OK ? telem_i_fit(negative, mag, c->type, c->width, raw) : r;
+    r = telem_parse_f64(s, n, &v);
+    if (r != TELEM_OK) return r;
+    if (telem_i_converts(c->field)) v = (v - c->field->bias) / (c->field->scale != 0.0 ? c->field->scale : 1.0);
+    if (!telem_i_round(v, &negative, &mag)) return TELEM_ERR_RANGE;
+    if (!telem_i_converts(c->field) && (negative ? -v : v) - (double)mag != 0.0) return TELEM_ERR_SYNTAX; /* 1.5 is no integer */
+    return telem_i_fit(negative, mag, c->type, c->width, raw);
+}
+
+/* A double into a narrower format: by its shortest digits, which keeps one rounding routine. */
+static telem_result telem_i_narrow(const telem_i_format *t, double v, uint64_t *raw) {
+    char text[32];
+    size_t n = telem_print_f64(text, sizeof text, v);
+    return telem_i_parse_float(text, n, t, raw);
+}
+
+static telem_result telem_i_parse_real(const telem_column *c, const char *s, size_t n, uint64_t *raw) {
+    const telem_i_format *t = telem_i_format_of(c->type);
+    double v;
+    telem_result r;
+    if (!telem_i_converts(c->field)) return telem_i_parse_float(s, n, t, raw);
+    r = telem_parse_f64(s, n, &v);
+    if (r != TELEM_OK) return r;
+    v = (v - c->field->bias) / (c->field->scale != 0.0 ? c->field->scale : 1.0);
+    return telem_i_narrow(t, v, raw);
+}
+
+static telem_result telem_i_parse_label(const telem_field *f, const char *s, size_t n, uint64_t *value) {
+    uint32_t i;
+    for (i = 0; i < f->label_count; i++)
+        if (strlen(f->labels[i].name) == n && memcmp(f->labels[i].name, s, n) == 0) {
+            *value = f->labels[i].value;
+            return TELEM_OK;
+        }
+    return TELEM_ERR_SYNTAX;
+}
+
+static telem_result telem_i_parse_enum(const telem_column *c, const char *s, size_t n, uint64_t *raw) {
+    telem_result r = telem_i_parse_label(c->field, s, n, raw);
+    if (r == TELEM_OK) return r;
+    r = telem_parse_u64(s, n, raw);
+    return r == TELEM_OK && *raw >> 1 >> (8 * c->width - 1) ? TELEM_ERR_RANGE : r;
+}
+
+/* One name of "A|B": a label, or bit7. */
+static telem_result telem_i_parse_bit(const telem_column *c, const char *s, size_t n, uint64_t *bit) {
+    telem_result r = telem_i_parse_label(c->field, s, n, bit);
+    if (r == TELEM_OK) return r;
+    if (n < 4 || memcmp(s, "bit", 3) != 0) return TELEM_ERR_SYNTAX;
+    r = telem_parse_u64(s + 3, n - 3, bit);
+    return r == TELEM_OK && *bit >= 8 * c->width ? TELEM_ERR_RANGE : r;
+}
+
+static telem_result telem_i_parse_bits(const telem_column *c, const char *s, size_t n, uint64_t *raw) {
+    uint64_t bits = 0, bit;
+    size_t from = 0, to;
+    telem_result r = telem_parse_u64(s, n, raw);
+    if (r == TELEM_OK) return *raw >> 1 >> (8 * c->width - 1) ? TELEM_ERR_RANGE : TELEM_OK;
+    while (from <= n) { /* a label may hold a '|': the longest that fits */
+        for (to = n;; to--) {
+            if (to < n && s[to] != '|') {
+                if (to == from) return TELEM_ERR_SYNTAX;
+                continue;
+            }
+            r = telem_i_parse_bit(c, s + from, to - from, &bit);
+            if (r == TELEM_OK || to == from) break;
+            if (r == TELEM_ERR_RANGE) return r;
+        }
+        if (r != TELEM_OK) return r;
+        bits |= (uint64_t)1 << bit;
+        from = to + 1;
+    }
+    *raw = bits;
+    return TELEM_OK;
+}
+
+static telem_result telem_i_parse_bool(const char *s, size_t n, uint64_t *raw) {
+    if (telem_i_same_word(s, n, "true") || (n == 1 && *s == '1')) *raw = 1;
+    else if (telem_i_same_word(s, n, "false") || (n == 1 && *s == '0')) *raw = 0;
+    else return TELEM_ERR_SYNTAX;
+    return TELEM_OK;
+}
+
+static int telem_i_hex(char c) {
+    if (telem_i_is_digit(c)) return c - '0';
+    c = telem_i_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static telem_result telem_i_parse_hex(const char *s, size_t n, uint8_t *to) {
+    size_t i;
+    for (i = 0; i < n; i++)
+        if (telem_i_hex(s[i]) < 0) return TELEM_ERR_SYNTAX;
+    for (i = 0; i < n; i += 2) to[i / 2] = (uint8_t)(telem_i_hex(s[i]) * 16 + telem_i_hex(s[i + 1]));
+    return TELEM_OK;
+}
+
+static telem_result telem_i_parse_text(const telem_column *c, const char *s, size_t n, uint8_t *cell) {
+    uint32_t size = c->field->size, head = c->width - size; /* 4 or 0 bytes of length */
+    int hex = c->type == TELEM_BYTES || c->type == TELEM_BLOB;
+    size_t len = hex ? n / 2 : n;
+    if (hex && n % 2) return TELEM_ERR_SYNTAX;
+    if (len > size || (c->type == TELEM_BYTES && len != size)) return TELEM_ERR_RANGE;
+    if (c->type == TELEM_CHARS && telem_i_has_nul(s, n)) return TELEM_ERR_SYNTAX;
+    if (hex && telem_i_parse_hex(s, n, cell + head) != TELEM_OK) return TELEM_ERR_SYNTAX;
+    if (!hex) memcpy(cell + head, s, n);
+    memset(cell + head + len, 0, size - len);
+    if (head) telem_put32(cell, (uint32_t)len);
+    return TELEM_OK;
+}
+
+static telem_result telem_i_parse_scalar(const telem_column *c, const char *s, size_t n, uint64_t *raw) {
+    if (c->type == TELEM_BOOL) return telem_i_parse_bool(s, n, raw);
+    if (telem_i_is_enum(c->type)) return telem_i_parse_enum(c, s, n, raw);
+    if (telem_i_is_bits(c->type)) return telem_i_parse_bits(c, s, n, raw);
+    if (telem_i_is_float(c->type)) return telem_i_parse_real(c, s, n, raw);
+    return telem_i_parse_integer(c, s, n, raw);
+}
+
+static telem_result telem_i_parse_empty(const telem_column *c, uint8_t *cell, uint8_t *row) {
+    int own = !c->presence && (c->field->flags & TELEM_OPTIONAL);
+    if (!own && c->guard == TELEM_NO_GUARD && c->type < TELEM_CHARS) return TELEM_ERR_SYNTAX;
+    memset(cell, 0, c->width);
+    if (own && !c->field->count) row[c->guard] = 0;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_cell_parse(const telem_column *c, uint32_t element, const char *text, size_t n, void *row) {
+    uint8_t *base = (uint8_t *)row, *cell = base + c->row + element * c->width;
+    uint64_t raw = 0;
+    telem_result r;
+    if (n == 0) return telem_i_parse_empty(c, cell, base);
+    if (c->type >= TELEM_CHARS) r = telem_i_parse_text(c, text, n, cell);
+    else {
+        r = telem_i_parse_scalar(c, text, n, &raw);
+        if (r == TELEM_OK) telem_i_store(cell, c->width, raw);
+    }
+    if (r == TELEM_OK && c->guard != TELEM_NO_GUARD) base[c->guard] = 1;
+    return r;
+}
+
+/* >>rows */
+
+/* Bytes of the UTF-8 character at p, or 0 when it is none (RFC 3629). */
+static size_t telem_i_utf8(const uint8_t *p, size_t n) {
+    size_t len = p[0] < 0x80u ? 1u : p[0] < 0xC2u ? 0u : p[0] < 0xE0u ? 2u : p[0] < 0xF0u ? 3u : p[0] < 0xF5u ? 4u : 0u;
+    size_t i;
+    if (len == 0 || len > n) return 0;
+    for (i = 1; i < len; i++)
+        if ((p[i] & 0xC0u) != 0x80u) return 0;
+    if (len < 3) return len;
+    if ((p[0] == 0xE0u && p[1] < 0xA0u) || (p[0] == 0xEDu && p[1] > 0x9Fu)) return 0; /* too long; surrogates */
+    if ((p[0] == 0xF0u && p[1] < 0x90u) || (p[0] == 0xF4u && p[1] > 0x8Fu)) return 0; /* too long; too large */
+    return len;
+}
+
+static void telem_i_out_json_char(telem_i_out *o, uint8_t c) {
+    static const char hex[] = "0123456789abcdef";
+    char text[6] = {'\\', 'u', '0', '0', '0', '0'};
+    text[4] = hex[c >> 4];
+    text[5] = hex[c & 15];
+    if (c == '\n') text[1] = 'n';
+    if (c == '"' || c == '\\') text[1] = (char)c;
+    telem_i_out_raw(o, text, text[1] == 'u' ? 6 : 2);
+}
+
+/* The inside of a JSON string (RFC 8259); bytes that are no UTF-8 become U+FFFD. */
+static void telem_i_out_json(telem_i_out *o, const char *p, size_t n) {
+    size_t i, len;
+    for (i = 0; i < n; i += len ? len : 1u) {
+        uint8_t c = (uint8_t)p[i];
+        len = telem_i_utf8((const uint8_t *)p + i, n - i);
+        if (len == 0) telem_i_out_raw(o, "\xEF\xBF\xBD", 3);
+        else if (c < 0x20u || c == 0x7Fu || c == '"' || c == '\\') telem_i_out_json_char(o, c);
+        else telem_i_out_raw(o, p + i, len);
+    }
+}
+
+static void telem_i_out_quoted_cell(telem_i_out *o, uint8_t mode, const telem_column *c, const uint8_t *cell, uint32_t flags) {
+    telem_i_out_char(o, '"');
+    o->mode = mode;
+    telem_i_out_cell(o, c, cell, flags);
+    o->mode = TELEM_I_AS_IS;
+    telem_i_out_char(o, '"');
+}
+
+typedef struct telem_i_rows {
+    telem_i_out *o;
+    const uint8_t *row;
+    uint32_t flags;
+    uint8_t json, comma; /* comma: something stands before */
+} telem_i_rows;
+
+static int telem_i_is_string(uint8_t type) { return type == TELEM_CHARS || type == TELEM_STRING; }
+
+/* Is the cell a string in JSON? */
+static int telem_i_json_string(const telem_column *c, const uint8_t *cell, uint32_t flags) {
+    if (c->type >= TELEM_CHARS) return 1;
+    if (telem_i_is_labelled(c->type) && !(flags & TELEM_PRINT_ENUM_NUMBER))
+        return telem_i_is_bits(c->type) || telem_i_label(c->field, telem_i_load(cell, c->width));
+    return (flags & TELEM_PRINT_INT64_STRING) && (c->type == TELEM_I64 || c->type == TELEM_U64) &&
+           ((flags & TELEM_PRINT_RAW) || !telem_i_converts(c->field));
+}
+
+/* JSON has no number for what is not finite. */
+static int telem_i_json_null(const telem_column *c, const uint8_t *cell, uint32_t flags) {
+    double v;
+    if (!telem_i_is_numeric(c->type)) return 0;
+    v = telem_i_raw_number(c, cell);
+    if (!(flags & TELEM_PRINT_RAW) && telem_i_converts(c->field)) v = telem_i_physical(c->field, v);
+    return !telem_i_finite(v);
+}
+
+static void telem_i_row_cell(const telem_i_rows *r, const telem_column *c, const uint8_t *cell) {
+    if (r->json ? telem_i_json_string(c, cell, r->flags) : telem_i_is_string(c->type))
+        telem_i_out_quoted_cell(r->o, TELEM_I_AS_JSON, c, cell, r->flags);
+    else if (r->json && telem_i_json_null(c, cell, r->flags)) telem_i_out_str(r->o, "null");
+    else telem_i_out_cell(r->o, c, cell, r->flags);
+    if (r->flags & TELEM_PRINT_UNITS) telem_i_out_str(r->o, telem_i_unit(c, r->flags));
+}
+
+static void telem_i_row_name(telem_i_rows *r, const telem_field *f) {
+    if (r->comma) telem_i_out_char(r->o, r->json ? ',' : ' ');
+    if (r->json) telem_i_out_char(r->o, '"');
+    r->o->mode = r->json ? TELEM_I_AS_JSON : TELEM_I_AS_IS;
+    telem_i_out_str(r->o, f->name);
+    r->o->mode = TELEM_I_AS_IS;
+    telem_i_out_str(r->o, r->json ? "\":" : "=");
+    r->comma = 1;
+}
+
+static void telem_i_row_leaf(telem_i_rows *r, const telem_column *c) {
+    uint32_t i;
+    telem_i_row_name(r, c->field);
+    if (c->field->count) telem_i_out_char(r->o, '[');
+    for (i = 0; i < c->count; i++) {
+        if (i) telem_i_out_char(r->o, ',');
+        telem_i_row_cell(r, c, telem_i_cell(c, i, r->row));
+    }
+    if (c->field->count) telem_i_out_char(r->o, ']');
+}
+
+static void telem_i_row_event(telem_i_rows *r, const telem_columns *it, const telem_column *c, int event) {
+    switch (event) {
+    case TELEM_I_LEAF: telem_i_row_leaf(r, c); break;
+    case TELEM_I_OPEN:
+        telem_i_row_name(r, telem_i_field(it, it->depth - 1u));
+        telem_i_out_str(r->o, telem_i_field(it, it->depth - 1u)->count ? "[{" : "{");
+        r->comma = 0;
+        break;
+    case TELEM_I_ELEMENT:
+        telem_i_out_str(r->o, "},{");
+        r->comma = 0;
+        break;
+    default: /* CLOSE */
+        telem_i_out_str(r->o, telem_i_field(it, it->depth)->count ? "}]" : "}");
+        r->comma = 1;
+        break;
+    }
+}
+
+/* An absent field: null in JSON, left out of a text. */
+static void telem_i_row_absent(telem_i_rows *r, const telem_column *c) {
+    if (!r->json) return;
+    telem_i_row_name(r, c->field);
+    telem_i_out_str(r->o, "null");
+}
+
+static size_t telem_i_row_print(const telem_schema *s, const void *row, uint32_t flags, int json, char *buf, size_t cap) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_i_rows r;
+    telem_columns it;
+    telem_column c;
+    int event, muted = 0, level = 0; /* muted: inside an absent value, `level` structs deep */
+    memset(&c, 0, sizeof c);
+    memset(&r, 0, sizeof r);
+    r.o = &o;
+    r.row = (const uint8_t *)row;
+    r.flags = flags;
+    r.json = (uint8_t)json;
+    if (json) telem_i_out_char(&o, '{');
+    telem_columns_begin(&it, s);
+    while ((event = telem_i_step(&it, &c)) != TELEM_I_END) {
+        if (muted) {
+            level += event == TELEM_I_OPEN ? 1 : event == TELEM_I_CLOSE ? -1 : 0;
+            muted = level > 0;
+        } else if (event != TELEM_I_PRESENCE) telem_i_row_event(&r, &it, &c, event);
+        else if (!r.row[c.row]) {
+            telem_i_row_absent(&r, &c);
+            muted = 1;
+        }
+    }
+    if (json) telem_i_out_char(&o, '}');
+    return telem_i_out_end(&o);
+}
+
+TELEM_API size_t telem_row_print_text(const telem_schema *s, const void *row, uint32_t flags, char *buf, size_t cap) {
+    return telem_i_row_print(s, row, flags, 0, buf, cap);
+}
+TELEM_API size_t telem_row_print_json(const telem_schema *s, const void *row, uint32_t flags, char *buf, size_t cap) {
+    return telem_i_row_print(s, row, flags & ~TELEM_PRINT_UNITS, 1, buf, cap);
+}
+
+/* RFC 4180: a cell with a comma, quote or line end is quoted. A dry run into no buffer tells. */
+static telem_i_out telem_i_dry_run(void) {
+    telem_i_out o = telem_i_out_begin(NULL, 0);
+    o.mode = TELEM_I_AS_CSV;
+    return o;
+}
+
+static void telem_i_csv_cell(telem_i_out *o, const telem_column *c, const uint8_t *cell, uint32_t flags) {
+    telem_i_out dry = telem_i_dry_run();
+    double v = telem_i_is_float(c->type) ? telem_i_raw_number(c, cell) : 0.0;
+    if (v != v) return; /* NaN: empty */
+    if (c->type > TELEM_F64) telem_i_out_cell(&dry, c, cell, flags); /* a number is never special */
+    if (dry.special) telem_i_out_quoted_cell(o, TELEM_I_AS_CSV, c, cell, flags);
+    else telem_i_out_cell(o, c, cell, flags);
+}
+
+TELEM_API size_t telem_row_print_csv(const telem_schema *s, const void *row, uint32_t flags, char *buf, size_t cap) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_columns it;
+    telem_column c;
+    uint32_t i, comma = 0;
+    for (telem_columns_begin(&it, s); telem_columns_next(&it, &c);) {
+        if (c.presence) continue;
+        for (i = 0; i < c.count; i++, comma = 1) {
+            if (comma) telem_i_out_char(&o, ',');
+            if (!telem_i_cell_absent(&c, row)) telem_i_csv_cell(&o, &c, telem_i_cell(&c, i, row), flags);
+        }
+    }
+    return telem_i_out_end(&o);
+}
+
+static void telem_i_csv_title(telem_i_out *o, const telem_columns *it, const telem_column *c, uint32_t element, uint32_t flags) {
+    const char *unit = telem_i_unit(c, flags);
+    telem_i_out_path(o, it, c, element);
+    if (!*unit) return;
+    telem_i_out_char(o, '[');
+    telem_i_out_str(o, unit);
+    telem_i_out_char(o, ']');
+}
+
+static void telem_i_csv_name(telem_i_out *o, const telem_columns *it, const telem_column *c, uint32_t element, uint32_t flags) {
+    telem_i_out dry = telem_i_dry_run();
+    telem_i_csv_title(&dry, it, c, element, flags);
+    if (dry.special) telem_i_out_char(o, '"');
+    o->mode = TELEM_I_AS_CSV; /* doubles quotes, which are special */
+    telem_i_csv_title(o, it, c, element, flags);
+    o->mode = TELEM_I_AS_IS;
+    if (dry.special) telem_i_out_char(o, '"');
+}
+
+TELEM_API size_t telem_schema_print_csv_header(const telem_schema *s, uint32_t flags, char *buf, size_t cap) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_columns it;
+    telem_column c;
+    uint32_t i, comma = 0;
+    for (telem_columns_begin(&it, s); telem_columns_next(&it, &c);) {
+        if (c.presence) continue;
+        for (i = 0; i < c.count; i++, comma = 1) {
+            if (comma) telem_i_out_char(&o, ',');
+            telem_i_csv_name(&o, &it, &c, i, flags);
+        }
+    }
+    return telem_i_out_end(&o);
 }
 
 #endif /* TELEM_IMPLEMENTATION */
