@@ -3276,7 +3276,7 @@ static int telem_i_file_all_zero(const uint8_t *p, size_t n) {
 static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_header *h) {
     telem_i_file_data d;
     telem_result e;
-    const uint8_t *p;
+    const uint8_t *p = telem_i_file_here(r);
     const char *wrong;
     int data = telem_i_file_is_data(h->type);
     memset(&d, 0, sizeof d);
