@@ -1,0 +1,1271 @@
+/* test_ring.c - telem_ring.h: each function, each error code, each guarantee; a model that random
+   operations are compared with; and interleavings that are forced, not hoped for: the atomics are
+   this file's own, and before any one of them the test may run other producers and readers to
+   the end, as an interrupt would. test_ring_narrow.c compiles the same with 32-bit cursors. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- atomics with a test point before each ---- */
+
+#ifndef TEST_WIDE
+#define TEST_WIDE 1
+#endif
+static void (*point_call)(void); /* NULL: no interleaving */
+static int point_at, point_count;
+static uint64_t ring_start; /* all cursors begin here */
+#define TELEM_I_RING_START ring_start
+
+static inline void point(void) {
+    if (!point_call || point_count++ != point_at) return;
+    {
+        void (*call)(void) = point_call;
+        point_call = NULL; /* once, and not inside itself */
+        call();
+    }
+}
+typedef uint32_t telem_atomic32;
+static inline uint32_t t_load32(const uint32_t *p) { point(); return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void t_store32(uint32_t *p, uint32_t v) { point(); __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline uint32_t t_add32(uint32_t *p, uint32_t v) { point(); return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline int t_cas32(uint32_t *p, uint32_t *e, uint32_t d) {
+    point();
+    return __atomic_compare_exchange_n(p, e, d, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+#define TELEM_LOAD32_RELAXED(p) t_load32(p)
+#define TELEM_LOAD32_ACQUIRE(p) t_load32(p)
+#define TELEM_STORE32_RELAXED(p, v) t_store32(p, v)
+#define TELEM_STORE32_RELEASE(p, v) t_store32(p, v)
+#define TELEM_FETCH_ADD32(p, v) t_add32(p, v)
+#define TELEM_CAS32(p, e, d) t_cas32(p, e, d)
+#define TELEM_FENCE_ACQUIRE() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define TELEM_FENCE_RELEASE() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define TELEM_FENCE_SEQ_CST() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#if TEST_WIDE
+#define TELEM_HAS_ATOMIC64 1
+typedef uint64_t telem_atomic64;
+static inline uint64_t t_load64(const uint64_t *p) { point(); return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void t_store64(uint64_t *p, uint64_t v) { point(); __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+#define TELEM_LOAD64_RELAXED(p) t_load64(p)
+#define TELEM_LOAD64_ACQUIRE(p) t_load64(p)
+#define TELEM_STORE64_RELAXED(p, v) t_store64(p, v)
+#define TELEM_STORE64_RELEASE(p, v) t_store64(p, v)
+#endif
+
+#define TELEM_IMPLEMENTATION
+#include "telem_ring.h"
+#include "check.h"
+
+/* ---- helpers ---- */
+
+static uint64_t memory[65536 / 8];
+static uint64_t copy_buf[4096 / 8], copy_buf2[4096 / 8];
+static telem_ring *ring;
+
+static telem_ring_desc desc_of(uint32_t lanes, uint32_t lane_bytes, uint32_t shared_bytes, uint32_t policy) {
+    telem_ring_desc d = TELEM_ZERO;
+    d.memory = memory;
+    d.memory_size = sizeof memory;
+    d.lanes = lanes;
+    d.lane_bytes = lane_bytes;
+    d.shared_bytes = shared_bytes;
+    d.policy = policy;
+    return d;
+}
+static int make(uint32_t lanes, uint32_t lane_bytes, uint32_t shared_bytes, uint32_t policy) {
+    telem_ring_desc d = desc_of(lanes, lane_bytes, shared_bytes, policy);
+    return telem_ring_init(&ring, &d) == TELEM_OK;
+}
+static telem_result reader(telem_ring_reader *rd, int gating, uint8_t start) {
+    telem_ring_reader_desc d = TELEM_ZERO;
+    d.gating = (uint8_t)gating;
+    d.start = start;
+    d.copy = copy_buf;
+    d.copy_size = sizeof copy_buf;
+    return telem_ring_reader_init(rd, ring, &d);
+}
+
+/* A record that proves itself: n, then bytes made of n. */
+static uint32_t fill(uint8_t *p, uint32_t n, uint32_t len) {
+    uint32_t i;
+    for (i = 0; i < len; i++) p[i] = (uint8_t)((n >> (i % 4u * 8u)) + i / 4u);
+    return len;
+}
+static int whole(const void *data, uint32_t n, uint32_t len) {
+    uint8_t want[4096];
+    fill(want, n, len);
+    return memcmp(want, data, len) == 0;
+}
+static telem_result push_n(telem_ring_writer *w, uint32_t stream, uint32_t n, uint32_t len) {
+    uint8_t buf[4096];
+    fill(buf, n, len);
+    return telem_ring_push(w, stream, (int64_t)n, buf, len);
+}
+/* time is the number of the record; len follows from it */
+static uint32_t len_of(uint32_t n) { return n * 7u % 61u; }
+
+static telem_ring_counts stats(void) {
+    telem_ring_counts c;
+    memset(&c, 0, sizeof c);
+    CHECK_OK(telem_ring_stats(ring, &c));
+    return c;
+}
+static uint64_t total(telem_ring_reader *rd) {
+    telem_ring_reader_counts c;
+    memset(&c, 0, sizeof c);
+    CHECK_OK(telem_ring_reader_stats(rd, &c));
+    return c.delivered + c.filtered + c.lost + c.queued;
+}
+
+/* ---- the plain things ---- */
+
+TEST(record_comes_back_as_it_went_in) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        uint8_t buf[4096];
+        uint32_t n;
+        REQUIRE(make(1, 1024, 1024, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+        CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
+        for (n = 0; n < 500; n++) {
+            CHECK_OK(push_n(&w, n % 5u, n, len_of(n)));
+            if (n % 2u) {
+                REQUIRE_OK(telem_ring_peek(&rd, &rec));
+                CHECK(whole(rec.data, n, rec.len));
+                CHECK_OK(telem_ring_release(&rd));
+            } else {
+                REQUIRE_OK(telem_ring_read(&rd, &rec, buf, sizeof buf));
+                CHECK(rec.data == buf && whole(buf, n, rec.len));
+            }
+            CHECK_EQ_INT(rec.stream, n % 5u);
+            CHECK_EQ_INT(rec.time, n);
+            CHECK_EQ_INT(rec.len, len_of(n));
+            CHECK_EQ_INT(rec.lane, lane == 0 ? 0 : 1);
+        }
+        CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
+        telem_ring_reader_deinit(&rd);
+        CHECK_OK(telem_ring_writer_deinit(&w));
+    }
+}
+
+TEST(small_record_takes_at_most_32_bytes) {
+    telem_ring_desc d = desc_of(0, 0, 1024, TELEM_RING_OVERWRITE);
+    size_t with, without;
+    telem_ring_writer w;
+    telem_ring_counts c;
+    CHECK(TELEM_RING_HEADER + 8 <= 32 && TELEM_RING_SHARED_HEADER + 8 <= 32);
+    d.shared_records = 128; /* 1024 / 8 */
+    with = telem_ring_bytes(&d);
+    d.shared_records = 64;
+    without = telem_ring_bytes(&d);
+    CHECK_EQ_INT(with - without, 64 * TELEM_RING_SHARED_HEADER);
+    REQUIRE(make(1, 1024, 0, TELEM_RING_OVERWRITE));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+    CHECK_OK(push_n(&w, 1, 1, 8));
+    c = stats();
+    CHECK_EQ_INT(c.bytes, 24);
+}
+
+TEST(bad_descs_are_refused) {
+    telem_ring_desc d = desc_of(1, 1024, 0, 0);
+    telem_ring_reader rd;
+    telem_ring_writer w;
+    telem_ring_reader_desc q = TELEM_ZERO;
+    CHECK_EQ_INT(telem_ring_init(NULL, &d), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_init(&ring, NULL), TELEM_ERR_ARG);
+    d.memory = NULL;
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_ARG);
+    d.memory = (char *)memory + 4;
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_ARG);
+    d = desc_of(1, 1000, 0, 0);
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_bytes(&d), 0);
+    d = desc_of(1, 256, 0, 0);
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_ARG);
+    d = desc_of(1, 1024, 768, 0);
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_ARG);
+    d = desc_of(1, 1024, 0, 2);
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_ARG);
+    d = desc_of(1, 1024, 0, 0);
+    d.max_record = 257;
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_LIMIT);
+    d.max_record = 256;
+    d.memory_size = telem_ring_bytes(&d) - 1;
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_MEMORY);
+    d.memory_size++;
+    CHECK_OK(telem_ring_init(&ring, &d));
+    CHECK_EQ_INT(telem_ring_writer_init(&w, ring, 1), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_writer_init(NULL, ring, 0), TELEM_ERR_ARG);
+    q.start = 2;
+    CHECK_EQ_INT(telem_ring_reader_init(&rd, ring, &q), TELEM_ERR_ARG);
+    q.start = 0;
+    q.stream_count = 1;
+    CHECK_EQ_INT(telem_ring_reader_init(&rd, ring, &q), TELEM_ERR_ARG);
+    q.stream_count = 0;
+    q.gating = 1;
+    d.policy = TELEM_RING_OVERWRITE;
+    CHECK_OK(telem_ring_init(&ring, &d));
+    CHECK_EQ_INT(telem_ring_reader_init(&rd, ring, &q), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_peek(NULL, NULL), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_release(NULL), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_push(NULL, 0, 0, NULL, 0), TELEM_ERR_ARG);
+}
+
+TEST(zero_sizes_use_the_memory_there_is) {
+    telem_ring_desc d = desc_of(3, 0, 0, TELEM_RING_OVERWRITE);
+    REQUIRE_OK(telem_ring_init(&ring, &d));
+    CHECK_EQ_INT(telem_ring_lane_bytes(ring, 0), 16384);
+    CHECK_EQ_INT(telem_ring_lane_bytes(ring, 3), 0);
+    CHECK_EQ_INT(telem_ring_max_record(ring), 4096);
+    d = desc_of(0, 0, 0, TELEM_RING_OVERWRITE);
+    REQUIRE_OK(telem_ring_init(&ring, &d));
+    CHECK_EQ_INT(telem_ring_lane_bytes(ring, 0), 16384);
+    d.memory_size = 600;
+    CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_MEMORY);
+}
+
+TEST(lane_has_one_writer_and_is_claimed_and_released) {
+    telem_ring_writer a, b, c;
+    REQUIRE(make(2, 512, 0, 0));
+    CHECK_OK(telem_ring_writer_init(&a, ring, TELEM_RING_CLAIM));
+    CHECK_EQ_INT(telem_ring_writer_init(&b, ring, 0), TELEM_ERR_EXISTS);
+    CHECK_OK(telem_ring_writer_init(&b, ring, 1));
+    CHECK_EQ_INT(telem_ring_writer_init(&c, ring, TELEM_RING_CLAIM), TELEM_FULL);
+    CHECK_OK(push_n(&a, 0, 1, 8));
+    CHECK_OK(telem_ring_writer_deinit(&a));
+    CHECK_EQ_INT(push_n(&a, 0, 1, 8), TELEM_ERR_ARG);
+    CHECK_OK(telem_ring_writer_init(&c, ring, TELEM_RING_CLAIM));
+    CHECK_OK(push_n(&c, 0, 2, 8));
+    CHECK_EQ_INT(stats().committed, 2); /* the lane goes on where its last owner left it */
+}
+
+TEST(limits_and_order_of_calls_are_checked) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_span s;
+    telem_ring_record rec;
+    uint8_t buf[2048] = {0};
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        REQUIRE(make(1, 1024, 1024, 0));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        CHECK_EQ_INT(telem_ring_push(&w, 0, 0, buf, 257), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_begin(&w, 0, 0, 257, &s), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_push(&w, 0, TELEM_RING_NOW, buf, 1), TELEM_ERR_ARG);
+        CHECK_EQ_INT(telem_ring_push(&w, 0, 0, NULL, 1), TELEM_ERR_ARG);
+        CHECK_OK(telem_ring_push(&w, 0, 0, NULL, 0));
+        CHECK_OK(telem_ring_begin(&w, 0, 0, 10, &s));
+        if (lane == 0) CHECK_EQ_INT(telem_ring_push(&w, 0, 0, buf, 1), TELEM_ERR_STATE);
+        if (lane == 0) CHECK_EQ_INT(telem_ring_begin(&w, 0, 0, 1, &s), TELEM_ERR_STATE);
+        if (lane == 0) CHECK_EQ_INT(telem_ring_writer_deinit(&w), TELEM_ERR_STATE);
+        CHECK_EQ_INT(telem_ring_span_write(&w, &s, 5, buf, 6), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_span_write(&w, &s, 11, buf, 0), TELEM_ERR_LIMIT);
+        CHECK_OK(telem_ring_span_write(&w, &s, 5, buf, 5));
+        CHECK_OK(telem_ring_commit(&w, &s));
+        CHECK_EQ_INT(telem_ring_commit(&w, &s), TELEM_ERR_STATE);
+        CHECK_EQ_INT(telem_ring_abort(&w, &s), TELEM_ERR_STATE);
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        CHECK_EQ_INT(telem_ring_release(&rd), TELEM_ERR_STATE);
+        REQUIRE_OK(telem_ring_peek(&rd, &rec));
+        CHECK_EQ_INT(rec.len, 0);
+        CHECK_EQ_INT(telem_ring_read(&rd, &rec, buf, sizeof buf), TELEM_ERR_STATE);
+        CHECK_OK(telem_ring_release(&rd));
+        CHECK_EQ_INT(telem_ring_read(&rd, &rec, buf, 9), TELEM_ERR_MEMORY);
+        CHECK_EQ_INT(rec.len, 10);
+        CHECK_OK(telem_ring_read(&rd, &rec, buf, 10));
+    }
+}
+
+TEST(aborted_record_is_never_seen_and_counted) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        telem_ring_span s;
+        uint32_t n;
+        REQUIRE(make(1, 512, 512, TELEM_RING_OVERWRITE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        for (n = 0; n < 300; n++) {
+            CHECK_OK(telem_ring_begin(&w, 7, -1, n % 100u, &s));
+            CHECK_EQ_INT(stats().open, 1);
+            CHECK_OK(telem_ring_abort(&w, &s));
+            CHECK_OK(push_n(&w, 1, n, len_of(n)));
+            REQUIRE_OK(telem_ring_peek(&rd, &rec));
+            CHECK_EQ_INT(rec.time, n);
+            CHECK(whole(rec.data, n, rec.len));
+            CHECK_OK(telem_ring_release(&rd));
+        }
+        CHECK_EQ_INT(stats().aborted, 300);
+        CHECK_EQ_INT(stats().committed, 300);
+        CHECK_EQ_INT(stats().offered, 600);
+        CHECK_EQ_INT(rd.lost, 0);
+    }
+}
+
+TEST(span_is_filled_in_place_across_the_wrap) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        uint32_t n, wrapped = 0;
+        REQUIRE(make(1, 512, 512, TELEM_RING_OVERWRITE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        for (n = 0; n < 200; n++) {
+            telem_ring_span s;
+            uint8_t buf[128];
+            uint32_t len = fill(buf, n, 41u + n % 80u), i;
+            REQUIRE_OK(telem_ring_begin(&w, 0, n, len, &s));
+            CHECK_EQ_INT(s.size[0] + s.size[1], len);
+            wrapped += s.size[1] != 0;
+            if (n % 2u) {
+                memcpy(s.part[0], buf, s.size[0]);
+                if (s.size[1]) memcpy(s.part[1], buf + s.size[0], s.size[1]);
+            } else {
+                for (i = 0; i < len; i += 5u) CHECK_OK(telem_ring_span_write(&w, &s, i, buf + i, len - i < 5u ? len - i : 5u));
+            }
+            CHECK_OK(telem_ring_commit(&w, &s));
+            REQUIRE_OK(telem_ring_peek(&rd, &rec));
+            CHECK(rec.len == len && whole(rec.data, n, len));
+            CHECK_OK(telem_ring_release(&rd));
+        }
+        CHECK(wrapped > 10);
+    }
+}
+
+TEST(contiguous_record_never_wraps) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_desc d = desc_of(1, 512, 512, TELEM_RING_REFUSE);
+        telem_ring_reader_desc q = TELEM_ZERO;
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        uint32_t n;
+        d.contiguous = 1;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        q.gating = 1; /* and no copy buffer: all spans are stable and in one piece */
+        REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+        for (n = 0; n < 500; n++) {
+            telem_ring_span s;
+            uint32_t len = n * 13u % 128u;
+            REQUIRE_OK(telem_ring_begin(&w, 0, n, len, &s));
+            CHECK(s.size[0] == len && s.size[1] == 0 && s.part[1] == NULL);
+            fill((uint8_t *)s.part[0], n, len);
+            CHECK_OK(telem_ring_commit(&w, &s));
+            REQUIRE_OK(telem_ring_peek(&rd, &rec));
+            CHECK(rec.len == len && whole(rec.data, n, len));
+            CHECK_OK(telem_ring_release(&rd));
+        }
+        CHECK_EQ_INT(total(&rd), 500);
+    }
+}
+
+TEST(refused_record_is_counted) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        telem_ring_counts c;
+        uint32_t n = 0, refused = 0, got = 0, i;
+        REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+        for (i = 0; i < 50; i++, n++) {
+            telem_result res = push_n(&w, 9, n, 8);
+            CHECK(res == TELEM_OK || res == TELEM_FULL);
+            refused += res == TELEM_FULL;
+        }
+        CHECK(refused > 0);
+        c = stats();
+        CHECK_EQ_INT(c.refused, refused);
+        CHECK_EQ_INT(c.committed, n - refused);
+        CHECK_EQ_INT(c.offered, n);
+        CHECK_EQ_INT(c.refused_stream, 9);
+        CHECK_EQ_INT(c.refused_first, n - refused);
+        CHECK_EQ_INT(c.refused_last, n - 1);
+        while (telem_ring_peek(&rd, &rec) == TELEM_OK) {
+            CHECK_EQ_INT(rec.time, got);
+            CHECK(whole(rec.data, got, 8));
+            got++;
+            CHECK_OK(telem_ring_release(&rd));
+        }
+        CHECK_EQ_INT(got, n - refused);
+        CHECK_OK(push_n(&w, 9, n, 8)); /* space is back */
+        CHECK_EQ_INT(total(&rd), got + 1);
+    }
+}
+
+TEST(full_lane_holds_what_its_size_says) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    uint32_t n = 0;
+    REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+    REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+    while (push_n(&w, 0, n, 16) == TELEM_OK) n++;
+    CHECK_EQ_INT(n, 512 / 32);
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
+    for (n = 0; push_n(&w, 0, n, 16) == TELEM_OK; n++) {}
+    CHECK_EQ_INT(n, 32);
+}
+
+TEST(without_gating_readers_nothing_is_refused) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        uint32_t n;
+        REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        for (n = 0; n < 1000; n++) CHECK_OK(push_n(&w, 0, n, len_of(n)));
+    }
+}
+
+TEST(slowest_gating_reader_decides) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader a, b;
+        telem_ring_record rec;
+        uint32_t n = 0, i;
+        REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&a, 1, TELEM_RING_OLDEST));
+        REQUIRE_OK(reader(&b, 1, TELEM_RING_OLDEST));
+        while (push_n(&w, 0, n, 40) == TELEM_OK) n++;
+        for (i = 0; i < n; i++) {
+            CHECK_OK(telem_ring_peek(&a, &rec));
+            CHECK_OK(telem_ring_release(&a));
+        }
+        CHECK_EQ_INT(push_n(&w, 0, n, 40), TELEM_FULL);
+        CHECK_OK(telem_ring_peek(&b, &rec));
+        CHECK_EQ_INT(rec.time, 0);
+        CHECK_OK(telem_ring_release(&b));
+        CHECK_OK(push_n(&w, 0, n, 40));
+        telem_ring_reader_deinit(&b);
+        for (i = 0; i < n - 1u; i++) CHECK_OK(push_n(&w, 0, n + 1u + i, 40));
+        CHECK_EQ_INT(total(&a), 2 * n);
+    }
+}
+
+TEST(lapped_reader_knows_exactly_how_many_it_lost) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        telem_ring_loss loss;
+        uint64_t rng = check_seed(), lost = 0;
+        uint32_t n = 0, next = 0, round;
+        REQUIRE(make(1, 512, 512, TELEM_RING_OVERWRITE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        CHECK_EQ_INT(telem_ring_reader_loss(&rd, &loss), TELEM_EMPTY);
+        for (round = 0; round < 400; round++) {
+            uint32_t burst = (uint32_t)(check_rand(&rng) % 90u);
+            while (burst-- > 0) {
+                CHECK_OK(push_n(&w, 0, n, len_of(n)));
+                n++;
+            }
+            CHECK_EQ_INT(total(&rd), n);
+            while (telem_ring_peek(&rd, &rec) == TELEM_OK) {
+                CHECK(rec.time >= next);
+                CHECK(whole(rec.data, (uint32_t)rec.time, rec.len) && rec.len == len_of((uint32_t)rec.time));
+                if (rec.time > next) {
+                    REQUIRE_OK(telem_ring_reader_loss(&rd, &loss));
+                    CHECK_EQ_INT(loss.count, rec.time - next);
+                    CHECK_EQ_INT(loss.first, next ? (int64_t)next - 1 : INT64_MIN);
+                    CHECK_EQ_INT(loss.last, rec.time);
+                    lost += loss.count;
+                }
+                next = (uint32_t)rec.time + 1u;
+                CHECK_OK(telem_ring_release(&rd));
+            }
+            CHECK_EQ_INT(next, n);
+        }
+        CHECK(lost > 1000);
+        CHECK_EQ_INT(rd.lost, lost);
+        CHECK_EQ_INT(rd.delivered + lost, n);
+        CHECK_EQ_INT(telem_ring_reader_loss(&rd, &loss), TELEM_EMPTY);
+    }
+}
+
+TEST(reader_starts_at_the_oldest_or_now) {
+    int lane, policy;
+    for (lane = -1; lane < 1; lane++)
+        for (policy = 0; policy < 2; policy++) {
+            telem_ring_writer w;
+            telem_ring_reader a, b, g;
+            telem_ring_record rec;
+            uint32_t n;
+            REQUIRE(make(1, 512, 512, (uint32_t)policy));
+            REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+            for (n = 0; n < 100; n++) {
+                CHECK_OK(push_n(&w, 0, n, len_of(n)));
+                REQUIRE_OK(reader(&a, 0, TELEM_RING_OLDEST));
+                REQUIRE_OK(telem_ring_peek(&a, &rec));
+                CHECK(whole(rec.data, (uint32_t)rec.time, rec.len));
+                CHECK_EQ_INT(total(&a), n - rec.time + 1);
+                if (n < 3) CHECK_EQ_INT(rec.time, 0);
+                REQUIRE_OK(reader(&b, policy == TELEM_RING_REFUSE, TELEM_RING_LATEST));
+                CHECK_EQ_INT(telem_ring_peek(&b, &rec), TELEM_EMPTY);
+                CHECK_EQ_INT(total(&b), 0);
+                telem_ring_reader_deinit(&b);
+                if (policy == TELEM_RING_REFUSE) {
+                    REQUIRE_OK(reader(&g, 1, TELEM_RING_OLDEST));
+                    CHECK_EQ_INT(total(&g), total(&a));
+                    telem_ring_reader_deinit(&g);
+                }
+            }
+        }
+}
+
+static int odd_only(void *user, uint32_t stream, int64_t time, const void *rec, uint32_t len) {
+    (void)stream;
+    ++*(int *)user;
+    CHECK(whole(rec, (uint32_t)time, len));
+    return (int)(time & 1);
+}
+
+TEST(filters_pass_what_they_say_and_count_the_rest) {
+    telem_ring_writer w, v;
+    telem_ring_reader rd;
+    telem_ring_record rec;
+    telem_ring_reader_desc q = TELEM_ZERO;
+    uint32_t want[2] = {3, 1000000}, n, seen = 0;
+    int calls = 0;
+    telem_ring_reader_counts c;
+    REQUIRE(make(1, 4096, 4096, TELEM_RING_OVERWRITE));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+    REQUIRE_OK(telem_ring_writer_init(&v, ring, TELEM_RING_SHARED));
+    q.streams = want, q.stream_count = 2;
+    q.filter = odd_only, q.filter_user = &calls;
+    q.copy = copy_buf, q.copy_size = sizeof copy_buf;
+    REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+    for (n = 0; n < 90; n++) CHECK_OK(push_n(n % 2u ? &v : &w, n % 3u == 0 ? 1000000u : n % 3u, n, 12));
+    while (telem_ring_peek(&rd, &rec) == TELEM_OK) {
+        CHECK(rec.stream == 1000000 && rec.time % 2 == 1);
+        seen++;
+        CHECK_OK(telem_ring_release(&rd));
+    }
+    CHECK_EQ_INT(seen, 15);
+    CHECK_EQ_INT(calls, 30);
+    REQUIRE_OK(telem_ring_reader_stats(&rd, &c));
+    CHECK_EQ_INT(c.filtered, 75);
+    CHECK_EQ_INT(total(&rd), 90);
+}
+
+TEST(lanes_are_merged_by_time) {
+    telem_ring_writer w[5];
+    telem_ring_reader rd;
+    telem_ring_record rec;
+    uint64_t rng = check_seed();
+    uint32_t n, i;
+    REQUIRE(make(4, 4096, 4096, TELEM_RING_OVERWRITE));
+    for (i = 0; i < 5; i++) REQUIRE_OK(telem_ring_writer_init(&w[i], ring, (int)i - 1));
+    REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+    for (n = 0; n < 200; n++) CHECK_OK(push_n(&w[check_rand(&rng) % 5u], 0, n, len_of(n)));
+    for (n = 0; n < 200; n++) {
+        REQUIRE_OK(telem_ring_peek(&rd, &rec));
+        CHECK_EQ_INT(rec.time, n);
+        CHECK_OK(telem_ring_release(&rd));
+    }
+    CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
+}
+
+TEST(many_lanes_need_cursors_from_the_caller) {
+    static uint64_t cursors[TELEM_RING_CURSOR_BYTES(20) / 8 + 1];
+    telem_ring_reader rd;
+    telem_ring_reader_desc q = TELEM_ZERO;
+    telem_ring_writer w;
+    telem_ring_record rec;
+    uint64_t value = 0;
+    REQUIRE(make(20, 1024, 1024, TELEM_RING_OVERWRITE));
+    CHECK_EQ_INT(telem_ring_reader_init(&rd, ring, &q), TELEM_ERR_MEMORY);
+    q.cursors = cursors, q.cursors_size = TELEM_RING_CURSOR_BYTES(20) - 1;
+    CHECK_EQ_INT(telem_ring_reader_init(&rd, ring, &q), TELEM_ERR_MEMORY);
+    q.cursors_size++;
+    REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, 19));
+    CHECK_OK(telem_ring_push(&w, 4, 5, "12345678", 8));
+    CHECK_OK(telem_ring_read(&rd, &rec, &value, 8));
+    CHECK_EQ_INT(rec.lane, 19);
+}
+
+TEST(gating_table_is_bounded) {
+    telem_ring_reader rd[5];
+    int i;
+    REQUIRE(make(1, 512, 0, TELEM_RING_REFUSE));
+    for (i = 0; i < 4; i++) CHECK_OK(reader(&rd[i], 1, 0));
+    CHECK_EQ_INT(reader(&rd[4], 1, 0), TELEM_FULL);
+    telem_ring_reader_deinit(&rd[2]);
+    CHECK_OK(reader(&rd[4], 1, 0));
+    CHECK_OK(reader(&rd[2], 0, 0)); /* others need no place in it */
+}
+
+TEST(dead_gating_reader_is_expelled_and_told) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader dead, live;
+        telem_ring_reader_desc q = TELEM_ZERO;
+        telem_ring_record rec, r2;
+        telem_ring_loss loss;
+        uint32_t n = 0, full = 0, committed, got = 0;
+        REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        q.gating = 1, q.timeout = 1000, q.copy = copy_buf2, q.copy_size = sizeof copy_buf2;
+        REQUIRE_OK(telem_ring_reader_init(&dead, ring, &q));
+        while (push_n(&w, 0, n, 8) == TELEM_OK) n++;
+        full = n;
+        REQUIRE_OK(telem_ring_peek(&dead, &rec));
+        CHECK_EQ_INT(push_n(&w, 0, n + 999u, 8), TELEM_FULL);
+        CHECK_OK(telem_ring_release(&dead)); /* it moved: the time starts anew */
+        while (push_n(&w, 0, n + 1000u, 8) == TELEM_OK) full++;
+        CHECK_EQ_INT(push_n(&w, 0, n + 1999u, 8), TELEM_FULL);
+        REQUIRE_OK(telem_ring_peek(&dead, &rec)); /* and dies with a record in its hands */
+        CHECK_OK(push_n(&w, 0, n + 2000u, 8));
+        CHECK_EQ_INT(stats().expelled, 1);
+        committed = (uint32_t)stats().committed;
+        CHECK_EQ_INT(telem_ring_release(&dead), TELEM_EXPELLED);
+        CHECK_EQ_INT(dead.lost, 1);
+        while (telem_ring_read(&dead, &r2, copy_buf, sizeof copy_buf) == TELEM_OK) got++;
+        CHECK(got > 0);
+        CHECK_EQ_INT(total(&dead), committed);
+        CHECK_OK(telem_ring_reader_loss(&dead, &loss));
+        telem_ring_reader_deinit(&dead);
+        REQUIRE_OK(reader(&live, 1, TELEM_RING_LATEST)); /* the place is free again */
+        telem_ring_reader_deinit(&live);
+    }
+}
+
+TEST(peeked_span_is_stable_until_release) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec, again;
+        uint32_t n = 0, i;
+        REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+        CHECK_OK(push_n(&w, 0, n++, 24));
+        REQUIRE_OK(telem_ring_peek(&rd, &rec));
+        CHECK((const char *)rec.data >= (const char *)memory && (const char *)rec.data < (const char *)memory + sizeof memory);
+        for (i = 0; i < 100; i++) (void)push_n(&w, 0, n++, 24);
+        CHECK(whole(rec.data, 0, 24));
+        REQUIRE_OK(telem_ring_peek(&rd, &again));
+        CHECK(again.data == rec.data && again.time == 0);
+        CHECK_OK(telem_ring_release(&rd));
+    }
+}
+
+TEST(peek_without_copy_buffer_says_so) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_reader_desc q = TELEM_ZERO;
+    telem_ring_record rec;
+    REQUIRE(make(1, 512, 0, TELEM_RING_OVERWRITE));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+    REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+    CHECK_OK(push_n(&w, 0, 0, 24));
+    CHECK_OK(push_n(&w, 0, 1, 0));
+    CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(rec.len, 24);
+    CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_ERR_MEMORY);
+    CHECK_OK(telem_ring_release(&rd)); /* skips it */
+    CHECK_EQ_INT(rd.lost, 1);
+    CHECK_OK(telem_ring_peek(&rd, &rec));
+    CHECK_EQ_INT(rec.time, 1);
+    CHECK_OK(telem_ring_release(&rd));
+    CHECK_EQ_INT(total(&rd), 2);
+}
+
+/* ---- clocks ---- */
+
+static uint64_t ticks_now;
+static uint64_t read_ticks(void *user) { (void)user; return ticks_now & 0xFFFFu; }
+
+TEST(now_reads_the_clock_and_extends_it) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_clock clock = TELEM_ZERO;
+        telem_ring_desc d = desc_of(1, 512, 512, TELEM_RING_OVERWRITE);
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        uint32_t n;
+        clock.read = read_ticks, clock.bits = 16, clock.hz_num = 1000000;
+        d.clock = &clock;
+        ticks_now = 100;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        for (n = 0; n < 50; n++, ticks_now += 20011) {
+            CHECK_OK(telem_ring_push(&w, 0, TELEM_RING_NOW, &n, 4));
+            REQUIRE_OK(telem_ring_peek(&rd, &rec));
+            CHECK_EQ_INT(rec.time, ticks_now);
+            CHECK_OK(telem_ring_release(&rd));
+            if (n == 25 && lane == 0) { /* the lane changes hands */
+                CHECK_OK(telem_ring_writer_deinit(&w));
+                REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+            }
+        }
+        ticks_now += 1000000; /* a silence of many wraps */
+        CHECK_OK(telem_ring_sync(&w, (int64_t)ticks_now + 5000));
+        CHECK_OK(telem_ring_push(&w, 0, TELEM_RING_NOW, &n, 4));
+        REQUIRE_OK(telem_ring_peek(&rd, &rec));
+        CHECK_EQ_INT(rec.time, ticks_now);
+    }
+}
+
+/* ---- parked producers ---- */
+
+/* What has come out so far: every record once at most, whole. */
+static uint8_t seen[1 << 16];
+static uint32_t next_n, pushed_ok, pushed_full;
+
+static void begin_account(void) {
+    memset(seen, 0, sizeof seen);
+    next_n = pushed_ok = pushed_full = 0;
+}
+static void push_one(telem_ring_writer *w) {
+    uint32_t n = next_n++;
+    telem_result res = push_n(w, n % 3u, n, len_of(n));
+    CHECK(res == TELEM_OK || res == TELEM_FULL);
+    if (res == TELEM_OK) pushed_ok++, seen[n] |= 2u;
+    else pushed_full++;
+}
+static void push_many(telem_ring_writer *w, uint32_t n) {
+    while (n-- > 0) push_one(w);
+}
+static uint32_t drain(telem_ring_reader *rd) {
+    telem_ring_record rec;
+    uint32_t got = 0;
+    telem_result res;
+    while ((res = telem_ring_peek(rd, &rec)) == TELEM_OK || res == TELEM_AGAIN) {
+        if (res == TELEM_AGAIN) continue;
+        CHECK((uint64_t)rec.time < sizeof seen);
+        if ((uint64_t)rec.time >= sizeof seen) return got;
+        CHECK(rec.len == len_of((uint32_t)rec.time) && whole(rec.data, (uint32_t)rec.time, rec.len));
+        CHECK_EQ_INT(rec.stream, rec.time % 3);
+        CHECK(!(seen[rec.time] & 1u)); /* once */
+        seen[rec.time] |= 1u;
+        CHECK_OK(telem_ring_release(rd));
+        got++;
+    }
+    CHECK_EQ_INT(res, TELEM_EMPTY);
+    return got;
+}
+/* Nothing came out that was not committed; the ring's account and the reader's close. */
+static void end_account(telem_ring_reader *rd, uint32_t open) {
+    telem_ring_counts c = stats();
+    uint32_t i;
+    for (i = 0; i < next_n; i++) CHECK(seen[i] != 1u);
+    CHECK_EQ_INT(c.committed, pushed_ok);
+    CHECK_EQ_INT(c.refused, pushed_full);
+    CHECK_EQ_INT(c.open, open);
+    if (rd) CHECK_EQ_INT(total(rd), pushed_ok);
+}
+
+TEST(parked_producer_costs_its_own_record) {
+    int policy;
+    for (policy = 0; policy < 2; policy++) {
+        telem_ring_desc d = desc_of(0, 0, 1024, (uint32_t)policy);
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_span parked;
+        uint8_t buf[64];
+        uint32_t lap;
+        d.stall = 3;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
+        REQUIRE_OK(reader(&rd, policy == TELEM_RING_REFUSE, TELEM_RING_OLDEST));
+        begin_account();
+        push_many(&w, 5);
+        REQUIRE_OK(telem_ring_begin(&w, 77, -5, 40, &parked));
+        push_many(&w, 5);
+        CHECK_EQ_INT(drain(&rd), 5); /* what comes after waits for a while ... */
+        (void)drain(&rd);
+        (void)drain(&rd);
+        (void)drain(&rd);
+        CHECK_EQ_INT(rd.delivered, 10); /* ... but not for ever */
+        for (lap = 0; lap < 300; lap++) {
+            push_many(&w, 7);
+            drain(&rd);
+            CHECK_OK(telem_ring_span_write(&w, &parked, 0, fill(buf, lap, 40) ? buf : buf, 40)); /* it writes, late */
+        }
+        CHECK_EQ_INT(rd.lost, 0);
+        CHECK_EQ_INT(telem_ring_commit(&w, &parked), TELEM_FULL);
+        pushed_full++; /* its own record, and no other */
+        CHECK_EQ_INT(pushed_full, 1);
+        push_many(&w, 100);
+        drain(&rd);
+        end_account(&rd, 0);
+    }
+}
+
+TEST(lapped_producer_never_tears_a_record) {
+    uint32_t before, laps;
+    for (before = 0; before < 40; before += 3)
+        for (laps = 1; laps < 5; laps++) {
+            telem_ring_writer w;
+            telem_ring_reader rd;
+            telem_ring_span a, b;
+            uint8_t buf[256];
+            uint32_t i;
+            REQUIRE(make(0, 0, 1024, TELEM_RING_OVERWRITE));
+            REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
+            REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+            begin_account();
+            push_many(&w, before);
+            REQUIRE_OK(telem_ring_begin(&w, 77, -5, 40 + before * 4u, &a));
+            push_many(&w, 3);
+            REQUIRE_OK(telem_ring_begin(&w, 77, -5, 100, &b));
+            for (i = 0; i < laps * 50u; i++) {
+                push_one(&w);
+                memset(buf, (int)i, sizeof buf);
+                CHECK_OK(telem_ring_span_write(&w, &a, 0, buf, 40 + before * 4u));
+                CHECK_OK(telem_ring_span_write(&w, &b, 0, buf, 100));
+                if (i % 16u == 0) drain(&rd);
+            }
+            drain(&rd);
+            CHECK_EQ_INT(telem_ring_commit(&w, &a), TELEM_FULL);
+            pushed_full++;
+            push_many(&w, 60);
+            drain(&rd);
+            CHECK_OK(telem_ring_abort(&w, &b)); /* revoked already: counted as refused */
+            pushed_full++;
+            push_many(&w, 60);
+            drain(&rd);
+            end_account(&rd, 0);
+        }
+}
+
+TEST(too_many_parked_producers_refuse_and_recover) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_span s[40];
+    uint32_t i, j;
+    REQUIRE(make(0, 0, 1024, TELEM_RING_OVERWRITE));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
+    REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+    begin_account();
+    for (i = 0; i < 40; i++) REQUIRE_OK(telem_ring_begin(&w, 1, 0, 8, &s[i]));
+    push_many(&w, 300);
+    CHECK(pushed_full > 0); /* 40 are more than TELEM_RING_PARKED_MAX */
+    for (i = 0; i < 40; i++) {
+        telem_result res = telem_ring_commit(&w, &s[i]);
+        if (res == TELEM_FULL) pushed_full++;
+        else pushed_ok++; /* was not reached */
+        if (i == 20) push_many(&w, 100);
+    }
+    j = pushed_full;
+    push_many(&w, 300);
+    CHECK_EQ_INT(pushed_full, j); /* all spans are back */
+    CHECK_EQ_INT(stats().open, 0);
+    CHECK_EQ_INT(stats().committed, pushed_ok);
+    CHECK_EQ_INT(stats().refused, pushed_full);
+    CHECK_EQ_INT(total(&rd), pushed_ok);
+}
+
+/* ---- forced interleavings: an interrupt before the k-th atomic access of a call, for each k ---- */
+
+static telem_ring_writer int_w;
+static telem_ring_reader *int_rd;
+static telem_ring_span int_span;
+static int int_mode, int_open;
+
+static void interrupt(void) {
+    static const uint32_t bursts[] = {1, 2, 40, 130, 700};
+    if (int_mode < 5) push_many(&int_w, bursts[int_mode]);
+    else if (int_mode < 10 && int_rd) {
+        push_many(&int_w, bursts[int_mode - 5]);
+        (void)drain(int_rd);
+    } else if (int_mode == 10) {
+        if (telem_ring_begin(&int_w, 0, 0, 24, &int_span) == TELEM_OK) int_open = 1; /* and is parked */
+        else pushed_full++;
+        push_many(&int_w, 130);
+    }
+}
+static void arm(int k) {
+    point_at = k;
+    point_count = 0;
+    point_call = interrupt;
+}
+static int fired(void) {
+    int yes = point_call == NULL;
+    point_call = NULL;
+    return yes;
+}
+/* the parked record of mode 10 leaves */
+static void int_end(void) {
+    if (!int_open) return;
+    int_open = 0;
+    if (telem_ring_commit(&int_w, &int_span) == TELEM_FULL) pushed_full++;
+    else CHECK(0);
+}
+
+static void sweep_push(int lane, uint32_t policy, int mode, int with_reader) {
+    int k, more = 1;
+    for (k = 0; more && k < 3000; k++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_desc d = desc_of(1, 512, 512, policy);
+        d.stall = 2;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(telem_ring_writer_init(&int_w, ring, TELEM_RING_SHARED));
+        REQUIRE_OK(reader(&rd, policy == TELEM_RING_REFUSE && with_reader, TELEM_RING_OLDEST));
+        int_rd = with_reader == 2 ? &rd : NULL;
+        int_mode = mode;
+        int_open = 0;
+        begin_account();
+        push_many(&w, 45);
+        arm(k);
+        push_one(&w);
+        more = fired();
+        push_many(&w, 3);
+        int_end();
+        drain(&rd), drain(&rd), drain(&rd), drain(&rd);
+        push_many(&w, 100);
+        drain(&rd);
+        end_account(&rd, 0);
+        if (policy == TELEM_RING_REFUSE && with_reader) CHECK_EQ_INT(rd.lost, 0);
+        if (check_g.bad) {
+            printf("    lane %d policy %u mode %d reader %d k %d\n", lane, (unsigned)policy, mode, with_reader, k);
+            return;
+        }
+    }
+    CHECK(!more);
+    CHECK(k > 4);
+}
+
+TEST(push_interrupted_anywhere_by_producers_and_readers) {
+    int policy, mode, r;
+    for (policy = 0; policy < 2; policy++)
+        for (mode = 0; mode < 11; mode++)
+            for (r = 0; r < 3; r++) {
+                sweep_push(TELEM_RING_SHARED, (uint32_t)policy, mode, r);
+                if (check_g.bad) return;
+            }
+}
+
+TEST(lane_push_interrupted_anywhere_by_readers) {
+    int policy, mode;
+    for (policy = 0; policy < 2; policy++)
+        for (mode = 5; mode < 10; mode++) sweep_push(0, (uint32_t)policy, mode, 2);
+}
+
+/* begin .. write .. commit with the interrupt inside commit (or abort) */
+static void sweep_commit(uint32_t policy, int mode, int abort, uint32_t between) {
+    int k, more = 1;
+    for (k = 0; more && k < 3000; k++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_span s;
+        telem_result res;
+        uint32_t n, full, aborted = 0;
+        uint8_t buf[64];
+        telem_ring_desc d = desc_of(0, 0, 512, policy);
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
+        int_w = w;
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        int_rd = &rd;
+        int_mode = mode;
+        int_open = 0;
+        begin_account();
+        push_many(&w, 20);
+        n = next_n++;
+        REQUIRE_OK(telem_ring_begin(&w, n % 3u, n, len_of(n), &s));
+        push_many(&w, between);
+        fill(buf, n, len_of(n));
+        CHECK_OK(telem_ring_span_write(&w, &s, 0, buf, len_of(n)));
+        arm(k);
+        full = (uint32_t)stats().refused; /* (the walk of stats is interrupted too) */
+        (void)full;
+        res = abort ? telem_ring_abort(&w, &s) : telem_ring_commit(&w, &s);
+        more = fired();
+        if (abort) {
+            aborted = (uint32_t)stats().aborted;
+            if (!aborted) pushed_full++;
+        } else if (res == TELEM_OK) pushed_ok++, seen[n] |= 2u;
+        else pushed_full++;
+        int_end();
+        drain(&rd);
+        push_many(&w, 100);
+        drain(&rd);
+        end_account(&rd, 0);
+        if (check_g.bad) {
+            printf("    policy %u mode %d abort %d between %u k %d\n", (unsigned)policy, mode, abort, (unsigned)between, k);
+            return;
+        }
+    }
+    CHECK(!more);
+}
+
+TEST(commit_interrupted_anywhere) {
+    int mode, abort, policy;
+    for (policy = 0; policy < 2; policy++)
+        for (mode = 0; mode < 11; mode++)
+            for (abort = 0; abort < 2; abort++) {
+                sweep_commit((uint32_t)policy, mode, abort, 0);
+                sweep_commit((uint32_t)policy, mode, abort, 20);
+                sweep_commit((uint32_t)policy, mode, abort, 200);
+                if (check_g.bad) return;
+            }
+}
+
+/* a reader's peek or read, interrupted by writers that may lap it */
+static void sweep_read(int lane, uint32_t policy, int gating, int mode, int by_read) {
+    int k, more = 1;
+    for (k = 0; more && k < 3000; k++) {
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        telem_result res;
+        uint64_t buf[64];
+        REQUIRE(make(1, 512, 512, policy));
+        REQUIRE_OK(telem_ring_writer_init(&int_w, ring, lane));
+        REQUIRE_OK(reader(&rd, gating, TELEM_RING_OLDEST));
+        int_rd = NULL;
+        int_mode = mode;
+        int_open = 0;
+        begin_account();
+        push_many(&int_w, 8);
+        arm(k);
+        res = by_read ? telem_ring_read(&rd, &rec, buf, sizeof buf) : telem_ring_peek(&rd, &rec);
+        more = fired();
+        if (res == TELEM_OK) {
+            CHECK(whole(rec.data, (uint32_t)rec.time, rec.len) && rec.len == len_of((uint32_t)rec.time));
+            if (gating) CHECK_EQ_INT(rec.time, 0);
+            seen[rec.time] |= 1u;
+            if (!by_read) CHECK_OK(telem_ring_release(&rd));
+        } else CHECK_EQ_INT(res, TELEM_AGAIN);
+        CHECK_EQ_INT(total(&rd), pushed_ok);
+        drain(&rd);
+        end_account(&rd, 0);
+        if (gating) CHECK_EQ_INT(rd.lost, 0);
+        if (check_g.bad) {
+            printf("    lane %d policy %u gating %d mode %d read %d k %d\n", lane, (unsigned)policy, gating, mode, by_read, k);
+            return;
+        }
+    }
+    CHECK(!more);
+}
+
+TEST(read_interrupted_anywhere_by_writers) {
+    int lane, mode, by_read;
+    for (lane = -1; lane < 1; lane++)
+        for (mode = 0; mode < 5; mode++)
+            for (by_read = 0; by_read < 2; by_read++) {
+                sweep_read(lane, TELEM_RING_OVERWRITE, 0, mode, by_read);
+                sweep_read(lane, TELEM_RING_REFUSE, 0, mode, by_read);
+                sweep_read(lane, TELEM_RING_REFUSE, 1, mode, by_read);
+                if (check_g.bad) return;
+            }
+}
+
+/* a gating reader joins while writers are at it, anywhere in either */
+TEST(join_interrupted_anywhere_holds_what_it_shows) {
+    int lane, mode, k, more;
+    for (lane = -1; lane < 1; lane++)
+        for (mode = 0; mode < 5; mode++)
+            for (k = 0, more = 1; more && k < 3000; k++) {
+                telem_ring_reader rd;
+                telem_result res;
+                REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+                REQUIRE_OK(telem_ring_writer_init(&int_w, ring, lane));
+                int_rd = NULL;
+                int_mode = mode;
+                begin_account();
+                push_many(&int_w, 60);
+                arm(k);
+                res = reader(&rd, 1, k % 2 ? TELEM_RING_OLDEST : TELEM_RING_LATEST);
+                more = fired();
+                if (res != TELEM_OK) {
+                    CHECK_EQ_INT(res, TELEM_AGAIN);
+                    continue;
+                }
+                push_many(&int_w, 50);
+                drain(&rd);
+                push_many(&int_w, 50);
+                drain(&rd);
+                CHECK_EQ_INT(rd.lost, 0);
+                end_account(NULL, 0);
+                if (check_g.bad) {
+                    printf("    lane %d mode %d k %d\n", lane, mode, k);
+                    return;
+                }
+            }
+}
+
+static telem_ring_reader join_rd;
+static int joined;
+static void join_now(void) { joined = reader(&join_rd, 1, TELEM_RING_OLDEST) == TELEM_OK; }
+
+TEST(reader_that_joins_inside_a_push_is_not_overwritten) {
+    int lane, k, more;
+    for (lane = -1; lane < 1; lane++)
+        for (k = 0, more = 1; more && k < 3000; k++) {
+            telem_ring_writer w;
+            REQUIRE(make(1, 512, 512, TELEM_RING_REFUSE));
+            REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+            begin_account();
+            push_many(&w, 60);
+            joined = 0;
+            point_at = k, point_count = 0, point_call = join_now;
+            push_many(&w, 6);
+            more = fired();
+            if (!joined) continue;
+            push_many(&w, 60);
+            drain(&join_rd);
+            CHECK_EQ_INT(join_rd.lost, 0);
+            end_account(NULL, 0);
+            if (check_g.bad) {
+                printf("    lane %d k %d\n", lane, k);
+                return;
+            }
+        }
+}
+
+/* ---- random operations against a model ---- */
+
+TEST(random_operations_agree_with_the_model) {
+    uint64_t rng = check_seed();
+    int round, rounds = check_quick() ? 60 : 400;
+    for (round = 0; round < rounds; round++) {
+        telem_ring_writer w[4];
+        telem_ring_reader rd[3];
+        telem_ring_span span[4][3];
+        uint32_t open[4][3], opens = 0, aborted = 0, i, j, step, gating = 0, committed = 0, refused = 0;
+        telem_ring_desc d = desc_of(3, 512u << check_rand(&rng) % 3u, 512u << check_rand(&rng) % 3u, (uint32_t)(check_rand(&rng) % 2u));
+        d.contiguous = check_rand(&rng) % 3u == 0;
+        d.stall = 5;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        memset(open, 0, sizeof open);
+        memset(seen, 0, sizeof seen);
+        for (i = 0; i < 4; i++) REQUIRE_OK(telem_ring_writer_init(&w[i], ring, (int)i - 1));
+        gating = d.policy == TELEM_RING_REFUSE && check_rand(&rng) % 2u;
+        for (i = 0; i < 3; i++) REQUIRE_OK(reader(&rd[i], i == 0 && gating, TELEM_RING_OLDEST));
+        for (step = 1; step < 3000; step++) {
+            uint32_t what = (uint32_t)(check_rand(&rng) % 100u), lane = (uint32_t)(check_rand(&rng) % 4u), slot = lane ? 0 : (uint32_t)(check_rand(&rng) % 3u);
+            uint32_t len = (uint32_t)(check_rand(&rng) % (check_rand(&rng) % 8u ? 24u : 129u));
+            uint8_t buf[256];
+            telem_result res;
+            fill(buf, step, len);
+            if (what < 45) {
+                res = telem_ring_push(&w[lane], step, step, buf, len);
+                if (lane && open[lane][0]) CHECK_EQ_INT(res, TELEM_ERR_STATE);
+                else if (res == TELEM_OK) seen[step] = 2, committed++;
+                else if (CHECK_EQ_INT(res, TELEM_FULL), 1) refused++;
+            } else if (what < 55 && !open[lane][slot]) {
+                res = telem_ring_begin(&w[lane], step, step, len, &span[lane][slot]);
+                if (res == TELEM_OK) {
+                    CHECK_OK(telem_ring_span_write(&w[lane], &span[lane][slot], 0, buf, len));
+                    open[lane][slot] = step;
+                    opens++;
+                } else refused++;
+            } else if (what < 65 && open[lane][slot]) {
+                if (what < 62) {
+                    uint64_t was = stats().committed;
+                    res = telem_ring_commit(&w[lane], &span[lane][slot]);
+                    if (res == TELEM_OK) seen[open[lane][slot]] = 2, committed++;
+                    else CHECK_EQ_INT(res, TELEM_FULL), refused++;
+                    CHECK_EQ_INT(stats().committed, was + (res == TELEM_OK));
+                } else {
+                    uint64_t was = stats().aborted;
+                    CHECK_OK(telem_ring_abort(&w[lane], &span[lane][slot]));
+                    if (stats().aborted > was) aborted++;
+                    else refused++;
+                }
+                open[lane][slot] = 0;
+                opens--;
+            } else {
+                telem_ring_record rec;
+                telem_ring_reader *r = &rd[check_rand(&rng) % 3u];
+                for (j = (uint32_t)(check_rand(&rng) % 20u); j > 0; j--) {
+                    uint32_t bit = 16u << (r - rd);
+                    res = telem_ring_peek(r, &rec);
+                    if (res != TELEM_OK) break;
+                    CHECK((seen[rec.time] & 2u) && !(seen[rec.time] & bit)); /* committed, and not seen before */
+                    seen[rec.time] |= (uint8_t)bit;
+                    CHECK(rec.stream == (uint32_t)rec.time && whole(rec.data, rec.stream, rec.len));
+                    CHECK_OK(telem_ring_release(r));
+                }
+            }
+            if (step % 64u == 0) {
+                telem_ring_counts c = stats();
+                CHECK_EQ_INT(c.committed, committed);
+                CHECK_EQ_INT(c.aborted, aborted);
+                CHECK_EQ_INT(c.refused + c.open, refused + opens);
+                for (i = 0; i < 3; i++) CHECK_EQ_INT(total(&rd[i]), committed);
+                if (gating) CHECK_EQ_INT(rd[0].lost, 0);
+            }
+            if (check_g.bad) {
+                printf("    round %d step %u\n", round, (unsigned)step);
+                return;
+            }
+        }
+    }
+}
+
+static void run_all(void) {
+    RUN(record_comes_back_as_it_went_in);
+    RUN(small_record_takes_at_most_32_bytes);
+    RUN(bad_descs_are_refused);
+    RUN(zero_sizes_use_the_memory_there_is);
+    RUN(lane_has_one_writer_and_is_claimed_and_released);
+    RUN(limits_and_order_of_calls_are_checked);
+    RUN(aborted_record_is_never_seen_and_counted);
+    RUN(span_is_filled_in_place_across_the_wrap);
+    RUN(contiguous_record_never_wraps);
+    RUN(refused_record_is_counted);
+    RUN(full_lane_holds_what_its_size_says);
+    RUN(without_gating_readers_nothing_is_refused);
+    RUN(slowest_gating_reader_decides);
+    RUN(lapped_reader_knows_exactly_how_many_it_lost);
+    RUN(reader_starts_at_the_oldest_or_now);
+    RUN(filters_pass_what_they_say_and_count_the_rest);
+    RUN(lanes_are_merged_by_time);
+    RUN(many_lanes_need_cursors_from_the_caller);
+    RUN(gating_table_is_bounded);
+    RUN(dead_gating_reader_is_expelled_and_told);
+    RUN(peeked_span_is_stable_until_release);
+    RUN(peek_without_copy_buffer_says_so);
+    RUN(now_reads_the_clock_and_extends_it);
+    RUN(parked_producer_costs_its_own_record);
+    RUN(lapped_producer_never_tears_a_record);
+    RUN(too_many_parked_producers_refuse_and_recover);
+    RUN(push_interrupted_anywhere_by_producers_and_readers);
+    RUN(lane_push_interrupted_anywhere_by_readers);
+    RUN(commit_interrupted_anywhere);
+    RUN(read_interrupted_anywhere_by_writers);
+    RUN(join_interrupted_anywhere_holds_what_it_shows);
+    RUN(reader_that_joins_inside_a_push_is_not_overwritten);
+    RUN(random_operations_agree_with_the_model);
+}
+
+TEST(everything_holds_across_the_wrap_of_the_cursors) { CHECK(ring_start != 0); }
+
+int main(void) {
+    run_all();
+    ring_start = (uint64_t)0 - 4096; /* 32 KB before the cursors wrap, 4096 numbers before theirs */
+    run_all();
+    ring_start = (uint64_t)0 - 512;
+    run_all();
+    RUN(everything_holds_across_the_wrap_of_the_cursors);
+    return CHECK_MAIN_END();
+}
