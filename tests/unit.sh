@@ -11,6 +11,7 @@
 #   sh tests/unit.sh compile gcc                    a group of the compile matrix
 # CHECK_VERBOSE=1 shows the whole log of a unit that passes, too.
 set -u
+start=$(date +%s)
 config=$1 what=$2
 export BUILD=${BUILD:-build} CC=${CC:-cc} CFLAGS=${CFLAGS:--O2}
 export BIN=$BUILD/bin LOCPATH=$PWD/$BUILD/locale
@@ -81,7 +82,7 @@ passed() {
     more=
     [ "$3" = 0 ] || more=", $3 skipped"
     {
-        printf 'ok %-34s %s passed%s\n' "$name" "$1" "$more"
+        printf 'ok %-34s %s passed%s (%d s)\n' "$name" "$1" "$more" $(($(date +%s) - start))
         if [ -n "${CHECK_VERBOSE:-}" ]; then cat "$log"
         else grep '^SKIPPED' "$log" | sort -u | head -n 8 | sed 's/^/   /'; fi
     } >"$log.short"

@@ -251,6 +251,14 @@ same_after() { # name: a define after the first include yields the same function
     [ ! -s "$out/differs" ]
 }
 
+no_clash() { # an internal name belongs to one header: a program may hold all implementations
+    for h in $headers; do
+        grep -ohE '^(TELEM_UNUSED )?static [^=;]*telem_i_[a-z0-9_]+ *\(' "$ROOT/$h.h" |
+            grep -oE 'telem_i_[a-z0-9_]+ *\($' | sort -u
+    done | sort | uniq -d | sed 's/ *($/: error: defined by two headers/' | tee "$out/clash"
+    [ ! -s "$out/clash" ]
+}
+
 # In strict -std=c99 the system hides fileno, clock_gettime and their like: one clear error, or
 # nothing at all, but never a storm.
 clear_error() { # name
@@ -266,6 +274,7 @@ link_cells() {
     for h in $headers; do user_source "$h" "$h"; done
     user_source all $headers
     write other "$posix" '#define TELEM_STATIC' "$impl" "$(includes $headers)" 'int main(void) { return 0; }'
+    cell no_clash no_clash
     for h in $headers; do
         cell "link.$h" linked gcc gcc "$h"
         cell "no_globals.$h" no_globals "$h"
