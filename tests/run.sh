@@ -37,7 +37,7 @@ wide() {
 
 case $1 in
 small) units=$(small); export FUZZ_SECONDS=0 ;;
-wide) units=$(wide); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-300} ;;
+wide) units=$(wide); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-400} ;;
 fuzz) units=$(each fuzz tests/fuzz_*.c) ;;
 stress) units=$(each stress tests/stress_*.c) ;;
 *) echo "run.sh: what is $1?" >&2; exit 2 ;;

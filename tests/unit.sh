@@ -66,7 +66,7 @@ lz4_object() { # compiler flags...
 # The closing line says how many; a program that dies without one counts as failed.
 run() {
     status=0
-    CHECK_VERBOSE=1 timeout -k 5 "${UNIT_TIMEOUT:-150}" "$@" >"$log" 2>&1 </dev/null || status=$?
+    CHECK_VERBOSE=1 timeout -k 5 "${UNIT_TIMEOUT:-240}" "$@" >"$log" 2>&1 </dev/null || status=$?
     line=$(tr -d '\r' <"$log" | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
     set -- $(echo "$line" | tr -cd '0-9 ')
     [ $# = 3 ] || set -- 0 0 0
