@@ -989,17 +989,17 @@ static void telem_i_file_coder_tag(telem_i_file_coder *c, uint32_t tag) {
     c->tags++;
 }
 
+/* Stores whole words: what lies behind the n bytes is written over next, or slack. */
 static void telem_i_file_coder_bytes(telem_i_file_coder *c, uint64_t v, uint32_t n) {
-    while (n--) {
-        *c->values++ = (uint8_t)(v & 0xFFu);
-        v >>= 8;
-    }
+    telem_put32(c->values, (uint32_t)(v & 0xFFFFFFFFu));
+    if (n > 4) telem_put32(c->values + 4, (uint32_t)(v >> 32));
+    c->values += n;
 }
 
 static uint32_t telem_i_file_byte_length(uint64_t v) {
-    uint32_t n = 1;
-    while (v >>= 8) n++;
-    return n;
+    uint32_t low = (uint32_t)(v & 0xFFFFFFFFu), high = (uint32_t)(v >> 32);
+    uint32_t n = high ? 5u : 1u, word = high ? high : low;
+    return n + (word > 0xFFu) + (word > 0xFFFFu) + (word > 0xFFFFFFu);
 }
 
 static void telem_i_file_code_int(telem_i_file_coder *c, uint64_t value, uint64_t pred, uint32_t width) {
@@ -2464,7 +2464,8 @@ static int telem_i_file_decode_number(telem_i_file_decoder *d, const telem_i_fil
         if (n > k->width) return 0;
         b = telem_i_file_take_bytes(d->c, n);
         if (d->c->bad) return 0;
-        for (i = 0; i < n; i++) v |= (uint64_t)b[i] << (8u * i);
+        if (d->c->end - b >= 8) v = telem_get64(b) & ~(uint64_t)0 >> (64u - 8u * n);
+        else for (i = 0; i < n; i++) v |= (uint64_t)b[i] << (8u * i);
         if (tag >= 8) v <<= 8u * (k->width - n);
     }
     telem_i_file_store(p, k->width, telem_i_file_codes_float(k->type) ? old ^ v : telem_i_file_unresidual(v, old + k->counter));
