@@ -358,7 +358,7 @@ static int record_close(recorder *r, telem_result result) {
 /* Bytes of this row in a CSV file: the time in seconds, the cells, the line's end. */
 static uint64_t record_csv_bytes(const telem_file_item *item) {
     char text[64];
-    double s = (double)telem_ticks_to_ns(&item->stream->clock, item->time) * 1e-9;
+    double s = (double)telem_ticks_to_ns(&item->stream->clock, item->time) / 1e9;
     return telem_print_f64(text, sizeof text, s) + 2 +
            telem_row_print_csv(item->stream->schema, item->data, 0, NULL, 0);
 }

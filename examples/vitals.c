@@ -183,6 +183,8 @@ typedef struct producer {
     telem_ring_writer lane, shared;
 } producer;
 
+#define EVERY_MS(n) ((int64_t)(n) * 1000000)
+
 /* Sleeps until `*next`, then moves it by one period; a sleep that was too long skips the periods
    that are over, so that the plan stands. Returns how many were skipped. */
 static uint32_t wait_for(struct timespec *next, int64_t period, int64_t *lateness) {
@@ -198,7 +200,12 @@ static uint32_t wait_for(struct timespec *next, int64_t period, int64_t *latenes
     return (uint32_t)skipped;
 }
 
-static void start_plan(struct timespec *next) { clock_gettime(CLOCK_MONOTONIC, next); }
+/* The first moment of the plan: one period from now. */
+static void start_plan(struct timespec *next, int64_t period) {
+    int64_t first = now() + period;
+    next->tv_sec = (time_t)(first / 1000000000);
+    next->tv_nsec = (long)(first % 1000000000);
+}
 
 /* >>ticker */
 
@@ -217,7 +224,7 @@ static void *ticker(void *arg) {
     producer *me = (producer *)arg;
     struct timespec next;
     Wakeup w = TELEM_ZERO;
-    start_plan(&next);
+    start_plan(&next, EVERY_MS(1));
     while (!stopped()) {
         Jitter j = TELEM_ZERO;
         uint64_t sum = 0;
@@ -225,7 +232,7 @@ static void *ticker(void *arg) {
         j.min = UINT32_MAX;
         for (i = 0; i < 1000 && !stopped(); i++) {
             int64_t late;
-            uint32_t missed = wait_for(&next, 1000000, &late);
+            uint32_t missed = wait_for(&next, EVERY_MS(1), &late);
             w.n += 1 + missed;
             w.late = late < UINT32_MAX ? (uint32_t)late : UINT32_MAX;
             w.flags = (uint8_t)((w.late >= 100000) << WAKEUP_LATE | (missed > 0) << WAKEUP_MISSED);
@@ -284,8 +291,8 @@ static void *cpu(void *arg) {
     producer *me = (producer *)arg;
     struct timespec next;
     int first = 1; /* a share needs two readings */
-    start_plan(&next);
-    for (; !stopped(); wait_for(&next, 100000000, NULL), first = 0) {
+    start_plan(&next, EVERY_MS(100));
+    for (; !stopped(); wait_for(&next, EVERY_MS(100), NULL), first = 0) {
         int64_t time = now();
         if (!slurp("/proc/stat", stat, sizeof stat)) continue;
         log_kernel(me, stat, time);
@@ -352,8 +359,8 @@ static void *devices(void *arg) {
     producer *me = (producer *)arg;
     uint32_t net = FIRST_CORE + g.cores, disk = net + g.nets, i;
     struct timespec next;
-    start_plan(&next);
-    for (; !stopped(); wait_for(&next, 100000000, NULL)) {
+    start_plan(&next, EVERY_MS(100));
+    for (; !stopped(); wait_for(&next, EVERY_MS(100), NULL)) {
         int64_t time = now();
         if (slurp("/proc/meminfo", text, sizeof text)) log_memory(me, text, time);
         if (g.nets > 0 && slurp("/proc/net/dev", text, sizeof text))
@@ -427,8 +434,8 @@ static void *watcher(void *arg) {
     Cpu all = TELEM_ZERO;
     struct timespec next;
     int first = 1;
-    start_plan(&next);
-    for (; !stopped(); wait_for(&next, 500000000, NULL), first = 0) {
+    start_plan(&next, EVERY_MS(500));
+    for (; !stopped(); wait_for(&next, EVERY_MS(500), NULL), first = 0) {
         log_load(me, now());
         log_machine(me, &all, now(), first);
     }

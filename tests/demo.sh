@@ -49,7 +49,7 @@ the_same_seed_flies_the_same_flight() {
 a_small_ring_loses_and_the_file_tells() {
     exits 3 vehicle -t 2 -b 1024 -o "$tmp/l.tlm" >"$tmp/l.txt" || return 1
     all_rows_are_verified "$tmp/l.txt" || return 1
-    taken=$(column "$tmp/l.txt" imu 2) lost=$(column "$tmp/l.txt" imu 5)
+    taken=$(column "$tmp/l.txt" imu 2) lost=$(column "$tmp/l.txt" imu 6)
     [ "$lost" -gt 0 ] && [ $((taken + lost)) = 2000 ]
 }
 the_machine_is_recorded_by_all_threads() {
