@@ -1093,7 +1093,7 @@ TEST(join_interrupted_anywhere_holds_what_it_shows) {
                 begin_account();
                 push_many(&int_w, 60);
                 arm(k);
-                res = reader(&rd, 1, k % 2 ? TELEM_RING_OLDEST : TELEM_RING_LATEST);
+                res = reader(&rd, 1, (uint8_t)(k % 2));
                 more = fired();
                 if (res != TELEM_OK) {
                     CHECK_EQ_INT(res, TELEM_AGAIN);
