@@ -10,6 +10,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The sanitizers' run and the emulated targets take the beginning of each stream, to save time. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLOW 1
+#endif
+#endif
+#if !defined(SLOW)
+#define SLOW 0
+#endif
+
 #define ROOT "../shared/data"
 #define MAX_STREAMS 200
 #define MAX_COLUMNS 1100
@@ -111,7 +121,7 @@ static int load_stream(const char *folder, const char *name, set_stream *s) {
     f = fopen(path, "r");
     if (!f) return 0;
     memset(s, 0, sizeof *s);
-    snprintf(s->name, sizeof s->name, "%s", name);
+    snprintf(s->name, sizeof s->name, "%.120s", name);
     ok = fscanf(f, "%u %u %u", &rows, &columns, &has_time) == 3 && columns > 0 && columns <= MAX_COLUMNS;
     if (ok) {
         s->column = (set_column *)must_alloc(columns * sizeof *s->column);
@@ -123,6 +133,7 @@ static int load_stream(const char *folder, const char *name, set_stream *s) {
     fclose(f);
     for (i = 0; ok && i < columns; i++) ok = load_column(folder, i, rows, &s->column[i]);
     s->first = ok && has_time && s->column[0].type == TELEM_I64 && columns > 1 ? 1 : 0;
+    if (ok && SLOW && s->rows > 5000) s->rows = 5000;
     if (ok && check_quick() && s->rows > 500) s->rows = 500;
     return ok;
 }
@@ -183,9 +194,10 @@ static telem_result build_schema(set_stream *s) {
 }
 
 static int64_t row_time(const set_stream *s, uint32_t row) {
-    uint64_t bits = telem_get64(s->column[0].data + 8 * (size_t)row);
+    uint64_t bits;
     int64_t t;
     if (!s->first) return (int64_t)row;
+    bits = telem_get64(s->column[0].data + 8 * (size_t)row);
     memcpy(&t, &bits, sizeof t);
     return t;
 }
@@ -272,10 +284,9 @@ static telem_result write_set(telem_io *io, uint8_t lz4) {
 static void compare_row(const telem_file_item *item, uint8_t *row) {
     uint32_t i = item->stream->id - 1;
     set_stream *s = i < set.count ? &set.stream[i] : NULL;
-    if (!s || s->read >= s->rows || item->row != s->read) {
-        CHECK(!"a row that was never written, or out of order");
-        return;
-    }
+    int expected = s && s->read < s->rows && item->row == s->read;
+    CHECK(expected);
+    if (!expected) return;
     build_row(s, s->read, row);
     CHECK_EQ_INT(item->time, row_time(s, s->read));
     CHECK_EQ_INT(item->stream->row_size, s->row_size);
