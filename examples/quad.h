@@ -14,7 +14,15 @@
 
 /* ------------------------------------------------------------------------------- records ---- */
 
-enum quad_mode { QUAD_DISARMED, QUAD_ARMED, QUAD_TAKEOFF, QUAD_HOVER, QUAD_CIRCLE, QUAD_SQUARE, QUAD_LAND };
+enum quad_mode {
+    QUAD_DISARMED,
+    QUAD_ARMED,
+    QUAD_TAKEOFF,
+    QUAD_HOVER,
+    QUAD_CIRCLE,
+    QUAD_SQUARE,
+    QUAD_LAND
+};
 enum quad_fault { QUAD_FAULT_GPS, QUAD_FAULT_BATTERY, QUAD_FAULT_WIND, QUAD_FAULT_MOTOR };
 
 TELEM_LABELS(quad_modes, {QUAD_DISARMED, "DISARMED"}, {QUAD_ARMED, "ARMED"},
@@ -161,7 +169,7 @@ static float quad_sin(float angle) { /* Taylor on -pi/2..pi/2, the rest by symme
     if (x > 0.5f * QUAD_PI) x = QUAD_PI - x;
     if (x < -0.5f * QUAD_PI) x = -QUAD_PI - x;
     s = x * x;
-    return x * (1.0f + s * (-1.0f / 6.0f + s * (1.0f / 120.0f + s * (-1.0f / 5040.0f + s / 362880.0f))));
+    return x * (1 + s * (-1 / 6.0f + s * (1 / 120.0f + s * (-1 / 5040.0f + s / 362880.0f))));
 }
 
 static float quad_cos(float angle) { return quad_sin(angle + 0.5f * QUAD_PI); }
@@ -285,7 +293,7 @@ static void quad_ground(const quad *q, float force[3], float torque[3]) {
 
 static void quad_turn(quad *q) { /* q += q * (0, w) dt / 2, then back to length 1 */
     float w = q->q[0], x = q->q[1], y = q->q[2], z = q->q[3], n;
-    float hx = 0.5f * QUAD_DT * q->w[0], hy = 0.5f * QUAD_DT * q->w[1], hz = 0.5f * QUAD_DT * q->w[2];
+    float h = 0.5f * QUAD_DT, hx = h * q->w[0], hy = h * q->w[1], hz = h * q->w[2];
     int i;
     q->q[0] = w - x * hx - y * hy - z * hz;
     q->q[1] = x + w * hx + y * hz - z * hy;
@@ -402,7 +410,8 @@ static void quad_climb(quad *q, float speed) { /* m/s, down when negative */
 }
 
 #define QUAD_RADIUS 1.5f
-static void quad_circle(quad *q) { /* nose along the path; speeds up to 2 rad/s, brakes at the end */
+/* Nose along the path; speeds up to 2 rad/s, brakes at the end. */
+static void quad_circle(quad *q) {
     float rate = quad_limit(2.0f * q->in_mode, 0.0f, 2.0f), s, c;
     rate = quad_limit(rate, 0.0f, 2.0f * (2.0f * QUAD_PI - q->angle) + 0.2f);
     q->angle += rate * QUAD_DT;
@@ -423,7 +432,8 @@ static void quad_square(quad *q) { /* 2 m sides, a corner every 1.2 s, the way t
     float t = quad_limit((q->in_mode - 1.2f * (float)leg) / 0.9f, 0.0f, 1.0f);
     if (leg > 3) return;
     for (i = 0; i < 2; i++)
-        q->p_ref[i] = corner[leg][i] + (corner[leg + 1][i] - corner[leg][i]) * t * t * (3.0f - 2.0f * t);
+        q->p_ref[i] =
+            corner[leg][i] + (corner[leg + 1][i] - corner[leg][i]) * t * t * (3.0f - 2.0f * t);
 }
 
 static void quad_land(quad *q) { /* fast, then softly; it is down when the legs carry it */
@@ -519,7 +529,8 @@ static int16_t quad_counts(float value, float lsb) {
 }
 
 static void quad_read_imu(quad *q, Imu *r) {
-    const float degrees = 180.0f / QUAD_PI, accel = (float)QUAD_ACCEL_LSB, gyro = (float)QUAD_GYRO_LSB;
+    const float degrees = 180.0f / QUAD_PI, accel = (float)QUAD_ACCEL_LSB,
+                gyro = (float)QUAD_GYRO_LSB;
     float world[3], f[3], load = 0.0f, shake;
     int i;
     for (i = 0; i < 3; i++) world[i] = q->a[i];
@@ -547,7 +558,8 @@ static void quad_read_gps(quad *q, Gps *r) {
     int lost = q->no_gps > 0.0f;
     float speed = quad_sqrt(q->v[0] * q->v[0] + q->v[1] * q->v[1]), course;
     memset(r, 0, sizeof *r);
-    r->satellites = (uint8_t)(lost ? 2u : 11u + (q->ms / 1700u * 2654435761u >> 30)); /* comes and goes */
+    /* 11 to 14, another number each 1.7 s */
+    r->satellites = (uint8_t)(lost ? 2u : 11u + (q->ms / 1700u * 2654435761u >> 30));
     r->fix = (uint8_t)(lost ? 0 : 3);
     if (lost) return;
     /* 47.4 N 8.5 E; 1e-7 degrees are 11 mm north and 7.5 mm east there */

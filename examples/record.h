@@ -37,7 +37,7 @@ typedef struct record_stream {
     uint64_t taken, refused; /* by the ring */
     /* what the file holds: record_verify */
     XXH64_state_t found;
-    uint64_t rows, bytes, csv; /* rows; bytes as they are and as CSV */
+    uint64_t rows, bytes, csv; /* bytes as they are, and of the same rows as CSV */
     int64_t first, last;       /* times of the first and the last row */
     int told;                  /* 1: the hash in the file's metadata is right */
 } record_stream;
@@ -100,7 +100,8 @@ static int record_option(record_options *o, int argc, char **argv) {
 }
 
 static int record_usage(const record_options *o, const char *word) {
-    fprintf(stderr, "%s: %s: no such option, or a wrong value; see %s --help\n", o->program, word, o->program);
+    fprintf(stderr, "%s: %s: no such option, or a wrong value; see %s --help\n", o->program, word,
+            o->program);
     return RECORD_USAGE;
 }
 
@@ -135,12 +136,16 @@ static int record_over(const recorder *r, double elapsed) {
 
 #define RECORD_UTC 1u /* id of the clock beside the records' own, which is 0 */
 
+/* record_sync, record_note and record_text may go unchecked: the writer keeps its first error, and
+   record_close tells it. */
+
 /* The same moment on both clocks: ours between two readings of UTC, so half their distance is how
    wrong it can be. */
 static telem_result record_sync(recorder *r) {
     telem_clock utc = telem_clock_utc();
     telem_sync s = TELEM_ZERO;
-    uint64_t before = utc.read(utc.user), now = r->clock.read(r->clock.user), after = utc.read(utc.user);
+    uint64_t before = utc.read(utc.user), now = r->clock.read(r->clock.user),
+             after = utc.read(utc.user);
     s.clock_b = RECORD_UTC;
     s.ticks_a = (int64_t)now;
     s.ticks_b = (int64_t)(before + (after - before) / 2);
@@ -203,7 +208,8 @@ static telem_result record_open_writer(recorder *r, telem_file_writer_desc *d) {
     d->memory = r->file_memory = malloc(d->memory_size);
     if (d->memory == NULL) return TELEM_ERR_MEMORY;
     if ((result = telem_file_writer_open(&r->writer, d)) != TELEM_OK) return result;
-    if ((result = telem_file_add_clock(&r->writer, 0, &r->clock, r->clock_name)) != TELEM_OK) return result;
+    if ((result = telem_file_add_clock(&r->writer, 0, &r->clock, r->clock_name)) != TELEM_OK)
+        return result;
     return telem_file_add_clock(&r->writer, RECORD_UTC, &utc, "utc");
 }
 
@@ -251,7 +257,8 @@ static void record_hash(XXH64_state_t *h, int64_t time, const void *row, uint32_
 
 /* One record into the ring; called by the stream's one thread. The hash is this program's proof,
    not part of logging: a push alone is what another program would do here. */
-static void record_log(recorder *r, telem_ring_writer *w, uint32_t stream, int64_t time, const void *rec) {
+static void record_log(recorder *r, telem_ring_writer *w, uint32_t stream, int64_t time,
+                       const void *rec) {
     record_stream *s = &r->streams[stream];
     uint8_t row[RECORD_MAX_ROW];
     if (telem_ring_push(w, stream, time, rec, s->schema->size) != TELEM_OK) {
@@ -263,6 +270,8 @@ static void record_log(recorder *r, telem_ring_writer *w, uint32_t stream, int64
     record_hash(&s->hash, time, row, telem_schema_row_size(s->schema));
 }
 
+/* All of these records were stamped between `first` and `last`: the ring keeps the first stamp of
+   all that it ever refused, so a later report can only begin at the look before it. */
 static telem_loss record_loss(const recorder *r, const telem_ring_counts *c, uint64_t before) {
     telem_loss loss = TELEM_ZERO;
     loss.stream = c->refused_stream == TELEM_RING_MANY ? TELEM_ALL_STREAMS : c->refused_stream;
@@ -367,7 +376,8 @@ static void record_found_row(record_stream *s, const telem_file_item *item) {
     record_hash(&s->found, item->time, item->data, item->stream->row_size);
     if (s->rows++ == 0) {
         s->first = item->time;
-        s->csv = telem_schema_print_csv_header(item->stream->schema, TELEM_PRINT_UNITS, NULL, 0) + 5;
+        s->csv =
+            telem_schema_print_csv_header(item->stream->schema, TELEM_PRINT_UNITS, NULL, 0) + 5;
     }
     s->last = item->time;
     s->csv += record_csv_bytes(item);
@@ -401,7 +411,8 @@ static int record_found(recorder *r, const telem_file_item *item) {
     }
 }
 
-static telem_result record_read_all(recorder *r, telem_file_reader *rd, const telem_file_reader_desc *d) {
+static telem_result record_read_all(recorder *r, telem_file_reader *rd,
+                                    const telem_file_reader_desc *d) {
     telem_file_item item;
     telem_result result = telem_file_reader_open(rd, d);
     int good = 1;
@@ -474,7 +485,8 @@ static int record_table(const recorder *r) {
         good = 0;
     }
     if (!r->o.quiet)
-        record_line("all", rows, "", (double)bytes, (double)csv, lost, good ? "verified" : "DIFFERS");
+        record_line("all", rows, "", (double)bytes, (double)csv, lost,
+                    good ? "verified" : "DIFFERS");
     return good;
 }
 

@@ -154,7 +154,8 @@ static int help(void) {
           "exit code: 0 ok, 1 failure, 2 usage, 3 recorded, but the ring lost records\n"
           "examples:\n"
           "  vehicle -t 60 -o flight.tlm && telem plot flight.tlm -o flight.svg\n"
-          "  vehicle -r -b 1024 -o lossy.tlm      a ring that is too small: look at the losses\n", stdout);
+          "  vehicle -r -b 1024 -o lossy.tlm      a ring that is too small: look at the losses\n",
+          stdout);
     return RECORD_OK;
 }
 

@@ -97,7 +97,13 @@ TELEM_DEFINE(Disk, DISK_TABLE, "one disk");
 TELEM_DEFINE(Load, LOAD_TABLE, "tasks that run or want to");
 
 enum machine_state { MACHINE_IDLE, MACHINE_WORKING, MACHINE_BUSY, MACHINE_SATURATED };
-enum machine_flag { MACHINE_SWAPS, MACHINE_LOW_MEMORY, MACHINE_QUEUE, MACHINE_BLOCKED, MACHINE_HOT };
+enum machine_flag {
+    MACHINE_SWAPS,
+    MACHINE_LOW_MEMORY,
+    MACHINE_QUEUE,
+    MACHINE_BLOCKED,
+    MACHINE_HOT
+};
 TELEM_LABELS(machine_states, {MACHINE_IDLE, "IDLE"}, {MACHINE_WORKING, "WORKING"},
              {MACHINE_BUSY, "BUSY"}, {MACHINE_SATURATED, "SATURATED"});
 TELEM_LABELS(machine_flags, {MACHINE_SWAPS, "SWAPS"}, {MACHINE_LOW_MEMORY, "LOW_MEMORY"},
@@ -421,7 +427,8 @@ static void log_machine(producer *me, Cpu *all, int64_t time, int first) {
     note(&m, MACHINE_BLOCKED, number_of(text, "procs_blocked") > 0);
     if (slurp("/proc/meminfo", text, sizeof text)) {
         note(&m, MACHINE_SWAPS, number_of(text, "SwapTotal") != number_of(text, "SwapFree"));
-        note(&m, MACHINE_LOW_MEMORY, number_of(text, "MemAvailable") < number_of(text, "MemTotal") / 10);
+        note(&m, MACHINE_LOW_MEMORY,
+             number_of(text, "MemAvailable") < number_of(text, "MemTotal") / 10);
     }
     m.has_temperature = (uint8_t)hottest(&heat);
     m.temperature = (float)heat * 0.001f;
@@ -444,7 +451,8 @@ static void *watcher(void *arg) {
 
 /* --------------------------------------------------------------------------- what is there ---- */
 
-static void add_stream(uint32_t id, const char *prefix, const char *name, const telem_schema *schema) {
+static void add_stream(uint32_t id, const char *prefix, const char *name,
+                       const telem_schema *schema) {
     snprintf(g.names[id], sizeof g.names[id], "%s%s", prefix, name);
     g.streams[id].name = g.names[id];
     g.streams[id].schema = schema;
@@ -564,7 +572,8 @@ static int help(void) {
           "exit code: 0 ok, 1 failure, 2 usage, 3 recorded, but the ring lost records\n"
           "examples:\n"
           "  vitals -t 60 -o vitals.tlm && telem info vitals.tlm\n"
-          "  vitals -t 0 -o vitals.tlm        until Ctrl-C; the file can be read meanwhile\n", stdout);
+          "  vitals -t 0 -o vitals.tlm        until Ctrl-C; the file can be read meanwhile\n",
+          stdout);
     return RECORD_OK;
 }
 
