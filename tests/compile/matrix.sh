@@ -253,7 +253,7 @@ same_after() { # name: a define after the first include yields the same function
 
 no_clash() { # an internal name belongs to one header: a program may hold all implementations
     for h in $headers; do
-        grep -ohE '^(TELEM_UNUSED )?static [^=;]*telem_i_[a-z0-9_]+ *\(' "$ROOT/$h.h" |
+        grep -ohE '^(TELEM_UNUSED )?static [^=;(]*telem_i_[a-z0-9_]+ *\(' "$ROOT/$h.h" |
             grep -oE 'telem_i_[a-z0-9_]+ *\($' | sort -u
     done | sort | uniq -d | sed 's/ *($/: error: defined by two headers/' | tee "$out/clash"
     [ ! -s "$out/clash" ]
