@@ -3284,11 +3284,14 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
     if (h->total > r->window_size) h->wrong = "a block is larger than the stream allows";
     if (!h->wrong) {
         e = telem_i_file_fill(r, h->total);
-        if (e != TELEM_OK) return e;
+        if (e != TELEM_OK && !(e == TELEM_END && r->finish)) return e;
         p = telem_i_file_here(r);
         h->fields = telem_i_file_cursor_at(p + h->fields_at, h->fields_left); /* the window may have moved */
         if (data && !telem_i_file_read_data(r, h, &d)) h->wrong = "a data block's header fields do not parse";
-        else if (telem_get32(p + h->size + h->len) != telem_i_file_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) h->wrong = "a block's payload does not match its check";
+        else if (e != TELEM_OK) { /* it will not become whole any more */
+            h->code = TELEM_ERR_TRUNCATED;
+            h->wrong = "the stream ends inside a block";
+        } else if (telem_get32(p + h->size + h->len) != telem_i_file_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) h->wrong = "a block's payload does not match its check";
     }
     if (h->wrong) { /* the header is good, so what it says of rows is known */
         telem_i_file_bad_begins(r, h->code, h->wrong);
