@@ -545,7 +545,7 @@ TELEM_API uint64_t telem_schema_fingerprint(const telem_schema *s);
    NULL; its offset is the byte of the encoding. */
 TELEM_API int64_t telem_schema_decode_bytes(const void *bytes, size_t n, telem_error *err);
 /* Builds the schema in `memory` (the caller's; the schema lives as long as it does; `bytes` may
-   go). C offsets as this compiler would lay out a struct of the same members in the same order,
+   go, but must not change during the call). C offsets as this compiler would lay out a struct of the same members in the same order,
    presence bytes behind their values: the layout of TELEM_DEFINE. */
 TELEM_API telem_result telem_schema_decode(const void *bytes, size_t n, void *memory,
                                            size_t memory_size, const telem_schema **out,
@@ -582,7 +582,7 @@ TELEM_API telem_result telem_schema_builder_finish(telem_schema_builder *b,
 TELEM_API size_t telem_schema_print(const telem_schema *s, char *buf, size_t cap);
 /* Validates a text; returns the bytes of memory that parse needs, or a code. */
 TELEM_API int64_t telem_schema_parse_bytes(const char *text, size_t n, telem_error *err);
-/* Builds the schema in `memory` as decode does. ERR_SYNTAX, ERR_RANGE, ERR_LIMIT, ERR_ARG,
+/* Builds the schema in `memory` as decode does; the text is at most 16 MiB. ERR_SYNTAX, ERR_RANGE, ERR_LIMIT, ERR_ARG,
    ERR_MEMORY; err (may be NULL): offset is the byte of the text. */
 TELEM_API telem_result telem_schema_parse(const char *text, size_t n, void *memory,
                                           size_t memory_size, const telem_schema **out,
@@ -1121,18 +1121,23 @@ static const char *telem_i_check_labels(const telem_field *f) {
     return NULL;
 }
 
-/* The rules of the encoding for one field. NULL: valid. */
-static const char *telem_i_check_field(const telem_field *f) {
+/* The rules for what is no text. NULL: valid. */
+static const char *telem_i_check_shape(const telem_field *f) {
     if (f->type < TELEM_BOOL || f->type > TELEM_STRUCT) return "unknown type";
     if (f->flags & ~TELEM_I_FLAGS) return "unknown flag";
     if ((f->flags & TELEM_COUNTER) && !telem_i_is_integer(f->type)) return "counter on a type that is not an integer";
-    if (!telem_i_name_ok(f->name, 1)) return "name empty, too long or with control characters";
-    if (!telem_i_name_ok(f->unit, 0)) return "unit too long or with control characters";
-    if (!telem_i_desc_ok(f->desc) || !telem_i_desc_ok(f->aliases) || !telem_i_desc_ok(f->def)) return "description, aliases or default too long";
     if (telem_i_is_sized(f->type) ? f->size < 1 || f->size > TELEM_MAX_ROW : f->size != 0) return "size missing, too large or on a type without one";
     if (!telem_i_is_numeric(f->type) && (f->scale != 0.0 || f->bias != 0.0 || f->decimals)) return "scaling on a type that is not a number";
     if (!telem_i_finite(f->scale) || !telem_i_finite(f->bias)) return "scale or bias not finite";
-    if (f->decimals > TELEM_I_MAX_DECIMALS) return "more than 18 decimals";
+    return f->decimals > TELEM_I_MAX_DECIMALS ? "more than 18 decimals" : NULL;
+}
+
+static const char *telem_i_check_field(const telem_field *f) {
+    const char *bad = telem_i_check_shape(f);
+    if (bad) return bad;
+    if (!telem_i_name_ok(f->name, 1)) return "name empty, too long or with control characters";
+    if (!telem_i_name_ok(f->unit, 0)) return "unit too long or with control characters";
+    if (!telem_i_desc_ok(f->desc) || !telem_i_desc_ok(f->aliases) || !telem_i_desc_ok(f->def)) return "description, aliases or default too long";
     if (f->type == TELEM_STRUCT && (!f->nested || f->nested->field_count == 0)) return "struct without fields";
     return telem_i_check_labels(f);
 }
@@ -1629,22 +1634,18 @@ typedef struct telem_i_level {
     uint8_t struct_flags;
 } telem_i_level;
 
-static void telem_i_level_open(telem_i_level *l, telem_i_arena *a, uint32_t count, telem_i_str name) {
+static void telem_i_level_open(telem_i_level *l, telem_i_arena *a, uint32_t count, const char *name) {
     memset(l, 0, sizeof *l);
     l->count = count;
     l->sum.align = 1;
     l->schema = (telem_schema *)telem_i_alloc(a, sizeof(telem_schema), 8);
     l->fields = (telem_field *)telem_i_alloc(a, count * sizeof(telem_field), 8);
-    if (l->schema) {
-        memset(l->schema, 0, sizeof *l->schema);
-        l->schema->fields = l->fields;
-        l->schema->field_count = (uint16_t)count;
-        l->schema->desc = "";
-    }
-    {
-        const char *copy = telem_i_alloc_str(a, name.p, name.n);
-        if (l->schema) l->schema->name = copy;
-    }
+    if (!l->schema) return;
+    memset(l->schema, 0, sizeof *l->schema);
+    l->schema->name = name;
+    l->schema->desc = "";
+    l->schema->fields = l->fields;
+    l->schema->field_count = (uint16_t)count;
 }
 
 static void telem_i_level_close(telem_i_level *l) {
@@ -1685,7 +1686,7 @@ static void telem_i_in_head(telem_i_in *in, telem_i_level *l, telem_i_arena *a, 
     telem_i_str name = telem_i_in_str(in, 1, TELEM_MAX_NAME);
     uint64_t left = (in->end - in->pos) / 5; /* no field is shorter */
     uint64_t count = telem_i_in_varint(in, min, left < 65535u ? left : 65535u, "field count");
-    telem_i_level_open(l, a, (uint32_t)count, name);
+    telem_i_level_open(l, a, (uint32_t)count, telem_i_alloc_str(a, name.p, name.n));
 }
 
 /* Returns how many fields there were. */
@@ -3006,6 +3007,629 @@ TELEM_API size_t telem_schema_print_csv_header(const telem_schema *s, uint32_t f
         }
     }
     return telem_i_out_end(&o);
+}
+
+/* >>builder: fields grow from the low end of the memory, texts and labels from the high end. */
+
+static void *telem_i_builder_high(telem_schema_builder *b, size_t n, size_t align) {
+    size_t waste = ((uintptr_t)b->high - n) & (align - 1);
+    if (b->failed != TELEM_OK) return NULL;
+    if ((size_t)(b->high - b->low) < n || (size_t)(b->high - b->low) - n < waste) {
+        b->failed = TELEM_ERR_MEMORY;
+        return NULL;
+    }
+    b->high -= n + waste;
+    return b->high;
+}
+
+static const char *telem_i_builder_str(telem_schema_builder *b, const char *s) {
+    size_t n = s ? strlen(s) : 0;
+    char *to;
+    if (n == 0) return "";
+    to = (char *)telem_i_builder_high(b, n + 1, 1);
+    if (to) memcpy(to, s, n + 1);
+    return to;
+}
+
+static const telem_label *telem_i_builder_labels(telem_schema_builder *b, const telem_field *f) {
+    telem_label *to = (telem_label *)telem_i_builder_high(b, f->label_count * sizeof *to, 8);
+    uint32_t i;
+    for (i = 0; to && i < f->label_count; i++) {
+        to[i].value = f->labels[i].value;
+        to[i].name = telem_i_builder_str(b, f->labels[i].name);
+    }
+    return to;
+}
+
+/* Low end: n bytes, a multiple of 8 on 64-bit machines and enough aligned on all. */
+static void *telem_i_builder_low(telem_schema_builder *b, size_t n) {
+    void *p = b->low;
+    if (b->failed == TELEM_OK && (size_t)(b->high - b->low) < n) b->failed = TELEM_ERR_MEMORY;
+    if (b->failed != TELEM_OK) return NULL;
+    b->low += n;
+    return p;
+}
+
+TELEM_API telem_result telem_schema_builder_init(telem_schema_builder *b, void *memory, size_t memory_size, const char *name, const char *desc) {
+    uint8_t *base = telem_i_align8(memory);
+    memset(b, 0, sizeof *b);
+    b->high = (uint8_t *)memory + memory_size;
+    b->low = (size_t)(base - (uint8_t *)memory) < memory_size ? base : b->high;
+    b->align = 1;
+    if (!telem_i_name_ok(name, 1) || !telem_i_desc_ok(desc)) return b->failed = TELEM_ERR_ARG;
+    b->schema = (telem_schema *)telem_i_builder_low(b, (sizeof(telem_schema) + 7u) / 8u * 8u);
+    if (!b->schema) return b->failed;
+    memset(b->schema, 0, sizeof *b->schema);
+    b->schema->name = telem_i_builder_str(b, name);
+    b->schema->desc = telem_i_builder_str(b, desc);
+    b->fields = (telem_field *)(void *)b->low;
+    b->schema->fields = b->fields;
+    return b->failed;
+}
+
+/* Alignment of the C struct that a schema describes. */
+static uint32_t telem_i_schema_align(const telem_schema *s) {
+    uint32_t align = 1;
+    telem_i_tree t;
+    int event;
+    telem_i_tree_begin(&t, s);
+    while ((event = telem_i_tree_next(&t)) != TELEM_I_TREE_END && event != TELEM_I_TREE_DEEP)
+        if (event == TELEM_I_TREE_FIELD && telem_i_value_align(t.f) > align) align = telem_i_value_align(t.f);
+    return align;
+}
+
+static telem_result telem_i_builder_place(telem_schema_builder *b, telem_field *f) {
+    telem_i_layout sum, inner;
+    telem_result r = TELEM_OK;
+    sum.row = b->row;
+    sum.columns = b->columns;
+    sum.size = b->size;
+    sum.align = b->align;
+    if (f->type == TELEM_STRUCT) {
+        r = telem_i_measure(f->nested, &inner.columns, &inner.row);
+        inner.size = f->nested->size;
+        inner.align = telem_i_schema_align(f->nested);
+    }
+    if (r == TELEM_OK) r = telem_i_place(&sum, f, f->type == TELEM_STRUCT ? &inner : NULL);
+    b->row = sum.row;
+    b->columns = sum.columns;
+    b->size = sum.size;
+    b->align = sum.align;
+    return r;
+}
+
+TELEM_API telem_result telem_schema_builder_add(telem_schema_builder *b, const telem_field *f) {
+    telem_field *to;
+    if (b->failed == TELEM_OK && telem_i_check_field(f)) b->failed = TELEM_ERR_ARG;
+    if (b->failed == TELEM_OK && b->schema->field_count == 65535u) b->failed = TELEM_ERR_LIMIT;
+    to = (telem_field *)telem_i_builder_low(b, sizeof *to);
+    if (!to) return b->failed;
+    *to = *f;
+    to->name = telem_i_builder_str(b, f->name);
+    to->unit = telem_i_builder_str(b, f->unit);
+    to->desc = telem_i_builder_str(b, f->desc);
+    to->aliases = telem_i_builder_str(b, f->aliases);
+    to->def = telem_i_builder_str(b, f->def);
+    to->labels = f->label_count ? telem_i_builder_labels(b, f) : NULL;
+    to->reserved = 0;
+    if (b->failed == TELEM_OK) b->failed = telem_i_builder_place(b, to);
+    if (b->failed == TELEM_OK) b->schema->field_count++;
+    return b->failed;
+}
+
+TELEM_API telem_result telem_schema_builder_version(telem_schema_builder *b, uint16_t major, uint16_t minor, uint16_t patch) {
+    if (b->failed != TELEM_OK) return b->failed;
+    b->schema->major = major;
+    b->schema->minor = minor;
+    b->schema->patch = patch;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_schema_builder_finish(telem_schema_builder *b, const telem_schema **out) {
+    if (b->failed != TELEM_OK) return b->failed;
+    b->schema->size = telem_i_round_up(b->size, b->align);
+    b->failed = telem_schema_check(b->schema, NULL);
+    if (b->failed == TELEM_OK) *out = b->schema;
+    return b->failed;
+}
+
+/* >>print */
+
+static const char *const telem_i_flag_names[] = {"optional", "monotonic", "counter", "index", "volatile", "key"};
+
+static const char *telem_i_type_name(uint8_t type) { /* in capitals */
+#define TELEM_I_NAME(name, code, width) #name,
+    static const char *const names[] = {"", TELEM_TYPES(TELEM_I_NAME)};
+#undef TELEM_I_NAME
+    return type <= TELEM_STRUCT ? names[type] : "";
+}
+
+static int telem_i_is_identifier_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || telem_i_is_digit(c);
+}
+
+static int telem_i_is_identifier(const char *s) {
+    if (!*s || telem_i_is_digit(*s)) return 0;
+    for (; *s; s++)
+        if (!telem_i_is_identifier_char(*s)) return 0;
+    return 1;
+}
+
+static void telem_i_out_string(telem_i_out *o, const char *s) {
+    telem_i_out_char(o, '"');
+    for (; *s; s++) {
+        uint8_t c = (uint8_t)*s;
+        if (c == '"' || c == '\\') telem_i_out_char(o, '\\');
+        if (c >= 0x20u && c != 0x7Fu) telem_i_out_char(o, *s);
+        else if (c == '\n' || c == '\r' || c == '\t') telem_i_out_str(o, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
+        else {
+            telem_i_out_str(o, "\\x");
+            telem_i_out_hex(o, &c, 1);
+        }
+    }
+    telem_i_out_char(o, '"');
+}
+
+static void telem_i_out_name(telem_i_out *o, const char *s) {
+    if (telem_i_is_identifier(s)) telem_i_out_str(o, s);
+    else telem_i_out_string(o, s);
+}
+
+static void telem_i_out_indent(telem_i_out *o, unsigned depth) {
+    for (depth++; depth > 0; depth--) telem_i_out_str(o, "    ");
+}
+
+/* " word "text""; nothing for no text */
+static void telem_i_out_attribute(telem_i_out *o, const char *word, const char *text) {
+    if (!text || !*text) return;
+    telem_i_out_str(o, word);
+    telem_i_out_string(o, text);
+}
+
+static void telem_i_out_real(telem_i_out *o, const char *word, double v) {
+    telem_i_out_str(o, word);
+    telem_i_out_float(o, &telem_i_f64, telem_i_f64_bits(v));
+}
+
+static void telem_i_print_labels(telem_i_out *o, const telem_field *f) {
+    uint32_t i;
+    telem_i_out_str(o, " {");
+    for (i = 0; i < f->label_count; i++) {
+        if (i) telem_i_out_str(o, ", ");
+        telem_i_out_name(o, f->labels[i].name);
+        telem_i_out_str(o, " = ");
+        telem_i_out_u64(o, f->labels[i].value);
+    }
+    telem_i_out_char(o, '}');
+}
+
+/* Flags and type: what stands before the name. */
+static void telem_i_print_type(telem_i_out *o, const telem_field *f) {
+    const char *name = telem_i_type_name(f->type);
+    unsigned i;
+    for (i = 0; i < 6; i++) {
+        if (!(f->flags >> i & 1u)) continue;
+        telem_i_out_str(o, telem_i_flag_names[i]);
+        telem_i_out_char(o, ' ');
+    }
+    for (; *name; name++) telem_i_out_char(o, telem_i_lower(*name));
+    if (telem_i_is_labelled(f->type)) telem_i_print_labels(o, f);
+    if (!telem_i_is_sized(f->type)) return;
+    telem_i_out_char(o, '(');
+    telem_i_out_u64(o, f->size);
+    telem_i_out_char(o, ')');
+}
+
+/* Name and what follows it. */
+static void telem_i_print_tail(telem_i_out *o, const telem_field *f) {
+    telem_i_out_char(o, ' ');
+    telem_i_out_name(o, f->name);
+    if (f->count) telem_i_out_index(o, f->count);
+    if (f->unit && *f->unit) {
+        telem_i_out_str(o, " unit ");
+        telem_i_out_name(o, f->unit);
+    }
+    if (f->scale != 0.0 && f->scale != 1.0) telem_i_out_real(o, " scale ", f->scale);
+    if (f->bias != 0.0) telem_i_out_real(o, " bias ", f->bias);
+    if (f->decimals) {
+        telem_i_out_str(o, " decimals ");
+        telem_i_out_u64(o, f->decimals - 1u);
+    }
+    telem_i_out_attribute(o, " default ", f->def);
+    telem_i_out_attribute(o, " aliases ", f->aliases);
+    telem_i_out_attribute(o, " ", f->desc);
+    telem_i_out_str(o, ";\n");
+}
+
+static void telem_i_print_head(telem_i_out *o, const telem_schema *s) {
+    telem_i_out_str(o, "schema ");
+    telem_i_out_name(o, s->name);
+    telem_i_out_char(o, ' ');
+    telem_i_out_u64(o, s->major);
+    telem_i_out_char(o, '.');
+    telem_i_out_u64(o, s->minor);
+    telem_i_out_char(o, '.');
+    telem_i_out_u64(o, s->patch);
+    telem_i_out_attribute(o, " ", s->desc);
+    telem_i_out_str(o, " {\n");
+}
+
+TELEM_API size_t telem_schema_print(const telem_schema *s, char *buf, size_t cap) {
+    telem_i_out o = telem_i_out_begin(buf, cap);
+    telem_i_tree t;
+    int event;
+    telem_i_print_head(&o, s);
+    telem_i_tree_begin(&t, s);
+    while ((event = telem_i_tree_next(&t)) != TELEM_I_TREE_END && event != TELEM_I_TREE_DEEP) {
+        telem_i_out_indent(&o, t.depth);
+        if (event == TELEM_I_TREE_FIELD) telem_i_print_type(&o, t.f);
+        else telem_i_out_char(&o, '}');
+        if (event == TELEM_I_TREE_FIELD && t.enter) {
+            telem_i_out_char(&o, ' ');
+            telem_i_out_name(&o, t.f->nested->name);
+            telem_i_out_str(&o, " {\n");
+        } else telem_i_print_tail(&o, t.f);
+    }
+    telem_i_out_str(&o, "}\n");
+    return telem_i_out_end(&o);
+}
+
+/* >>parse: like decode, one pass that counts without memory and builds with it. */
+
+/* The next character that is not space or comment; 0 at the end. */
+static char telem_i_peek(telem_i_in *in) {
+    for (; in->pos < in->end; in->pos++) {
+        char c = (char)in->p[in->pos];
+        if (c == '#')
+            while (in->pos + 1 < in->end && in->p[in->pos + 1] != '\n') in->pos++;
+        else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') return c;
+    }
+    return 0;
+}
+
+static int telem_i_accept(telem_i_in *in, char c) {
+    if (in->code != TELEM_OK || telem_i_peek(in) != c) return 0;
+    in->pos++;
+    return 1;
+}
+
+static void telem_i_expect(telem_i_in *in, char c, const char *what) {
+    if (!telem_i_accept(in, c)) telem_i_in_fail(in, TELEM_ERR_SYNTAX, in->pos, what);
+}
+
+/* Letters, digits and _; n is 0 when there are none. */
+static telem_i_str telem_i_word(telem_i_in *in) {
+    telem_i_str w;
+    (void)telem_i_peek(in);
+    w.p = (const char *)in->p + in->pos;
+    w.n = 0;
+    while (in->pos + w.n < in->end && telem_i_is_identifier_char(w.p[w.n])) w.n++;
+    in->pos += w.n;
+    return w;
+}
+
+static int telem_i_is_word(telem_i_str w, const char *word) {
+    return w.n > 0 && strlen(word) == w.n && memcmp(w.p, word, w.n) == 0;
+}
+
+static uint64_t telem_i_text_number(telem_i_in *in, uint64_t min, uint64_t max) {
+    telem_i_str w;
+    uint64_t v = 0;
+    size_t at;
+    (void)telem_i_peek(in);
+    at = in->pos;
+    w = telem_i_word(in);
+    if (telem_i_parse_magnitude(w.p, w.n, &v) == TELEM_ERR_SYNTAX) telem_i_in_fail(in, TELEM_ERR_SYNTAX, at, "a number is missing");
+    else if (v < min || v > max || w.n > 20) telem_i_in_fail(in, TELEM_ERR_RANGE, at, "number out of range");
+    return v;
+}
+
+static double telem_i_text_real(telem_i_in *in) {
+    const char *p;
+    size_t at, n = 0;
+    double v = 0.0;
+    telem_result r;
+    (void)telem_i_peek(in);
+    at = in->pos;
+    p = (const char *)in->p + at;
+    while (at + n < in->end && (telem_i_is_identifier_char(p[n]) || p[n] == '+' || p[n] == '-' || p[n] == '.')) n++;
+    in->pos += n;
+    r = telem_parse_f64(p, n, &v);
+    if (r != TELEM_OK) telem_i_in_fail(in, r, at, "a number is missing or out of range");
+    return v;
+}
+
+/* One character of a string, escapes resolved; -1 at the closing quote or on failure. */
+static int telem_i_text_char(telem_i_in *in) {
+    uint8_t c = in->pos < in->end ? in->p[in->pos] : 0;
+    const uint8_t *p = in->p + in->pos;
+    size_t left = in->end - in->pos;
+    int value;
+    if (left == 0) telem_i_in_fail(in, TELEM_ERR_SYNTAX, in->pos, "the string does not end");
+    if (in->code != TELEM_OK || c == '"') return -1;
+    in->pos++;
+    if (c != '\\') return c;
+    c = left > 1 ? p[1] : 0;
+    in->pos++;
+    value = c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c == '"' || c == '\\' ? (int)c : -1;
+    if (c == 'x' && left > 3 && telem_i_hex((char)p[2]) >= 0 && telem_i_hex((char)p[3]) >= 0) {
+        value = telem_i_hex((char)p[2]) * 16 + telem_i_hex((char)p[3]);
+        in->pos += 2;
+    }
+    if (value < 0) {
+        in->pos -= 2;
+        telem_i_in_fail(in, TELEM_ERR_SYNTAX, in->pos, "unknown escape in a string");
+    }
+    return value;
+}
+
+/* A string behind its opening quote, into the arena. */
+static const char *telem_i_text_string(telem_i_in *in, telem_i_arena *a, size_t min, size_t max) {
+    size_t start = in->pos, n = 0;
+    char *to;
+    int c;
+    while ((c = telem_i_text_char(in)) >= 0) {
+        n++;
+        if (c == 0 || (max == TELEM_MAX_NAME && (c < 0x20 || c == 0x7F))) telem_i_in_fail(in, TELEM_ERR_ARG, start, "control character in a name or NUL in a text");
+        if (n > max) telem_i_in_fail(in, TELEM_ERR_LIMIT, start, "text too long");
+    }
+    if (n < min) telem_i_in_fail(in, TELEM_ERR_ARG, start, "empty name");
+    if (in->code != TELEM_OK) return NULL;
+    if (n > 0) {
+        to = (char *)telem_i_alloc(a, n + 1, 1);
+        if (to) {
+            in->pos = start;
+            while ((c = telem_i_text_char(in)) >= 0) *to++ = (char)c;
+            *to = 0;
+            to -= n;
+        }
+    } else to = NULL;
+    in->pos++; /* the closing quote */
+    return n > 0 ? to : "";
+}
+
+static const char *telem_i_text_name(telem_i_in *in, telem_i_arena *a, size_t min) {
+    telem_i_str w;
+    size_t at;
+    if (telem_i_accept(in, '"')) return telem_i_text_string(in, a, min, TELEM_MAX_NAME);
+    at = in->pos;
+    w = telem_i_word(in);
+    if (w.n == 0 || telem_i_is_digit(w.p[0])) telem_i_in_fail(in, TELEM_ERR_SYNTAX, at, "a name is missing");
+    else if (w.n > TELEM_MAX_NAME) telem_i_in_fail(in, TELEM_ERR_LIMIT, at, "name too long");
+    return in->code == TELEM_OK ? telem_i_alloc_str(a, w.p, w.n) : NULL;
+}
+
+static const char *telem_i_text_quoted(telem_i_in *in, telem_i_arena *a) {
+    telem_i_expect(in, '"', "a string is missing");
+    return in->code == TELEM_OK ? telem_i_text_string(in, a, 0, TELEM_MAX_DESC) : NULL;
+}
+
+/* How often `mark` stands in the body at `pos`, outside of strings, comments and inner braces. */
+static uint64_t telem_i_count_marks(const telem_i_in *in, char mark) {
+    telem_i_in at = *in;
+    uint64_t count = 0;
+    int depth = 0;
+    char c;
+    for (; (c = telem_i_peek(&at)) != 0 && (depth > 0 || c != '}'); at.pos++) {
+        depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+        count += depth == 0 && c == mark ? 1u : 0u;
+        if (c != '"') continue;
+        for (at.pos++; at.pos < at.end && at.p[at.pos] != '"'; at.pos++)
+            if (at.p[at.pos] == '\\') at.pos++;
+    }
+    return count;
+}
+
+static void telem_i_text_labels(telem_i_in *in, telem_field *f, telem_i_arena *a) {
+    uint64_t count;
+    uint32_t i;
+    telem_label *labels;
+    telem_i_expect(in, '{', "labels in braces are missing");
+    if (in->code != TELEM_OK || telem_i_accept(in, '}')) return;
+    count = telem_i_count_marks(in, ',') + 1;
+    if (count > 65535u) telem_i_in_fail(in, TELEM_ERR_LIMIT, in->pos, "too many labels");
+    if (in->code != TELEM_OK) return;
+    f->label_count = (uint16_t)count;
+    labels = (telem_label *)telem_i_alloc(a, f->label_count * sizeof(telem_label), 8);
+    f->labels = labels;
+    for (i = 0; i < count && in->code == TELEM_OK; i++) {
+        const char *name = telem_i_text_name(in, a, 1);
+        uint64_t value;
+        telem_i_expect(in, '=', "= is missing behind a label");
+        value = telem_i_text_number(in, 0, 0xFFFFFFFFu);
+        if (in->code == TELEM_OK && !telem_i_label_fits(f->type, value)) telem_i_in_fail(in, TELEM_ERR_RANGE, in->pos, "label value does not fit");
+        if (i + 1 < count) telem_i_expect(in, ',', "a comma is missing between labels");
+        if (!labels) continue;
+        labels[i].name = name;
+        labels[i].value = (uint32_t)value;
+    }
+    telem_i_expect(in, '}', "} is missing behind the labels");
+}
+
+static uint8_t telem_i_type_of(telem_i_str w) {
+    uint8_t type;
+    size_t i;
+    for (type = TELEM_BOOL; type <= TELEM_STRUCT; type++) {
+        const char *name = telem_i_type_name(type);
+        if (strlen(name) != w.n) continue;
+        for (i = 0; i < w.n && telem_i_lower(name[i]) == w.p[i]; i++) {}
+        if (i == w.n) return type;
+    }
+    return 0;
+}
+
+/* Flags and type: what stands before the name. */
+static void telem_i_text_type(telem_i_in *in, telem_field *f, telem_i_arena *a) {
+    unsigned i = 0;
+    telem_i_str w;
+    size_t at;
+    do {
+        (void)telem_i_peek(in);
+        at = in->pos;
+        w = telem_i_word(in);
+        for (i = 0; i < 6 && !telem_i_is_word(w, telem_i_flag_names[i]); i++) {}
+        if (i < 6 && (f->flags >> i & 1u)) telem_i_in_fail(in, TELEM_ERR_SYNTAX, at, "the flag stands twice");
+        if (i < 6) f->flags = (uint8_t)(f->flags | 1u << i);
+    } while (i < 6 && in->code == TELEM_OK);
+    f->type = telem_i_type_of(w);
+    if (f->type == 0) telem_i_in_fail(in, TELEM_ERR_SYNTAX, at, "unknown type");
+    if (in->code != TELEM_OK) return;
+    if (telem_i_is_labelled(f->type)) telem_i_text_labels(in, f, a);
+    if (!telem_i_is_sized(f->type)) return;
+    telem_i_expect(in, '(', "the size in parentheses is missing");
+    f->size = (uint32_t)telem_i_text_number(in, 1, TELEM_MAX_ROW);
+    telem_i_expect(in, ')', ") is missing behind the size");
+}
+
+/* One attribute; its number, or -1 when there is none. */
+static int telem_i_text_attribute(telem_i_in *in, telem_field *f, telem_i_arena *a) {
+    static const char *const words[] = {"unit", "scale", "bias", "decimals", "default", "aliases"};
+    telem_i_str w = telem_i_word(in);
+    int i;
+    for (i = 0; i < 6 && !telem_i_is_word(w, words[i]); i++) {}
+    switch (i) {
+    case 0: f->unit = telem_i_text_name(in, a, 0); break;
+    case 1: f->scale = telem_i_text_real(in); break;
+    case 2: f->bias = telem_i_text_real(in); break;
+    case 3: f->decimals = (uint8_t)(telem_i_text_number(in, 0, TELEM_I_MAX_DECIMALS - 1) + 1); break;
+    case 4: f->def = telem_i_text_quoted(in, a); break;
+    case 5: f->aliases = telem_i_text_quoted(in, a); break;
+    default: in->pos -= w.n; return -1;
+    }
+    return i;
+}
+
+/* The name and all behind it. */
+static void telem_i_text_tail(telem_i_in *in, telem_field *f, telem_i_arena *a) {
+    unsigned seen = 0;
+    size_t at = in->pos;
+    const char *bad;
+    int i;
+    f->unit = f->desc = f->aliases = f->def = "";
+    f->name = telem_i_text_name(in, a, 1);
+    if (telem_i_accept(in, '[')) {
+        f->count = (uint16_t)telem_i_text_number(in, 1, 65535u);
+        telem_i_expect(in, ']', "] is missing");
+    }
+    while (in->code == TELEM_OK && (i = telem_i_text_attribute(in, f, a)) >= 0) {
+        if (seen >> i & 1u) telem_i_in_fail(in, TELEM_ERR_SYNTAX, in->pos, "the attribute stands twice");
+        seen |= 1u << i;
+    }
+    if (telem_i_accept(in, '"')) f->desc = telem_i_text_string(in, a, 0, TELEM_MAX_DESC);
+    telem_i_expect(in, ';', "; is missing behind a field");
+    bad = telem_i_check_shape(f);
+    if (bad) telem_i_in_fail(in, TELEM_ERR_ARG, at, bad);
+    else if ((seen & 2u) && f->scale == 0.0) telem_i_in_fail(in, TELEM_ERR_ARG, at, "scale is 0");
+}
+
+/* The body's fields are counted before they are read: their array must lie in one piece. */
+static void telem_i_text_body(telem_i_in *in, telem_i_level *l, telem_i_arena *a, const char *name, uint64_t min) {
+    uint64_t count;
+    telem_i_expect(in, '{', "{ is missing");
+    if (in->code != TELEM_OK) return;
+    count = telem_i_count_marks(in, ';');
+    if (count > 65535u) telem_i_in_fail(in, TELEM_ERR_LIMIT, in->pos, "too many fields");
+    else if (count < min) telem_i_in_fail(in, TELEM_ERR_ARG, in->pos, "struct without fields");
+    else telem_i_level_open(l, a, (uint32_t)count, name);
+}
+
+static void telem_i_text_version(telem_i_in *in, uint16_t *version) {
+    int i;
+    version[0] = version[1] = version[2] = 0;
+    if (in->code != TELEM_OK || !telem_i_is_digit(telem_i_peek(in))) return;
+    for (i = 0; i < 3; i++) {
+        if (i) telem_i_expect(in, '.', "a version has three numbers");
+        version[i] = (uint16_t)telem_i_text_number(in, 0, 65535u);
+    }
+}
+
+static void telem_i_text_head(telem_i_in *in, telem_i_level *l, telem_i_arena *a) {
+    const char *name, *desc = "";
+    uint16_t version[3];
+    (void)telem_i_peek(in);
+    if (!telem_i_is_word(telem_i_word(in), "schema")) telem_i_in_fail(in, TELEM_ERR_SYNTAX, 0, "a schema begins with the word schema");
+    name = telem_i_text_name(in, a, 1);
+    telem_i_text_version(in, version);
+    if (telem_i_accept(in, '"')) desc = telem_i_text_string(in, a, 0, TELEM_MAX_DESC);
+    telem_i_text_body(in, l, a, name, 0);
+    if (in->code != TELEM_OK || !l->schema) return;
+    l->schema->desc = desc;
+    l->schema->major = version[0];
+    l->schema->minor = version[1];
+    l->schema->patch = version[2];
+}
+
+/* One field, or the head of a struct, whose members come next in a level of their own. */
+static telem_result telem_i_text_field(telem_i_in *in, telem_i_level *level, uint32_t *depth, telem_i_arena *a) {
+    telem_i_level *l = &level[*depth];
+    telem_field f;
+    memset(&f, 0, sizeof f);
+    telem_i_text_type(in, &f, a);
+    if (in->code != TELEM_OK) return TELEM_OK;
+    if (f.type == TELEM_STRUCT) {
+        if (*depth + 1 == TELEM_MAX_DEPTH) return TELEM_ERR_LIMIT;
+        l->struct_flags = f.flags;
+        telem_i_text_body(in, l + 1, a, telem_i_text_name(in, a, 1), 1);
+        ++*depth;
+        return TELEM_OK;
+    }
+    telem_i_text_tail(in, &f, a);
+    if (l->next == l->count) telem_i_in_fail(in, TELEM_ERR_SYNTAX, in->pos, "} is missing");
+    return in->code == TELEM_OK ? telem_i_level_add(l, &f, NULL) : TELEM_OK;
+}
+
+/* "}" of a struct: back in the level around it. */
+static telem_result telem_i_text_close(telem_i_in *in, telem_i_level *l, telem_i_arena *a) {
+    telem_field f;
+    memset(&f, 0, sizeof f);
+    f.type = TELEM_STRUCT;
+    f.flags = l->struct_flags;
+    f.nested = l[1].schema;
+    telem_i_level_close(l + 1);
+    telem_i_text_tail(in, &f, a);
+    if (l->next == l->count) telem_i_in_fail(in, TELEM_ERR_SYNTAX, in->pos, "} is missing");
+    return in->code == TELEM_OK ? telem_i_level_add(l, &f, &l[1].sum) : TELEM_OK;
+}
+
+static telem_result telem_i_parse(const char *text, size_t n, telem_i_arena *a, const telem_schema **out, telem_error *err) {
+    telem_i_level level[TELEM_MAX_DEPTH];
+    uint32_t depth = 0;
+    telem_i_in in;
+    memset(&in, 0, sizeof in);
+    in.p = (const uint8_t *)text;
+    in.end = n;
+    if (n > TELEM_MAX_ROW) telem_i_in_fail(&in, TELEM_ERR_LIMIT, 0, "text over 16 MiB");
+    telem_i_text_head(&in, &level[0], a);
+    while (in.code == TELEM_OK) {
+        telem_result r = TELEM_OK;
+        size_t at = in.pos;
+        if (!telem_i_accept(&in, '}')) r = telem_i_text_field(&in, level, &depth, a);
+        else if (level[depth].next != level[depth].count) telem_i_in_fail(&in, TELEM_ERR_SYNTAX, at, "; is missing behind a field");
+        else if (depth == 0) break;
+        else r = telem_i_text_close(&in, &level[--depth], a);
+        if (r != TELEM_OK) telem_i_in_fail(&in, r, at, "too many columns, row too large or nested too deeply");
+    }
+    if (in.code == TELEM_OK && telem_i_peek(&in)) telem_i_in_fail(&in, TELEM_ERR_SYNTAX, in.pos, "text behind the schema");
+    if (in.code != TELEM_OK) return telem_i_fail(err, in.code, in.at, in.what);
+    telem_i_level_close(&level[0]);
+    if (level[0].schema && telem_i_encoding_size(level[0].schema) < 0) return telem_i_fail(err, TELEM_ERR_LIMIT, n, "encoding over 1 MiB");
+    if (out) *out = level[0].schema;
+    return TELEM_OK;
+}
+
+TELEM_API int64_t telem_schema_parse_bytes(const char *text, size_t n, telem_error *err) {
+    telem_i_arena a = TELEM_ZERO;
+    telem_result r = telem_i_parse(text, n, &a, NULL, err);
+    return r == TELEM_OK ? (int64_t)(a.used + 7u) : (int64_t)r;
+}
+
+TELEM_API telem_result telem_schema_parse(const char *text, size_t n, void *memory, size_t memory_size, const telem_schema **out, telem_error *err) {
+    telem_i_arena a = TELEM_ZERO;
+    int64_t need = telem_schema_parse_bytes(text, n, err);
+    if (need < 0) return (telem_result)need;
+    if ((uint64_t)need > memory_size) return telem_i_fail(err, TELEM_ERR_MEMORY, 0, "memory too small");
+    a.base = telem_i_align8(memory);
+    return telem_i_parse(text, n, &a, out, err);
 }
 
 #endif /* TELEM_IMPLEMENTATION */
