@@ -80,7 +80,7 @@ To look further:
   $bin/telem info $out/vitals.tlm
   $bin/telem cat $out/vehicle.tlm --stream event -f text
   $bin/telem cat $out/vitals.tlm --stream machine -f ndjson
-  $bin/telem cat $out/vehicle.tlm --stream gps --fields lat,lon,alt -n 5 -f csv
+  $bin/telem cat $out/vehicle.tlm --stream gps --fields pos -n 5 -f csv
   $bin/telem plot $out/vehicle.tlm --stream imu -o $out/imu.svg
 END
 exit $lost

@@ -56,14 +56,18 @@ TELEM_DEFINE(Baro, BARO_TABLE, "barometer, 50 Hz");
     F(FIELD, f32, z, "m/s", "up")
 TELEM_DEFINE(Velocity, VEC3_TABLE, "in the world's frame");
 
-#define GPS_TABLE(F) \
+#define POSITION_TABLE(F) \
     F(SCALED, i32, lat, "deg", 1e-7, 0.0, "latitude, WGS84") \
     F(SCALED, i32, lon, "deg", 1e-7, 0.0, "longitude, WGS84") \
-    F(SCALED, i32, alt, "m", 0.001, 0.0, "above sea level") \
-    F(STRUCT, Velocity, vel, "by Doppler") \
-    F(OPT, f32, course, "deg", "over ground from north; absent when it hardly moves") \
+    F(SCALED, i32, alt, "m", 0.001, 0.0, "above sea level")
+TELEM_DEFINE(Position, POSITION_TABLE, "on the earth");
+
+#define GPS_TABLE(F) \
+    F(ENUM, u8, fix, quad_fixes, "kind of solution") \
     F(FIELD, u8, satellites, "", "in the solution") \
-    F(ENUM, u8, fix, quad_fixes, "kind of solution")
+    F(OPTSTRUCT, Position, pos, "absent without a fix") \
+    F(OPTSTRUCT, Velocity, vel, "by Doppler; absent without a fix") \
+    F(OPT, f32, course, "deg", "over ground from north; absent when it hardly moves, too")
 TELEM_DEFINE(Gps, GPS_TABLE, "satellite receiver, 10 Hz");
 
 #define BATTERY_TABLE(F) \
@@ -563,12 +567,13 @@ static void quad_read_gps(quad *q, Gps *r) {
     r->fix = (uint8_t)(lost ? 0 : 3);
     if (lost) return;
     /* 47.4 N 8.5 E; 1e-7 degrees are 11 mm north and 7.5 mm east there */
-    r->lat = 474000000 + (int32_t)((q->p[1] + 0.02f * quad_noise(q)) * 89.8f);
-    r->lon = 85000000 + (int32_t)((q->p[0] + 0.02f * quad_noise(q)) * 132.7f);
-    r->alt = 450000 + (int32_t)((q->p[2] + 0.04f * quad_noise(q)) * 1000.0f);
+    r->pos.lat = 474000000 + (int32_t)((q->p[1] + 0.02f * quad_noise(q)) * 89.8f);
+    r->pos.lon = 85000000 + (int32_t)((q->p[0] + 0.02f * quad_noise(q)) * 132.7f);
+    r->pos.alt = 450000 + (int32_t)((q->p[2] + 0.04f * quad_noise(q)) * 1000.0f);
     r->vel.x = q->v[0] + 0.03f * quad_noise(q);
     r->vel.y = q->v[1] + 0.03f * quad_noise(q);
     r->vel.z = q->v[2] + 0.05f * quad_noise(q);
+    r->has_pos = r->has_vel = 1;
     if (speed < 0.3f) return;
     course = quad_atan2(q->v[0], q->v[1]) * (180.0f / QUAD_PI);
     r->course = course < 0.0f ? course + 360.0f : course;
