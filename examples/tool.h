@@ -719,6 +719,12 @@ static void source_close(source *s) {
     free(s);
 }
 
+/* Stream number i; NULL when its schema was lost, so that nothing is known of it but its id. */
+static telem_file_stream *source_stream(source *s, uint32_t i) {
+    telem_file_stream *st = telem_file_reader_stream(&s->r, i);
+    return st && st->schema ? st : NULL;
+}
+
 static void source_wait(const source *s) {
     struct pollfd wait = {0, POLLIN, 0};
     wait.fd = s->fd;
@@ -738,6 +744,7 @@ static int source_next(source *s, telem_file_item *item) {
         telem_result r = telem_file_next(&s->r, item);
         if (r == TELEM_OK) {
             source_count(s, item);
+            if (item->stream && !item->stream->schema) item->stream = NULL;
             progress(s->path, item->offset, s->size);
             return 1;
         }
@@ -894,8 +901,8 @@ static void columns_free(columns *list) {
 static const char *stream_name(source *s, uint32_t id) {
     uint32_t i, n = telem_file_reader_stream_count(&s->r);
     for (i = 0; i < n; i++) {
-        const telem_file_stream *st = telem_file_reader_stream(&s->r, i);
-        if (st->id == id) return st->name;
+        const telem_file_stream *st = source_stream(s, i);
+        if (st && st->id == id) return st->name;
     }
     return id == TELEM_ALL_STREAMS ? "all" : "unknown";
 }
@@ -1017,7 +1024,7 @@ static spans spans_scan(source *s) {
     if (n < 0) die(s->path, "cannot be scanned: %s", telem_result_text((telem_result)n));
     list.streams = (uint32_t)n;
     for (i = 0; i < n; i++) {
-        const telem_file_stream *st = telem_file_reader_stream(&s->r, (uint32_t)i);
+        const telem_file_stream *st = source_stream(s, (uint32_t)i);
         if (st && list.totals[i].first <= list.totals[i].last) spans_add(&list, st->clock_id, list.totals[i].first, list.totals[i].last);
     }
     return list;

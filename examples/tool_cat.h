@@ -490,8 +490,8 @@ static telem_file_stream *cat_only_stream(cat *k) {
     uint32_t i, n = telem_file_reader_stream_count(&k->src->r);
     telem_file_stream *found = NULL;
     for (i = 0; i < n; i++) {
-        telem_file_stream *st = telem_file_reader_stream(&k->src->r, i);
-        if (!names_match(&k->streams, st->name)) continue;
+        telem_file_stream *st = source_stream(k->src, i);
+        if (!st || !names_match(&k->streams, st->name)) continue;
         if (found) return NULL;
         found = st;
     }
@@ -537,7 +537,8 @@ static void cat_learn(cat *k) {
     uint32_t i;
     if (telem_file_reader_scan(&k->src->r, NULL, 0) < 0) return;
     k->session = telem_file_reader_session(&k->src->r)->id;
-    for (i = 0; i < telem_file_reader_stream_count(&k->src->r); i++) cat_view_of(k, telem_file_reader_stream(&k->src->r, i));
+    for (i = 0; i < telem_file_reader_stream_count(&k->src->r); i++)
+        if (source_stream(k->src, i)) cat_view_of(k, source_stream(k->src, i));
 }
 
 static void cat_run_all(cat *k) {

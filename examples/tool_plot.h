@@ -777,7 +777,7 @@ static void plot_extent(plot *p) {
     int any = 0;
     p->from = 0, p->to = 1;
     for (i = 0; i < p->time_spans.streams; i++) {
-        const telem_file_stream *st = telem_file_reader_stream(&p->src->r, i);
+        const telem_file_stream *st = source_stream(p->src, i);
         const telem_file_totals *sum = &p->time_spans.totals[i];
         plot_stream *s;
         double a, b;
