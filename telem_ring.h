@@ -962,12 +962,12 @@ static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos en
 
 /* >>lane */
 
-static telem_i_pos telem_i_round_up(telem_i_pos x, telem_i_pos step) { return (x + step - 1u) & ~(step - 1u); }
+static telem_i_pos telem_i_pos_up(telem_i_pos x, telem_i_pos step) { return (x + step - 1u) & ~(step - 1u); }
 
 /* Where readers can find a record boundary again: the anchor of each block in [pos, end). */
 static void telem_i_lane_anchor(telem_ring_writer *w, telem_i_pos end) {
     telem_i_pos step = w->ring->block_units, at;
-    for (at = telem_i_round_up(w->pos, step); (telem_i_spos)(end - at) > 0; at += step) {
+    for (at = telem_i_pos_up(w->pos, step); (telem_i_spos)(end - at) > 0; at += step) {
         telem_i_ring_anchor *a = telem_i_ring_anchor_at(w->ring, w->lane, at >> w->ring->block_log2);
         int starts = at == w->pos;
         TELEM_I_POS_SET_RELAXED(&a->pos, starts ? at : end); /* ordered by E1: used only below committed */
@@ -978,7 +978,7 @@ static void telem_i_lane_anchor(telem_ring_writer *w, telem_i_pos end) {
 /* Leave to write up to `end`, and as far beyond as is cheap. */
 static telem_result telem_i_lane_claim(telem_ring_writer *w, telem_i_pos end, int64_t time) {
     telem_ring *r = w->ring;
-    telem_i_pos size = w->mask + 1u, limit = telem_i_round_up(end, r->block_units), lag = 0;
+    telem_i_pos size = w->mask + 1u, limit = telem_i_pos_up(end, r->block_units), lag = 0;
     if (r->policy == TELEM_RING_REFUSE) {
         lag = telem_i_gate_lag(r, (uint32_t)w->index, end, size, time);
         if (lag > size) return TELEM_FULL;
@@ -1516,7 +1516,7 @@ static int telem_i_lane_boundary(const telem_ring *r, telem_i_ring_lane *l, tele
 
 static int telem_i_lane_oldest(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos *pos, telem_i_pos *seq) {
     telem_i_pos floor = TELEM_I_POS_ACQUIRE(&l->floor); /* E3 */
-    return telem_i_lane_boundary(r, l, telem_i_round_up(floor, r->block_units) >> r->block_log2, pos, seq);
+    return telem_i_lane_boundary(r, l, telem_i_pos_up(floor, r->block_units) >> r->block_log2, pos, seq);
 }
 
 /* 1: the unit at pos begins a record (head is set); 0: overtaken; 2: it was a pad. */
