@@ -7,29 +7,31 @@
        upstream file dropped beside this one). No malloc, no stdio, no locale, no recursion; of
        libc only memcpy, memmove, memset, memcmp, strlen.
 
-   QUICK START (examples/schema_hello.c is the whole program)
+   QUICK START
+
+       #define TELEM_IMPLEMENTATION
+       #include "telem_schema.h"
+       #include <stdio.h>
 
        TELEM_LABELS(mode_labels, {0, "DISARMED"}, {1, "ARMED"});
-       #define IMU_TABLE(F)                                             \
-           F(FIELD,  f32, ax, "m/s^2", "acceleration forward")          \
-           F(SCALED, i16, gx, "deg/s", 0.061, 0.0, "gyro, raw counts")  \
+       #define IMU_TABLE(F)                                            \
+           F(FIELD,  f32, ax, "m/s^2", "acceleration forward")         \
+           F(SCALED, i16, gx, "deg/s", 0.061, 0.0, "gyro, raw counts") \
            F(ENUM,   u8, mode, mode_labels, "flight mode")
-       TELEM_DEFINE(Imu, IMU_TABLE, "inertial unit")       // struct Imu and Imu_schema
+       TELEM_DEFINE(Imu, IMU_TABLE, "inertial unit");      // struct Imu and Imu_schema
 
-       Imu r = TELEM_ZERO;
-       uint8_t row[64];                                    // telem_schema_row_size() bytes or more
-       char line[200];
-       r.ax = 1.5f; r.gx = 100; r.mode = 1;
-       telem_schema_pack(&Imu_schema, &r, row);
-       telem_row_print_text(&Imu_schema, row, TELEM_PRINT_UNITS, line, sizeof line);
-       puts(line);                                         // ax=1.5m/s^2 gx=6.1deg/s mode=ARMED
-
-   CONCEPTS
-       A SCHEMA is a named list of fields. A field is a scalar, a text, or a struct of fields, or a
-       fixed array of one of these; any of them may be optional. A RECORD is the C struct, laid
-       out by the compiler. A ROW is the same record in the row form below: the bytes that files,
-       hashes and codecs work on, the same on every machine. A COLUMN is one leaf of the schema
-       with everything unfolded: each array element is a column, and each presence byte too.
+       int main(void) {
+           Imu r = TELEM_ZERO;
+           uint8_t row[64];                                // telem_schema_row_size() or more
+           char line[200];
+           r.ax = 1.5f;
+           r.gx = 100;
+           r.mode = 1;
+           if (telem_schema_pack(&Imu_schema, &r, row) != TELEM_OK) return 1;
+           telem_row_print_text(&Imu_schema, row, TELEM_PRINT_UNITS, line, sizeof line);
+           puts(line);                                     // ax=1.5m/s^2 gx=6.1deg/s mode=ARMED
+           return 0;
+       }
 
    GUARANTEES AND LIMITS (each with the test in tests/ that proves it)
        - Equal records have equal rows, whatever the padding of the struct holds.
@@ -46,8 +48,8 @@
          shortest; parsing is correctly rounded. No locale. tests/test_schema_numbers.c
        - Limits: 65,535 columns, depth 8 (the outermost struct counts), row 16 MiB, encoding 1 MiB,
          names 255 bytes, descriptions 4096 bytes.  each_limit_is_enforced
-       - Stack: below 1.5 KB in any call (the exact number conversions and the decoder; others
-         below 600 bytes).
+       - Stack on a Cortex-M4 at -O2: below 1.5 KB in any call (exact number conversion 0.7 KB,
+         decoder 0.7 KB, parser 0.6 KB, each in its own call tree); packing and encoding below 0.6 KB.
        - All functions are pure: any thread, any ISR, as long as nobody writes what they read.
        - A telem_schema handed in must have passed telem_schema_check once if it was not made by
          this header's decode, parse or builder; it is the caller's own, not hostile.
@@ -1038,8 +1040,8 @@ TELEM_API size_t telem_columns_name(const telem_columns *it, const telem_column 
 
 /* A name at the head of a path: the rest behind it, or NULL. */
 static const char *telem_i_match_name(const char *path, const char *name) {
-    size_t n = strlen(name);
-    return strncmp(path, name, n) == 0 ? path + n : NULL;
+    while (*name && *path == *name) path++, name++;
+    return *name ? NULL : path;
 }
 
 /* "[12]" or nothing (0); leading zeros are not a number of ours. */
@@ -2026,10 +2028,10 @@ static void telem_i_shortest_exact(uint64_t m, int e, int closer, telem_i_decima
 
 enum { TELEM_I_OUT, TELEM_I_IN, TELEM_I_UNSURE };
 
-/* Is a point at distance `far` within `reach`, both known up to `slack`? */
-static int telem_i_within(uint64_t far, uint64_t reach, uint64_t slack) {
-    if (far > reach) return far - reach > slack ? TELEM_I_OUT : TELEM_I_UNSURE;
-    return reach - far > slack ? TELEM_I_IN : TELEM_I_UNSURE;
+/* Is a point at distance `gap` within `reach`, both known up to `slack`? */
+static int telem_i_within(uint64_t gap, uint64_t reach, uint64_t slack) {
+    if (gap > reach) return gap - reach > slack ? TELEM_I_OUT : TELEM_I_UNSURE;
+    return reach - gap > slack ? TELEM_I_IN : TELEM_I_UNSURE;
 }
 
 /* The same by 64-bit numbers. x is m * 2^e scaled to at least `digits` decimal places before the
