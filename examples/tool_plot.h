@@ -26,7 +26,7 @@ static const char plot_help[] =
     "  telem plot flight.tlm -o flight.svg\n"
     "  telem plot flight.tlm --stream imu --fields ax,az --last 10s | rsvg-convert > imu.png\n";
 
-#define PLOT_LEFT 96
+#define PLOT_LEFT 104
 #define PLOT_RIGHT 18
 #define PLOT_PANEL 110   /* height of a panel of lines */
 #define PLOT_LANE 16
@@ -50,6 +50,7 @@ typedef struct plot_series {
     plot_bucket *buckets;
     uint64_t n;
     double low, high;
+    uint32_t absent, usual; /* rows without a value since the last one, and before that one */
     uint8_t gap;
 } plot_series;
 
@@ -225,12 +226,13 @@ static plot_lane *plot_add_lane(plot_stream *s, const column *c, int bit, const 
 
 static void plot_add_bits(plot_stream *s, const column *c) {
     text t = {NULL, 0, 0};
-    unsigned i;
+    size_t i, fields = 0;
+    for (i = 0; i < s->cols.n; i++) fields += s->cols.at[i].c.type >= TELEM_BITS8 && s->cols.at[i].c.type <= TELEM_BITS32;
     for (i = 0; i < c->c.field->label_count; i++) {
         const telem_label *l = &c->c.field->labels[i];
         if (l->value > 31) continue;
         t.n = 0;
-        text_printf(&t, "%s %s", c->path, l->name);
+        text_printf(&t, "%s%s%s", fields > 1 ? c->path : "", fields > 1 ? " " : "", l->name);
         plot_add_lane(s, c, (int)l->value, t.s);
     }
     free(t.s);
@@ -315,7 +317,13 @@ static void series_add(plot_series *s, double x, double pixels, double v) {
 
 static void plot_number(plot *p, plot_series *s, double x, const uint8_t *row) {
     double v;
-    if (!column_present(s->col, row)) return; /* no value is no gap */
+    if (!column_present(s->col, row)) {
+        s->absent++;
+        return;
+    }
+    if (s->absent > 2 * (uint64_t)s->usual + 1) series_break(s); /* a value in every tenth row is no gap */
+    s->usual = s->absent;
+    s->absent = 0;
     if (!telem_cell_number(&s->col->c, s->col->element, row, &v) || v - v != 0) series_break(s);
     else series_add(s, x, plot_pixels(p), v);
 }
@@ -466,23 +474,31 @@ static void plot_x_grid(plot *p, double top, double height) {
     }
 }
 
-static void plot_x_labels(plot *p, const plot_stream *s) {
+static void plot_x_labels(plot *p) {
     const char *name;
-    char buf[64], at[48];
+    char buf[64];
     double unit = time_axis(p->to - p->from, &name), step = nice_step((p->to - p->from) / unit, plot_pixels(p) / 90), v;
-    telem_clock ns = TELEM_ZERO;
-    text t = {NULL, 0, 0};
     for (v = ceil(p->from / unit / step) * step; v <= p->to / unit + step * 1e-9; v += step) {
         print_tick(buf, sizeof buf, v, step);
         plot_label(&p->body, PLOT_LEFT + (v * unit - p->from) / (p->to - p->from) * plot_pixels(p), p->y + 13, "tick", " text-anchor=\"middle\"", buf);
     }
+    p->y += 16;
+}
+
+/* What x counts from. Below the last stream of those that share it. */
+static void plot_x_title(plot *p, const plot_stream *s) {
+    const char *name;
+    char at[48];
+    telem_clock ns = TELEM_ZERO;
+    text t = {NULL, 0, 0};
+    (void)time_axis(p->to - p->from, &name);
     print_seconds(&ns, s->origin, at);
     if (s->clock.domain == TELEM_DOMAIN_UTC) text_printf(&t, "time [%s] since %s", name, print_utc(s->origin, at));
     else if (s->origin) text_printf(&t, "time [%s] since t = %s s", name, at);
     else text_printf(&t, "time [%s]", name);
-    plot_label(&p->body, PLOT_LEFT + plot_pixels(p), p->y + 27, "tick", " text-anchor=\"end\"", t.s);
+    plot_label(&p->body, PLOT_LEFT + plot_pixels(p), p->y + 11, "tick", " text-anchor=\"end\"", t.s);
     free(t.s);
-    p->y += 34;
+    p->y += 16;
 }
 
 typedef struct plot_scale {
@@ -629,6 +645,7 @@ static const char *series_unit(const plot_series *s) { return s->col->c.field->u
 static int series_alike(const plot_series *a, const plot_series *b) {
     double x = fabs(a->low) > fabs(a->high) ? fabs(a->low) : fabs(a->high), y = fabs(b->low) > fabs(b->high) ? fabs(b->low) : fabs(b->high);
     if (strcmp(series_unit(a), series_unit(b)) != 0) return 0;
+    if (a->col->c.index == b->col->c.index) return 1; /* elements of one array */
     return *series_unit(a) || x == 0 || y == 0 || (x < 10 * y && y < 10 * x);
 }
 
@@ -757,7 +774,8 @@ static void plot_draw_stream(plot *p, plot_stream *s) {
     if (s->gap) plot_close_gap(s, plot_pixels(p));
     plot_panels(p, s);
     plot_lanes(p, s);
-    plot_x_labels(p, s);
+    p->y -= 4;
+    plot_x_labels(p);
 }
 
 static void plot_head(text *t, const plot *p) {
@@ -806,13 +824,20 @@ static void plot_check(const plot *p) {
 static void plot_write(plot *p) {
     text head = {NULL, 0, 0};
     const char *base = strrchr(p->src->path, '/');
+    const plot_stream *before = NULL;
     size_t i;
     out *o;
     p->y = 18;
     plot_label(&p->body, PLOT_LEFT, p->y, "small", "", base ? base + 1 : p->src->path);
     plot_mark_texts(p);
-    for (i = 0; i < p->n; i++)
-        if (p->all[i]->chosen && (p->all[i]->rows || p->all[i]->lost || p->all[i]->missing)) plot_draw_stream(p, p->all[i]);
+    for (i = 0; i < p->n; i++) {
+        plot_stream *s = p->all[i];
+        if (!s->chosen || !(s->rows || s->lost || s->missing)) continue;
+        if (before && (before->origin != s->origin || before->clock.domain != s->clock.domain)) plot_x_title(p, before);
+        plot_draw_stream(p, s);
+        before = s;
+    }
+    if (before) plot_x_title(p, before);
     plot_head(&head, p);
     text_puts(&p->body, "</svg>\n");
     o = out_open(p->output);

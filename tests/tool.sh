@@ -450,7 +450,7 @@ round_trip access 1 1 --time t_s
 run plot "$T/lossy.tlm" -o "$T/p.svg"
 is plot_of_losses_has_status_3 $status 3
 is plot_is_a_whole_svg "$(head -c 4 "$T/p.svg")$(tail -n 1 "$T/p.svg")" "<svg</svg>"
-for word in 'm/s^2' 'deg/s' 'motor\[1\]' TAKEOFF 'faults MOTOR' bump 'class="loss"' '100 lost before the file' 'a &quot;b&quot;, &lt;c&gt;' 'time \[s\]'; do
+for word in 'm/s^2' 'deg/s' 'motor\[1\]' TAKEOFF '>MOTOR<' bump 'class="loss"' '100 lost before the file' 'a &quot;b&quot;, &lt;c&gt;' 'time \[s\]'; do
     grep -q "$word" "$T/p.svg" && pass "plot_shows $word" || fail "plot_shows $word"
 done
 run plot --stream imu --fields ax --start 0.5 --end 1 --width 500 "$T/good.tlm"
