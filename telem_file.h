@@ -696,6 +696,7 @@ struct telem_file_writer {
     uint64_t pos; /* bytes that the io took */
     uint64_t seq; /* of the next block */
     uint64_t rows, lost;
+    uint64_t turn; /* counts the moments at which all so far is with the io */
     struct telem_i_file_wstream **streams;
     struct telem_i_file_windex *index; /* NULL: none */
     struct telem_i_file_wloss *losses;
@@ -705,7 +706,7 @@ struct telem_file_writer {
     telem_clock clocks[TELEM_I_FILE_CLOCKS];
     uint32_t clock_ids[TELEM_I_FILE_CLOCKS];
     const char *clock_names[TELEM_I_FILE_CLOCKS];
-    uint8_t open;
+    uint8_t open, headed; /* headed: the stream header is with the io */
 };
 
 struct telem_i_file_rstream;
@@ -926,8 +927,10 @@ typedef struct telem_i_file_wstream {
     uint64_t key_row, key_seq, group_bytes, group_rows;
     int64_t key_time, announced;
     uint64_t age_ticks, key_ticks, announce_ticks;
-    uint64_t schema_pos, blocks, bytes, lost;
+    uint64_t schema_pos, taken, blocks, bytes, lost;
+    uint64_t untold; /* of `lost`: not yet in a loss block */
     int64_t lost_first, lost_last;
+    uint64_t staged_rows, staged_turn; /* rows in blocks that are not wholly with the io */
     struct {
         uint64_t rows;
         int64_t min, max;
@@ -1203,7 +1206,8 @@ static void telem_i_file_writer_fail(telem_file_writer *w, telem_result code, co
     w->error.what = what;
 }
 
-static void telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t n) {
+/* Returns how many bytes the io did not take. */
+static size_t telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t n) {
     while (n > 0 && w->error.code == TELEM_OK) {
         int64_t took = w->desc.io->write(w->desc.io->user, p, n);
         if (took < 0) {
@@ -1216,28 +1220,33 @@ static void telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t n
             n -= (size_t)took;
         }
     }
+    return n;
 }
 
-/* Bytes of the stream, in whole io blocks where the io asks for them. */
-static void telem_i_file_out(telem_file_writer *w, const void *data, size_t n) {
+/* The staged io block goes out. Where the io fails it stays, for telem_file_writer_clear. */
+static void telem_i_file_stage_out(telem_file_writer *w) {
+    size_t block = w->desc.io->block_size, done = (size_t)(w->pos % block);
+    if (telem_i_file_io_out(w, w->stage + done, block - done)) return;
+    w->staged = 0;
+    w->turn++;
+}
+
+/* Bytes of the stream, in whole io blocks where the io asks for them. Returns how many will never
+   go out. */
+static size_t telem_i_file_out(telem_file_writer *w, const void *data, size_t n) {
     const uint8_t *p = (const uint8_t *)data;
     size_t block = w->desc.io->block_size;
-    if (!w->stage) {
-        telem_i_file_io_out(w, p, n);
-        return;
-    }
-    while (n > 0) {
+    if (!w->stage) return telem_i_file_io_out(w, p, n);
+    while (n > 0 && w->error.code == TELEM_OK) {
         size_t part = block - w->staged;
         if (part > n) part = n;
         memcpy(w->stage + w->staged, p, part);
         w->staged += (uint32_t)part;
         p += part;
         n -= part;
-        if (w->staged == block) {
-            w->staged = 0;
-            telem_i_file_io_out(w, w->stage, block);
-        }
+        if (w->staged == block) telem_i_file_stage_out(w);
     }
+    return n;
 }
 
 /* Position in the stream of the next byte. */
@@ -1246,10 +1255,10 @@ static uint64_t telem_i_file_tell(const telem_file_writer *w) { return w->pos + 
 /* A staged io block goes out filled up with free space. */
 static void telem_i_file_out_flush(telem_file_writer *w) {
     size_t block = w->desc.io->block_size;
-    if (!w->stage || w->staged == 0) return;
+    if (!w->stage || w->staged == 0 || w->error.code != TELEM_OK) return;
     memset(w->stage + w->staged, 0, block - w->staged);
-    w->staged = 0;
-    telem_i_file_io_out(w, w->stage, block);
+    w->staged = (uint32_t)block;
+    telem_i_file_stage_out(w);
 }
 
 /* Writes a block's header at p (TELEM_I_FILE_ROOM bytes); returns its size with pad. *check is H. */
@@ -1422,23 +1431,25 @@ static void telem_i_file_cover(telem_file_writer *w, telem_i_file_wstream *s) {
 }
 
 static void telem_i_file_lose(telem_file_writer *w, telem_i_file_wstream *s, uint64_t rows, int64_t first, int64_t last) {
-    if (s->lost == 0 || first < s->lost_first) s->lost_first = first;
-    if (s->lost == 0 || last > s->lost_last) s->lost_last = last;
+    if (s->untold == 0 || first < s->lost_first) s->lost_first = first;
+    if (s->untold == 0 || last > s->lost_last) s->lost_last = last;
+    s->untold += rows;
     s->lost += rows;
     w->lost += rows;
     s->need_key = 1;
 }
 
-/* Closes the open block of a stream and writes it. */
+/* Closes the open block of a stream and writes it. With an error that stuck the block stays open:
+   telem_file_writer_clear may yet save it. */
 static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_wstream *s) {
     uint8_t fields[80];
     uint8_t *payload, *start;
-    size_t n_fields, len, size, total;
+    size_t n_fields, len, size, total, cut;
     uint32_t check;
     uint8_t kind = TELEM_BLOCK_ROWS;
     uint64_t pos = telem_i_file_tell(w);
     int lz4;
-    if (s->rows == 0) return w->error.code;
+    if (s->rows == 0 || w->error.code != TELEM_OK) return w->error.code;
     if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
     s->run = 0;
     n_fields = telem_i_file_data_fields(w, s, fields);
@@ -1454,17 +1465,20 @@ static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_
     total = telem_i_file_aligned(&w->framing, size + len + 4u);
     telem_put32(payload + len, telem_i_file_payload_hash(&w->framing, payload, len, check));
     memset(payload + len + 4, 0, total - size - len - 4u);
-    telem_i_file_out(w, start, total);
+    cut = telem_i_file_out(w, start, total);
     s->group_bytes += s->used;
     s->group_rows += s->rows;
     s->bytes += total;
     s->blocks++;
     w->seq++;
-    if (w->error.code != TELEM_OK) {
+    if (cut > total - size - len - 4u) { /* of more than the pad, which telem_file_writer_clear completes */
         telem_i_file_lose(w, s, s->rows, s->min, s->max);
     } else {
         telem_i_file_cover(w, s);
         telem_i_file_index_add(w, kind, pos, s);
+        if (s->staged_turn != w->turn) s->staged_rows = 0;
+        s->staged_turn = w->turn;
+        if (w->staged || cut) s->staged_rows += s->rows;
     }
     if (s->key) s->key_seq = w->seq - 1u;
     s->rows = s->used = 0;
@@ -1550,6 +1564,7 @@ static void telem_i_file_emit_header(telem_file_writer *w) {
     telem_put64(h + 80, (uint64_t)d->created);
     telem_put32(h + TELEM_I_FILE_HEADER - 4, telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0));
     telem_i_file_out(w, h, sizeof h);
+    if (w->error.code == TELEM_OK) w->headed = 1;
 }
 
 /* >>index-out ---------------------------------------------------------------------------------- */
@@ -1812,7 +1827,9 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
     w->clock_names[w->clock_count] = name ? name : "";
-    return telem_i_file_emit_clock(w, w->clock_count++);
+    r = telem_i_file_emit_clock(w, w->clock_count);
+    if (r == TELEM_OK) w->clock_count++;
+    return r;
 }
 
 static telem_i_file_wstream *telem_i_file_find_stream(const telem_file_writer *w, uint32_t id) {
@@ -1853,8 +1870,10 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *d) {
     telem_i_file_wstream *s;
     const telem_clock *clock;
+    size_t used;
     telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK || (r = telem_i_file_check_stream(w, d)) != TELEM_OK) return r;
+    used = w->arena.used;
     s = (telem_i_file_wstream *)telem_i_file_take(&w->arena, sizeof *s);
     s->schema = d->schema;
     s->name = d->name ? d->name : d->schema->name;
@@ -1875,8 +1894,10 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     if (w->desc.profile == TELEM_FILE_WIRE)
         s->announce_ticks = (uint64_t)telem_ns_to_ticks(&s->clock, (int64_t)(w->desc.announce_ns & INT64_MAX));
     telem_i_file_look_at_schema(s);
-    w->streams[w->stream_count++] = s;
-    return telem_i_file_emit_schema(w, s);
+    r = telem_i_file_emit_schema(w, s);
+    if (r == TELEM_OK) w->streams[w->stream_count++] = s;
+    else w->arena.used = used; /* it is not there: rows without their schema could not be read */
+    return r;
 }
 
 /* On a live link: what a reader that joins now needs of this stream. */
@@ -1984,6 +2005,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     telem_i_file_keep_row(s);
     s->rows++;
     s->next_row++;
+    s->taken++;
     w->rows++;
     return TELEM_OK;
 }
@@ -2183,6 +2205,17 @@ static void telem_i_file_end_body(telem_i_file_body *b, const void *arg) {
     }
 }
 
+/* Rows that the io will never get are lost. */
+static void telem_i_file_give_up(telem_file_writer *w) {
+    uint32_t i;
+    for (i = 0; i < w->stream_count; i++) {
+        telem_i_file_wstream *s = w->streams[i];
+        uint64_t waiting = s->staged_turn == w->turn ? s->staged_rows : 0;
+        if (s->rows + waiting) telem_i_file_lose(w, s, s->rows + waiting, s->min, s->max);
+        s->rows = 0;
+    }
+}
+
 TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     telem_result r;
     if (!w || !w->open) return TELEM_ERR_STATE;
@@ -2194,32 +2227,41 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
         r = w->desc.io->sync(w->desc.io->user);
         if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
     }
+    if (w->error.code != TELEM_OK) telem_i_file_give_up(w);
     w->open = 0;
     return w->error.code;
 }
 
 TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w) { return w->error; }
 
+/* Rows of a stream that were lost are told. A block begun before them is closed first: behind it
+   the row numbers jump. */
+static void telem_i_file_tell_loss(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_loss l = TELEM_ZERO;
+    if (s->untold == 0 || telem_i_file_close_block(w, s) != TELEM_OK) return;
+    l.stream = s->id;
+    l.hop = TELEM_HOP_WRITER;
+    l.cause = TELEM_CAUSE_IO;
+    l.has_span = 1;
+    l.clock = s->clock_id;
+    l.count = s->untold;
+    l.first = s->lost_first;
+    l.last = s->lost_last;
+    l.text = "";
+    if (telem_file_write_loss(w, &l) == TELEM_OK) s->untold = 0;
+}
+
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
+    static const uint8_t pad[64] = {0};
     uint32_t i;
     if (!w || !w->open) return TELEM_ERR_STATE;
+    if (w->error.code == TELEM_OK) return TELEM_OK;
     memset(&w->error, 0, sizeof w->error);
-    w->staged = 0;
-    for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) {
-        telem_i_file_wstream *s = w->streams[i];
-        telem_loss l = TELEM_ZERO;
-        if (s->lost == 0) continue;
-        l.stream = s->id;
-        l.hop = TELEM_HOP_WRITER;
-        l.cause = TELEM_CAUSE_IO;
-        l.has_span = 1;
-        l.clock = s->clock_id;
-        l.count = s->lost;
-        l.first = s->lost_first;
-        l.last = s->lost_last;
-        l.text = "";
-        if (telem_file_write_loss(w, &l) == TELEM_OK) s->lost = 0;
-    }
+    if (w->stage && w->staged == w->desc.io->block_size) telem_i_file_stage_out(w);
+    (void)telem_i_file_out(w, pad, w->framing.align - 1u); /* a block may lack its last bytes */
+    if (!w->stage && w->error.code == TELEM_OK) w->turn++;
+    if (!w->headed) telem_i_file_emit_header(w);
+    for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) telem_i_file_tell_loss(w, w->streams[i]);
     return w->error.code;
 }
 
@@ -2236,7 +2278,7 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
     telem_file_writer_stats z = TELEM_ZERO;
     const telem_i_file_wstream *s = telem_i_file_find_stream(w, stream);
     if (!s) return z;
-    z.rows = s->next_row - s->start_row;
+    z.rows = s->taken;
     z.blocks = s->blocks;
     z.bytes = s->bytes;
     z.lost = s->lost;
@@ -3888,7 +3930,7 @@ static uint64_t telem_i_file_index_key(const telem_i_file_rindex *x, const telem
         telem_i_file_take_entry(&c, 1, &e);
         if (c.bad) break;
         if (!e.data || e.stream != look->stream->pub.id) continue;
-        if (pos && telem_i_file_compare(look, e.first_row, e.first_row + e.rows, e.min, e.max) == TELEM_I_FILE_OLDER) break;
+        if (telem_i_file_compare(look, e.first_row, e.first_row + e.rows, e.min, e.max) == TELEM_I_FILE_OLDER) break;
         if (e.kind & TELEM_I_FILE_KEY) pos = telem_i_file_before(x->pos, e.distance);
     }
     return pos;

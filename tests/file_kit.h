@@ -213,6 +213,7 @@ typedef struct kit_stream {
     uint8_t *seen;   /* by kit_take */
     uint64_t delivered, missing, doubtful;
     uint64_t next;   /* one past the last row delivered or told as missing */
+    char name[16];
 } kit_stream;
 
 typedef struct kit_file {
@@ -230,6 +231,7 @@ static kit_stream *kit_add(kit_file *f, uint32_t id, const telem_schema *schema,
     s->schema = schema;
     s->row_size = telem_schema_row_size(schema);
     s->start_row = start_row;
+    snprintf(s->name, sizeof s->name, "stream%u", (unsigned)id);
     return s;
 }
 
@@ -312,27 +314,19 @@ static telem_result kit_add_streams(kit_writer *k, const kit_file *f) {
     telem_result r = TELEM_OK;
     for (i = 0; i < f->count && r == TELEM_OK; i++) {
         telem_file_stream_desc sd;
-        char *name = (char *)kit_alloc(16);
         memset(&sd, 0, sizeof sd);
-        snprintf(name, 16, "stream%u", (unsigned)f->s[i].id);
         sd.id = f->s[i].id;
         sd.schema = f->s[i].schema;
         sd.start_row = f->s[i].start_row;
-        sd.name = name; /* kept by the writer: see kit_close */
+        sd.name = f->s[i].name;
         r = telem_file_add_stream(&k->w, &sd);
     }
     return r;
 }
 
-TELEM_UNUSED static void kit_release(kit_writer *k) {
-    uint32_t i;
-    for (i = 0; i < k->w.stream_count; i++) free((void *)(uintptr_t)k->w.streams[i]->name);
-    free(k->memory);
-}
-
 static telem_result kit_close(kit_writer *k) {
     telem_result r = telem_file_writer_close(&k->w);
-    kit_release(k);
+    free(k->memory);
     return r;
 }
 
