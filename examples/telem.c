@@ -9,6 +9,8 @@
 #include "telem_file.h"
 
 #include "tool.h"
+#include "tool_time.h"
+#include "tool_input.h"
 #include "tool_info.h"
 #include "tool_cat.h"
 #include "tool_import.h"
@@ -28,7 +30,8 @@ static const struct command {
 static void main_help(text *t) {
     size_t i;
     text_puts(t, "usage: telem COMMAND [options] FILE...\n\n");
-    for (i = 0; i < sizeof commands / sizeof *commands; i++) text_printf(t, "  %-8s %s\n", commands[i].name, commands[i].what);
+    for (i = 0; i < sizeof commands / sizeof *commands; i++)
+        text_printf(t, "  %-8s %s\n", commands[i].name, commands[i].what);
     text_puts(t, "\n  telem COMMAND --help   all about one command\n"
                  "  telem --version        the version of tool and format\n"
                  "\n"
@@ -49,8 +52,11 @@ static int print_text(text *t) {
 
 static int main_option(const char *name) {
     text t = {NULL, 0, 0};
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) main_help(&t);
-    else if (strcmp(name, "--version") == 0) text_printf(&t, "telem %s, stream format %d.%d\n", TELEM_VERSION_STRING, TELEM_FILE_FORMAT, TELEM_FILE_FORMAT_MINOR);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        main_help(&t);
+    else if (strcmp(name, "--version") == 0)
+        text_printf(&t, "telem %s, stream format %d.%d\n", TELEM_VERSION_STRING, TELEM_FILE_FORMAT,
+                    TELEM_FILE_FORMAT_MINOR);
     else usage_error(NULL, "\"%s\" is no command; see telem --help", name);
     return print_text(&t);
 }

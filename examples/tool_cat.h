@@ -42,7 +42,7 @@ typedef struct cat_view {
     void *memory;               /* of the projection */
     uint8_t *row;               /* of the projection; NULL: rows are printed as they are */
     const char *key_stream, *key_t, *key_row;
-    text name_json, header;     /* header: the line of CSV */
+    text name_json, header; /* header: the line of CSV */
     char *name, *path;
     out *to;
     bounds in;
@@ -99,7 +99,9 @@ static void cat_project(cat *k, cat_view *v) {
     size_t i, size = 4096 + 2 * (size_t)TELEM_MAX_DESC;
     uint32_t n;
     telem_result r;
-    for (i = 0; i < v->cols.n; i++) size += 4096 + strlen(v->cols.at[i].path) + v->cols.at[i].c.field->label_count * (TELEM_MAX_NAME + 20u);
+    for (i = 0; i < v->cols.n; i++)
+        size += 4096 + strlen(v->cols.at[i].path) +
+                v->cols.at[i].c.field->label_count * (TELEM_MAX_NAME + 20u);
     v->memory = grow(NULL, size);
     r = telem_schema_builder_init(&b, v->memory, size, v->stream->schema->name, NULL);
     for (i = 0; i < v->cols.n && r == TELEM_OK; i += n) {
@@ -111,7 +113,9 @@ static void cat_project(cat *k, cat_view *v) {
         r = telem_schema_builder_add(&b, &f);
     }
     if (r == TELEM_OK) r = telem_schema_builder_finish(&b, &v->schema);
-    if (r != TELEM_OK) die(k->src->path, "the fields of %s cannot be combined: %s; choose fewer", v->stream->name, telem_result_text(r));
+    if (r != TELEM_OK)
+        die(k->src->path, "the fields of %s cannot be combined: %s; choose fewer", v->stream->name,
+            telem_result_text(r));
     v->row = (uint8_t *)zalloc(telem_schema_row_size(v->schema), 1);
 }
 
@@ -145,7 +149,8 @@ static void cat_file_path(cat *k, cat_view *v) {
     const char *s;
     text_puts(&t, k->output);
     for (s = v->stream->name; *s; s++) {
-        int fine = isalnum((unsigned char)*s) || *s == '-' || *s == '_' || (*s == '.' && s != v->stream->name) || (unsigned char)*s >= 0x80;
+        int fine = isalnum((unsigned char)*s) || *s == '-' || *s == '_' ||
+                   (*s == '.' && s != v->stream->name) || (unsigned char)*s >= 0x80;
         text_add(&t, fine ? s : "_", 1);
     }
     text_puts(&t, ends[k->format]);
@@ -162,10 +167,16 @@ static void cat_view_out(cat *k, cat_view *v) {
         int same = strcmp(w->name, v->name) == 0;
         if (!w->chosen || (k->folder && strcmp(w->path, v->path) != 0)) continue;
         if (k->format == CAT_CSV && !k->folder && !same)
-            die(k->src->path, "a CSV holds one stream, and \"%s\" and \"%s\" are chosen; give --stream, or -o DIR/ for one file each", w->name, v->name);
-        if (k->folder && !same) die(v->path, "would hold \"%s\" and \"%s\"; choose one with --stream", w->name, v->name);
+            die(k->src->path,
+                "a CSV holds one stream, and \"%s\" and \"%s\" are chosen; give --stream, or -o DIR/ for one file each",
+                w->name, v->name);
+        if (k->folder && !same)
+            die(v->path, "would hold \"%s\" and \"%s\"; choose one with --stream", w->name,
+                v->name);
         if (k->format == CAT_CSV && strcmp(w->header.s, v->header.s) != 0)
-            die(k->src->path, "the fields of \"%s\" change in a later session; choose --fields that stay, or -f ndjson", v->name);
+            die(k->src->path,
+                "the fields of \"%s\" change in a later session; choose --fields that stay, or -f ndjson",
+                v->name);
         v->to = w->to;
         v->headed = w->headed;
         return;
@@ -182,7 +193,8 @@ static void cat_csv_header(const cat *k, cat_view *v) {
         int scaled = f->scale != 0 && (f->scale != 1 || f->bias != 0);
         cell.n = 0;
         text_puts(&cell, v->cols.at[i].path);
-        if (f->unit && *f->unit && !(scaled && (k->flags & TELEM_PRINT_RAW))) text_printf(&cell, "[%s]", f->unit);
+        if (f->unit && *f->unit && !(scaled && (k->flags & TELEM_PRINT_RAW)))
+            text_printf(&cell, "[%s]", f->unit);
         text_puts(&v->header, ",");
         text_csv(&v->header, cell.s, cell.n, 0);
     }
@@ -205,7 +217,7 @@ static void cat_view_fields(cat *k, cat_view *v) {
 
 static void cat_add_view(cat *k, const telem_file_stream *stream) {
     cat_view *v;
-    k->views = (cat_view *)info_more(k->views, &k->n, sizeof *k->views);
+    k->views = (cat_view *)array_more(k->views, &k->n, sizeof *k->views);
     v = &k->views[k->n - 1];
     v->stream = stream;
     v->name = copy_string(stream->name);
@@ -274,9 +286,11 @@ static void cat_csv_row(cat *k, cat_view *v, const telem_file_item *item) {
     text_puts(&k->line, "\r\n");
 }
 
-typedef size_t cat_printer(const telem_schema *s, const void *row, uint32_t flags, char *buf, size_t cap);
+typedef size_t cat_printer(const telem_schema *s, const void *row, uint32_t flags, char *buf,
+                           size_t cap);
 
-static void cat_printed(text *t, cat_printer *print, const telem_schema *s, const uint8_t *row, uint32_t flags) {
+static void cat_printed(text *t, cat_printer *print, const telem_schema *s, const uint8_t *row,
+                        uint32_t flags) {
     size_t n;
     text_room(t, 256);
     n = print(s, row, flags, t->s + t->n, t->cap - t->n);
@@ -294,7 +308,8 @@ static void cat_json_row(cat *k, cat_view *v, const telem_file_item *item) {
     char buf[48];
     size_t at;
     print_seconds(&v->stream->clock, item->time, buf);
-    text_printf(t, "{\"%s\":%s,\"%s\":%s,\"%s\":%s%" PRIu64 "%s", v->key_stream, v->name_json.s, v->key_t, buf, v->key_row, quote, item->row, quote);
+    text_printf(t, "{\"%s\":%s,\"%s\":%s,\"%s\":%s%" PRIu64 "%s", v->key_stream, v->name_json.s,
+                v->key_t, buf, v->key_row, quote, item->row, quote);
     at = t->n;
     cat_printed(t, telem_row_print_json, v->schema, row, k->flags);
     if (t->s[at + 1] == '}') { /* no fields */
@@ -308,7 +323,8 @@ static void cat_text_row(cat *k, cat_view *v, const telem_file_item *item) {
     char buf[48];
     print_seconds(&v->stream->clock, item->time, buf);
     text_printf(&k->line, "%s %s ", buf, v->stream->name);
-    cat_printed(&k->line, telem_row_print_text, v->schema, v->row ? cat_projected(v, item->data) : item->data, k->flags | TELEM_PRINT_UNITS);
+    cat_printed(&k->line, telem_row_print_text, v->schema,
+                v->row ? cat_projected(v, item->data) : item->data, k->flags | TELEM_PRINT_UNITS);
     text_puts(&k->line, "\n");
 }
 
@@ -323,7 +339,8 @@ static void cat_span(cat *k, const telem_clock *clock, int64_t first, int64_t la
     char a[48], b[48];
     print_seconds(clock, first, a);
     print_seconds(clock, last, b);
-    text_printf(&k->line, k->format == CAT_TEXT ? " from %s to %s s" : ",\"first\":%s,\"last\":%s", a, b);
+    text_printf(&k->line, k->format == CAT_TEXT ? " from %s to %s s" : ",\"first\":%s,\"last\":%s",
+                a, b);
 }
 
 static void cat_named(cat *k, const char *kind, const char *name) {
@@ -332,17 +349,20 @@ static void cat_named(cat *k, const char *kind, const char *name) {
 }
 
 static void cat_missing(cat *k, const telem_file_item *item) {
-    const char *name = item->stream ? item->stream->name : "unknown", *what = item->error.what ? item->error.what : "";
+    const char *name = item->stream ? item->stream->name : "unknown",
+               *what = item->error.what ? item->error.what : "";
     telem_clock none = TELEM_ZERO;
     if (k->format == CAT_TEXT)
-        text_printf(&k->line, "# MISSING %s%" PRIu64 " rows of %s from row %" PRIu64 " on: %s", item->at_least ? "at least " : "", item->count, name, item->row, what);
+        text_printf(&k->line, "# MISSING %s%" PRIu64 " rows of %s from row %" PRIu64 " on: %s",
+                    item->at_least ? "at least " : "", item->count, name, item->row, what);
     else {
         cat_named(k, "missing", name);
         cat_count(k, "row", item->row);
         cat_count(k, "count", item->count);
         text_printf(&k->line, ",\"at_least\":%s", item->at_least ? "true" : "false");
     }
-    if (item->has_span) cat_span(k, item->stream ? &item->stream->clock : &none, item->first, item->last);
+    if (item->has_span)
+        cat_span(k, item->stream ? &item->stream->clock : &none, item->first, item->last);
     text_puts(&k->line, k->format == CAT_TEXT ? "\n" : "}}\n");
 }
 
@@ -350,10 +370,13 @@ static void cat_loss(cat *k, const telem_loss *l) {
     const char *name = stream_name(k->src, l->stream);
     telem_clock clock = source_clock(k->src, l->clock);
     if (k->format == CAT_TEXT)
-        text_printf(&k->line, "# LOST %s%" PRIu64 " records of %s: %s (%s)", l->at_least ? "at least " : "", l->count, name, hop_name(l->hop), cause_name(l->cause));
+        text_printf(&k->line, "# LOST %s%" PRIu64 " records of %s: %s (%s)",
+                    l->at_least ? "at least " : "", l->count, name, hop_name(l->hop),
+                    cause_name(l->cause));
     else {
         cat_named(k, "loss", name);
-        text_printf(&k->line, ",\"hop\":\"%s\",\"cause\":\"%s\"", hop_name(l->hop), cause_name(l->cause));
+        text_printf(&k->line, ",\"hop\":\"%s\",\"cause\":\"%s\"", hop_name(l->hop),
+                    cause_name(l->cause));
         cat_count(k, "count", l->count);
         cat_count(k, "total", l->total);
         text_printf(&k->line, ",\"at_least\":%s,\"text\":", l->at_least ? "true" : "false");
@@ -390,7 +413,7 @@ static void cat_metadata(cat *k, const telem_metadata *m) {
     const char *name = stream_name(k->src, m->stream);
     text plain = {NULL, 0, 0}, json = {NULL, 0, 0};
     text_puts(&plain, "");
-    info_value(&plain, &json, m);
+    metadata_value(&plain, &json, m);
     if (k->format == CAT_NDJSON) {
         cat_named(k, "metadata", name);
         text_puts(&k->line, ",\"key\":");
@@ -404,7 +427,8 @@ static void cat_metadata(cat *k, const telem_metadata *m) {
 static void cat_damage(cat *k, const telem_file_item *item) {
     const char *what = item->error.what ? item->error.what : "";
     if (k->format == CAT_TEXT) {
-        text_printf(&k->line, "# %s at byte %" PRIu64 ": %s, %" PRIu64 " bytes skipped\n", damage_name(item->error.code), item->error.offset, what, item->bytes);
+        text_printf(&k->line, "# %s at byte %" PRIu64 ": %s, %" PRIu64 " bytes skipped\n",
+                    damage_name(item->error.code), item->error.offset, what, item->bytes);
         return;
     }
     text_printf(&k->line, "{\"damage\":{\"kind\":\"%s\"", damage_name(item->error.code));
@@ -425,7 +449,8 @@ static void cat_bound(cat *k, cat_view *v, const telem_file_item *item) {
         spans_add(&k->time_spans, v->stream->clock_id, item->time, item->time);
         s = spans_find(&k->time_spans, v->stream->clock_id);
     }
-    v->in = range_bounds(k->src, &k->want, &v->stream->clock, s ? s->first : 0, s ? s->last : 0, &k->map);
+    v->in = range_bounds(k->src, &k->want, &v->stream->clock, s ? s->first : 0, s ? s->last : 0,
+                         &k->map);
     v->bounded = 1;
 }
 
@@ -462,16 +487,22 @@ static int cat_concerns(cat *k, uint32_t stream) {
 
 static void cat_other(cat *k, const telem_file_item *item) {
     if (k->format == CAT_CSV || k->folder) return;
-    if (item->kind == TELEM_ITEM_MISSING && cat_concerns(k, item->stream ? item->stream->id : TELEM_ALL_STREAMS)) cat_missing(k, item);
-    if (item->kind == TELEM_ITEM_LOSS && cat_concerns(k, item->loss.stream)) cat_loss(k, &item->loss);
-    if (item->kind == TELEM_ITEM_ANNOTATION && cat_concerns(k, item->annotation.stream)) cat_annotation(k, &item->annotation);
-    if (item->kind == TELEM_ITEM_METADATA && cat_concerns(k, item->metadata.stream)) cat_metadata(k, &item->metadata);
+    if (item->kind == TELEM_ITEM_MISSING &&
+        cat_concerns(k, item->stream ? item->stream->id : TELEM_ALL_STREAMS))
+        cat_missing(k, item);
+    if (item->kind == TELEM_ITEM_LOSS && cat_concerns(k, item->loss.stream))
+        cat_loss(k, &item->loss);
+    if (item->kind == TELEM_ITEM_ANNOTATION && cat_concerns(k, item->annotation.stream))
+        cat_annotation(k, &item->annotation);
+    if (item->kind == TELEM_ITEM_METADATA && cat_concerns(k, item->metadata.stream))
+        cat_metadata(k, &item->metadata);
     if (item->kind == TELEM_ITEM_DAMAGE) cat_damage(k, item);
     out_text(k->to, &k->line);
 }
 
 static int cat_is_unordered(const telem_metadata *m) {
-    return m->key_len == 9 && memcmp(m->key, "unordered", 9) == 0 && m->type == TELEM_VALUE_BOOL && m->i;
+    return m->key_len == 9 && memcmp(m->key, "unordered", 9) == 0 && m->type == TELEM_VALUE_BOOL &&
+           m->i;
 }
 
 static void cat_item(cat *k, const telem_file_item *item) {
@@ -484,7 +515,9 @@ static void cat_item(cat *k, const telem_file_item *item) {
 
 /* ---- the passes ---- */
 
-static int cat_wants_utc(const cat *k) { return k->want.start.kind == WHEN_UTC || k->want.end.kind == WHEN_UTC; }
+static int cat_wants_utc(const cat *k) {
+    return k->want.start.kind == WHEN_UTC || k->want.end.kind == WHEN_UTC;
+}
 
 static telem_file_stream *cat_only_stream(cat *k) {
     uint32_t i, n = telem_file_reader_stream_count(&k->src->r);
@@ -503,7 +536,8 @@ static void cat_read_ahead(cat *k, const telem_file_stream *only) {
     int syncs = only && cat_wants_utc(k) && only->clock.domain != TELEM_DOMAIN_UTC;
     uint32_t clock = only ? only->clock_id : 0;
     telem_file_item item;
-    while (telem_file_next(&k->src->r, &item) == TELEM_OK && (syncs || item.kind != TELEM_ITEM_ROW)) {
+    while (telem_file_next(&k->src->r, &item) == TELEM_OK &&
+           (syncs || item.kind != TELEM_ITEM_ROW)) {
         if (item.kind == TELEM_ITEM_METADATA && cat_is_unordered(&item.metadata)) k->unordered = 1;
         if (item.kind == TELEM_ITEM_SYNC && syncs) utc_map_item(&k->map, k->src, clock, &item.sync);
     }
@@ -529,7 +563,9 @@ static void cat_seek(cat *k) {
     if (!v->chosen) return;
     k->single = 1;
     cat_bound(k, v, NULL);
-    if (v->in.from != INT64_MIN && telem_file_seek_time(&k->src->r, only, v->in.from) == TELEM_ERR_NOT_FOUND) k->stopped = 1;
+    if (v->in.from != INT64_MIN &&
+        telem_file_seek_time(&k->src->r, only, v->in.from) == TELEM_ERR_NOT_FOUND)
+        k->stopped = 1;
 }
 
 /* Two streams to a CSV are refused before anything is printed, where that can be known. */
@@ -543,7 +579,8 @@ static void cat_learn(cat *k) {
 
 static void cat_run_all(cat *k) {
     telem_file_item item;
-    if (k->want.last && !source_seekable(k->src)) die(k->src->path, "--last wants a file, not a pipe; save it first");
+    if (k->want.last && !source_seekable(k->src))
+        die(k->src->path, "--last wants a file, not a pipe; save it first");
     if (range_asked(&k->want) && source_seekable(k->src)) cat_seek(k);
     else if (k->format == CAT_CSV && source_seekable(k->src)) cat_learn(k);
     while (!k->stopped && source_next(k->src, &item)) cat_item(k, &item);
@@ -553,15 +590,18 @@ static void cat_run_all(cat *k) {
 static void cat_check_names(const cat *k) {
     const char *name;
     if (k->stopped) return; /* what was asked for may stand further on */
-    if ((name = names_unused(&k->streams)) != NULL) die(k->src->path, "has no stream \"%s\"; telem info lists them", name);
-    if ((name = names_unused(&k->fields)) != NULL) die(k->src->path, "has no field \"%s\" there; telem info --schema lists them", name);
+    if ((name = names_unused(&k->streams)) != NULL)
+        die(k->src->path, "has no stream \"%s\"; telem info lists them", name);
+    if ((name = names_unused(&k->fields)) != NULL)
+        die(k->src->path, "has no field \"%s\" there; telem info --schema lists them", name);
 }
 
 static void cat_finish(cat *k) {
     size_t i, j;
     cat_check_names(k);
     for (i = 0; i < k->n; i++)
-        if (k->views[i].chosen && k->format == CAT_CSV) cat_head(&k->views[i]); /* streams without rows, too */
+        if (k->views[i].chosen && k->format == CAT_CSV)
+            cat_head(&k->views[i]); /* streams without rows, too */
     for (i = 0; i < k->n && k->folder; i++) {
         for (j = 0; j < i && k->views[j].to != k->views[i].to; j++) {}
         if (k->views[i].to && j == i) out_close(k->views[i].to);
@@ -576,11 +616,6 @@ static enum cat_format cat_format_of(const char *s) {
     if (strcmp(s, "ndjson") == 0 || strcmp(s, "json") == 0) return CAT_NDJSON;
     if (strcmp(s, "csv") == 0) return CAT_CSV;
     usage_error("cat", "--format \"%s\" is not csv, ndjson or text; see telem cat --help", s);
-}
-
-static int ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
 }
 
 static void cat_option(cat *k, int c) {
@@ -602,18 +637,24 @@ static void cat_option(cat *k, int c) {
 static void cat_output(cat *k) {
     const char *o = k->output ? k->output : "-";
     if (k->format == CAT_UNSET)
-        k->format = ends_with(o, ".csv") ? CAT_CSV : ends_with(o, ".ndjson") || ends_with(o, ".jsonl") || ends_with(o, ".json") ? CAT_NDJSON : CAT_TEXT;
+        k->format = ends_with(o, ".csv") ? CAT_CSV
+                    : ends_with(o, ".ndjson") || ends_with(o, ".jsonl") || ends_with(o, ".json")
+                        ? CAT_NDJSON
+                        : CAT_TEXT;
     k->folder = ends_with(o, "/");
-    if (k->folder && mkdir(o, 0777) != 0 && errno != EEXIST) die(o, "cannot create the folder: %s", strerror(errno));
+    if (k->folder && mkdir(o, 0777) != 0 && errno != EEXIST)
+        die(o, "cannot create the folder: %s", strerror(errno));
     if (!k->folder) k->to = out_open(o);
 }
 
 static int command_cat(int argc, char **argv) {
     static const struct option options[] = {
-        {"format", required_argument, NULL, 'f'}, {"stream", required_argument, NULL, 's'}, {"fields", required_argument, NULL, 'F'},
-        {"start", required_argument, NULL, 'S'},  {"end", required_argument, NULL, 'E'},    {"last", required_argument, NULL, 'L'},
-        {"rows", required_argument, NULL, 'n'},   {"output", required_argument, NULL, 'o'}, {"raw", no_argument, NULL, 'r'},
-        {"json-strings", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+        {"format", required_argument, NULL, 'f'}, {"stream", required_argument, NULL, 's'},
+        {"fields", required_argument, NULL, 'F'}, {"start", required_argument, NULL, 'S'},
+        {"end", required_argument, NULL, 'E'},    {"last", required_argument, NULL, 'L'},
+        {"rows", required_argument, NULL, 'n'},   {"output", required_argument, NULL, 'o'},
+        {"raw", no_argument, NULL, 'r'},          {"json-strings", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     cat k;
     int c;
     memset(&k, 0, sizeof k);

@@ -30,7 +30,7 @@ static const char import_help[] =
     "  zcat log.csv.gz | telem import --time stamp_ms --name log - log.tlm\n";
 
 #define IMPORT_CELL_MAX ((size_t)1 << 20)
-#define IMPORT_ROW_MAX ((size_t)16 << 20)
+#define IMPORT_ROW_MAX  ((size_t)16 << 20)
 
 /* ---- reading CSV ---- */
 
@@ -84,10 +84,19 @@ static csv_cell *csv_begin_cell(csv *c) {
 static void csv_put(csv *c, int ch) {
     char byte = (char)ch;
     size_t start = c->cells[c->n - 1].at;
-    if (ch == 0) die(c->path, "is no text: a zero byte in row %" PRIu64 " (at byte %" PRIu64 "); is it UTF-16? iconv -t UTF-8 helps", c->row, c->offset);
+    if (ch == 0)
+        die(c->path,
+            "is no text: a zero byte in row %" PRIu64 " (at byte %" PRIu64
+            "); is it UTF-16? iconv -t UTF-8 helps",
+            c->row, c->offset);
     if (c->data.n - start >= IMPORT_CELL_MAX)
-        die(c->path, "cell %zu of row %" PRIu64 " is longer than 1 MiB (at byte %" PRIu64 "); a quote that is not closed, or data to keep elsewhere", c->n, c->row, c->offset);
-    if (c->data.n >= IMPORT_ROW_MAX) die(c->path, "row %" PRIu64 " is longer than 16 MiB (at byte %" PRIu64 "); split it", c->row, c->row_offset);
+        die(c->path,
+            "cell %zu of row %" PRIu64 " is longer than 1 MiB (at byte %" PRIu64
+            "); a quote that is not closed, or data to keep elsewhere",
+            c->n, c->row, c->offset);
+    if (c->data.n >= IMPORT_ROW_MAX)
+        die(c->path, "row %" PRIu64 " is longer than 16 MiB (at byte %" PRIu64 "); split it",
+            c->row, c->row_offset);
     text_add(&c->data, &byte, 1);
 }
 
@@ -103,10 +112,15 @@ static void csv_quoted(csv *c) {
             csv_put(c, '"');
         } else return;
     }
-    die(c->path, "the quote opened in row %" PRIu64 " (at byte %" PRIu64 ") is never closed; add the missing \"", c->row, opened - 1);
+    die(c->path,
+        "the quote opened in row %" PRIu64 " (at byte %" PRIu64
+        ") is never closed; add the missing \"",
+        c->row, opened - 1);
 }
 
-static int csv_ends_cell(const csv *c, int ch) { return ch == -1 || ch == c->sep || ch == '\n' || ch == '\r'; }
+static int csv_ends_cell(const csv *c, int ch) {
+    return ch == -1 || ch == c->sep || ch == '\n' || ch == '\r';
+}
 
 static void csv_cell_read(csv *c) {
     csv_cell *cell = csv_begin_cell(c);
@@ -117,7 +131,8 @@ static void csv_cell_read(csv *c) {
         csv_next(c);
         csv_quoted(c);
     }
-    while (!csv_ends_cell(c, ch = csv_peek(c))) { /* what follows a closing quote belongs to it, too */
+    while (
+        !csv_ends_cell(c, ch = csv_peek(c))) { /* what follows a closing quote belongs to it, too */
         csv_put(c, ch);
         csv_next(c);
     }
@@ -150,13 +165,16 @@ static int csv_row(csv *c) {
     return 1;
 }
 
-static const char *csv_at(const csv *c, size_t i) { return c->data.s ? c->data.s + c->cells[i].at : ""; }
+static const char *csv_at(const csv *c, size_t i) {
+    return c->data.s ? c->data.s + c->cells[i].at : "";
+}
 
 static void csv_rewind(csv *c) {
     if (lseek(c->fd, 0, SEEK_SET) < 0) die(c->path, "cannot be read twice: %s", strerror(errno));
     c->offset = c->row = 0;
     c->at = c->have = 0;
-    if (csv_peek(c) == 0xEF && c->have >= 3 && memcmp(c->buf, "\xEF\xBB\xBF", 3) == 0) c->at = 3, c->offset = 3; /* a UTF-8 mark */
+    if (csv_peek(c) == 0xEF && c->have >= 3 && memcmp(c->buf, "\xEF\xBB\xBF", 3) == 0)
+        c->at = 3, c->offset = 3; /* a UTF-8 mark */
 }
 
 /* The separator that is most frequent in the first line, outside quotes. */
@@ -175,45 +193,27 @@ static char csv_find_separator(csv *c) {
     return marks[best];
 }
 
-/* A pipe is kept in a file without a name, since two passes are needed. */
-static int csv_spool(const char *path, int fd) {
-    static char buf[65536];
-    FILE *f = tmpfile();
-    ssize_t got;
-    uint64_t total = 0;
-    if (!f) die(path, "cannot keep the pipe in a temporary file: %s; set TMPDIR", strerror(errno));
-    while ((got = read(fd, buf, sizeof buf)) != 0) {
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) die(path, "cannot read at byte %" PRIu64 ": %s", total, strerror(errno));
-        if (fwrite(buf, 1, (size_t)got, f) != (size_t)got) die(path, "cannot keep the pipe in a temporary file: %s; set TMPDIR", strerror(errno));
-        progress(path, total += (uint64_t)got, 0);
-    }
-    if (fflush(f) != 0) die(path, "cannot keep the pipe in a temporary file: %s; set TMPDIR", strerror(errno));
-    if (total == 0) die(path, "is empty (0 bytes): no rows");
-    return fileno(f);
-}
-
 /* ---- what the first pass learns ---- */
 
 typedef struct import_column {
     char *name, *unit;
-    uint64_t nulls, empties; /* nothing between the separators; "" */
+    uint64_t nulls, empties;            /* nothing between the separators; "" */
     uint64_t values, numbers, text_row; /* text_row: the first row that is no number */
-    uint64_t big;      /* the largest value that is not negative */
-    int64_t small;     /* the smallest negative one, or 0 */
+    uint64_t big;                       /* the largest value that is not negative */
+    int64_t small;                      /* the smallest negative one, or 0 */
     uint32_t longest;
     uint8_t no_bool, no_int, no_float, no_f32;
     uint8_t type;
-    telem_column at;   /* in the row, second pass */
+    telem_column at; /* in the row, second pass */
 } import_column;
 
 typedef struct import_time {
-    int column;          /* -1: rows are numbered */
+    int column; /* -1: rows are numbered */
     uint8_t asked, iso, no_iso, no_number, missing, backwards;
-    uint64_t bad_row;    /* the first that broke the rule */
-    uint64_t unit;       /* units in a second: 1, 1000, 1e6, 1e9 */
+    uint64_t bad_row; /* the first that broke the rule */
+    uint64_t unit;    /* units in a second: 1, 1000, 1e6, 1e9 */
     int unit_known;
-    int decimals;        /* most seen */
+    int decimals; /* most seen */
     double least, most, last;
     telem_clock clock;
 } import_time;
@@ -339,7 +339,8 @@ static void learn_time(import *m) {
     if (m->rows == 0 || v < t->least) t->least = v;
     if (m->rows == 0 || v > t->most) t->most = v;
     if (m->rows && v < t->last) t->backwards = 1;
-    if (!t->bad_row && (t->missing || (t->no_iso && t->no_number) || t->backwards)) t->bad_row = m->in.row;
+    if (!t->bad_row && (t->missing || (t->no_iso && t->no_number) || t->backwards))
+        t->bad_row = m->in.row;
     t->last = v;
 }
 
@@ -403,16 +404,22 @@ static int looks_like_header(const csv *c) {
         size_t n = c->cells[i].n;
         int64_t ns;
         trim(&s, &n);
-        if (n == 0 || is_number(s, n) || is_word(s, n, "true") || is_word(s, n, "false") || iso_parse(s, n, &ns)) return 0;
+        if (n == 0 || is_number(s, n) || is_word(s, n, "true") || is_word(s, n, "false") ||
+            iso_parse(s, n, &ns))
+            return 0;
     }
     return 1;
 }
 
 /* ---- the time column ---- */
 
-static const struct time_suffix { const char *suffix; uint64_t unit; } time_suffixes[] = {
+static const struct time_suffix {
+    const char *suffix;
+    uint64_t unit;
+} time_suffixes[] = {
     {"_ns", 1000000000u}, {"_us", 1000000u}, {"_ms", 1000u}, {"_s", 1u}, {"_sec", 1u}};
-static const char *const time_words[] = {"t", "time", "timestamp", "ts", "date", "datetime", "stamp", "utc"};
+static const char *const time_words[] = {"t",    "time",     "timestamp", "ts",
+                                         "date", "datetime", "stamp",     "utc"};
 
 static uint64_t unit_of_name(const char *unit) {
     if (strcmp(unit, "s") == 0 || strcmp(unit, "sec") == 0) return 1;
@@ -445,9 +452,13 @@ static void choose_time(import *m) {
     t->asked = m->time_name != NULL;
     if (t->asked) telem_parse_u64(m->time_name, strlen(m->time_name), &number);
     for (i = 0; i < m->n && t->column < 0; i++)
-        if (t->asked ? strcmp(m->cols[i].name, m->time_name) == 0 || number == i + 1 : time_name(&m->cols[i], &t->unit)) t->column = (int)i;
+        if (t->asked ? strcmp(m->cols[i].name, m->time_name) == 0 || number == i + 1
+                     : time_name(&m->cols[i], &t->unit))
+            t->column = (int)i;
     if (t->column >= 0) time_name(&m->cols[t->column], &t->unit);
-    if (t->asked && t->column < 0) die(m->in.path, "has no column \"%s\" for --time; its first is \"%s\"", m->time_name, m->cols[0].name);
+    if (t->asked && t->column < 0)
+        die(m->in.path, "has no column \"%s\" for --time; its first is \"%s\"", m->time_name,
+            m->cols[0].name);
 }
 
 /* A POSIX time since 2001? Then its unit follows from its size, too. */
@@ -455,7 +466,8 @@ static int epoch_unit(double v, uint64_t *unit) {
     static const uint64_t units[] = {1, 1000, 1000000, 1000000000};
     size_t i;
     for (i = 0; i < 4; i++)
-        if ((*unit == 0 || *unit == units[i]) && v >= 978307200.0 * (double)units[i] && v < 4102444800.0 * (double)units[i]) {
+        if ((*unit == 0 || *unit == units[i]) && v >= 978307200.0 * (double)units[i] &&
+            v < 4102444800.0 * (double)units[i]) {
             *unit = units[i];
             return 1;
         }
@@ -473,10 +485,14 @@ static void time_clock(import *m) {
         t->clock.domain = TELEM_DOMAIN_UTC;
         return; /* nanoseconds */
     }
-    if (epoch_unit(t->least, &t->unit) && epoch_unit(t->most, &t->unit)) t->clock.domain = TELEM_DOMAIN_UTC;
+    if (epoch_unit(t->least, &t->unit) && epoch_unit(t->most, &t->unit))
+        t->clock.domain = TELEM_DOMAIN_UTC;
     if (!t->unit) t->unit = 1;
-    while (d > 0 && (reach * (double)power10((unsigned)(d > 18 ? 18 : d)) > 9e18 || (double)t->unit * pow(10, d) > 1e18)) d--;
-    if (d < t->decimals) import_note(m, "times in \"%s\" are rounded to %d decimals", m->cols[t->column].name, d);
+    while (d > 0 && (reach * (double)power10((unsigned)(d > 18 ? 18 : d)) > 9e18 ||
+                     (double)t->unit * pow(10, d) > 1e18))
+        d--;
+    if (d < t->decimals)
+        import_note(m, "times in \"%s\" are rounded to %d decimals", m->cols[t->column].name, d);
     t->decimals = d;
     t->clock.hz_num = t->unit * power10((unsigned)d);
 }
@@ -485,9 +501,12 @@ static void settle_time(import *m) {
     import_time *t = &m->time;
     const char *name = t->column >= 0 ? m->cols[t->column].name : "";
     int bad = t->missing || (t->no_iso && t->no_number);
-    if (t->column >= 0 && bad && t->asked) die(m->in.path, "row %" PRIu64 ": \"%s\" holds no time there; choose another --time column", t->bad_row, name);
+    if (t->column >= 0 && bad && t->asked)
+        die(m->in.path, "row %" PRIu64 ": \"%s\" holds no time there; choose another --time column",
+            t->bad_row, name);
     if (t->column >= 0 && (bad || (t->backwards && !t->asked))) {
-        import_note(m, "\"%s\" %s in row %" PRIu64 ", so the rows are numbered instead%s%s", name, bad ? "holds no time" : "goes back", t->bad_row,
+        import_note(m, "\"%s\" %s in row %" PRIu64 ", so the rows are numbered instead%s%s", name,
+                    bad ? "holds no time" : "goes back", t->bad_row,
                     bad ? "" : "; --time takes it all the same: --time ", bad ? "" : name);
         t->column = -1;
     }
@@ -509,14 +528,19 @@ static int64_t row_time(const import *m) {
     trim(&s, &n);
     if (t->iso) iso_parse(s, n, &v);
     else if (!decimal_parse(s, n, &d) || !decimal_scaled(&d, t->decimals, &v))
-        die(m->in.path, "row %" PRIu64 ": the time %.*s is out of range", m->in.row, (int)(n > 40 ? 40 : n), s);
+        die(m->in.path, "row %" PRIu64 ": the time %.*s is out of range", m->in.row,
+            (int)(n > 40 ? 40 : n), s);
     return v;
 }
 
 /* ---- types ---- */
 
 static uint8_t int_type(const import_column *c) {
-    if (c->small == 0) return c->big <= UINT8_MAX ? TELEM_U8 : c->big <= UINT16_MAX ? TELEM_U16 : c->big <= UINT32_MAX ? TELEM_U32 : TELEM_U64;
+    if (c->small == 0)
+        return c->big <= UINT8_MAX    ? TELEM_U8
+               : c->big <= UINT16_MAX ? TELEM_U16
+               : c->big <= UINT32_MAX ? TELEM_U32
+                                      : TELEM_U64;
     if (c->small >= INT8_MIN && c->big <= INT8_MAX) return TELEM_I8;
     if (c->small >= INT16_MIN && c->big <= INT16_MAX) return TELEM_I16;
     if (c->small >= INT32_MIN && c->big <= INT32_MAX) return TELEM_I32;
@@ -531,12 +555,18 @@ static void settle_type(import *m, import_column *c) {
     else c->type = TELEM_STRING;
     if (c->type != TELEM_STRING || c->numbers == 0 || c->numbers == c->values) return;
     if (m->strict)
-        die(m->in.path, "row %" PRIu64 ": \"%s\" has text there and numbers elsewhere; mend it, or import without --strict", c->text_row, c->name);
-    import_note(m, "\"%s\" has text (row %" PRIu64 ") and numbers: imported as strings", c->name, c->text_row);
+        die(m->in.path,
+            "row %" PRIu64
+            ": \"%s\" has text there and numbers elsewhere; mend it, or import without --strict",
+            c->text_row, c->name);
+    import_note(m, "\"%s\" has text (row %" PRIu64 ") and numbers: imported as strings", c->name,
+                c->text_row);
 }
 
 /* "" is a value of a string column, and none of a number's. */
-static int is_optional(const import_column *c) { return c->nulls > 0 || (c->empties > 0 && c->type != TELEM_STRING); }
+static int is_optional(const import_column *c) {
+    return c->nulls > 0 || (c->empties > 0 && c->type != TELEM_STRING);
+}
 
 static void build_schema(import *m, const char *name) {
     telem_schema_builder b;
@@ -556,7 +586,9 @@ static void build_schema(import *m, const char *name) {
         r = telem_schema_builder_add(&b, &f);
     }
     if (r == TELEM_OK) r = telem_schema_builder_finish(&b, &m->schema);
-    if (r == TELEM_ERR_LIMIT) die(m->in.path, "its rows do not fit: at most 65,535 columns and 16 MiB in a row, the longest strings taken together");
+    if (r == TELEM_ERR_LIMIT)
+        die(m->in.path,
+            "its rows do not fit: at most 65,535 columns and 16 MiB in a row, the longest strings taken together");
     if (r != TELEM_OK) die(m->in.path, "its columns make no schema: %s", telem_result_text(r));
 }
 
@@ -576,7 +608,10 @@ static void place_columns(import *m) {
 
 static void check_width(const import *m) {
     if (m->in.n > m->n)
-        die(m->in.path, "row %" PRIu64 " has %zu cells where row 1 has %zu (at byte %" PRIu64 "); quote cells that hold the separator, or give --sep", m->in.row, m->in.n, m->n, m->in.row_offset);
+        die(m->in.path,
+            "row %" PRIu64 " has %zu cells where row 1 has %zu (at byte %" PRIu64
+            "); quote cells that hold the separator, or give --sep",
+            m->in.row, m->in.n, m->n, m->in.row_offset);
 }
 
 static void learn(import *m) {
@@ -630,7 +665,10 @@ static void put_cell(const import *m, const import_column *c, size_t i, uint8_t 
     }
     trim(&s, &n);
     if (put_value(c, s, n, row) != TELEM_OK)
-        die(m->in.path, "row %" PRIu64 ": \"%.*s\" does not fit the type of \"%s\"; the file changed while it was read", m->in.row, (int)(n > 40 ? 40 : n), s, c->name);
+        die(m->in.path,
+            "row %" PRIu64
+            ": \"%.*s\" does not fit the type of \"%s\"; the file changed while it was read",
+            m->in.row, (int)(n > 40 ? 40 : n), s, c->name);
 }
 
 static int64_t import_write(void *user, const void *buf, size_t n) {
@@ -639,7 +677,8 @@ static int64_t import_write(void *user, const void *buf, size_t n) {
 }
 
 static void import_check(const import *m, telem_result r, const char *what) {
-    if (r != TELEM_OK) die(m->out_path, "%s at row %" PRIu64 ": %s", what, m->in.row, telem_result_text(r));
+    if (r != TELEM_OK)
+        die(m->out_path, "%s at row %" PRIu64 ": %s", what, m->in.row, telem_result_text(r));
 }
 
 static void import_describe(const import *m, telem_file_writer *w) {
@@ -706,7 +745,10 @@ static void write_file(import *m, const char *name) {
     d.memory_size = telem_file_writer_bytes(&d) + telem_file_stream_bytes(&d, &s);
     d.memory = grow(NULL, d.memory_size);
     import_check(m, telem_file_writer_open(&w, &d), "cannot begin");
-    import_check(m, telem_file_add_clock(&w, 1, &m->time.clock, m->time.column < 0 ? "row" : m->cols[m->time.column].name), "cannot add the clock");
+    import_check(m,
+                 telem_file_add_clock(&w, 1, &m->time.clock,
+                                      m->time.column < 0 ? "row" : m->cols[m->time.column].name),
+                 "cannot add the clock");
     import_check(m, telem_file_add_stream(&w, &s), "cannot add the stream");
     import_describe(m, &w);
     write_rows(m, &w);
@@ -719,7 +761,9 @@ static char *stream_name_for(const import *m) {
     char *name, *dot;
     if (m->name) return clean_name(m->name, strlen(m->name));
     base = base ? base + 1 : m->in.path;
-    name = m->in.fd == STDIN_FILENO || strcmp(m->in.path, "standard input") == 0 ? NULL : clean_name(base, strlen(base));
+    name = m->in.fd == STDIN_FILENO || strcmp(m->in.path, "standard input") == 0
+               ? NULL
+               : clean_name(base, strlen(base));
     if (name && (dot = strrchr(name, '.')) != NULL && dot != name) *dot = 0;
     return name ? name : copy_string("csv");
 }
@@ -728,12 +772,13 @@ static void import_open(import *m, const char *path) {
     int regular;
     m->in.path = strcmp(path, "-") == 0 ? "standard input" : path;
     m->in.fd = open_input(path, &m->in.size, &regular);
-    if (!regular) m->in.fd = csv_spool(m->in.path, m->in.fd);
+    if (!regular) m->in.fd = spool_pipe(m->in.path, m->in.fd);
 }
 
 static char import_separator(const char *s) {
     if (strcmp(s, "\\t") == 0) return '\t';
-    if (strlen(s) != 1 || *s == '"' || *s == '\n') usage_error("import", "--sep \"%s\" is not one character; see telem import --help", s);
+    if (strlen(s) != 1 || *s == '"' || *s == '\n')
+        usage_error("import", "--sep \"%s\" is not one character; see telem import --help", s);
     return *s;
 }
 
@@ -752,16 +797,23 @@ static void import_option(import *m, char **argv, int c) {
 }
 
 static int command_import(int argc, char **argv) {
-    static const struct option options[] = {{"sep", required_argument, NULL, 's'}, {"header", no_argument, NULL, 'H'}, {"no-header", no_argument, NULL, 'N'},
-        {"time", required_argument, NULL, 't'}, {"name", required_argument, NULL, 'n'}, {"strict", no_argument, NULL, 'S'}, {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"sep", required_argument, NULL, 's'},
+                                            {"header", no_argument, NULL, 'H'},
+                                            {"no-header", no_argument, NULL, 'N'},
+                                            {"time", required_argument, NULL, 't'},
+                                            {"name", required_argument, NULL, 'n'},
+                                            {"strict", no_argument, NULL, 'S'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     static import m;
     char *name;
     size_t i;
     int c;
     m.header = -1;
     while ((c = getopt_long(argc, argv, ":t:qh", options, NULL)) != -1) import_option(&m, argv, c);
-    if (argc - optind != 2) usage_error("import", "wants DATA.csv and OUT.tlm; see telem import --help");
+    if (argc - optind != 2)
+        usage_error("import", "wants DATA.csv and OUT.tlm; see telem import --help");
     import_open(&m, argv[optind]);
     m.out_path = argv[optind + 1];
     learn(&m);

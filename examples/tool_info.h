@@ -75,18 +75,10 @@ typedef struct info {
     int with_schema;
 } info;
 
-/* One more zeroed element at the end of an array. */
-static void *info_more(void *array, size_t *n, size_t size) {
-    uint8_t *p = (uint8_t *)grow(array, (*n + 1) * size);
-    memset(p + *n * size, 0, size);
-    *n += 1;
-    return p;
-}
-
 static info_session *info_now(info *f) { return &f->sessions[f->n_sessions - 1]; }
 
 static void info_begin(info *f) {
-    f->sessions = (info_session *)info_more(f->sessions, &f->n_sessions, sizeof *f->sessions);
+    f->sessions = (info_session *)array_more(f->sessions, &f->n_sessions, sizeof *f->sessions);
     info_now(f)->head = *telem_file_reader_session(&f->src->r);
 }
 
@@ -96,7 +88,7 @@ static void info_add_stream(info *f, const telem_file_stream *st) {
     info_session *s = info_now(f);
     info_stream *p;
     size_t n = telem_schema_print(st->schema, NULL, 0);
-    s->streams = (info_stream *)info_more(s->streams, &s->n_streams, sizeof *s->streams);
+    s->streams = (info_stream *)array_more(s->streams, &s->n_streams, sizeof *s->streams);
     p = &s->streams[s->n_streams - 1];
     p->id = st->id;
     p->clock_id = st->clock_id;
@@ -144,8 +136,10 @@ static void info_missing(info *f, const telem_file_item *item) {
 static info_loss *info_loss_of(info_session *s, const telem_loss *l) {
     size_t i;
     for (i = 0; i < s->n_losses; i++)
-        if (s->losses[i].stream == l->stream && s->losses[i].hop == l->hop && s->losses[i].cause == l->cause) return &s->losses[i];
-    s->losses = (info_loss *)info_more(s->losses, &s->n_losses, sizeof *s->losses);
+        if (s->losses[i].stream == l->stream && s->losses[i].hop == l->hop &&
+            s->losses[i].cause == l->cause)
+            return &s->losses[i];
+    s->losses = (info_loss *)array_more(s->losses, &s->n_losses, sizeof *s->losses);
     s->losses[i].stream = l->stream;
     s->losses[i].hop = l->hop;
     s->losses[i].cause = l->cause;
@@ -169,47 +163,22 @@ static void info_add_loss(info *f, const telem_loss *l) {
         if (s->streams[i].id == l->stream) s->streams[i].lost += l->count;
 }
 
-static void info_value(text *plain, text *json, const telem_metadata *m) {
-    char buf[40];
-    size_t n, i;
-    switch (m->type) {
-    case TELEM_VALUE_INT:
-        text_printf(plain, "%" PRId64, m->i);
-        text_printf(json, "\"%" PRId64 "\"", m->i);
-        break;
-    case TELEM_VALUE_F64:
-        n = telem_print_f64(buf, sizeof buf, m->f);
-        text_add(plain, buf, n);
-        text_puts(json, m->f - m->f == 0 ? buf : "null"); /* NaN and Inf are no JSON */
-        break;
-    case TELEM_VALUE_BOOL:
-        text_puts(plain, m->i ? "true" : "false");
-        text_puts(json, m->i ? "true" : "false");
-        break;
-    case TELEM_VALUE_TEXT:
-        text_plain(plain, (const char *)m->data, m->size);
-        text_json(json, (const char *)m->data, m->size);
-        break;
-    default:
-        for (i = 0; i < m->size; i++) text_printf(plain, "%02x", ((const uint8_t *)m->data)[i]);
-        text_json(json, plain->s ? plain->s : "", plain->n);
-    }
-}
-
 static void info_add_meta(info *f, const telem_metadata *m) {
     info_session *s = info_now(f);
     info_meta *p = NULL;
     size_t i;
     for (i = 0; i < s->n_meta && !p; i++)
-        if (s->meta[i].stream == m->stream && s->meta[i].key.n == m->key_len && memcmp(s->meta[i].key.s, m->key, m->key_len) == 0) p = &s->meta[i];
+        if (s->meta[i].stream == m->stream && s->meta[i].key.n == m->key_len &&
+            memcmp(s->meta[i].key.s, m->key, m->key_len) == 0)
+            p = &s->meta[i];
     if (!p) {
-        s->meta = (info_meta *)info_more(s->meta, &s->n_meta, sizeof *s->meta);
+        s->meta = (info_meta *)array_more(s->meta, &s->n_meta, sizeof *s->meta);
         p = &s->meta[s->n_meta - 1];
         p->stream = m->stream;
         text_add(&p->key, m->key, m->key_len);
     }
     p->value.n = p->json.n = 0; /* a later value replaces an earlier one */
-    info_value(&p->value, &p->json, m);
+    metadata_value(&p->value, &p->json, m);
 }
 
 static info_clock *info_clock_of(info *f, uint32_t id) {
@@ -219,7 +188,7 @@ static info_clock *info_clock_of(info *f, uint32_t id) {
     size_t i;
     for (i = 0; i < s->n_clocks; i++)
         if (s->clocks[i].id == id) return &s->clocks[i];
-    s->clocks = (info_clock *)info_more(s->clocks, &s->n_clocks, sizeof *s->clocks);
+    s->clocks = (info_clock *)array_more(s->clocks, &s->n_clocks, sizeof *s->clocks);
     p = &s->clocks[i];
     p->id = id;
     p->clock = telem_file_reader_clock(&f->src->r, id, &name);
@@ -250,7 +219,7 @@ static void info_item(info *f, const telem_file_item *item) {
         break;
     case TELEM_ITEM_MISSING: info_missing(f, item); break;
     case TELEM_ITEM_DAMAGE:
-        f->damage = (info_damage *)info_more(f->damage, &f->n_damage, sizeof *f->damage);
+        f->damage = (info_damage *)array_more(f->damage, &f->n_damage, sizeof *f->damage);
         f->damage[f->n_damage - 1].error = item->error;
         f->damage[f->n_damage - 1].bytes = item->bytes;
         break;
@@ -261,26 +230,6 @@ static void info_item(info *f, const telem_file_item *item) {
 }
 
 /* ---- words ---- */
-
-static const char *hop_name(uint32_t hop) {
-    static const char *const names_of[] = {"producer", "ring_refused", "ring_overwritten", "writer", "link", "shm"};
-    return hop < 6 ? names_of[hop] : "application";
-}
-static const char *cause_name(uint8_t cause) {
-    static const char *const names_of[] = {"unknown", "full", "overwritten", "io_error", "damaged", "undecodable", "expelled", "aborted"};
-    return cause < 8 ? names_of[cause] : "unknown";
-}
-static const char *domain_name(uint8_t domain) {
-    static const char *const names_of[] = {"boot", "utc", "tai", "user"};
-    return domain < 4 ? names_of[domain] : "unknown";
-}
-static const char *level_name(uint8_t level) {
-    static const char *const names_of[] = {"debug", "info", "warning", "error", "fatal"};
-    return level < 5 ? names_of[level] : "unknown";
-}
-static const char *damage_name(telem_result code) {
-    return code == TELEM_ERR_TRUNCATED ? "cut" : code == TELEM_ERR_UNSUPPORTED ? "unsupported" : "damaged";
-}
 
 static const char *info_stream_name(const info_session *s, uint32_t id) {
     size_t i;
@@ -327,7 +276,9 @@ static void info_print_stream(text *t, const info_stream *p, int colour, int wit
     info_print_rate(t, p);
     text_puts(t, ", ");
     info_print_bytes(t, p->bytes);
-    if (p->rows) text_printf(t, " (%.4g B/row, row form %u B)", (double)p->bytes / (double)p->rows, p->row_size);
+    if (p->rows)
+        text_printf(t, " (%.4g B/row, row form %u B)", (double)p->bytes / (double)p->rows,
+                    p->row_size);
     text_printf(t, ", %u field%s\n", p->fields, p->fields == 1 ? "" : "s");
     if (p->rows) {
         text_puts(t, "    from ");
@@ -335,12 +286,16 @@ static void info_print_stream(text *t, const info_stream *p, int colour, int wit
         text_puts(t, " to ");
         info_print_time(t, &p->clock, p->last);
         print_seconds(&p->clock, p->last - p->first, buf);
-        text_printf(t, " (%s s, clock %u)%s\n", buf, p->clock_id, p->backwards ? ", times go back in places" : "");
+        text_printf(t, " (%s s, clock %u)%s\n", buf, p->clock_id,
+                    p->backwards ? ", times go back in places" : "");
     }
     if (p->missing || p->lost) {
         text_printf(t, "    %sLOST%s", colour ? "\033[31m" : "", colour ? "\033[0m" : "");
-        if (p->missing) text_printf(t, " %s%s rows missing in the file", p->at_least ? "at least " : "", thousands(p->missing, a));
-        if (p->lost) text_printf(t, "%s %s records before it", p->missing ? "," : "", thousands(p->lost, a));
+        if (p->missing)
+            text_printf(t, " %s%s rows missing in the file", p->at_least ? "at least " : "",
+                        thousands(p->missing, a));
+        if (p->lost)
+            text_printf(t, "%s %s records before it", p->missing ? "," : "", thousands(p->lost, a));
         text_puts(t, "\n");
     }
     if (with_schema) text_printf(t, "%s\n", p->schema.s);
@@ -359,7 +314,8 @@ static void info_print_clock(text *t, const info_clock *c) {
 
 static void info_print_loss(text *t, const info_session *s, const info_loss *l) {
     char a[32];
-    text_printf(t, "  lost %s%s records of %s: %s (%s), in %" PRIu64 " reports", l->at_least ? "at least " : "", thousands(l->count, a),
+    text_printf(t, "  lost %s%s records of %s: %s (%s), in %" PRIu64 " reports",
+                l->at_least ? "at least " : "", thousands(l->count, a),
                 info_stream_name(s, l->stream), hop_name(l->hop), cause_name(l->cause), l->times);
     if (l->has_span) {
         text_puts(t, ", from ");
@@ -374,20 +330,27 @@ static void info_print_loss(text *t, const info_session *s, const info_loss *l) 
 static void info_print_session(text *t, const info *f, const info_session *s, int colour) {
     char buf[48];
     size_t i;
-    text_printf(t, "session %016" PRIx64 ", format %u.%u, %s profile", s->head.id, s->head.major, s->head.minor, s->head.profile == TELEM_FILE_WIRE ? "wire" : "disk");
+    text_printf(t, "session %016" PRIx64 ", format %u.%u, %s profile", s->head.id, s->head.major,
+                s->head.minor, s->head.profile == TELEM_FILE_WIRE ? "wire" : "disk");
     if (s->head.created) text_printf(t, ", created %s", print_utc(s->head.created, buf));
-    if (s->head.sequence) text_printf(t, ", file %u of sequence %016" PRIx64, s->head.file_number, s->head.sequence);
-    text_printf(t, ", %s\n", s->ended ? "closed cleanly" : "not closed (the writer was stopped or still runs)");
+    if (s->head.sequence)
+        text_printf(t, ", file %u of sequence %016" PRIx64, s->head.file_number, s->head.sequence);
+    text_printf(t, ", %s\n",
+                s->ended ? "closed cleanly" : "not closed (the writer was stopped or still runs)");
     for (i = 0; i < s->n_meta; i++)
-        text_printf(t, "  %s%s%s = %s\n", s->meta[i].stream == TELEM_ALL_STREAMS ? "" : info_stream_name(s, s->meta[i].stream),
-                    s->meta[i].stream == TELEM_ALL_STREAMS ? "" : ": ", s->meta[i].key.s, s->meta[i].value.s ? s->meta[i].value.s : "");
+        text_printf(t, "  %s%s%s = %s\n",
+                    s->meta[i].stream == TELEM_ALL_STREAMS ? ""
+                                                           : info_stream_name(s, s->meta[i].stream),
+                    s->meta[i].stream == TELEM_ALL_STREAMS ? "" : ": ", s->meta[i].key.s,
+                    s->meta[i].value.s ? s->meta[i].value.s : "");
     for (i = 0; i < s->n_clocks; i++) info_print_clock(t, &s->clocks[i]);
     for (i = 0; i < s->n_streams; i++) info_print_stream(t, &s->streams[i], colour, f->with_schema);
     for (i = 0; i < s->n_losses; i++) info_print_loss(t, s, &s->losses[i]);
     if (s->annotations) {
         text_puts(t, "  annotations:");
         for (i = 0; i < 5; i++)
-            if (s->levels[i]) text_printf(t, " %" PRIu64 " %s", s->levels[i], level_name((uint8_t)i));
+            if (s->levels[i])
+                text_printf(t, " %" PRIu64 " %s", s->levels[i], level_name((uint8_t)i));
         text_puts(t, "\n");
     }
 }
@@ -403,9 +366,11 @@ static void info_print(text *t, const info *f) {
     text_puts(t, "\n");
     for (i = 0; i < f->n_sessions; i++) info_print_session(t, f, &f->sessions[i], colour);
     for (i = 0; i < f->n_damage && i < 20; i++)
-        text_printf(t, "%s at byte %" PRIu64 ": %s, %" PRIu64 " bytes skipped\n", damage_name(f->damage[i].error.code), f->damage[i].error.offset,
+        text_printf(t, "%s at byte %" PRIu64 ": %s, %" PRIu64 " bytes skipped\n",
+                    damage_name(f->damage[i].error.code), f->damage[i].error.offset,
                     f->damage[i].error.what ? f->damage[i].error.what : "", f->damage[i].bytes);
-    if (f->n_damage > 20) text_printf(t, "and %zu more such places (--json lists all)\n", f->n_damage - 20);
+    if (f->n_damage > 20)
+        text_printf(t, "and %zu more such places (--json lists all)\n", f->n_damage - 20);
 }
 
 /* ---- JSON ---- */
@@ -419,8 +384,14 @@ static void info_json_time(text *t, const char *key, const telem_clock *c, int64
 static void info_json_stream(text *t, const info_stream *p, int with_schema) {
     text_printf(t, "{\"id\":\"%u\",\"name\":", p->id);
     text_json(t, p->name.s, p->name.n);
-    text_printf(t, ",\"rows\":\"%" PRIu64 "\",\"missing\":\"%" PRIu64 "\",\"lost\":\"%" PRIu64 "\",\"bytes\":\"%" PRIu64 "\",\"row_size\":%u,\"fields\":%u,\"columns\":%u,\"clock\":\"%u\",\"fingerprint\":\"%016" PRIx64 "\",\"ordered\":%s",
-                p->rows, p->missing, p->lost, p->bytes, p->row_size, p->fields, p->columns, p->clock_id, p->fingerprint, p->backwards ? "false" : "true");
+    text_printf(
+        t,
+        ",\"rows\":\"%" PRIu64 "\",\"missing\":\"%" PRIu64 "\",\"lost\":\"%" PRIu64
+        "\",\"bytes\":\"%" PRIu64
+        "\",\"row_size\":%u,\"fields\":%u,\"columns\":%u,\"clock\":\"%u\",\"fingerprint\":\"%016" PRIx64
+        "\",\"ordered\":%s",
+        p->rows, p->missing, p->lost, p->bytes, p->row_size, p->fields, p->columns, p->clock_id,
+        p->fingerprint, p->backwards ? "false" : "true");
     if (p->rows) {
         info_json_time(t, "first", &p->clock, p->first);
         info_json_time(t, "last", &p->clock, p->last);
@@ -435,16 +406,22 @@ static void info_json_stream(text *t, const info_stream *p, int with_schema) {
 static void info_json_clock(text *t, const info_clock *c) {
     text_printf(t, "{\"id\":\"%u\",\"name\":", c->id);
     text_json(t, c->name.s, c->name.n);
-    text_printf(t, ",\"hz_num\":\"%" PRIu64 "\",\"hz_den\":%u,\"bits\":%u,\"domain\":\"%s\",\"syncs\":\"%" PRIu64 "\"}", clock_num(&c->clock), clock_den(&c->clock),
-                c->clock.bits ? c->clock.bits : 64u, domain_name(c->clock.domain), c->syncs);
+    text_printf(t,
+                ",\"hz_num\":\"%" PRIu64
+                "\",\"hz_den\":%u,\"bits\":%u,\"domain\":\"%s\",\"syncs\":\"%" PRIu64 "\"}",
+                clock_num(&c->clock), clock_den(&c->clock), c->clock.bits ? c->clock.bits : 64u,
+                domain_name(c->clock.domain), c->syncs);
 }
 
 static void info_json_loss(text *t, const info_session *s, const info_loss *l) {
     const char *name = info_stream_name(s, l->stream);
     text_puts(t, "{\"stream\":");
     text_json(t, name, strlen(name));
-    text_printf(t, ",\"hop\":\"%s\",\"cause\":\"%s\",\"count\":\"%" PRIu64 "\",\"at_least\":%s,\"reports\":\"%" PRIu64 "\"", hop_name(l->hop), cause_name(l->cause), l->count,
-                l->at_least ? "true" : "false", l->times);
+    text_printf(t,
+                ",\"hop\":\"%s\",\"cause\":\"%s\",\"count\":\"%" PRIu64
+                "\",\"at_least\":%s,\"reports\":\"%" PRIu64 "\"",
+                hop_name(l->hop), cause_name(l->cause), l->count, l->at_least ? "true" : "false",
+                l->times);
     if (l->has_span) {
         info_json_time(t, "first", &l->clock, l->first);
         info_json_time(t, "last", &l->clock, l->last);
@@ -463,16 +440,24 @@ static void info_json_meta(text *t, const info_session *s, const info_meta *m) {
 
 static void info_json_session(text *t, const info *f, const info_session *s) {
     size_t i;
-    text_printf(t, "{\"id\":\"%016" PRIx64 "\",\"format\":\"%u.%u\",\"profile\":\"%s\",\"created\":\"%" PRId64 "\",\"sequence\":\"%016" PRIx64 "\",\"file_number\":%u,\"clean_end\":%s,\"annotations\":\"%" PRIu64 "\"",
-                s->head.id, s->head.major, s->head.minor, s->head.profile == TELEM_FILE_WIRE ? "wire" : "disk", s->head.created, s->head.sequence, s->head.file_number, s->ended ? "true" : "false", s->annotations);
+    text_printf(t,
+                "{\"id\":\"%016" PRIx64
+                "\",\"format\":\"%u.%u\",\"profile\":\"%s\",\"created\":\"%" PRId64
+                "\",\"sequence\":\"%016" PRIx64
+                "\",\"file_number\":%u,\"clean_end\":%s,\"annotations\":\"%" PRIu64 "\"",
+                s->head.id, s->head.major, s->head.minor,
+                s->head.profile == TELEM_FILE_WIRE ? "wire" : "disk", s->head.created,
+                s->head.sequence, s->head.file_number, s->ended ? "true" : "false", s->annotations);
     text_puts(t, ",\"streams\":[");
-    for (i = 0; i < s->n_streams; i++) text_puts(t, i ? "," : ""), info_json_stream(t, &s->streams[i], f->with_schema);
+    for (i = 0; i < s->n_streams; i++)
+        text_puts(t, i ? "," : ""), info_json_stream(t, &s->streams[i], f->with_schema);
     text_puts(t, "],\"clocks\":[");
     for (i = 0; i < s->n_clocks; i++) text_puts(t, i ? "," : ""), info_json_clock(t, &s->clocks[i]);
     text_puts(t, "],\"metadata\":[");
     for (i = 0; i < s->n_meta; i++) text_puts(t, i ? "," : ""), info_json_meta(t, s, &s->meta[i]);
     text_puts(t, "],\"losses\":[");
-    for (i = 0; i < s->n_losses; i++) text_puts(t, i ? "," : ""), info_json_loss(t, s, &s->losses[i]);
+    for (i = 0; i < s->n_losses; i++)
+        text_puts(t, i ? "," : ""), info_json_loss(t, s, &s->losses[i]);
     text_puts(t, "]}");
 }
 
@@ -480,12 +465,19 @@ static void info_json(text *t, const info *f) {
     size_t i;
     text_puts(t, "{\"file\":");
     text_json(t, f->src->path, strlen(f->src->path));
-    text_printf(t, ",\"bytes\":\"%" PRIu64 "\",\"missing\":\"%" PRIu64 "\",\"lost\":\"%" PRIu64 "\",\"sessions\":[", f->src->size, f->src->lost.missing, f->src->lost.ledger);
-    for (i = 0; i < f->n_sessions; i++) text_puts(t, i ? "," : ""), info_json_session(t, f, &f->sessions[i]);
+    text_printf(t,
+                ",\"bytes\":\"%" PRIu64 "\",\"missing\":\"%" PRIu64 "\",\"lost\":\"%" PRIu64
+                "\",\"sessions\":[",
+                f->src->size, f->src->lost.missing, f->src->lost.ledger);
+    for (i = 0; i < f->n_sessions; i++)
+        text_puts(t, i ? "," : ""), info_json_session(t, f, &f->sessions[i]);
     text_puts(t, "],\"damage\":[");
     for (i = 0; i < f->n_damage; i++) {
         const char *what = f->damage[i].error.what ? f->damage[i].error.what : "";
-        text_printf(t, "%s{\"kind\":\"%s\",\"offset\":\"%" PRIu64 "\",\"bytes\":\"%" PRIu64 "\",\"what\":", i ? "," : "", damage_name(f->damage[i].error.code), f->damage[i].error.offset, f->damage[i].bytes);
+        text_printf(
+            t, "%s{\"kind\":\"%s\",\"offset\":\"%" PRIu64 "\",\"bytes\":\"%" PRIu64 "\",\"what\":",
+            i ? "," : "", damage_name(f->damage[i].error.code), f->damage[i].error.offset,
+            f->damage[i].bytes);
         text_json(t, what, strlen(what));
         text_puts(t, "}");
     }
@@ -493,7 +485,10 @@ static void info_json(text *t, const info *f) {
 }
 
 static int command_info(int argc, char **argv) {
-    static const struct option options[] = {{"schema", no_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"schema", no_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     info f;
     telem_file_item item;
     text t = {NULL, 0, 0};

@@ -26,15 +26,16 @@ static const char plot_help[] =
     "  telem plot flight.tlm -o flight.svg\n"
     "  telem plot flight.tlm --stream imu --fields ax,az --last 10s | rsvg-convert > imu.png\n";
 
-#define PLOT_LEFT 104
-#define PLOT_RIGHT 18
-#define PLOT_PANEL 110   /* height of a panel of lines */
-#define PLOT_LANE 16
-#define PLOT_COLUMNS 48  /* drawn of one stream unless fields are chosen */
+#define PLOT_LEFT     104
+#define PLOT_RIGHT    18
+#define PLOT_PANEL    110 /* height of a panel of lines */
+#define PLOT_LANE     16
+#define PLOT_COLUMNS  48 /* drawn of one stream unless fields are chosen */
 #define PLOT_IN_PANEL 8  /* lines in one panel */
-#define PLOT_TEXTS 4000
+#define PLOT_TEXTS    4000
 
-static const char *const plot_colours[] = {"#3b82c4", "#e07b39", "#3a9f6b", "#c94f6d", "#8b6bd1", "#a8872c", "#2aa3a3", "#a06a58"};
+static const char *const plot_colours[] = {"#3b82c4", "#e07b39", "#3a9f6b", "#c94f6d",
+                                           "#8b6bd1", "#a8872c", "#2aa3a3", "#a06a58"};
 #define PLOT_COLOURS (sizeof plot_colours / sizeof *plot_colours)
 
 /* What fell into one pixel column. */
@@ -100,7 +101,7 @@ typedef struct plot {
     size_t n, recent;
     spans time_spans;
     uint64_t session;
-    double from, to; /* seconds from the origin */
+    double from, to;  /* seconds from the origin */
     plot_bands marks; /* annotations */
     text body;
     double y;
@@ -131,7 +132,8 @@ static size_t utf8_count(const char *s) {
 /* Width of small text; no font can be asked, so it is a generous guess. */
 static double text_width(const char *s) { return 6.4 * (double)utf8_count(s); }
 
-static void plot_label(text *t, double x, double y, const char *css, const char *more, const char *s) {
+static void plot_label(text *t, double x, double y, const char *css, const char *more,
+                       const char *s) {
     text_printf(t, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\"%s>", x, y, css, more);
     text_xml(t, s, strlen(s));
     text_puts(t, "</text>\n");
@@ -139,7 +141,8 @@ static void plot_label(text *t, double x, double y, const char *css, const char 
 
 /* ---- bands ---- */
 
-static plot_band *bands_add(plot_bands *b, double from, double to, uint32_t value, const char *label) {
+static plot_band *bands_add(plot_bands *b, double from, double to, uint32_t value,
+                            const char *label) {
     plot_band *p;
     if (b->n == b->cap) {
         b->cap = b->cap * 2 + 16;
@@ -194,7 +197,9 @@ static double plot_x(const plot *p, const telem_clock *clock, int64_t origin_ns,
     return (plot_seconds(clock, origin_ns, ticks) - p->from) / (p->to - p->from) * plot_pixels(p);
 }
 
-static int plot_shared(uint8_t domain) { return domain == TELEM_DOMAIN_UTC || domain == TELEM_DOMAIN_TAI; }
+static int plot_shared(uint8_t domain) {
+    return domain == TELEM_DOMAIN_UTC || domain == TELEM_DOMAIN_TAI;
+}
 
 /* Where x begins for a clock: its first row; UTC clocks share one beginning. */
 static int64_t plot_origin(plot *p, uint32_t id, const telem_clock *clock) {
@@ -211,12 +216,13 @@ static int64_t plot_origin(plot *p, uint32_t id, const telem_clock *clock) {
 
 static int plot_wanted(const plot *p, const column *c) {
     if (p->fields.n) return 1;
-    return c->c.type != TELEM_BYTES && c->c.type != TELEM_BLOB && !(c->c.field->flags & TELEM_COUNTER);
+    return c->c.type != TELEM_BYTES && c->c.type != TELEM_BLOB &&
+           !(c->c.field->flags & TELEM_COUNTER);
 }
 
 static plot_lane *plot_add_lane(plot_stream *s, const column *c, int bit, const char *label) {
     plot_lane *lane;
-    s->lanes = (plot_lane *)info_more(s->lanes, &s->n_lanes, sizeof *s->lanes);
+    s->lanes = (plot_lane *)array_more(s->lanes, &s->n_lanes, sizeof *s->lanes);
     lane = &s->lanes[s->n_lanes - 1];
     lane->col = c;
     lane->bit = bit;
@@ -227,7 +233,8 @@ static plot_lane *plot_add_lane(plot_stream *s, const column *c, int bit, const 
 static void plot_add_bits(plot_stream *s, const column *c) {
     text t = {NULL, 0, 0};
     size_t i, fields = 0;
-    for (i = 0; i < s->cols.n; i++) fields += s->cols.at[i].c.type >= TELEM_BITS8 && s->cols.at[i].c.type <= TELEM_BITS32;
+    for (i = 0; i < s->cols.n; i++)
+        fields += s->cols.at[i].c.type >= TELEM_BITS8 && s->cols.at[i].c.type <= TELEM_BITS32;
     for (i = 0; i < c->c.field->label_count; i++) {
         const telem_label *l = &c->c.field->labels[i];
         if (l->value > 31) continue;
@@ -244,7 +251,7 @@ static void plot_add_column(plot_stream *s, const column *c) {
     else if (type == TELEM_BOOL || type >= TELEM_ENUM8) plot_add_lane(s, c, -1, c->path);
     else {
         plot_series *p;
-        s->series = (plot_series *)info_more(s->series, &s->n_series, sizeof *s->series);
+        s->series = (plot_series *)array_more(s->series, &s->n_series, sizeof *s->series);
         p = &s->series[s->n_series - 1];
         p->col = c;
     }
@@ -272,7 +279,8 @@ static plot_stream *plot_new_stream(plot *p, const telem_file_stream *stream) {
     s->fingerprint = stream->fingerprint;
     s->clock = stream->clock;
     s->origin = plot_origin(p, stream->clock_id, &stream->clock);
-    s->in = range_bounds(p->src, &p->want, &stream->clock, own ? own->first : 0, own ? own->last : 0, NULL);
+    s->in = range_bounds(p->src, &p->want, &stream->clock, own ? own->first : 0,
+                         own ? own->last : 0, NULL);
     if (names_match(&p->streams, stream->name)) plot_fill_stream(p, s);
     return s;
 }
@@ -283,7 +291,9 @@ static plot_stream *plot_find(plot *p, const telem_file_stream *stream) {
     if (p->recent < p->n && p->all[p->recent]->stream == stream) return p->all[p->recent];
     for (i = 0; i < p->n; i++) {
         plot_stream *s = p->all[i];
-        if (!s->stream && s->fingerprint == stream->fingerprint && strcmp(s->name, stream->name) == 0) s->stream = stream;
+        if (!s->stream && s->fingerprint == stream->fingerprint &&
+            strcmp(s->name, stream->name) == 0)
+            s->stream = stream;
         if (s->stream == stream) break;
     }
     if (i == p->n) plot_new_stream(p, stream);
@@ -321,7 +331,8 @@ static void plot_number(plot *p, plot_series *s, double x, const uint8_t *row) {
         s->absent++;
         return;
     }
-    if (s->absent > 2 * (uint64_t)s->usual + 1) series_break(s); /* a value in every tenth row is no gap */
+    if (s->absent > 2 * (uint64_t)s->usual + 1)
+        series_break(s); /* a value in every tenth row is no gap */
     s->usual = s->absent;
     s->absent = 0;
     if (!telem_cell_number(&s->col->c, s->col->element, row, &v) || v - v != 0) series_break(s);
@@ -332,7 +343,8 @@ static void lane_text(plot_lane *lane, double x, const uint8_t *row) {
     char buf[80];
     size_t n = telem_cell_print(&lane->col->c, lane->col->element, row, 0, buf, sizeof buf);
     const plot_bands *b = &lane->bands;
-    if (n && (b->n == 0 || (x - b->at[b->n - 1].from >= 1 && b->n < PLOT_TEXTS))) bands_add(&lane->bands, x, x, 0, buf);
+    if (n && (b->n == 0 || (x - b->at[b->n - 1].from >= 1 && b->n < PLOT_TEXTS)))
+        bands_add(&lane->bands, x, x, 0, buf);
 }
 
 static uint32_t lane_raw(const column *c, const uint8_t *row) {
@@ -350,7 +362,8 @@ static void plot_state(plot_lane *lane, double x, const uint8_t *row) {
         bands_state(&lane->bands, x, v, NULL);
     } else {
         v = lane_raw(lane->col, row);
-        if (lane->bands.open && lane->bands.at[lane->bands.n - 1].value == v) buf[0] = 0; /* the label is there */
+        if (lane->bands.open && lane->bands.at[lane->bands.n - 1].value == v)
+            buf[0] = 0; /* the label is there */
         else telem_cell_print(&lane->col->c, lane->col->element, row, 0, buf, sizeof buf);
         bands_state(&lane->bands, x, v, buf);
     }
@@ -383,9 +396,11 @@ static void plot_row(plot *p, const telem_file_item *item) {
 
 static double clip(double x, double most) { return x < 0 ? 0 : x > most ? most : x; }
 
-static void plot_loss_span(plot *p, plot_stream *s, const telem_clock *clock, int64_t first, int64_t last) {
+static void plot_loss_span(plot *p, plot_stream *s, const telem_clock *clock, int64_t first,
+                           int64_t last) {
     double a = plot_x(p, clock, s->origin, first), b = plot_x(p, clock, s->origin, last);
-    if (b >= 0 && a <= plot_pixels(p)) bands_merge(&s->losses, clip(a, plot_pixels(p)), clip(b, plot_pixels(p)));
+    if (b >= 0 && a <= plot_pixels(p))
+        bands_merge(&s->losses, clip(a, plot_pixels(p)), clip(b, plot_pixels(p)));
 }
 
 static void plot_missing(plot *p, const telem_file_item *item) {
@@ -403,7 +418,9 @@ static void plot_loss(plot *p, const telem_loss *l) {
     size_t i;
     for (i = 0; i < p->n; i++) {
         plot_stream *s = p->all[i];
-        if (!s->chosen || !s->stream || (l->stream != TELEM_ALL_STREAMS && l->stream != s->stream->id)) continue;
+        if (!s->chosen || !s->stream ||
+            (l->stream != TELEM_ALL_STREAMS && l->stream != s->stream->id))
+            continue;
         s->lost += l->count;
         if (l->has_span) plot_loss_span(p, s, &clock, l->first, l->last);
         else if (s->seen) bands_merge(&s->losses, s->x_before, s->x_before);
@@ -413,7 +430,10 @@ static void plot_loss(plot *p, const telem_loss *l) {
 static void plot_annotation(plot *p, const telem_annotation *a) {
     telem_clock clock = source_clock(p->src, a->clock);
     int64_t origin = plot_origin(p, a->clock, &clock);
-    double x = plot_x(p, &clock, origin, a->time), end = plot_x(p, &clock, origin, ticks_after(a->time, (int64_t)(a->duration > INT64_MAX ? INT64_MAX : a->duration)));
+    double x = plot_x(p, &clock, origin, a->time),
+           end = plot_x(
+               p, &clock, origin,
+               ticks_after(a->time, (int64_t)(a->duration > INT64_MAX ? INT64_MAX : a->duration)));
     char buf[80];
     size_t n = a->text_len < sizeof buf - 1 ? a->text_len : sizeof buf - 1;
     if (end < 0 || x > plot_pixels(p) || p->marks.n >= PLOT_TEXTS) return;
@@ -448,7 +468,8 @@ static void plot_item(plot *p, const telem_file_item *item) {
 
 /* 1, 2 or 5 times a power of ten, so that about `count` steps make the span. */
 static double nice_step(double length, double count) {
-    double raw = length / (count < 1 ? 1 : count), unit = pow(10, floor(log10(raw))), k = raw / unit;
+    double raw = length / (count < 1 ? 1 : count), unit = pow(10, floor(log10(raw))),
+           k = raw / unit;
     return unit * (k <= 1 ? 1 : k <= 2 ? 2 : k <= 5 ? 5 : 10);
 }
 
@@ -467,7 +488,8 @@ static double time_axis(double length, const char **name) {
 
 static void plot_x_grid(plot *p, double top, double height) {
     const char *name;
-    double unit = time_axis(p->to - p->from, &name), step = nice_step((p->to - p->from) / unit, plot_pixels(p) / 90), v;
+    double unit = time_axis(p->to - p->from, &name),
+           step = nice_step((p->to - p->from) / unit, plot_pixels(p) / 90), v;
     for (v = ceil(p->from / unit / step) * step; v <= p->to / unit + step * 1e-9; v += step) {
         double x = PLOT_LEFT + (v * unit - p->from) / (p->to - p->from) * plot_pixels(p);
         text_printf(&p->body, "<path class=\"grid\" d=\"M%.1f %.1fv%.1f\"/>\n", x, top, height);
@@ -477,10 +499,12 @@ static void plot_x_grid(plot *p, double top, double height) {
 static void plot_x_labels(plot *p) {
     const char *name;
     char buf[64];
-    double unit = time_axis(p->to - p->from, &name), step = nice_step((p->to - p->from) / unit, plot_pixels(p) / 90), v;
+    double unit = time_axis(p->to - p->from, &name),
+           step = nice_step((p->to - p->from) / unit, plot_pixels(p) / 90), v;
     for (v = ceil(p->from / unit / step) * step; v <= p->to / unit + step * 1e-9; v += step) {
         print_tick(buf, sizeof buf, v, step);
-        plot_label(&p->body, PLOT_LEFT + (v * unit - p->from) / (p->to - p->from) * plot_pixels(p), p->y + 13, "tick", " text-anchor=\"middle\"", buf);
+        plot_label(&p->body, PLOT_LEFT + (v * unit - p->from) / (p->to - p->from) * plot_pixels(p),
+                   p->y + 13, "tick", " text-anchor=\"middle\"", buf);
     }
     p->y += 16;
 }
@@ -493,10 +517,12 @@ static void plot_x_title(plot *p, const plot_stream *s) {
     text t = {NULL, 0, 0};
     (void)time_axis(p->to - p->from, &name);
     print_seconds(&ns, s->origin, at);
-    if (s->clock.domain == TELEM_DOMAIN_UTC) text_printf(&t, "time [%s] since %s", name, print_utc(s->origin, at));
+    if (s->clock.domain == TELEM_DOMAIN_UTC)
+        text_printf(&t, "time [%s] since %s", name, print_utc(s->origin, at));
     else if (s->origin) text_printf(&t, "time [%s] since t = %s s", name, at);
     else text_printf(&t, "time [%s]", name);
-    plot_label(&p->body, PLOT_LEFT + plot_pixels(p), p->y + 11, "tick", " text-anchor=\"end\"", t.s);
+    plot_label(&p->body, PLOT_LEFT + plot_pixels(p), p->y + 11, "tick", " text-anchor=\"end\"",
+               t.s);
     free(t.s);
     p->y += 16;
 }
@@ -513,18 +539,23 @@ static void plot_y_axis(plot *p, const plot_scale *s, const char *unit) {
     double step = nice_step(s->high - s->low, PLOT_PANEL / 28.0), v, end = s->high + step * 1e-9;
     char buf[64];
     for (v = ceil(s->low / step) * step; v <= end; v += step) {
-        text_printf(&p->body, "<path class=\"grid\" d=\"M%d %.1fh%.1f\"/>\n", PLOT_LEFT, plot_y(s, v), plot_pixels(p));
+        text_printf(&p->body, "<path class=\"grid\" d=\"M%d %.1fh%.1f\"/>\n", PLOT_LEFT,
+                    plot_y(s, v), plot_pixels(p));
         print_tick(buf, sizeof buf, v, step);
-        plot_label(&p->body, PLOT_LEFT - 6, plot_y(s, v) + 3.5, "tick", " text-anchor=\"end\"", buf);
+        plot_label(&p->body, PLOT_LEFT - 6, plot_y(s, v) + 3.5, "tick", " text-anchor=\"end\"",
+                   buf);
         if (v + step <= v) break; /* a step below the resolution of the numbers */
     }
-    snprintf(buf, sizeof buf, " text-anchor=\"middle\" transform=\"rotate(-90 13 %.1f)\"", s->top + PLOT_PANEL / 2.0);
+    snprintf(buf, sizeof buf, " text-anchor=\"middle\" transform=\"rotate(-90 13 %.1f)\"",
+             s->top + PLOT_PANEL / 2.0);
     if (*unit) plot_label(&p->body, 13, s->top + PLOT_PANEL / 2.0, "unit", buf, unit);
 }
 
 /* ---- panels of lines ---- */
 
-static void plot_point(text *t, double x, double y, int move) { text_printf(t, "%c%.1f %.1f", move ? 'M' : 'L', x, y); }
+static void plot_point(text *t, double x, double y, int move) {
+    text_printf(t, "%c%.1f %.1f", move ? 'M' : 'L', x, y);
+}
 
 static void plot_bucket_path(text *t, const plot_bucket *b, const plot_scale *scale, int move) {
     double mid = PLOT_LEFT + (b->x_first + b->x_last) / 2.0;
@@ -538,19 +569,24 @@ static void plot_dots(plot *p, const plot_series *s, const plot_scale *scale, co
     size_t i, pixels = (size_t)plot_pixels(p);
     for (i = 0; i <= pixels; i++)
         if (s->buckets[i].n)
-            text_printf(&p->body, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"1.7\" fill=\"%s\"/>\n", PLOT_LEFT + (double)s->buckets[i].x_last, plot_y(scale, s->buckets[i].last), colour);
+            text_printf(&p->body, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"1.7\" fill=\"%s\"/>\n",
+                        PLOT_LEFT + (double)s->buckets[i].x_last, plot_y(scale, s->buckets[i].last),
+                        colour);
 }
 
 /* Does something visible lie between two pixel columns? */
 static int plot_lost_between(const plot_bands *lost, double from, double to) {
     size_t i;
     for (i = 0; i < lost->n; i++)
-        if (lost->at[i].to - lost->at[i].from > 1 && lost->at[i].from > from - 1 && lost->at[i].to < to + 1) return 1;
+        if (lost->at[i].to - lost->at[i].from > 1 && lost->at[i].from > from - 1 &&
+            lost->at[i].to < to + 1)
+            return 1;
     return 0;
 }
 
 /* A value between two gaps would draw nothing: it gets a dot's length. */
-static void plot_line(plot *p, const plot_series *s, const plot_bands *lost, const plot_scale *scale, const char *colour) {
+static void plot_line(plot *p, const plot_series *s, const plot_bands *lost,
+                      const plot_scale *scale, const char *colour) {
     const plot_bucket *before = NULL;
     size_t i, pixels = (size_t)plot_pixels(p);
     text_printf(&p->body, "<path class=\"line\" stroke=\"%s\" d=\"", colour);
@@ -558,7 +594,8 @@ static void plot_line(plot *p, const plot_series *s, const plot_bands *lost, con
         const plot_bucket *b = &s->buckets[i];
         int move;
         if (b->n == 0) continue;
-        move = !before || b->gap || plot_lost_between(lost, (double)before->x_last, (double)b->x_first);
+        move = !before || b->gap ||
+               plot_lost_between(lost, (double)before->x_last, (double)b->x_first);
         plot_bucket_path(&p->body, b, scale, move);
         if (move) text_puts(&p->body, "h.1");
         before = b;
@@ -576,7 +613,8 @@ static void plot_legend(plot *p, plot_series *const *list, size_t n) {
             plot_label(&p->body, x, p->y + 10, "tick", "", "...");
             break;
         }
-        text_printf(&p->body, "<path stroke=\"%s\" stroke-width=\"3\" d=\"M%.1f %.1fh12\"/>\n", plot_colours[i % PLOT_COLOURS], x, p->y + 6.5);
+        text_printf(&p->body, "<path stroke=\"%s\" stroke-width=\"3\" d=\"M%.1f %.1fh12\"/>\n",
+                    plot_colours[i % PLOT_COLOURS], x, p->y + 6.5);
         plot_label(&p->body, x + 16, p->y + 10, "small", "", name);
         x += 30 + text_width(name);
     }
@@ -593,7 +631,8 @@ static plot_scale plot_find_scale(plot_series *const *list, size_t n, double top
         if (!any || list[i]->high > s.high) s.high = list[i]->high;
         any = 1;
     }
-    if (s.high > 8e307 || s.low < -8e307) s.high = 8e307, s.low = -8e307; /* the difference must be finite */
+    if (s.high > 8e307 || s.low < -8e307)
+        s.high = 8e307, s.low = -8e307; /* the difference must be finite */
     pad = s.high > s.low ? (s.high - s.low) * 0.06 : fabs(s.high) > 0 ? fabs(s.high) * 0.1 : 1;
     if (!(s.high - s.low > fabs(s.high) * 1e-12)) pad = fabs(s.high) > 0 ? fabs(s.high) * 0.1 : 1;
     s.low -= pad;
@@ -607,7 +646,9 @@ static void plot_draw_losses(plot *p, const plot_stream *s, double top, double h
     for (i = 0; i < s->losses.n; i++) {
         const plot_band *b = &s->losses.at[i];
         double w = b->to - b->from < 1.5 ? 1.5 : b->to - b->from;
-        text_printf(&p->body, "<rect class=\"loss\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", PLOT_LEFT + b->from, top, w, height);
+        text_printf(&p->body,
+                    "<rect class=\"loss\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
+                    PLOT_LEFT + b->from, top, w, height);
     }
 }
 
@@ -616,16 +657,23 @@ static void plot_draw_marks(plot *p, double top, double height) {
     for (i = 0; i < p->marks.n; i++) {
         const plot_band *b = &p->marks.at[i];
         if (b->to - b->from > 1)
-            text_printf(&p->body, "<rect class=\"span\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", PLOT_LEFT + b->from, top, b->to - b->from, height);
-        text_printf(&p->body, "<path class=\"mark\" d=\"M%.1f %.1fv%.1f\"/>\n", PLOT_LEFT + b->from, top, height);
+            text_printf(
+                &p->body,
+                "<rect class=\"span\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
+                PLOT_LEFT + b->from, top, b->to - b->from, height);
+        text_printf(&p->body, "<path class=\"mark\" d=\"M%.1f %.1fv%.1f\"/>\n", PLOT_LEFT + b->from,
+                    top, height);
     }
 }
 
 static void plot_frame(plot *p, double top, double height) {
-    text_printf(&p->body, "<rect class=\"frame\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", PLOT_LEFT, top, plot_pixels(p), height);
+    text_printf(&p->body,
+                "<rect class=\"frame\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
+                PLOT_LEFT, top, plot_pixels(p), height);
 }
 
-static void plot_panel(plot *p, const plot_stream *s, plot_series *const *list, size_t n, const char *unit) {
+static void plot_panel(plot *p, const plot_stream *s, plot_series *const *list, size_t n,
+                       const char *unit) {
     plot_scale scale;
     size_t i;
     plot_legend(p, list, n);
@@ -634,16 +682,20 @@ static void plot_panel(plot *p, const plot_stream *s, plot_series *const *list, 
     plot_y_axis(p, &scale, unit);
     plot_draw_losses(p, s, p->y, PLOT_PANEL);
     plot_draw_marks(p, p->y, PLOT_PANEL);
-    for (i = 0; i < n; i++) plot_line(p, list[i], &s->losses, &scale, plot_colours[i % PLOT_COLOURS]);
+    for (i = 0; i < n; i++)
+        plot_line(p, list[i], &s->losses, &scale, plot_colours[i % PLOT_COLOURS]);
     plot_frame(p, p->y, PLOT_PANEL);
     p->y += PLOT_PANEL + 8;
 }
 
-static const char *series_unit(const plot_series *s) { return s->col->c.field->unit ? s->col->c.field->unit : ""; }
+static const char *series_unit(const plot_series *s) {
+    return s->col->c.field->unit ? s->col->c.field->unit : "";
+}
 
 /* One unit; without a unit, about one size. */
 static int series_alike(const plot_series *a, const plot_series *b) {
-    double x = fabs(a->low) > fabs(a->high) ? fabs(a->low) : fabs(a->high), y = fabs(b->low) > fabs(b->high) ? fabs(b->low) : fabs(b->high);
+    double x = fabs(a->low) > fabs(a->high) ? fabs(a->low) : fabs(a->high),
+           y = fabs(b->low) > fabs(b->high) ? fabs(b->low) : fabs(b->high);
     if (strcmp(series_unit(a), series_unit(b)) != 0) return 0;
     if (a->col->c.index == b->col->c.index) return 1; /* elements of one array */
     return *series_unit(a) || x == 0 || y == 0 || (x < 10 * y && y < 10 * x);
@@ -674,11 +726,15 @@ static void lane_texts(plot *p, const plot_lane *lane) {
     double free_from = 0;
     size_t i;
     text_puts(&p->body, "<path class=\"event\" d=\"");
-    for (i = 0; i < lane->bands.n; i++) text_printf(&p->body, "M%.1f %.1fv4", PLOT_LEFT + lane->bands.at[i].from, p->y + PLOT_LANE - 4);
+    for (i = 0; i < lane->bands.n; i++)
+        text_printf(&p->body, "M%.1f %.1fv4", PLOT_LEFT + lane->bands.at[i].from,
+                    p->y + PLOT_LANE - 4);
     text_puts(&p->body, "\"/>\n");
     for (i = 0; i < lane->bands.n; i++) {
         const plot_band *b = &lane->bands.at[i];
-        if (b->from < free_from || b->from + text_width(b->label) + 8 > plot_pixels(p) || strcmp(b->label, said) == 0) continue;
+        if (b->from < free_from || b->from + text_width(b->label) + 8 > plot_pixels(p) ||
+            strcmp(b->label, said) == 0)
+            continue;
         plot_label(&p->body, PLOT_LEFT + b->from + 2, p->y + 10.5, "small", "", b->label);
         free_from = b->from + text_width(b->label) + 10;
         said = b->label;
@@ -692,9 +748,13 @@ static void lane_bands(plot *p, const plot_lane *lane) {
         const plot_band *b = &lane->bands.at[i];
         double w = b->to - b->from < 0.7 ? 0.7 : b->to - b->from;
         if (flag && !b->value) continue;
-        text_printf(&p->body, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\"%s\"/>\n", PLOT_LEFT + b->from, p->y + 2, w, PLOT_LANE - 4,
-                    flag ? plot_colours[3] : plot_colours[b->value % PLOT_COLOURS], flag ? "0.75" : "0.45");
-        if (b->label && w > text_width(b->label) + 6) plot_label(&p->body, PLOT_LEFT + b->from + 3, p->y + 11.5, "small", "", b->label);
+        text_printf(
+            &p->body,
+            "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\"%s\"/>\n",
+            PLOT_LEFT + b->from, p->y + 2, w, PLOT_LANE - 4,
+            flag ? plot_colours[3] : plot_colours[b->value % PLOT_COLOURS], flag ? "0.75" : "0.45");
+        if (b->label && w > text_width(b->label) + 6)
+            plot_label(&p->body, PLOT_LEFT + b->from + 3, p->y + 11.5, "small", "", b->label);
     }
 }
 
@@ -704,7 +764,8 @@ static void lane_name(plot *p, const plot_lane *lane) {
     size_t n = utf8_count(s);
     text t = {NULL, 0, 0};
     if (n > 13) {
-        for (; n > 12; n--) do s++;
+        for (; n > 12; n--) do
+                s++;
             while (((unsigned char)*s & 0xC0) == 0x80);
         text_puts(&t, "\xE2\x80\xA6");
     }
@@ -725,7 +786,9 @@ static void plot_lanes(plot *p, plot_stream *s) {
         if (column_text(s->lanes[i].col)) lane_texts(p, &s->lanes[i]);
         else lane_bands(p, &s->lanes[i]);
         p->y += PLOT_LANE;
-        if (i + 1 < s->n_lanes) text_printf(&p->body, "<path class=\"grid\" d=\"M%d %.1fh%.1f\"/>\n", PLOT_LEFT, p->y, plot_pixels(p));
+        if (i + 1 < s->n_lanes)
+            text_printf(&p->body, "<path class=\"grid\" d=\"M%d %.1fh%.1f\"/>\n", PLOT_LEFT, p->y,
+                        plot_pixels(p));
     }
     plot_frame(p, top, height);
     p->y += 8;
@@ -762,9 +825,11 @@ static void plot_mark_texts(plot *p) {
     p->y += 16;
     for (i = 0; i < p->marks.n; i++) {
         const plot_band *b = &p->marks.at[i];
-        double w = text_width(b->label), x = b->from + w > plot_pixels(p) ? plot_pixels(p) - w : b->from;
+        double w = text_width(b->label),
+               x = b->from + w > plot_pixels(p) ? plot_pixels(p) - w : b->from;
         if (x < free_from) continue;
-        plot_label(&p->body, PLOT_LEFT + x, p->y, b->value >= TELEM_LEVEL_WARNING ? "warn" : "small", "", b->label);
+        plot_label(&p->body, PLOT_LEFT + x, p->y,
+                   b->value >= TELEM_LEVEL_WARNING ? "warn" : "small", "", b->label);
         free_from = x + w + 8;
     }
 }
@@ -779,14 +844,19 @@ static void plot_draw_stream(plot *p, plot_stream *s) {
 }
 
 static void plot_head(text *t, const plot *p) {
-    text_printf(t, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\">\n", p->width, p->y + 8, p->width, p->y + 8);
-    text_puts(t, "<style>\n"
-                 ".bg{fill:#fff} text{fill:#333} .title{font-size:15px;font-weight:bold} .small{font-size:11px}\n"
-                 ".tick,.unit{font-size:11px;fill:#666} .warn{font-size:11px;fill:#d23} .frame{fill:none;stroke:#999}\n"
-                 ".grid{stroke:#888;stroke-opacity:.22;fill:none} .line{fill:none;stroke-width:1.2;stroke-linejoin:round;stroke-linecap:round}\n"
-                 ".loss{fill:#e22;fill-opacity:.28} .mark{stroke:#7a5cc0;stroke-dasharray:3 2;fill:none} .event{stroke:#7a5cc0;fill:none} .span{fill:#7a5cc0;fill-opacity:.1}\n"
-                 "@media (prefers-color-scheme:dark){.bg{fill:#15181c} text{fill:#ddd} .tick,.unit{fill:#aaa} .warn{fill:#f66}}\n"
-                 "</style>\n<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n");
+    text_printf(
+        t,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\">\n",
+        p->width, p->y + 8, p->width, p->y + 8);
+    text_puts(
+        t,
+        "<style>\n"
+        ".bg{fill:#fff} text{fill:#333} .title{font-size:15px;font-weight:bold} .small{font-size:11px}\n"
+        ".tick,.unit{font-size:11px;fill:#666} .warn{font-size:11px;fill:#d23} .frame{fill:none;stroke:#999}\n"
+        ".grid{stroke:#888;stroke-opacity:.22;fill:none} .line{fill:none;stroke-width:1.2;stroke-linejoin:round;stroke-linecap:round}\n"
+        ".loss{fill:#e22;fill-opacity:.28} .mark{stroke:#7a5cc0;stroke-dasharray:3 2;fill:none} .event{stroke:#7a5cc0;fill:none} .span{fill:#7a5cc0;fill-opacity:.1}\n"
+        "@media (prefers-color-scheme:dark){.bg{fill:#15181c} text{fill:#ddd} .tick,.unit{fill:#aaa} .warn{fill:#f66}}\n"
+        "</style>\n<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n");
 }
 
 /* x from the earliest to the latest row of the streams chosen, or as --start --end --last say. */
@@ -815,8 +885,10 @@ static void plot_check(const plot *p) {
     const char *name;
     uint64_t rows = 0;
     size_t i;
-    if ((name = names_unused(&p->streams)) != NULL) die(p->src->path, "has no stream \"%s\"; telem info lists them", name);
-    if ((name = names_unused(&p->fields)) != NULL) die(p->src->path, "has no field \"%s\" there; telem info --schema lists them", name);
+    if ((name = names_unused(&p->streams)) != NULL)
+        die(p->src->path, "has no stream \"%s\"; telem info lists them", name);
+    if ((name = names_unused(&p->fields)) != NULL)
+        die(p->src->path, "has no field \"%s\" there; telem info --schema lists them", name);
     for (i = 0; i < p->n; i++) rows += p->all[i]->rows;
     if (rows == 0) die(p->src->path, "has no rows to draw there; telem info tells what it holds");
 }
@@ -833,7 +905,8 @@ static void plot_write(plot *p) {
     for (i = 0; i < p->n; i++) {
         plot_stream *s = p->all[i];
         if (!s->chosen || !(s->rows || s->lost || s->missing)) continue;
-        if (before && (before->origin != s->origin || before->clock.domain != s->clock.domain)) plot_x_title(p, before);
+        if (before && (before->origin != s->origin || before->clock.domain != s->clock.domain))
+            plot_x_title(p, before);
         plot_draw_stream(p, s);
         before = s;
     }
@@ -865,16 +938,23 @@ static void plot_option(plot *p, char **argv, int c) {
 static source *plot_open(const char *path) {
     struct stat st;
     if (strcmp(path, "-") == 0 && fstat(STDIN_FILENO, &st) == 0 && !S_ISREG(st.st_mode)) {
-        int fd = csv_spool("standard input", STDIN_FILENO);
-        if (dup2(fd, STDIN_FILENO) < 0 || lseek(STDIN_FILENO, 0, SEEK_SET) < 0) die(path, "cannot read back: %s", strerror(errno));
+        int fd = spool_pipe("standard input", STDIN_FILENO);
+        if (dup2(fd, STDIN_FILENO) < 0 || lseek(STDIN_FILENO, 0, SEEK_SET) < 0)
+            die(path, "cannot read back: %s", strerror(errno));
     }
     return source_open(path);
 }
 
 static int command_plot(int argc, char **argv) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'}, {"stream", required_argument, NULL, 's'}, {"fields", required_argument, NULL, 'F'},
-        {"start", required_argument, NULL, 'S'}, {"end", required_argument, NULL, 'E'}, {"last", required_argument, NULL, 'L'}, {"width", required_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"stream", required_argument, NULL, 's'},
+                                            {"fields", required_argument, NULL, 'F'},
+                                            {"start", required_argument, NULL, 'S'},
+                                            {"end", required_argument, NULL, 'E'},
+                                            {"last", required_argument, NULL, 'L'},
+                                            {"width", required_argument, NULL, 'w'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     plot p;
     telem_file_item item;
     int c;

@@ -20,7 +20,7 @@
 #define SLOW 0
 #endif
 
-#define ROOT "../shared/data"
+#define ROOT        "../shared/data"
 #define MAX_STREAMS 200
 #define MAX_COLUMNS 1100
 
@@ -65,7 +65,8 @@ static uint8_t *load(const char *path, size_t want, size_t *got) {
     uint8_t *p = NULL;
     long size;
     if (!f) return NULL;
-    if (fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0 && (!want || (size_t)size >= want)) {
+    if (fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0 &&
+        (!want || (size_t)size >= want)) {
         *got = (size_t)size;
         p = (uint8_t *)must_alloc(*got);
         if (fread(p, 1, *got, f) != *got) {
@@ -77,10 +78,13 @@ static uint8_t *load(const char *path, size_t want, size_t *got) {
     return p;
 }
 
-static const struct type_name { const char *name; uint8_t type, width; } type_names[] = {
-    {"bool", TELEM_BOOL, 1}, {"u8", TELEM_U8, 1}, {"u16", TELEM_U16, 2}, {"u32", TELEM_U32, 4}, {"u64", TELEM_U64, 8},
-    {"i8", TELEM_I8, 1}, {"i16", TELEM_I16, 2}, {"i32", TELEM_I32, 4}, {"i64", TELEM_I64, 8},
-    {"f32", TELEM_F32, 4}, {"f64", TELEM_F64, 8}, {"str", TELEM_STRING, 0}};
+static const struct type_name {
+    const char *name;
+    uint8_t type, width;
+} type_names[] = {{"bool", TELEM_BOOL, 1}, {"u8", TELEM_U8, 1},   {"u16", TELEM_U16, 2},
+                  {"u32", TELEM_U32, 4},   {"u64", TELEM_U64, 8}, {"i8", TELEM_I8, 1},
+                  {"i16", TELEM_I16, 2},   {"i32", TELEM_I32, 4}, {"i64", TELEM_I64, 8},
+                  {"f32", TELEM_F32, 4},   {"f64", TELEM_F64, 8}, {"str", TELEM_STRING, 0}};
 
 static int find_type(const char *name, set_column *c) {
     size_t i;
@@ -122,14 +126,17 @@ static int load_stream(const char *folder, const char *name, set_stream *s) {
     if (!f) return 0;
     memset(s, 0, sizeof *s);
     snprintf(s->name, sizeof s->name, "%.120s", name);
-    ok = fscanf(f, "%u %u %u", &rows, &columns, &has_time) == 3 && columns > 0 && columns <= MAX_COLUMNS;
+    ok = fscanf(f, "%u %u %u", &rows, &columns, &has_time) == 3 && columns > 0 &&
+         columns <= MAX_COLUMNS;
     if (ok) {
         s->column = (set_column *)must_alloc(columns * sizeof *s->column);
         memset(s->column, 0, columns * sizeof *s->column);
         s->rows = rows;
         s->columns = columns;
     }
-    for (i = 0; ok && i < columns; i++) ok = fscanf(f, "%15s %127s", type, s->column[i].name) == 2 && find_type(type, &s->column[i]);
+    for (i = 0; ok && i < columns; i++)
+        ok =
+            fscanf(f, "%15s %127s", type, s->column[i].name) == 2 && find_type(type, &s->column[i]);
     fclose(f);
     for (i = 0; ok && i < columns; i++) ok = load_column(folder, i, rows, &s->column[i]);
     s->first = ok && has_time && s->column[0].type == TELEM_I64 && columns > 1 ? 1 : 0;
@@ -138,7 +145,9 @@ static int load_stream(const char *folder, const char *name, set_stream *s) {
     return ok;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const set_stream *)a)->name, ((const set_stream *)b)->name); }
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const set_stream *)a)->name, ((const set_stream *)b)->name);
+}
 
 static int load_set(const char *name) {
     char folder[256], path[700];
@@ -212,7 +221,8 @@ static void build_row(const set_stream *s, uint32_t row, uint8_t *to) {
             memcpy(to, c->data + (size_t)row * c->width, c->width);
             to += c->width;
         } else {
-            uint32_t from = telem_get32(c->offsets + 4 * (size_t)row), n = telem_get32(c->offsets + 4 * (size_t)row + 4) - from;
+            uint32_t from = telem_get32(c->offsets + 4 * (size_t)row),
+                     n = telem_get32(c->offsets + 4 * (size_t)row + 4) - from;
             telem_put32(to, n);
             memcpy(to + 4, c->data + from, n);
             to += 4 + c->longest;
@@ -307,7 +317,9 @@ static void read_set(telem_io *io) {
     CHECK_OK(telem_file_reader_open(r, &d));
     while (telem_file_next(r, &item) == TELEM_OK) {
         if (item.kind == TELEM_ITEM_ROW) compare_row(&item, row);
-        else if (item.kind == TELEM_ITEM_DAMAGE || item.kind == TELEM_ITEM_MISSING || item.kind == TELEM_ITEM_LOSS) other++;
+        else if (item.kind == TELEM_ITEM_DAMAGE || item.kind == TELEM_ITEM_MISSING ||
+                 item.kind == TELEM_ITEM_LOSS)
+            other++;
     }
     CHECK_EQ_INT(other, 0);
     CHECK(telem_file_reader_ended(r));
@@ -345,13 +357,16 @@ static void round_trip(const char *name) {
         set_stream *s = &set.stream[i];
         REQUIRE_OK(build_schema(s));
         rows += s->rows;
-        for (k = 0; k < s->columns; k++) raw += s->column[k].width ? (uint64_t)s->rows * s->column[k].width : telem_get32(s->column[k].offsets + 4 * (size_t)s->rows);
+        for (k = 0; k < s->columns; k++)
+            raw += s->column[k].width ? (uint64_t)s->rows * s->column[k].width
+                                      : telem_get32(s->column[k].offsets + 4 * (size_t)s->rows);
     }
     plain = pass(0);
 #ifndef TELEM_NO_LZ4
     packed = pass(1);
 #endif
-    printf("%-18s %3u streams %8lu rows, columns %9lu B, file %9ld B", name, (unsigned)set.count, (unsigned long)rows, (unsigned long)raw, (long)plain);
+    printf("%-18s %3u streams %8lu rows, columns %9lu B, file %9ld B", name, (unsigned)set.count,
+           (unsigned long)rows, (unsigned long)raw, (long)plain);
     if (packed) printf(", with LZ4 %9ld B", (long)packed);
     printf("\n");
     free_set();
@@ -359,8 +374,9 @@ static void round_trip(const char *name) {
 
 #define SET(name) TEST(set_##name##_comes_back_bit_for_bit) { round_trip(#name); }
 #define SETS(X) \
-    X(px4_flight) X(can_comma) X(can_ids) X(comma_decoded) X(ecg_mitdb100) X(adsb_switzerland) X(trades_spy) \
-    X(power_house_f32) X(power_house_f64) X(turbofan_fd001) X(events_web) X(alp_a) X(idle_status) X(wide1000_f32)
+    X(px4_flight) X(can_comma) X(can_ids) X(comma_decoded) X(ecg_mitdb100) X(adsb_switzerland) \
+    X(trades_spy) X(power_house_f32) X(power_house_f64) X(turbofan_fd001) X(events_web) X(alp_a) \
+    X(idle_status) X(wide1000_f32)
 SETS(SET)
 
 int main(void) {
