@@ -3756,6 +3756,12 @@ static telem_result telem_i_file_next_header(telem_file_reader *r, telem_i_file_
     }
 }
 
+/* Is a position behind the end? Some ios refuse to seek there. */
+static int telem_i_file_is_behind(const telem_file_reader *r, uint64_t pos) {
+    int64_t size = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : -1;
+    return size >= 0 && pos > (uint64_t)size;
+}
+
 /* Goes through the blocks from `from` on by their headers; payloads are skipped. */
 static telem_result telem_i_file_walk(telem_file_reader *r, uint64_t from, telem_i_file_visit visit, telem_i_file_look *look) {
     telem_i_file_header h;
@@ -3776,7 +3782,7 @@ static telem_result telem_i_file_walk(telem_file_reader *r, uint64_t from, telem
         visit(r, &h, &d, look);
         r->queued = r->taken = 0;
         if (telem_i_file_where(r) <= next && next - telem_i_file_where(r) <= telem_i_file_left(r)) r->at += (size_t)(next - telem_i_file_where(r));
-        else e = telem_i_file_goto(r, next);
+        else e = telem_i_file_is_behind(r, next) ? TELEM_END : telem_i_file_goto(r, next);
     }
     r->chunk = chunk;
     return e == TELEM_END || e == TELEM_AGAIN ? TELEM_OK : e;
@@ -4015,12 +4021,15 @@ static telem_result telem_i_file_locate(telem_file_reader *r, telem_i_file_look 
 /* Reads on from the KEY block that was found to the target, which is held for telem_file_next. */
 static telem_result telem_i_file_read_up_to(telem_file_reader *r, const telem_i_file_look *look) {
     telem_file_item item;
+    telem_i_file_rstream *s;
     telem_result e;
     do {
         e = telem_file_next(r, &item);
         if (e != TELEM_OK) return e == TELEM_END || e == TELEM_AGAIN ? TELEM_ERR_NOT_FOUND : e;
         if (item.kind == TELEM_ITEM_SESSION && item.offset != r->start) return TELEM_ERR_NOT_FOUND;
     } while (item.kind != TELEM_ITEM_ROW || item.stream != &look->stream->pub || (look->by_time ? item.time < look->time : item.row < look->row));
+    for (s = r->streams; s; s = s->next) s->pub.rows = s->pub.lost = s->pub.bytes = 0;
+    look->stream->pub.rows = 1;
     r->held_item = item;
     r->held = 1;
     return TELEM_OK;
