@@ -1,4 +1,4 @@
-/* cc -O2 -I. examples/telem.c -o telem -llz4 -lm
+/* cc -O2 -I. examples/telem.c -o examples/telem -llz4 -lm
 
    telem: looks into telem files, turns them into CSV, NDJSON and pictures, and CSV into them.
    Each command is one header beside this file and one line in the table below. */

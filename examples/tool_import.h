@@ -81,62 +81,70 @@ static csv_cell *csv_begin_cell(csv *c) {
     return &c->cells[c->n++];
 }
 
-static void csv_put(csv *c, int ch) {
-    char byte = (char)ch;
-    size_t start = c->cells[c->n - 1].at;
+/* Moves n bytes of the buffer into the cell. */
+static void csv_take(csv *c, size_t n) {
+    if (n > IMPORT_CELL_MAX - (c->data.n - c->cells[c->n - 1].at))
+        die(c->path,
+            "cell %zu of row %" PRIu64 " is longer than 1 MiB (at byte %" PRIu64
+            "); a quote that is not closed, or data to keep elsewhere",
+            c->n, c->row, c->offset);
+    if (n > IMPORT_ROW_MAX - c->data.n)
+        die(c->path, "row %" PRIu64 " is longer than 16 MiB (at byte %" PRIu64 "); split it",
+            c->row, c->row_offset);
+    text_add(&c->data, c->buf + c->at, n);
+    c->at += n;
+    c->offset += n;
+}
+
+/* How many bytes of the buffer are plain content from here on. */
+static size_t csv_plain(const csv *c, int quoted) {
+    size_t i;
+    for (i = c->at; i < c->have; i++) {
+        char ch = c->buf[i];
+        if (ch == 0 || (quoted ? ch == '"' : ch == c->sep || ch == '\n' || ch == '\r')) break;
+    }
+    return i - c->at;
+}
+
+/* Takes plain content up to what ends it, which is returned; -1 at the end of the file. */
+static int csv_take_plain(csv *c, int quoted) {
+    int ch;
+    while ((ch = csv_peek(c)) != -1) {
+        size_t n = csv_plain(c, quoted);
+        if (n == 0) break;
+        csv_take(c, n);
+    }
     if (ch == 0)
         die(c->path,
             "is no text: a zero byte in row %" PRIu64 " (at byte %" PRIu64
             "); is it UTF-16? iconv -t UTF-8 helps",
             c->row, c->offset);
-    if (c->data.n - start >= IMPORT_CELL_MAX)
-        die(c->path,
-            "cell %zu of row %" PRIu64 " is longer than 1 MiB (at byte %" PRIu64
-            "); a quote that is not closed, or data to keep elsewhere",
-            c->n, c->row, c->offset);
-    if (c->data.n >= IMPORT_ROW_MAX)
-        die(c->path, "row %" PRIu64 " is longer than 16 MiB (at byte %" PRIu64 "); split it",
-            c->row, c->row_offset);
-    text_add(&c->data, &byte, 1);
+    return ch;
 }
 
 /* Behind an opening quote, to the closing one. */
 static void csv_quoted(csv *c) {
-    uint64_t opened = c->offset;
-    int ch;
-    while ((ch = csv_peek(c)) != -1) {
+    uint64_t opened = c->offset - 1;
+    while (csv_take_plain(c, 1) != -1) {
         csv_next(c);
-        if (ch != '"') csv_put(c, ch);
-        else if (csv_peek(c) == '"') {
-            csv_next(c);
-            csv_put(c, '"');
-        } else return;
+        if (csv_peek(c) != '"') return;
+        csv_take(c, 1); /* a doubled quote is one */
     }
     die(c->path,
         "the quote opened in row %" PRIu64 " (at byte %" PRIu64
         ") is never closed; add the missing \"",
-        c->row, opened - 1);
-}
-
-static int csv_ends_cell(const csv *c, int ch) {
-    return ch == -1 || ch == c->sep || ch == '\n' || ch == '\r';
+        c->row, opened);
 }
 
 static void csv_cell_read(csv *c) {
     csv_cell *cell = csv_begin_cell(c);
-    size_t index = c->n - 1;
-    int ch = csv_peek(c);
-    if (ch == '"') {
+    if (csv_peek(c) == '"') {
         cell->quoted = 1;
         csv_next(c);
         csv_quoted(c);
     }
-    while (
-        !csv_ends_cell(c, ch = csv_peek(c))) { /* what follows a closing quote belongs to it, too */
-        csv_put(c, ch);
-        csv_next(c);
-    }
-    c->cells[index].n = c->data.n - c->cells[index].at;
+    csv_take_plain(c, 0); /* what follows a closing quote belongs to it, too */
+    cell->n = c->data.n - cell->at;
 }
 
 static void csv_end_row(csv *c) { /* \n, \r\n, \r */
@@ -314,7 +322,7 @@ static void learn_cell(import *m, import_column *c, size_t i) {
     if (n) learn_int(c, s, n);
     if (n == 0) c->no_float = 1;
     learn_float(c, s, n);
-    if (is_number(s, n)) c->numbers++;
+    if (!c->no_float || is_number(s, n)) c->numbers++;
     else if (!c->text_row) c->text_row = m->in.row;
 }
 

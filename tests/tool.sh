@@ -27,7 +27,8 @@ echo '#include <lz4.h>' | ${CC:-cc} ${CFLAGS:-} -x c -fsyntax-only - 2>/dev/null
 if [ -n "${TELEM_TOOL:-}" ]; then telem=$TELEM_TOOL
 else
     telem=$T/telem
-    ${CC:-cc} ${CFLAGS:--O2} -I. examples/telem.c -o "$telem" $lz4 -lm >"$T/log" 2>&1 || {
+    command=$(sed -n "1s|^/\\* *cc \\(.*\\) -o [^ ]*\\(.*\\)|${CC:-cc} \\1 -o $telem\\2|p" examples/telem.c)
+    $(echo "$command" | sed "s/-llz4/$lz4/") >"$T/log" 2>&1 || {
         fail the_tool_is_built_by_one_command "$(head -n 20 "$T/log")"
         finish
     }
