@@ -267,7 +267,8 @@
    9 SCHEMA (type 1) and CLOCK (type 10)
        schema fields: varint stream. payload:
          varint clock       id of the clock of the stream's times
-         varint start_row   number of the stream's first row in this session
+         varint start_row   number of the stream's first row in this session; 0 in a file that
+                            stands alone (sequence 0), as a rule
          str name           of the stream, 1..255 bytes; unique in the session
          str encoding       "": telem_schema.h's; else the name of a foreign one (protobuf, cdr...)
          u64 fingerprint    of the schema
@@ -1688,6 +1689,7 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
     f.max_row = telem_i_file_or(d->max_row, wire ? 1024 : 1u << 17);
     f.max_block = telem_i_file_or(d->max_block, wire ? 4096 : 1u << 19);
     f.block_bytes = telem_i_file_or(d->block_bytes, wire ? 512 : 65536);
+    if (d->block_bytes == 0 && f.max_block / 2 < f.block_bytes) f.block_bytes = f.max_block / 2;
     f.block_rows = telem_i_file_or(d->block_rows, 65536);
     f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : 65536);
     f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
@@ -2742,7 +2744,7 @@ static telem_result telem_i_file_read_header(telem_file_reader *r, telem_i_file_
     h->size = telem_i_file_aligned(f, h->bare);
     h->code = TELEM_ERR_CORRUPT;
     if (h->fields.bad) h->wrong = "a block's header fields do not parse";
-    else if (h->len > r->session.max_block || telem_i_file_aligned(f, h->size + (size_t)h->len + 4u) > r->session.max_block) h->wrong = "a block is larger than the stream allows";
+    else if (h->len > r->session.max_block || h->size + h->len > r->window_size || telem_i_file_aligned(f, h->size + (size_t)h->len + 4u) > r->session.max_block) h->wrong = "a block is larger than the stream allows";
     else h->total = telem_i_file_aligned(f, h->size + (size_t)h->len + 4u);
     return TELEM_OK;
 }
@@ -2767,7 +2769,7 @@ static telem_i_file_rstream *telem_i_file_rstream_get(telem_file_reader *r, uint
     if (!s) return NULL;
     s->pub.id = id;
     s->pub.name = s->pub.encoding = s->pub.clock_name = "";
-    s->anywhere = r->adrift;
+    s->anywhere = 1; /* until the schema tells its first row */
     if (r->last_stream) r->last_stream->next = s;
     else r->streams = s;
     r->last_stream = s;
@@ -2852,17 +2854,21 @@ static void telem_i_file_gap(telem_file_reader *r, telem_i_file_rstream *s, uint
     s->decodable = 0;
 }
 
+/* A KEY block's header: what follows it counts from its row, and does not continue what was before. */
+static void telem_i_file_see_key(telem_i_file_rstream *s, const telem_i_file_header *h, const telem_i_file_data *d) {
+    s->has_key = 1;
+    s->decodable = 0;
+    s->key_seq = h->seq;
+    s->key_row = d->first_row;
+    s->key_time = d->base_time;
+}
+
 /* A data block whose rows cannot be had: what its header says of them is told. */
 static void telem_i_file_lose_block(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d, telem_result code, const char *what) {
     telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
     if (!s) return;
     s->decodable = 0;
-    if (h->key) {
-        s->has_key = 1;
-        s->key_seq = h->seq;
-        s->key_row = d->first_row;
-        s->key_time = d->base_time;
-    }
+    if (h->key) telem_i_file_see_key(s, h, d);
     if (!d->known) {
         if (!s->anywhere) s->doubtful += d->rows;
         return;
@@ -2889,7 +2895,10 @@ static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_hea
         return;
     }
     s->pub.bytes += h->total;
-    if (!s->anywhere && d->known && d->first_row < s->next_row) return; /* a repeat */
+    if (!s->anywhere && d->known && d->first_row < s->next_row) { /* a repeat */
+        if (h->key) telem_i_file_see_key(s, h, d);
+        return;
+    }
     if (h->key) {
         if (!s->known || (uint16_t)(s->pub.fingerprint & 0xFFFFu) != d->tag) {
             telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset, h->total, "rows whose schema was not read");
@@ -2898,11 +2907,10 @@ static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_hea
         }
         telem_i_file_gap(r, s, d->first_row, &d->first, h->offset);
         memset(s->prev, 0, s->pub.row_size);
-        s->has_key = s->decodable = 1;
+        telem_i_file_see_key(s, h, d);
+        s->decodable = 1;
         s->type = h->type;
-        s->key_seq = h->seq;
-        s->key_row = d->first_row;
-        s->key_time = s->t = d->base_time;
+        s->t = d->base_time;
         s->step = 0;
     } else if (!d->known || !s->decodable || d->first_row != s->next_row || s->type != h->type) {
         telem_i_file_lose_block(r, h, d, TELEM_ERR_CORRUPT, "the block before, which this one continues, is missing");
@@ -3018,6 +3026,7 @@ static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_
     if (d->encoding_len == 0) {
         int64_t need = telem_schema_decode_bytes(d->bytes, (size_t)d->n, NULL);
         void *memory;
+        if (need == TELEM_ERR_UNSUPPORTED) h->code = TELEM_ERR_UNSUPPORTED;
         if (need < 0) return "a schema does not decode";
         memory = telem_i_file_take(&r->arena, (size_t)need);
         if (memory && telem_schema_decode(d->bytes, (size_t)d->n, memory, (size_t)need, &schema, NULL) != TELEM_OK) return "a schema does not decode";
@@ -3043,7 +3052,10 @@ static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_
     s->pub.fingerprint = d->fingerprint;
     s->pub.clock_id = d->clock;
     s->pub.start_row = d->start_row;
-    if (s->next_row < d->start_row) s->next_row = d->start_row;
+    if (s->anywhere && !r->adrift) {
+        s->anywhere = 0;
+        s->next_row = d->start_row;
+    }
     if (k) telem_i_file_use_clock(s, k);
     telem_i_file_measure_stream(s);
     s->known = 1;
@@ -3251,6 +3263,10 @@ static int telem_i_file_is_data(uint8_t type) {
 static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d) {
     telem_i_file_cursor c;
     const char *wrong;
+    if (h->type == 0 || h->type > TELEM_BLOCK_CHAIN) {
+        h->code = TELEM_ERR_UNSUPPORTED;
+        return h->skip ? NULL : "a block of an unknown type";
+    }
     if (h->key && !telem_i_file_is_data(h->type)) {
         h->code = TELEM_ERR_UNSUPPORTED;
         return "a reserved bit of the block's kind is set";
@@ -3274,8 +3290,7 @@ static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_hea
     h->code = TELEM_ERR_UNSUPPORTED;
     if (h->type == TELEM_BLOCK_COLUMNS) return "a block in columns coding: this version does not read it";
     if (h->type == TELEM_BLOCK_MINI) return "a block in mini coding: this version does not read it";
-    if (h->type == TELEM_BLOCK_ATTACHMENT) return "an attachment: this version does not read it";
-    return h->skip ? NULL : "a block of an unknown type";
+    return "an attachment: this version does not read it";
 }
 
 /* The stretch of bad bytes that ends here is told. */
@@ -3323,14 +3338,17 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
     const char *wrong;
     int data = telem_i_file_is_data(h->type);
     memset(&d, 0, sizeof d);
-    if (h->total > r->window_size) h->wrong = "a block is larger than the stream allows";
+    if (!h->fields.bad && data && !telem_i_file_read_data(r, h, &d)) {
+        memset(&d, 0, sizeof d); /* nothing of it is believed */
+        if (!h->wrong) h->wrong = "a data block's header fields do not parse";
+    }
     if (!h->wrong) {
         e = telem_i_file_fill(r, h->total);
         if (e != TELEM_OK && !(e == TELEM_END && r->finish)) return e;
-        p = telem_i_file_here(r);
-        h->fields = telem_i_file_cursor_at(p + h->fields_at, h->fields_left); /* the window may have moved */
-        if (data && !telem_i_file_read_data(r, h, &d)) h->wrong = "a data block's header fields do not parse";
-        else if (e != TELEM_OK) { /* it will not become whole any more */
+        p = telem_i_file_here(r); /* the window may have moved */
+        h->fields = telem_i_file_cursor_at(p + h->fields_at, h->fields_left);
+        if (e != TELEM_OK) { /* it will not become whole any more */
+            telem_i_file_bad_ends(r);
             h->code = TELEM_ERR_TRUNCATED;
             h->wrong = "the stream ends inside a block";
         } else if (telem_get32(p + h->size + h->len) != telem_i_file_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) h->wrong = "a block's payload does not match its check";
@@ -3436,7 +3454,9 @@ static void telem_i_file_begin_session(telem_file_reader *r, const uint8_t *p, s
     }
     telem_i_file_push(r, TELEM_ITEM_SESSION, at);
     if (journal) {
-        telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, at + size, journal, "a journal zone: this version does not read it");
+        int64_t end = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : -1;
+        uint64_t there = end < 0 || (uint64_t)end < at + size ? journal : (uint64_t)end - at - size;
+        telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, at + size, there < journal ? there : journal, "a journal zone: this version does not read it");
         r->owed = journal;
     }
 }
@@ -3578,6 +3598,7 @@ static int telem_i_file_entry_item(telem_file_reader *r, telem_file_item *item) 
 static void telem_i_file_tail_item(telem_file_reader *r) {
     telem_i_file_rstream *s = r->tail;
     uint64_t doubtful = s->doubtful;
+    if (!s->known && !r->adrift && r->session.sequence == 0) s->anywhere = 0; /* stands alone: rows from 0 on */
     if (r->tail_end && s->has_end && !s->anywhere) {
         telem_i_file_gap(r, s, s->end_row, NULL, r->tail_offset);
         s->has_end = 0;
@@ -3657,13 +3678,19 @@ TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_
     while (!r->has_session) {
         e = telem_i_file_read_step(r);
         if (r->error.code != TELEM_OK && e == TELEM_OK) return r->error.code; /* a header, but not for us */
+        if (e == TELEM_END && !r->finish && telem_i_file_left(r)) {
+            r->finish = 1; /* what looks like a header cut short may hide a whole one */
+            continue;
+        }
         if (e == TELEM_END) {
-            if (r->has_bad) return telem_i_file_reader_fail(r, TELEM_ERR_CORRUPT, r->bad.offset, "this is not a telem stream");
-            return telem_i_file_reader_fail(r, TELEM_ERR_TRUNCATED, r->offset + r->have, r->have ? "the stream ends inside its header" : "the stream is empty");
+            if (!r->has_bad) return telem_i_file_reader_fail(r, TELEM_ERR_TRUNCATED, r->offset + r->have, "the stream is empty");
+            if (r->bad.code == TELEM_ERR_TRUNCATED) return telem_i_file_reader_fail(r, TELEM_ERR_TRUNCATED, r->offset + r->have, "the stream ends inside its header");
+            return telem_i_file_reader_fail(r, TELEM_ERR_CORRUPT, r->bad.offset, "this is not a telem stream");
         }
         if (e != TELEM_OK) return e;
         if (telem_i_file_where(r) > TELEM_I_FILE_SEARCH) return telem_i_file_reader_fail(r, TELEM_ERR_CORRUPT, 0, "this is not a telem stream");
     }
+    r->finish = 0;
     return TELEM_OK;
 }
 
@@ -3734,11 +3761,7 @@ static void telem_i_file_streams_restart(telem_file_reader *r, int anywhere) {
 
 static void telem_i_file_note_key(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d) {
     telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
-    if (!s || !h->key) return;
-    s->has_key = 1;
-    s->key_seq = h->seq;
-    s->key_row = d->first_row;
-    s->key_time = d->base_time;
+    if (s && h->key) telem_i_file_see_key(s, h, d);
 }
 
 /* Reads on to the next block header, over damage; TELEM_END at the end or at another session. */
