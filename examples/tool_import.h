@@ -301,6 +301,7 @@ static void learn_float(import_column *c, const char *s, size_t n) {
         c->no_f32 = 1;
         return;
     }
+    if (n <= 6 && !memchr(s, 'e', n) && !memchr(s, 'E', n)) return; /* six digits always survive */
     k = telem_print_f32(buf, sizeof buf, (float)v);
     if (telem_parse_f64(buf, k, &back) != TELEM_OK || back != v) c->no_f32 = 1;
 }
