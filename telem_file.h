@@ -2787,8 +2787,9 @@ static int telem_i_file_read_data(telem_file_reader *r, telem_i_file_header *h, 
     d->flags = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
     if (c.bad || d->rows == 0) return 0;
     if (d->flags & ~(TELEM_I_FILE_TIMES | TELEM_I_FILE_DISORDER | TELEM_I_FILE_ALL_PRESENT)) {
-        h->code = TELEM_ERR_UNSUPPORTED;
-        return 0;
+        h->code = TELEM_ERR_UNSUPPORTED; /* its rows can still be numbered */
+        h->wrong = "a data block with unknown flags";
+        d->flags = 0;
     }
     s = telem_i_file_rfind(r, d->stream);
     if (h->key) {
