@@ -13,7 +13,7 @@ each() { # configuration files...
 }
 without() { for f in tests/test_*.c tests/scenario_*.c; do grep -q "UNIT: $1" "$f" 2>/dev/null || echo "$f"; done; }
 threaded() {
-    { ls tests/test_ring*.c tests/*_threads.c; grep -l "UNIT: threads" tests/*.c; } 2>/dev/null | sort -u
+    { ls tests/*_threads.c; grep -lE "pthread_create|UNIT: threads" tests/test_*.c tests/scenario_*.c; } 2>/dev/null | sort -u
 }
 scripts() { ls tests/*.sh | grep -vxE "tests/(deps|run|unit|strict|all)\.sh"; }
 native_only() { grep -l "UNIT: native" tests/*.c 2>/dev/null; }
@@ -28,6 +28,8 @@ small() {
     each fuzz tests/fuzz_*.c
 }
 wide() {
+    echo "compile arm-full"
+    each asan-full tests/test_*.c tests/scenario_*.c
     for target in win m32 aarch64 s390x; do
         marks=native
         [ $target != win ] || marks="native\|UNIT: posix"

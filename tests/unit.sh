@@ -2,7 +2,8 @@
 # One unit of a test run: builds one test in one configuration, runs it, prints one line (or, when
 # it failed, all it said) and leaves "passed failed skipped" in build/result.
 #   sh tests/unit.sh cc tests/test_telem.c          the user's CC and CFLAGS
-#   sh tests/unit.sh asan tests/test_telem.c        clang: asan (with ubsan), tsan
+#   sh tests/unit.sh asan tests/test_telem.c        clang: asan (with ubsan), tsan; asan-full
+#                                                   is not shortened by CHECK_QUICK
 #   sh tests/unit.sh s390x tests/test_telem.c       a target: m32, aarch64, s390x, win
 #   sh tests/unit.sh fuzz tests/fuzz_file.c         FUZZ_SECONDS=n; 0 replays the kept corpus
 #   sh tests/unit.sh stress tests/stress_ring.c     STRESS_SECONDS=n
@@ -129,8 +130,9 @@ export UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_dead
 LIBS="-lpthread -lm"
 case $config in
 cc) native $CC -std=c99 $CFLAGS ;;
-asan) sanitized -fsanitize=address,undefined ;;
-tsan) sanitized -fsanitize=thread ;;
+asan) CHECK_QUICK=1 sanitized -fsanitize=address,undefined ;;
+asan-full) bin=$BUILD/asan/$base && sanitized -fsanitize=address,undefined ;;
+tsan) CHECK_QUICK=1 sanitized -fsanitize=thread ;;
 stress)
     export STRESS_SECONDS=${STRESS_SECONDS:-30} UNIT_TIMEOUT=$((${STRESS_SECONDS:-30} + 120))
     native $CC -std=c99 $CFLAGS ;;
