@@ -23,8 +23,8 @@ small() {
     each script $(scripts)
     each model tests/model_*.cc
     each tsan $(threaded)
-    each asan tests/test_*.c tests/scenario_*.c
-    each cc tests/test_*.c tests/scenario_*.c
+    each asan tests/test_*.c tests/scenario_*.c tests/test_*.cc
+    each cc tests/test_*.c tests/scenario_*.c tests/test_*.cc
     each fuzz tests/fuzz_*.c
 }
 wide() {

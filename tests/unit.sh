@@ -106,7 +106,9 @@ cross() {
 
 sanitized() {
     need clang clang
-    native clang -std=c11 -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all "$@"
+    compiler="clang -std=c11"
+    case $what in *.cc) compiler="clang++ -std=c++17" STRICT=$cxx_strict ;; esac
+    native $compiler -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all "$@"
 }
 
 # What libFuzzer finds stays in build/corpus between runs; `make fuzz-keep` adds the useful part
@@ -129,7 +131,11 @@ fuzz() {
 export UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 LIBS="-lpthread -lm"
 case $config in
-cc) native $CC -std=c99 $CFLAGS ;;
+cc)
+    case $what in
+    *.cc) need ${CXX:=g++} g++ && STRICT=$cxx_strict native $CXX -std=c++11 $CFLAGS ;;
+    *) native $CC -std=c99 $CFLAGS ;;
+    esac ;;
 asan) CHECK_QUICK=1 sanitized -fsanitize=address,undefined ;;
 asan-full) bin=$BUILD/asan/$base && sanitized -fsanitize=address,undefined ;;
 tsan) CHECK_QUICK=1 sanitized -fsanitize=thread ;;
