@@ -4,6 +4,7 @@
    Each command is one header beside this file and one line in the table below. */
 #define _POSIX_C_SOURCE 200809L
 #define _XOPEN_SOURCE 700
+#define _FILE_OFFSET_BITS 64
 #define TELEM_IMPLEMENTATION
 #define TELEM_STATIC
 #include "telem_file.h"

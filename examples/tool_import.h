@@ -726,12 +726,15 @@ static void write_rows(import *m, telem_file_writer *w) {
     free(row);
 }
 
+/* Wide rows and large schemas want larger blocks than the default. */
 static void import_limits(const import *m, telem_file_writer_desc *d) {
     uint32_t row = telem_schema_row_size(m->schema);
-    if (row > 1u << 20) {
-        d->max_row = row;
-        d->max_block = row * 2 + (4u << 20);
-    }
+    uint64_t coded = row + 32u * (uint64_t)telem_schema_columns(m->schema);
+    int64_t encoded = telem_schema_encode(m->schema, 0, NULL, 0);
+    d->max_row = row > 1u << 16 ? row : 0;
+    d->max_block = coded > 1u << 16 || encoded > 1 << 16
+                       ? (uint32_t)(2 * coded + (uint64_t)(encoded > 0 ? encoded : 0)) + (1u << 20)
+                       : 0;
 }
 
 static void write_file(import *m, const char *name) {

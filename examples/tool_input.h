@@ -26,7 +26,7 @@ typedef struct source {
 } source;
 
 #define MEMORY_FIRST ((size_t)64 << 20)
-#define MEMORY_MOST  ((size_t)1 << 32)
+#define MEMORY_MOST ((size_t)1 << (sizeof(size_t) > 4 ? 32 : 30))
 
 static int64_t source_read(void *user, void *buf, size_t n) {
     source *s = (source *)user;

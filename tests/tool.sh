@@ -233,6 +233,12 @@ refuses import_of_ten_megabytes_in_a_cell 1 'cell 2 of row 2 is longer than 1 Mi
 printf 't,v\n0,1\n1,2.5\n2,abc\n' >"$T/mixed.csv"
 refuses mixed_column_with_strict_is_an_error 1 'row 4: "v" has text' import --strict "$T/mixed.csv" "$T/x.tlm"
 is failed_import_leaves_nothing "$(leftovers "$T/x.tlm")" ""
+echo precious >"$T/old.tlm"
+refuses failed_import_is_told 1 'row 3 has 3 cells' import "$T/ragged.csv" "$T/old.tlm"
+is failed_import_keeps_the_old_file "$(cat "$T/old.tlm")$(leftovers "$T/old.tlm.")" precious
+ln -s old.tlm "$T/link.tlm"
+run import -q "$T/mixed.csv" "$T/link.tlm"
+is output_through_a_link_keeps_the_link "$status$(readlink "$T/link.tlm")$(head -c 4 "$T/old.tlm" | tail -c 3)" 0old.tlmTLM
 import "$T/mixed.csv"
 prints mixed_column_becomes_strings 0 't_s,v\r\n0,1\r\n1,2.5\r\n2,abc\r\n' cat -f csv "$T/x.tlm"
 refuses unknown_stream_is_told 1 'no stream "gps"' cat --stream gps -o "$T/y.txt" "$T/good.tlm"
@@ -371,6 +377,12 @@ types byte_order_mark_is_skipped '\0357\0273\0277a,b\n1,2\n' 'u8 a;u8 b;'
 types old_line_ends_are_taken 'a,b\r1,2\r3,4\r' 'u8 a;u8 b;'
 types short_rows_lack_values 'a,b\n1\n2,3\n' 'u8 a;optional u8 b;'
 types header_alone_is_a_stream_without_rows 'a,b\n' 'string(1) a;string(1) b;'
+
+prints stream_without_rows_is_a_header 0 't_s,a,b\r\n' cat -f csv "$T/x.tlm"
+{ printf 'a,b\n'; for i in 1 2 3; do head -c 1000000 /dev/zero | tr '\0' $i; printf ',%s\n' $i; done; } >"$T/in.csv"
+import "$T/in.csv"
+"$telem" cat -f csv "$T/x.tlm" | tr -d '\r' | sed '1d; s/^[0-9]*,//' >"$T/out"
+is cells_of_a_megabyte_come_back "$status$(sed 1d "$T/in.csv" | cmp - "$T/out" && echo same)" 0same
 
 printf 'n,text\r\n1,"a ""quoted"", b"\r\n2,"two\r\nlines"\r\n3,""\r\n4,\r\n' >"$T/quoted.csv"
 import "$T/quoted.csv"
