@@ -133,7 +133,8 @@
        CORRUPT. A wrong header check is damage: the search for the next sync goes on one byte
        later. Behind a good header check, a wrong payload check or a violation in the fields costs
        the block; the search goes on behind the header, since bytes may be missing and the next
-       block lie inside. A block cut by the end of the stream, its pad included: TRUNCATED. Bytes
+       block lie inside. On a wire the numbers of such a header (seq, rows) are not believed, since
+       its check has 16 bits only: the next good ones tell what is missing. A block cut by the end of the stream, its pad included: TRUNCATED. Bytes
        left over in fields or in payloads other than data blocks are a later minor's: ignored. Pad bytes other than 0 are damage
        (CORRUPT) but cost no rows.
        LZ4 (types 1, 2, 3, 4, 9): the payload is varint raw_size (1..max_block), then one LZ4
@@ -470,7 +471,8 @@ typedef struct telem_file_writer_desc {
     int64_t created;     /* POSIX ns; 0: unknown */
     uint8_t profile;     /* TELEM_FILE_DISK, TELEM_FILE_WIRE */
     uint8_t lz4;         /* 1: LZ4 over a rows block where it saves 5 % or more */
-    uint8_t no_index;    /* 1: no index blocks (wire: never any) */
+    uint8_t no_index;    /* 1: no index blocks (none either on a wire, nor when max_block is below
+                            55 bytes per stream + 1 KiB) */
     uint32_t max_streams; /* 0: disk 256, wire 8 */
     uint32_t max_row;    /* largest row form, bytes; 0: disk 128 KiB, wire 1,024 */
     uint32_t max_block;  /* largest block, bytes; 0: disk 512 KiB, wire 4,096 */
@@ -484,7 +486,8 @@ typedef struct telem_file_writer_desc {
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
                             0: disk 1 s, wire 100 ms */
     uint64_t announce_ns; /* wire: stream header, clocks and schemas again so often; 0: 5 s */
-    uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 256 */
+    uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 256; at most
+                            max_block / 128 */
 } telem_file_writer_desc;
 
 typedef struct telem_file_stream_desc {
@@ -509,11 +512,11 @@ TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const 
 
 /* Writes the stream header. ERR_ARG, ERR_MEMORY, or what io answers. */
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d);
-/* Before the streams that use it. ERR_EXISTS when the id was given another clock. `name` (NULL:
+/* Before the streams that use it, else ERR_STATE. ERR_EXISTS when the id was given already. `name` (NULL:
    "") must outlive the writer. */
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name);
 /* ERR_EXISTS (id or name), ERR_LIMIT (row above max_row, or above what a block holds), ERR_MEMORY,
-   ERR_ARG (a schema that telem_schema_check refuses). */
+   ERR_ARG (a schema that telem_schema_check refuses), ERR_NOT_FOUND (the clock). */
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *s);
 
 /* One record: a C struct as the stream's schema describes it, or its row form (pack / write_row).
@@ -658,9 +661,9 @@ TELEM_API telem_result telem_file_seek_row(telem_file_reader *r, telem_file_stre
 /* The same by time: the first row of `stream` with time >= `time`, exact when its times do not
    decrease. */
 TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_stream *stream, int64_t time);
-/* Learns all streams and, through the index, their row counts and time spans without decoding rows
-   (a file with neither index nor end block is scanned header by header); then stands at the start
-   again. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
+/* Learns all streams, their row counts and time spans from the headers of all blocks, without
+   decoding rows; then stands at the start again. One small read per block. The first seek does the
+   same once. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
    streams there are, or a code. */
 typedef struct telem_file_totals {
     uint64_t rows; /* in the file */
@@ -755,7 +758,7 @@ struct telem_file_reader {
     uint64_t entries_offset, entries_bytes;
     telem_file_item queue[6], held_item;
     uint32_t stream_count, max_columns, queued, taken;
-    uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held;
+    uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held, stay;
 };
 #endif /* TELEM_FILE_H */
 
@@ -776,6 +779,7 @@ struct telem_file_reader {
 #define TELEM_I_FILE_HEADER 104u     /* bytes of a stream header of version 1.0 */
 #define TELEM_I_FILE_ROOM 128u       /* bytes kept free before a block's payload for its header */
 #define TELEM_I_FILE_SLACK 160u      /* bytes behind it: a group, a run token, check and pad */
+#define TELEM_I_FILE_INDEXED 128u   /* most bytes that a block takes in an index, with its stream */
 #define TELEM_I_FILE_MAX_BLOCK_ROWS 1048576u
 #define TELEM_I_FILE_LZ4 0x20u
 #define TELEM_I_FILE_KEY 0x40u
@@ -917,7 +921,7 @@ typedef struct telem_i_file_wstream {
     telem_clock clock;
     uint64_t fingerprint;
     uint32_t id, clock_id, row_size, capacity;
-    uint8_t has_optional, has_counter, has_variable, need_key, all_present, saw_null;
+    uint8_t has_optional, has_counter, has_variable, has_bool, need_key, all_present, saw_null;
     uint8_t *row, *prev;      /* row form: the one at hand, the one before */
     uint8_t *out;             /* coded payload */
     uint32_t used, rows, run; /* bytes, rows in the block, repeats not yet written */
@@ -927,6 +931,7 @@ typedef struct telem_i_file_wstream {
     uint64_t start_row, next_row, first_row;
     uint64_t key_row, key_seq, group_bytes, group_rows;
     int64_t key_time, announced;
+    uint8_t has_announced;
     uint64_t age_ticks, key_ticks, announce_ticks;
     uint64_t schema_pos, taken, blocks, bytes, lost;
     uint64_t untold; /* of `lost`: not yet in a loss block */
@@ -1646,7 +1651,10 @@ static void telem_i_file_index_emit(telem_file_writer *w) {
         uint64_t pos = telem_i_file_tell(w);
         if (k > 0 && x->below_count[k] < TELEM_I_FILE_FAN) break;
         a.level = k;
-        if (telem_i_file_emit(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_file_index_body, &a) != TELEM_OK) break;
+        if (telem_i_file_emit(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_file_index_body, &a) != TELEM_OK) {
+            x->below_count[k] = 0; /* a cache: its children are still found one by one */
+            break;
+        }
         x->last[k] = pos;
         x->below_count[k] = 0;
         if (k + 1 < TELEM_I_FILE_LEVELS) x->below[k + 1][x->below_count[k + 1]++] = pos;
@@ -1697,7 +1705,8 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
     if (d->max_age_ns == 0) f.max_age_ns = wire ? 100000000u : 1000000000u;
     if (d->announce_ns == 0) f.announce_ns = 5000000000u;
     f.index_blocks = telem_i_file_or(d->index_blocks, 256);
-    if (wire) f.no_index = 1;
+    if (f.index_blocks > f.max_block / TELEM_I_FILE_INDEXED) f.index_blocks = f.max_block / TELEM_I_FILE_INDEXED;
+    if (wire || (uint64_t)f.max_streams * 55u + 1024u > f.max_block) f.no_index = 1;
 #if defined(TELEM_NO_LZ4)
     f.lz4 = 0;
 #endif
@@ -1714,10 +1723,13 @@ typedef struct telem_i_file_wloss {
     uint64_t total;
 } telem_i_file_wloss;
 
+/* Pairs of hop and stream whose losses are summed up. */
+static uint32_t telem_i_file_loss_cells(const telem_file_writer_desc *f) { return 3u * f->max_streams + 8u; }
+
 static telem_i_file_writer_sizes telem_i_file_writer_layout(const telem_file_writer_desc *f) {
     telem_i_file_writer_sizes z;
     z.streams = telem_i_file_align8(f->max_streams * sizeof(telem_i_file_wstream *));
-    z.losses = telem_i_file_align8((f->max_streams + 8u) * sizeof(telem_i_file_wloss));
+    z.losses = telem_i_file_align8(telem_i_file_loss_cells(f) * sizeof(telem_i_file_wloss));
     z.stage = f->io ? telem_i_file_align8(f->io->block_size) : 0;
     z.index = f->no_index ? 0 : telem_i_file_align8(sizeof(telem_i_file_windex));
     z.entries = f->no_index ? 0 : telem_i_file_align8(f->index_blocks * sizeof(telem_i_file_entry));
@@ -1821,10 +1833,13 @@ static telem_result telem_i_file_writable(const telem_file_writer *w) {
 
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name) {
     telem_result r = telem_i_file_writable(w);
+    uint32_t i;
     if (r != TELEM_OK) return r;
     if (!clock || clock->bits > 64 || clock->domain > TELEM_DOMAIN_USER) return TELEM_ERR_ARG;
     if (name && strlen(name) > 255) return TELEM_ERR_ARG;
     if (telem_i_file_find_clock(w, id, NULL)) return TELEM_ERR_EXISTS;
+    for (i = 0; i < w->stream_count; i++)
+        if (w->streams[i]->clock_id == id) return TELEM_ERR_STATE; /* its times would change their meaning */
     if (w->clock_count == TELEM_I_FILE_CLOCKS) return TELEM_ERR_LIMIT;
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
@@ -1849,6 +1864,7 @@ static void telem_i_file_look_at_schema(telem_i_file_wstream *s) {
         if (col.presence) s->has_optional = 1;
         if (telem_i_file_is_counter(&col)) s->has_counter = 1;
         if (telem_i_file_codes_variable(col.type)) s->has_variable = 1;
+        if (col.type == TELEM_BOOL) s->has_bool = 1;
     }
 }
 
@@ -1857,6 +1873,7 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     const char *name;
     if (!d || !d->schema || d->id == TELEM_ALL_STREAMS) return TELEM_ERR_ARG;
     if (telem_schema_check(d->schema, NULL) != TELEM_OK) return TELEM_ERR_ARG;
+    if (d->clock != 0 && !telem_i_file_find_clock(w, d->clock, NULL)) return TELEM_ERR_NOT_FOUND;
     name = d->name ? d->name : d->schema->name;
     if (strlen(name) == 0 || strlen(name) > 255) return TELEM_ERR_ARG;
     for (i = 0; i < w->stream_count; i++)
@@ -1867,6 +1884,12 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + strlen(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->arena.size - w->arena.used < telem_file_stream_bytes(&w->desc, d)) return TELEM_ERR_MEMORY;
     return TELEM_OK;
+}
+
+/* An interval in ticks: 0 stays 0 (never), anything else is a tick at least. */
+static uint64_t telem_i_file_ticks(const telem_clock *clock, uint64_t ns) {
+    int64_t t = telem_ns_to_ticks(clock, ns > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)ns);
+    return ns == 0 ? 0 : t < 1 ? 1u : (uint64_t)t;
 }
 
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *d) {
@@ -1891,10 +1914,9 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     s->out = (uint8_t *)telem_i_file_take(&w->arena, TELEM_I_FILE_ROOM + s->capacity + TELEM_I_FILE_SLACK) + TELEM_I_FILE_ROOM;
     s->start_row = s->next_row = d->start_row;
     s->need_key = 1;
-    s->age_ticks = (uint64_t)telem_ns_to_ticks(&s->clock, (int64_t)(w->desc.max_age_ns & INT64_MAX));
-    s->key_ticks = (uint64_t)telem_ns_to_ticks(&s->clock, (int64_t)(w->desc.key_ns & INT64_MAX));
-    if (w->desc.profile == TELEM_FILE_WIRE)
-        s->announce_ticks = (uint64_t)telem_ns_to_ticks(&s->clock, (int64_t)(w->desc.announce_ns & INT64_MAX));
+    s->age_ticks = telem_i_file_ticks(&s->clock, w->desc.max_age_ns);
+    s->key_ticks = telem_i_file_ticks(&s->clock, w->desc.key_ns);
+    if (w->desc.profile == TELEM_FILE_WIRE) s->announce_ticks = telem_i_file_ticks(&s->clock, w->desc.announce_ns);
     telem_i_file_look_at_schema(s);
     r = telem_i_file_emit_schema(w, s);
     if (r == TELEM_OK) w->streams[w->stream_count++] = s;
@@ -1902,16 +1924,27 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     return r;
 }
 
-/* On a live link: what a reader that joins now needs of this stream. */
-static void telem_i_file_announce(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
-    uint32_t i;
-    if (s->announce_ticks == 0) return;
-    if (s->next_row == s->start_row) s->announced = time;
-    if (telem_i_file_since(s->announced, time) < s->announce_ticks) return;
+/* On a live link: is the stream to be announced again? */
+static int telem_i_file_announce_due(telem_i_file_wstream *s, int64_t time) {
+    if (s->announce_ticks == 0) return 0;
+    if (!s->has_announced) s->announced = time; /* the first was when it was added */
+    s->has_announced = 1;
+    if (time < s->announced || telem_i_file_since(s->announced, time) < s->announce_ticks) return 0;
     s->announced = time;
     s->need_key = 1;
+    return 1;
+}
+
+/* What a reader that joins now needs before the schemas. */
+static void telem_i_file_announce_session(telem_file_writer *w) {
+    uint32_t i;
     telem_i_file_emit_header(w);
-    if (telem_i_file_find_clock(w, s->clock_id, &i)) (void)telem_i_file_emit_clock(w, i);
+    for (i = 0; i < w->clock_count; i++) (void)telem_i_file_emit_clock(w, i);
+}
+
+static void telem_i_file_announce(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    if (!telem_i_file_announce_due(s, time)) return;
+    telem_i_file_announce_session(w);
     (void)telem_i_file_emit_schema(w, s);
 }
 
@@ -2012,16 +2045,19 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     return TELEM_OK;
 }
 
-/* A row form of the caller's own making: are its texts as long as they say? */
-static int telem_i_file_lengths_fit(const telem_i_file_wstream *s) {
+/* A row form of the caller's own making: bools become 0 or 1, texts must be as long as they say. */
+static int telem_i_file_normalise(telem_i_file_wstream *s) {
     telem_columns it;
     telem_column col;
     uint32_t i;
-    if (!s->has_variable) return 1;
+    if (!s->has_variable && !s->has_bool) return 1;
     telem_columns_begin(&it, s->schema);
-    while (telem_columns_next(&it, &col))
-        for (i = 0; telem_i_file_codes_variable(col.type) && i < col.count; i++)
-            if (telem_get32(s->row + col.row + (size_t)i * col.width) > col.width - 4u) return 0;
+    while (telem_columns_next(&it, &col)) {
+        uint8_t *p = s->row + col.row;
+        for (i = 0; col.type == TELEM_BOOL && i < col.count; i++) p[i] = p[i] != 0;
+        for (i = 0; telem_i_file_codes_variable(col.type) && i < col.count; i++, p += col.width)
+            if (telem_get32(p) > col.width - 4u) return 0;
+    }
     return 1;
 }
 
@@ -2038,7 +2074,7 @@ static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, i
     }
     if (packed) {
         memcpy(s->row, rec, s->row_size);
-        if (!telem_i_file_lengths_fit(s)) return TELEM_ERR_RANGE;
+        if (!telem_i_file_normalise(s)) return TELEM_ERR_RANGE;
     } else {
         r = telem_schema_pack(s->schema, rec, s->row);
         if (r != TELEM_OK) return r;
@@ -2085,7 +2121,7 @@ TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_l
     if (l.text_len > 65535) return TELEM_ERR_ARG;
     for (i = 0; i < w->loss_count; i++)
         if (w->losses[i].hop == l.hop && w->losses[i].stream == l.stream) break;
-    if (i == w->desc.max_streams + 8u) return TELEM_ERR_LIMIT;
+    if (i == telem_i_file_loss_cells(&w->desc)) return TELEM_ERR_LIMIT;
     l.total = w->losses[i].total + l.count;
     r = telem_i_file_emit(w, TELEM_BLOCK_LOSS, NULL, 0, telem_i_file_loss_body, &l);
     if (r != TELEM_OK) return r;
@@ -2166,13 +2202,16 @@ TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_ann
 }
 
 TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clock, int64_t now) {
-    uint32_t i;
+    uint32_t i, told = 0;
     telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     for (i = 0; i < w->stream_count; i++) {
         telem_i_file_wstream *s = w->streams[i];
-        if (s->clock_id != clock || s->rows == 0 || s->age_ticks == 0 || now <= s->first) continue;
-        if (telem_i_file_since(s->first, now) >= s->age_ticks) (void)telem_i_file_close_block(w, s);
+        if (s->clock_id != clock) continue;
+        if (s->rows && s->age_ticks && now > s->first && telem_i_file_since(s->first, now) >= s->age_ticks) (void)telem_i_file_close_block(w, s);
+        if (s->rows || !telem_i_file_announce_due(s, now)) continue;
+        if (told++ == 0) telem_i_file_announce_session(w);
+        (void)telem_i_file_emit_schema(w, s);
     }
     return w->error.code;
 }
@@ -2250,7 +2289,8 @@ static void telem_i_file_tell_loss(telem_file_writer *w, telem_i_file_wstream *s
     l.first = s->lost_first;
     l.last = s->lost_last;
     l.text = "";
-    if (telem_file_write_loss(w, &l) == TELEM_OK) s->untold = 0;
+    l.total = s->lost;
+    if (telem_i_file_emit(w, TELEM_BLOCK_LOSS, NULL, 0, telem_i_file_loss_body, &l) == TELEM_OK) s->untold = 0;
 }
 
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
@@ -2371,27 +2411,19 @@ static telem_result telem_i_file_fill(telem_file_reader *r, size_t need) {
     return TELEM_OK;
 }
 
-/* Skips n bytes: inside the window, by seeking, or by reading on. */
+/* Skips n bytes. What the io does not have yet stays owed. */
 static telem_result telem_i_file_skip(telem_file_reader *r, uint64_t n) {
-    while (n > 0) {
+    for (;;) {
         size_t part = telem_i_file_left(r);
+        telem_result e;
         if (part > n) part = (size_t)n;
         r->at += part;
         n -= part;
-        if (n == 0) break;
-        if (r->desc.io->seek && n > r->window_size) {
-            r->offset = telem_i_file_where(r) + n;
-            r->at = r->have = 0;
-            return r->desc.io->seek(r->desc.io->user, r->offset);
-        }
-        {
-            telem_result e = telem_i_file_fill(r, 1);
-            r->owed = n; /* if the io has no more now */
-            if (e != TELEM_OK) return e;
-        }
+        r->owed = n;
+        if (n == 0) return TELEM_OK;
+        e = telem_i_file_fill(r, 1);
+        if (e != TELEM_OK) return e;
     }
-    r->owed = 0;
-    return TELEM_OK;
 }
 
 static telem_result telem_i_file_goto(telem_file_reader *r, uint64_t pos) {
@@ -3330,6 +3362,14 @@ static int telem_i_file_all_zero(const uint8_t *p, size_t n) {
     return n == 0;
 }
 
+/* Rows of a block were lost whose header is not to be trusted with their numbers. */
+static void telem_i_file_doubt(telem_file_reader *r, const telem_i_file_data *d) {
+    telem_i_file_rstream *s = d->rows ? telem_i_file_rfind(r, d->stream) : NULL;
+    if (!s) return;
+    s->decodable = 0;
+    if (!s->anywhere) s->doubtful += d->rows;
+}
+
 /* A block header stands at the position and its check holds: the whole block. Returns TELEM_OK when
    something was dealt with (the position moved), TELEM_END when bytes are missing. */
 static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_header *h) {
@@ -3356,7 +3396,9 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
     }
     if (h->wrong) { /* the header is good, so what it says of rows is known */
         telem_i_file_bad_begins(r, h->code, h->wrong);
-        if (!(r->seq_known && h->seq < r->seq)) {
+        if (r->framing.profile == TELEM_FILE_WIRE) { /* 16 bits of check: its numbers may be noise */
+            telem_i_file_doubt(r, &d);
+        } else if (!(r->seq_known && h->seq < r->seq)) {
             (void)telem_i_file_sequence(r, h);
             if (data && d.rows) telem_i_file_lose_block(r, h, &d, h->code, h->wrong);
         }
@@ -3412,7 +3454,7 @@ static telem_result telem_i_file_check_header(telem_file_reader *r, const uint8_
     *what = "a stream header with values out of range";
     if (size % align || telem_get64(p + 16) == 0 || max_block < 256 || max_block > 1u << 30 || max_row == 0 || max_row > TELEM_MAX_ROW ||
         max_streams == 0 || max_streams > 65535 || max_columns == 0 || max_columns > TELEM_MAX_COLUMNS) return TELEM_ERR_CORRUPT;
-    if ((telem_get64(p + 88) != 0) != ((telem_get32(p + 24) & TELEM_I_FILE_INCOMPAT_JOURNAL) != 0) || telem_get64(p + 88) % 8 || telem_get64(p + 88) % align)
+    if ((telem_get64(p + 88) != 0) != ((telem_get32(p + 24) & TELEM_I_FILE_INCOMPAT_JOURNAL) != 0) || telem_get64(p + 88) % 8 || telem_get64(p + 88) % align || telem_get64(p + 88) >> 62)
         return TELEM_ERR_CORRUPT;
     *what = "a stream whose blocks or rows are above the reader's limits";
     if (r->desc.max_block && max_block > r->desc.max_block) return TELEM_ERR_LIMIT;
@@ -3485,6 +3527,7 @@ static telem_result telem_i_file_take_header(telem_file_reader *r) {
         r->at += size;
         return TELEM_OK;
     }
+    if (r->stay) return TELEM_END;
     if (code != TELEM_OK) {
         (void)telem_i_file_reader_fail(r, code, telem_i_file_where(r), what);
         telem_i_file_bad_ends(r);
@@ -4047,11 +4090,15 @@ static telem_result telem_i_file_read_up_to(telem_file_reader *r, const telem_i_
     telem_file_item item;
     telem_i_file_rstream *s;
     telem_result e;
+    r->stay = 1; /* the stream ends with its session */
     do {
         e = telem_file_next(r, &item);
-        if (e != TELEM_OK) return e == TELEM_END || e == TELEM_AGAIN ? TELEM_ERR_NOT_FOUND : e;
-        if (item.kind == TELEM_ITEM_SESSION && item.offset != r->start) return TELEM_ERR_NOT_FOUND;
+        if (e != TELEM_OK) {
+            r->stay = 0;
+            return e == TELEM_END || e == TELEM_AGAIN ? TELEM_ERR_NOT_FOUND : e;
+        }
     } while (item.kind != TELEM_ITEM_ROW || item.stream != &look->stream->pub || (look->by_time ? item.time < look->time : item.row < look->row));
+    r->stay = 0;
     for (s = r->streams; s; s = s->next) s->pub.rows = s->pub.lost = s->pub.bytes = 0;
     look->stream->pub.rows = 1;
     r->held_item = item;
