@@ -3377,6 +3377,7 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
     telem_result e;
     const uint8_t *p = telem_i_file_here(r);
     const char *wrong;
+    size_t pad;
     int data = telem_i_file_is_data(h->type);
     memset(&d, 0, sizeof d);
     if (!h->fields.bad && data && !telem_i_file_read_data(r, h, &d)) {
@@ -3406,8 +3407,10 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
         return TELEM_OK;
     }
     telem_i_file_bad_ends(r);
+    pad = h->size + (size_t)h->len + 4u;
     if (!telem_i_file_all_zero(p + h->bare, h->size - h->bare)) telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset + h->bare, 0, "pad bytes are not 0");
-    if (!telem_i_file_all_zero(p + h->size + h->len + 4, h->total - h->size - (size_t)h->len - 4u)) telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset + h->size + h->len + 4u, 0, "pad bytes are not 0");
+    else if (!telem_i_file_all_zero(p + pad, h->total - pad)) telem_i_file_damage(r, TELEM_ERR_CORRUPT, h->offset + pad, 0, "pad bytes are not 0");
+    while (pad < h->total && p[pad] != telem_i_file_sync[0] && p[pad] != telem_i_file_magic[0]) pad++; /* cut inside the pad? */
     if (telem_i_file_sequence(r, h)) {
         r->ended = 0;
         wrong = telem_i_file_use_block(r, h, &d);
@@ -3416,7 +3419,7 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
             if (data) telem_i_file_lose_block(r, h, &d, h->code, wrong);
         }
     }
-    r->at += h->total; /* the window stays until the block's rows and texts are taken */
+    r->at += pad; /* the window stays until the block's rows and texts are taken */
     return TELEM_OK;
 }
 

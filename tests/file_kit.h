@@ -92,13 +92,16 @@ static const telem_schema *kit_random_struct(kit_schema *k, uint64_t *rng, int d
     return out;
 }
 
-static void kit_random_schema(kit_schema *k, uint64_t *rng) {
-    memset(k, 0, sizeof *k);
-    k->schema = kit_random_struct(k, rng, 1, kit_one_in(rng, 10) ? 0 : 1u + kit_below(rng, kit_one_in(rng, 4) ? 30 : 8));
-}
-
 static void kit_free_schema(kit_schema *k) {
     while (k->count) free(k->memory[--k->count]);
+}
+
+static void kit_random_schema(kit_schema *k, uint64_t *rng) {
+    memset(k, 0, sizeof *k);
+    do {
+        kit_free_schema(k);
+        k->schema = kit_random_struct(k, rng, 1, kit_one_in(rng, 10) ? 0 : 1u + kit_below(rng, kit_one_in(rng, 4) ? 30 : 8));
+    } while (telem_schema_row_size(k->schema) > 12000u); /* nested arrays multiply */
 }
 
 /* ----------------------------------------------------------------------------------- rows ---- */

@@ -5,15 +5,15 @@
 #define _POSIX_C_SOURCE 200809L
 #include "file_kit.h"
 
-#define READER_MEMORY (65536u + (1u << 17))
+#define READER_MEMORY (400000u + (1u << 17))
 
 static telem_file_writer_desc small_desc(uint8_t profile, uint64_t session) {
     telem_file_writer_desc d;
     memset(&d, 0, sizeof d);
     d.session = session;
     d.profile = profile;
-    d.max_block = 1u << 16;
-    d.max_row = 1u << 15;
+    d.max_block = 1u << 17;
+    d.max_row = 1u << 16;
     d.max_streams = 8;
     d.block_bytes = 150;
     d.key_bytes = 400;
