@@ -29,10 +29,13 @@
        - Every prefix of a file is valid: each whole block in it is read, the rest is reported as
          TRUNCATED with its offset.                            every_prefix_yields_its_whole_blocks
        - A flipped byte costs at most the group of blocks that it lies in; no wrong row is ever
-         delivered as good, and what is missing is told by stream, row numbers and count.
+         delivered as good, and what is missing is told by stream, row numbers and count. Two
+         things stand only once in a file on disk: damage in a stream's schema block costs that
+         stream's rows, in the stream header the file (on a wire both are repeated).
                                                                no_flipped_byte_delivers_a_wrong_row
        - Bytes from outside are hostile: lengths are bounded by what remains, memory by the desc,
-         work by the bytes read; no recursion.                 fuzz_file.c
+         work by the bytes read and rows delivered (a repeated row costs a few bits); no
+         recursion.                                            fuzz_file.c
        - The same rows give the same bytes on every target, compiler and byte order (LZ4 off; with
          it the bytes depend on the LZ4 version, the rows do not).   golden files, test_golden.c
        - A writer's first error sticks: later calls return it. Rows not written since are counted
@@ -462,10 +465,13 @@ typedef struct telem_metadata {
 /* Zero fields mean the default. Unless said otherwise nothing is kept of the desc after open but
    io, memory and what io points to. */
 typedef struct telem_file_writer_desc {
-    telem_io *io;        /* write is needed; sync is used when there; must outlive the writer */
+    telem_io *io;        /* write is needed and must block (TELEM_AGAIN is an error here); sync is
+                            used when there; must outlive the writer */
     void *memory;        /* 8-aligned */
     size_t memory_size;  /* telem_file_writer_bytes() + the sum of telem_file_stream_bytes() */
-    uint64_t session;    /* unique id; 0: made from the system's clocks (an MCU must give one) */
+    uint64_t session;    /* unique id, another at each start: blocks that repeat numbers of the same
+                            session are ignored. 0: made from the system's clocks; an MCU must give
+                            one, e.g. a boot counter and a serial number */
     uint64_t sequence, previous; /* several files as one: see section 3; 0: stands alone */
     uint32_t file_number;
     int64_t created;     /* POSIX ns; 0: unknown */
@@ -476,7 +482,8 @@ typedef struct telem_file_writer_desc {
     uint32_t max_streams; /* 0: disk 256, wire 8 */
     uint32_t max_row;    /* largest row form, bytes; 0: disk 128 KiB, wire 1,024 */
     uint32_t max_block;  /* largest block, bytes; 0: disk 512 KiB, wire 4,096 */
-    uint32_t block_bytes; /* coded bytes at which a stream's block is closed; 0: disk 65,536, wire 512 */
+    uint32_t block_bytes; /* coded bytes at which a stream's block is closed, at most max_block; 0:
+                            disk 65,536, wire 512, or half of max_block when that is less */
     uint32_t block_rows; /* rows at which it is closed; 0: 65,536 */
     uint32_t key_bytes;  /* coded bytes in a group of blocks from one KEY to the next; 0: disk
                             65,536, wire 8,192 */
@@ -484,7 +491,8 @@ typedef struct telem_file_writer_desc {
                             256, wire 1 */
     uint64_t key_ns;     /* a KEY at least so often; 0: disk never by time, wire 5 s */
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
-                            0: disk 1 s, wire 100 ms */
+                            0: disk 1 s, wire 100 ms; UINT64_MAX: no limit (data that is not
+                            live: by its time stamps every row of an hourly log is old) */
     uint64_t announce_ns; /* wire: stream header, clocks and schemas again so often; 0: 5 s */
     uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 256; at most
                             max_block / 128 */
@@ -628,7 +636,9 @@ typedef struct telem_file_reader telem_file_reader;
 
 /* Reads up to the first stream header. ERR_CORRUPT: no telem stream; ERR_UNSUPPORTED: a newer
    major version or unknown incompatible flag; ERR_LIMIT: above the desc's limits; ERR_MEMORY;
-   ERR_TRUNCATED: empty or cut inside the header. telem_file_reader_error tells where and what. */
+   ERR_TRUNCATED: empty or cut inside the header. telem_file_reader_error tells where and what.
+   TELEM_AGAIN (a non-blocking io has nothing yet): the reader is open; go on with telem_file_next,
+   which brings the session when it comes. Do not open again: bytes were taken. */
 TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_file_reader_desc *d);
 /* The next thing in the order of the stream. TELEM_OK; TELEM_END (the end of the io; not sticky
    when the io may grow: call again later); TELEM_AGAIN (the io has nothing now); an io's error.
@@ -644,7 +654,9 @@ TELEM_API telem_result telem_file_reader_finish(telem_file_reader *r);
 TELEM_API telem_error telem_file_reader_error(const telem_file_reader *r);
 TELEM_API const telem_file_session *telem_file_reader_session(const telem_file_reader *r);
 TELEM_API uint32_t telem_file_reader_stream_count(const telem_file_reader *r);
-TELEM_API telem_file_stream *telem_file_reader_stream(telem_file_reader *r, uint32_t index); /* by order of appearance; NULL */
+/* By order of appearance; NULL beyond the last. A stream whose schema block was lost has schema NULL
+   and name "": it is there for its account. */
+TELEM_API telem_file_stream *telem_file_reader_stream(telem_file_reader *r, uint32_t index);
 TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const char *name);  /* NULL */
 /* What the session's clock block says of an id; undeclared: ns, domain boot. *name (may be NULL) is
    never set to NULL. */
@@ -663,7 +675,7 @@ TELEM_API telem_result telem_file_seek_row(telem_file_reader *r, telem_file_stre
 TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_stream *stream, int64_t time);
 /* Learns all streams, their row counts and time spans from the headers of all blocks, without
    decoding rows; then stands at the start again. One small read per block. The first seek does the
-   same once. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
+   same once. STREAM and CLOCK items of what is known then do not come again. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
    streams there are, or a code. */
 typedef struct telem_file_totals {
     uint64_t rows; /* in the file */
@@ -756,7 +768,7 @@ struct telem_file_reader {
     telem_i_file_rclock *clocks;
     const uint8_t *entries, *entries_end; /* metadata entries left of a block */
     uint64_t entries_offset, entries_bytes;
-    telem_file_item queue[6], held_item;
+    telem_file_item queue[8], held_item;
     uint32_t stream_count, max_columns, queued, taken;
     uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held, stay;
 };
@@ -1520,7 +1532,7 @@ static telem_result telem_i_file_emit_clock(telem_file_writer *w, uint32_t i) {
 static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
     const telem_i_file_wstream *s = (const telem_i_file_wstream *)arg;
     uint64_t from = 0, total = (uint64_t)telem_schema_encode(s->schema, 0, NULL, 0);
-    uint8_t part[128];
+    uint8_t part[8];
     telem_i_file_body_put_varint(b, s->clock_id);
     telem_i_file_body_put_varint(b, s->start_row);
     telem_i_file_body_put_text(b, s->name, strlen(s->name));
@@ -1533,9 +1545,9 @@ static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
         return;
     }
     while (from < total) {
-        int64_t n = telem_schema_encode(s->schema, from, part, sizeof part);
+        int64_t n = telem_schema_encode(s->schema, from, s->out, s->capacity); /* no block is open */
         if (n <= 0) return;
-        telem_i_file_body_put(b, part, (size_t)n);
+        telem_i_file_body_put(b, s->out, (size_t)n);
         from += (uint64_t)n;
     }
 }
@@ -1790,7 +1802,7 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
     f = telem_i_file_writer_defaults(d);
     if (f.session == 0) f.session = telem_i_file_new_session(w);
     if (f.session == 0 || f.profile > TELEM_FILE_WIRE || f.max_block < 256 || f.max_block > 1u << 30 || f.max_row > 16777216u ||
-        f.max_streams > 65535 || f.block_rows > TELEM_I_FILE_MAX_BLOCK_ROWS) return TELEM_ERR_ARG;
+        f.max_streams > 65535 || f.block_rows > TELEM_I_FILE_MAX_BLOCK_ROWS || f.block_bytes > f.max_block) return TELEM_ERR_ARG;
     z = telem_i_file_writer_layout(&f);
     if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4) return TELEM_ERR_MEMORY;
     memset(w, 0, sizeof *w);
@@ -2008,10 +2020,16 @@ static int telem_i_file_code_token(telem_i_file_wstream *s, int64_t time) {
     return 1;
 }
 
+/* Has the open block waited for max_age? A clock set back by as much counts too. */
+static int telem_i_file_too_old(const telem_i_file_wstream *s, int64_t now) {
+    uint64_t apart = now > s->first ? telem_i_file_since(s->first, now) : telem_i_file_since(now, s->first);
+    return s->age_ticks && apart >= s->age_ticks;
+}
+
 /* Takes s->row into the stream. */
 static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int fresh;
-    if (s->rows && (s->rows >= w->desc.block_rows || (s->age_ticks && time > s->first && telem_i_file_since(s->first, time) >= s->age_ticks) ||
+    if (s->rows && (s->rows >= w->desc.block_rows || telem_i_file_too_old(s, time) ||
                     (s->all_present && telem_i_file_has_null(s)))) {
         if (s->all_present && telem_i_file_has_null(s)) s->saw_null = 1;
         (void)telem_i_file_close_block(w, s);
@@ -2208,7 +2226,7 @@ TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clo
     for (i = 0; i < w->stream_count; i++) {
         telem_i_file_wstream *s = w->streams[i];
         if (s->clock_id != clock) continue;
-        if (s->rows && s->age_ticks && now > s->first && telem_i_file_since(s->first, now) >= s->age_ticks) (void)telem_i_file_close_block(w, s);
+        if (s->rows && telem_i_file_too_old(s, now)) (void)telem_i_file_close_block(w, s);
         if (s->rows || !telem_i_file_announce_due(s, now)) continue;
         if (told++ == 0) telem_i_file_announce_session(w);
         (void)telem_i_file_emit_schema(w, s);
@@ -2329,7 +2347,7 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
 
 /* >>window -- bytes of the stream that are at hand ---------------------------------------------- */
 
-#define TELEM_I_FILE_QUEUE 6u
+#define TELEM_I_FILE_QUEUE 8u /* one step makes seven items at most */
 #define TELEM_I_FILE_MIN_WINDOW 8192u
 #define TELEM_I_FILE_SEARCH (4u << 20) /* bytes before a first stream header that are searched */
 

@@ -168,7 +168,9 @@
 #define TELEM_RING_NOW INT64_MIN        /* as a record's time: read the desc's clock */
 #define TELEM_RING_MANY UINT32_MAX      /* in a loss: records of more than one stream, or unknown */
 #define TELEM_RING_OLDEST 0u            /* reader desc.start: what the ring still holds */
-#define TELEM_RING_LATEST 1u            /* reader desc.start: only records committed from now on */
+#define TELEM_RING_LATEST 1u            /* reader desc.start: what is committed from now on (in the
+                                           shared lane also what stands behind a record that is
+                                           still open) */
 #define TELEM_RING_HEADER 16u           /* bytes that a record adds to its payload, in a lane */
 #define TELEM_RING_SHARED_HEADER 24u    /* the same in the shared lane (a descriptor) */
 #define TELEM_RING_LANE_MIN 512u        /* smallest lane_bytes and shared_bytes */
@@ -217,7 +219,8 @@ typedef struct telem_ring_desc {
     const telem_clock *clock; /* copied. For TELEM_RING_NOW; NULL: the caller stamps */
     uint64_t stall;          /* how long readers of the shared lane wait for an uncommitted record
                                 that holds up later ones, in clock ticks (without a clock: in
-                                calls); 0: 100 ms (without a clock: 1000 calls) */
+                                calls); 0: 100 ms (without a clock: 1000 calls). At most
+                                half a wrap of the clock; longer becomes that */
 } telem_ring_desc;
 
 typedef struct telem_i_ring_lane telem_i_ring_lane;
@@ -905,6 +908,8 @@ TELEM_API telem_result telem_ring_init(telem_ring **ring, const telem_ring_desc 
     }
     plan.stall = d.stall ? d.stall : 1000u;
     if (!d.stall && plan.has_clock) plan.stall = (uint64_t)telem_ns_to_ticks(&plan.clock, 100000000) + 1u;
+    if (plan.has_clock && plan.clock.bits < 64 && plan.stall >> (plan.clock.bits - 1u))
+        plan.stall = (uint64_t)1 << (plan.clock.bits - 1u); /* a longer wait would be lost in the wraps */
     memset(d.memory, 0, need);
     r = (telem_ring *)d.memory;
     *r = plan;
@@ -1530,6 +1535,7 @@ static int telem_i_lane_parse(const telem_ring_reader *rd, telem_i_ring_lane *l,
     telem_i_ring_get(data, mask, *pos, head, (uint32_t)sizeof *head);
     if (!telem_i_reader_trusted(rd) && !telem_i_lane_intact(l, *pos)) return 0;
     if (!(head->len & TELEM_I_RING_PAD)) return 1;
+    if ((head->len & ~TELEM_I_RING_PAD) < 8u) return 3; /* no writer leaves such a pad */
     *pos += (head->len & ~TELEM_I_RING_PAD) / 8u;
     return 2;
 }
@@ -1541,7 +1547,7 @@ static int telem_i_lane_newest(const telem_ring_reader *rd, telem_i_ring_lane *l
     while ((telem_i_spos)(end - *pos) > 0) { /* at most a block and a record of them */
         telem_i_ring_head head;
         int what = telem_i_lane_parse(rd, l, pos, &head);
-        if (what == 0 || (what == 1 && head.len > r->max_record)) return 0;
+        if (what == 0 || what == 3 || (what == 1 && head.len > r->max_record)) return 0;
         if (what == 2) continue;
         *pos += 2u + telem_i_ring_units(head.len);
         *seq += 1u;
@@ -1573,7 +1579,11 @@ static telem_result telem_i_lane_head(telem_ring_reader *rd, uint32_t i, telem_i
         if (c->pos == c->seen) c->seen = TELEM_I_POS_ACQUIRE(&l->committed); /* E1 */
         if (c->pos == c->seen) return TELEM_EMPTY;
         what = telem_i_lane_parse(rd, l, &c->pos, &head);
-        if (what == 2) continue; /* a pad lies before every record that does not fit: never two */
+        if (what == 3) return TELEM_ERR_CORRUPT;
+        if (what == 2) { /* a pad lies before every record that does not fit: never two */
+            if ((telem_i_spos)(c->seen - c->pos) < 0 || --tries == 0) return TELEM_ERR_CORRUPT;
+            continue;
+        }
         if (what == 1) {
             if (head.len > rd->ring->max_record) return TELEM_ERR_CORRUPT;
             c->len = head.len, c->stream = head.stream, c->time = head.time;
