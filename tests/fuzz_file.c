@@ -18,7 +18,7 @@ static void die_at(int line) {
 }
 
 #define MEMORY 60000u
-#define MAX_ITEMS 3000u /* a run token makes a million rows of a few bytes */
+#define MAX_ITEMS 600u /* a run token makes a million rows of a few bytes */
 
 /* --- any bytes --- */
 
@@ -302,6 +302,7 @@ static void write_and_read(const uint8_t *p, size_t n, int damage) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *exact;
     if (size < 2 || size > 20000) return 0;
+    if (data[0] % 5 >= 3 && size > 500) return 0; /* orders become many rows */
     exact = (uint8_t *)kit_alloc(size - 2); /* one byte too far is seen */
     memcpy(exact, data + 2, size - 2);
     switch (data[0] % 5) {
