@@ -615,6 +615,45 @@ TEST(gating_table_is_bounded) {
     CHECK_OK(reader(&rd[2], 0, 0)); /* others need no place in it */
 }
 
+TEST(damaged_memory_is_corrupt_and_no_endless_loop) {
+    uint32_t bad[3] = {0x80000000u, 0x7FFFFFF8u, 0xFFFFFFF8u}; /* an empty pad, a huge record, a huge pad */
+    size_t i;
+    for (i = 0; i < 3; i++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        uint32_t n;
+        REQUIRE(make(1, 512, 0, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+        REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+        for (n = 0; n < 4; n++) CHECK_OK(push_n(&w, 0, n, 8));
+        memcpy(&w.data[ring_start & w.mask], &bad[i], 4); /* the first record's length */
+        CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_ERR_CORRUPT);
+    }
+}
+
+static uint64_t ms_ticks(void *user) { return ++*(uint64_t *)user * 180000u & 0xFFFFFFu; } /* 1 ms a look, 180 MHz */
+
+TEST(stall_on_a_narrow_clock_is_over_within_half_a_wrap) {
+    uint64_t looks = 0;
+    telem_ring_desc d = desc_of(0, 0, 1024, TELEM_RING_OVERWRITE);
+    telem_clock c = TELEM_ZERO;
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_span parked;
+    telem_ring_record rec;
+    int i;
+    c.read = ms_ticks, c.user = &looks, c.bits = 24, c.hz_num = 180000000; /* wraps in 93 ms, the wait is 100 */
+    d.clock = &c;
+    REQUIRE_OK(telem_ring_init(&ring, &d));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
+    REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+    REQUIRE_OK(telem_ring_begin(&w, 1, 1, 8, &parked));
+    REQUIRE_OK(telem_ring_push(&w, 1, 2, "behind it", 8));
+    for (i = 0; i < 1000 && telem_ring_peek(&rd, &rec) != TELEM_OK; i++) {}
+    CHECK(i < 100);
+}
+
 TEST(dead_gating_reader_is_expelled_and_told) {
     int lane;
     for (lane = -1; lane < 1; lane++) {
@@ -1334,6 +1373,8 @@ static void run_all(void) {
     RUN(lanes_are_merged_by_time);
     RUN(many_lanes_need_cursors_from_the_caller);
     RUN(gating_table_is_bounded);
+    RUN(damaged_memory_is_corrupt_and_no_endless_loop);
+    RUN(stall_on_a_narrow_clock_is_over_within_half_a_wrap);
     RUN(dead_gating_reader_is_expelled_and_told);
     RUN(peeked_span_is_stable_until_release);
     RUN(peek_without_copy_buffer_says_so);
