@@ -144,7 +144,7 @@ static void cut_power(size_t first_cut) {
 
 TEST(the_power_goes_at_every_byte) {
     size_t n;
-    for (n = 0; n < 3500 && check_g.bad < 5; n += check_quick() ? 37 : 1) cut_power(n);
+    for (n = 0; n < 3500 && check_g.bad < 5; n += check_quick() ? 37 : n < 1200 ? 1 : 7) cut_power(n);
 }
 
 int main(void) {
