@@ -2,7 +2,8 @@
 
    USE      In ONE .c file: #define TELEM_IMPLEMENTATION, then #include "telem_file.h".
             Needs telem.h and telem_schema.h beside it and xxhash.h (header-only use); lz4.h and
-            -llz4 unless TELEM_NO_LZ4 is defined. No malloc, no stdio, no OS header of its own.
+            -llz4 unless TELEM_NO_LZ4 is defined. Of libc: memcpy memmove memset memcmp strlen.
+            No malloc, no stdio, no OS header of its own.
 
    QUICK START (examples/file_hello.c is this with a FILE and is built and compared by the tests)
 
@@ -398,7 +399,8 @@ typedef enum telem_block_type {
 #define TELEM_CAUSE_EXPELLED 6u
 #define TELEM_CAUSE_ABORTED 7u
 
-#define TELEM_ALL_STREAMS UINT32_MAX /* a loss, annotation or metadata entry for all / unknown */
+#define TELEM_ALL_STREAMS UINT32_MAX /* a loss, annotation or metadata entry for all / unknown; equals
+                                        TELEM_RING_MANY, so a ring's answer can be passed on */
 
 /* A loss as it stands in the file. */
 typedef struct telem_loss {
@@ -474,7 +476,7 @@ typedef struct telem_file_writer_desc {
                             one, e.g. a boot counter and a serial number */
     uint64_t sequence, previous; /* several files as one: see section 3; 0: stands alone */
     uint32_t file_number;
-    int64_t created;     /* POSIX ns; 0: unknown */
+    int64_t created;     /* POSIX ns; 0: unknown, or now when session is 0 too */
     uint8_t profile;     /* TELEM_FILE_DISK, TELEM_FILE_WIRE */
     uint8_t lz4;         /* 1: LZ4 over a rows block where it saves 5 % or more */
     uint8_t no_index;    /* 1: no index blocks (none either on a wire, nor when max_block is below
@@ -540,7 +542,8 @@ TELEM_API telem_result telem_file_write_metadata(telem_file_writer *w, const tel
 TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_annotation *a);
 
 /* Closes blocks older than max_age and announces when due: call it now and then when rows are
-   rare. `now` in ticks of clock `clock`. */
+   rare. `now` in ticks of clock `clock`, on the scale of its rows: a narrow counter is extended
+   first (telem_clock_extend). */
 TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clock, int64_t now);
 /* Closes all open blocks: every row so far is with the io. */
 TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w);
@@ -826,6 +829,12 @@ static size_t telem_i_file_aligned(const telem_i_file_framing *f, size_t n) {
 static uint64_t telem_i_file_since(int64_t from, int64_t to) { return (uint64_t)to - (uint64_t)from; }
 static int64_t telem_i_file_plus(int64_t t, uint64_t d) { return telem_i_signed((uint64_t)t + d); }
 
+/* strcmp is not everywhere. */
+static int telem_i_file_same(const char *a, const char *b) {
+    size_t n = strlen(a);
+    return n == strlen(b) && memcmp(a, b, n) == 0;
+}
+
 static uint64_t telem_i_file_hash_pair(const void *p, size_t n) {
     return telem_i_xxh32(p, n, 0) | (uint64_t)telem_i_xxh32(p, n, 0x9E3779B1u) << 32;
 }
@@ -862,7 +871,7 @@ static void telem_i_file_hash_begin(telem_i_file_hash *h, uint8_t id, uint32_t s
 }
 
 static void telem_i_file_hash_add(telem_i_file_hash *h, const void *p, size_t n) {
-    if (n == 0) return;
+    if (n == 0 || n > (size_t)1 << 30) return; /* no block is larger; some compilers want to know */
 #if !defined(TELEM_NO_XXH3)
     if (h->id == 2) {
         (void)XXH3_64bits_update(&h->u.h3, p, n);
@@ -1782,11 +1791,21 @@ TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const 
            telem_i_file_align8((size_t)telem_i_file_block_capacity(&f, s) + TELEM_I_FILE_SLACK);
 }
 
+static int64_t telem_i_file_utc_now(void) {
+#if TELEM_HAS_SYSTEM
+    telem_clock utc = telem_clock_utc();
+    return (int64_t)utc.read(utc.user);
+#else
+    return 0;
+#endif
+}
+
 static uint64_t telem_i_file_new_session(const void *salt) {
 #if TELEM_HAS_SYSTEM
+    telem_clock utc = telem_clock_utc(), steady = telem_clock_monotonic();
     uint64_t t[3];
-    t[0] = telem_i_utc_ns(NULL);
-    t[1] = telem_i_monotonic_ns(NULL);
+    t[0] = utc.read(utc.user);
+    t[1] = steady.read(steady.user);
     t[2] = (uint64_t)(uintptr_t)salt;
     return telem_i_file_hash_pair(t, sizeof t) | 1u;
 #else
@@ -1800,7 +1819,10 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
     telem_i_file_writer_sizes z;
     if (!w || !d || !d->io || !d->io->write || !d->memory || ((uintptr_t)d->memory & 7u)) return TELEM_ERR_ARG;
     f = telem_i_file_writer_defaults(d);
-    if (f.session == 0) f.session = telem_i_file_new_session(w);
+    if (f.session == 0) {
+        if (f.created == 0) f.created = telem_i_file_utc_now();
+        f.session = telem_i_file_new_session(w);
+    }
     if (f.session == 0 || f.profile > TELEM_FILE_WIRE || f.max_block < 256 || f.max_block > 1u << 30 || f.max_row > 16777216u ||
         f.max_streams > 65535 || f.block_rows > TELEM_I_FILE_MAX_BLOCK_ROWS || f.block_bytes > f.max_block) return TELEM_ERR_ARG;
     z = telem_i_file_writer_layout(&f);
@@ -1889,7 +1911,7 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     name = d->name ? d->name : d->schema->name;
     if (strlen(name) == 0 || strlen(name) > 255) return TELEM_ERR_ARG;
     for (i = 0; i < w->stream_count; i++)
-        if (w->streams[i]->id == d->id || strcmp(w->streams[i]->name, name) == 0) return TELEM_ERR_EXISTS;
+        if (w->streams[i]->id == d->id || telem_i_file_same(w->streams[i]->name, name)) return TELEM_ERR_EXISTS;
     if (w->stream_count == w->desc.max_streams) return TELEM_ERR_LIMIT;
     if (telem_schema_row_size(d->schema) > w->desc.max_row) return TELEM_ERR_LIMIT;
     if (telem_i_file_block_capacity(&w->desc, d) + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return TELEM_ERR_LIMIT;
@@ -3789,7 +3811,7 @@ TELEM_API telem_file_stream *telem_file_reader_stream(telem_file_reader *r, uint
 TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const char *name) {
     telem_i_file_rstream *s;
     for (s = r->streams; s; s = s->next)
-        if (s->known && strcmp(s->pub.name, name) == 0) return &s->pub;
+        if (s->known && telem_i_file_same(s->pub.name, name)) return &s->pub;
     return NULL;
 }
 

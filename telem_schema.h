@@ -1731,7 +1731,7 @@ static void telem_i_in_extra(telem_i_in *in, telem_i_arena *a, const telem_schem
     const char *copy = telem_i_alloc_str(a, desc.p, desc.n);
     uint16_t version[3];
     uint32_t i;
-    telem_i_tree t;
+    telem_i_tree t = TELEM_ZERO;
     for (i = 0; i < 3; i++) version[i] = (uint16_t)telem_i_in_varint(in, 0, 65535u, "version");
     if (s) {
         s->desc = copy;
