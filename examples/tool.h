@@ -247,10 +247,11 @@ static void on_signal(int number) { /* only async-signal-safe calls */
 }
 
 static void temps_setup(void) {
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     size_t i;
     atexit(temps_remove);
     signal(SIGPIPE, SIG_IGN); /* a reader that went away shows as EPIPE in out_flush */
+    signal(SIGXFSZ, SIG_IGN); /* and a limit on the file's size as EFBIG */
     for (i = 0; i < sizeof ends / sizeof *ends; i++)
         if (signal(ends[i], SIG_IGN) != SIG_IGN) signal(ends[i], on_signal);
 }
@@ -264,10 +265,31 @@ typedef struct out {
     char buf[65536];
 } out;
 
-/* The file behind symbolic links, so that a rename replaces it and not the link. */
+/* Nothing is written over the file that is being read: it may be the only recording. */
+static struct stat input_stat;
+static int input_open;
+
+static void out_check(const char *path, const struct stat *st) {
+    if (S_ISDIR(st->st_mode)) die(path, "is a directory; name a file in it");
+    if (input_open && S_ISREG(st->st_mode) && st->st_dev == input_stat.st_dev &&
+        st->st_ino == input_stat.st_ino)
+        die(path, "is the file being read; give the output another name");
+}
+
+/* The file behind symbolic links, so that a rename replaces it and not the link. It need not be
+   there yet. */
 static char *out_target(const char *path) {
-    char *real = realpath(path, NULL);
-    return real ? real : copy_string(path);
+    char *at = copy_string(path), link[4096];
+    ssize_t n;
+    while ((n = readlink(at, link, sizeof link - 1)) > 0) {
+        char *slash = strrchr(at, '/');
+        text t = {NULL, 0, 0};
+        if (slash && link[0] != '/') text_add(&t, at, (size_t)(slash - at) + 1);
+        text_add(&t, link, (size_t)n);
+        free(at);
+        at = t.s;
+    }
+    return at;
 }
 
 static void out_temp(out *o, mode_t mode) {
@@ -294,10 +316,13 @@ static out *out_open(const char *path) {
     o->slot = -1;
     if (o->path != path) return o;
     if (stat(path, &st) != 0) {
-        o->target = copy_string(path);
+        if (errno == ELOOP) die(path, "cannot create it: %s; name another", strerror(errno));
+        o->target = out_target(path);
         out_temp(o, (mode_t)(0666 & ~mask));
-    } else if (S_ISDIR(st.st_mode)) die(path, "is a directory; name a file in it");
-    else if (S_ISREG(st.st_mode)) {
+        return o;
+    }
+    out_check(path, &st);
+    if (S_ISREG(st.st_mode)) {
         o->target = out_target(path);
         out_temp(o, st.st_mode & 07777);
     } else if ((o->fd = open(path, O_WRONLY | O_NOCTTY)) < 0)

@@ -65,6 +65,8 @@ static int open_input(const char *path, uint64_t *size, int *regular) {
     if (fd < 0) die(path, "cannot read: %s", strerror(errno));
     if (fstat(fd, &st) != 0) die(path, "cannot read: %s", strerror(errno));
     if (S_ISDIR(st.st_mode)) die(path, "is a directory; name a file in it");
+    input_stat = st;
+    input_open = 1;
     *regular = S_ISREG(st.st_mode);
     *size = *regular ? (uint64_t)st.st_size : 0;
     if (*regular && st.st_size == 0) die(path, "is empty (0 bytes): nothing was recorded into it");
@@ -441,7 +443,10 @@ static bounds range_bounds(source *s, const range *r, const telem_clock *clock, 
     bounds b = {INT64_MIN, INT64_MAX};
     if (r->start.kind) b.from = when_ticks(s, &r->start, clock, first, map);
     if (r->end.kind) b.to = when_ticks(s, &r->end, clock, first, map);
-    if (r->last) b.from = ticks_after(last, -telem_ns_to_ticks(clock, r->last));
+    if (r->last) {
+        int64_t from = ticks_after(last, -telem_ns_to_ticks(clock, r->last));
+        if (from > b.from) b.from = from; /* with --start both hold */
+    }
     return b;
 }
 

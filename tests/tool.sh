@@ -247,6 +247,22 @@ is refused_cat_leaves_nothing "$(leftovers "$T/y.txt")" ""
 refuses two_streams_in_one_csv_are_refused 1 'CSV holds one stream.*-o DIR/' cat -f csv "$T/good.tlm"
 refuses unknown_time_column_is_told 1 'no column "when"' import --time when "$T/mixed.csv" "$T/x.tlm"
 
+cp "$T/good.tlm" "$T/only.tlm"
+ln -s only.tlm "$T/also.tlm"
+refuses cat_over_its_input_is_refused 1 'is the file being read' cat -o "$T/only.tlm" "$T/only.tlm"
+refuses plot_over_its_input_is_refused 1 'is the file being read' plot "$T/only.tlm" -o "$T/also.tlm"
+refuses import_over_its_input_is_refused 1 'is the file being read' import -q "$T/mixed.csv" "$T/mixed.csv"
+cmp -s "$T/good.tlm" "$T/only.tlm" && pass refused_overwrite_keeps_the_input || fail refused_overwrite_keeps_the_input
+mkdir "$T/linked"
+ln -s linked/target.tlm "$T/dangling.tlm"
+run import -q "$T/mixed.csv" "$T/dangling.tlm"
+is output_through_a_dangling_link_creates_its_target "$status$(readlink "$T/dangling.tlm")$(ls "$T/linked")" 0linked/target.tlmtarget.tlm
+ln -s loop.tlm "$T/loop.tlm"
+refuses output_to_a_loop_of_links_is_refused 1 'cannot create it' import -q "$T/mixed.csv" "$T/loop.tlm"
+status=0
+(ulimit -f 1; "$telem" cat -f csv --stream imu -o "$T/limited.csv" "$T/good.tlm") 2>"$T/err" || status=$?
+is file_size_limit_is_an_error "$status$(grep -c 'cannot write at byte' "$T/err")$(leftovers "$T/limited.csv")" 11
+
 if [ -c /dev/full ]; then
     for c in "cat $T/good.tlm" "info $T/good.tlm" "plot $T/good.tlm" "import -q $T/mixed.csv -" "--help"; do
         status=0
@@ -312,6 +328,7 @@ rows range_in_clock_seconds 11 --stream imu --start @1.5 --end @1.51s "$T/good.t
 rows range_in_ticks 2 --stream imu --start @1500000000ticks --end @1501000000ticks "$T/good.tlm"
 rows range_in_utc_by_sync_pairs 11 --stream imu --start 2027-01-15T08:00:00.5Z --end 2027-01-15T09:00:00.51+01:00 "$T/good.tlm"
 rows last_part_by_duration 251 --stream imu --last 250ms "$T/good.tlm"
+rows start_and_last_both_hold 51 --stream imu --start @2.949 --last 250ms "$T/good.tlm"
 rows range_behind_the_end_is_empty 0 --stream imu --start 1h "$T/good.tlm"
 rows range_of_a_slow_stream 5 --stream state --start 1s --end 1.4s "$T/good.tlm"
 status=0
