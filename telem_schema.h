@@ -253,12 +253,26 @@ typedef struct telem_schema {
     TELEM_UNUSED static const telem_field S##_fields[] = {TABLE(TELEM_I_OFFSET(S) TELEM_I_LINE)}; \
     TELEM_I_SCHEMA(S##_schema, S##_fields, S, #S, desc, major, minor, patch)
 
+/* Text into a string member, cut to its size: TELEM_SET_STRING(event.text, "armed"). */
+#define TELEM_SET_STRING(member, text) \
+    ((member).len = telem_string_copy((member).data, (uint32_t)sizeof((member).data), text))
+/* Copies at most size bytes of NUL-terminated text (NULL: none) and zeros the rest; returns how many. */
+static inline uint32_t telem_string_copy(char *data, uint32_t size, const char *text) {
+    uint32_t n = 0;
+    while (n < size && text && text[n]) {
+        data[n] = text[n];
+        n++;
+    }
+    memset(data + n, 0, size - n);
+    return n;
+}
+
 /* TELEM_LABELS(mode_labels, {0, "DISARMED"}, {1, "ARMED"}); */
 #define TELEM_LABELS(name, ...) TELEM_UNUSED static const telem_label name[] = {__VA_ARGS__}
 
 /* A struct that exists. The compiler refuses a member whose size, signedness or kind (integer,
-   float) is not the declared one: "size of array is negative" at that member (gcc and clang;
-   other compilers compare the size only).
+   float) is not the declared one: "size of array is negative" or "narrowing" at that member (gcc
+   and clang; other compilers compare the size only).
 
      TELEM_DESCRIBE(imu_schema, struct imu, "imu", "inertial unit",
          TELEM_MEMBER(struct imu, ax, f32, "m/s^2", "acceleration forward"),
@@ -290,23 +304,27 @@ typedef struct telem_schema {
         TELEM_I_PLAIN(m, 0, unit, desc, scale, bias, 0, 0, TELEM_I_W_##type, flags, decimals)
 /* width: u8, u16 or u32; the member may be a C enum of that size */
 #define TELEM_MEMBER_ENUM(S, m, width, labels, desc) \
-    TELEM_I_OF(S, m, TELEM_I_SAME_SIZE(S, m, width)), \
+    TELEM_I_OF(S, m, TELEM_I_WHOLE(S, m, width)), \
         TELEM_I_LABELLED(m, 0, desc, labels, TELEM_I_WE_##width, 0)
 #define TELEM_MEMBER_BITS(S, m, width, labels, desc) \
-    TELEM_I_OF(S, m, TELEM_I_SAME_SIZE(S, m, width)), \
+    TELEM_I_OF(S, m, TELEM_I_WHOLE(S, m, width)), \
         TELEM_I_LABELLED(m, 0, desc, labels, TELEM_I_WB_##width, 0)
 #define TELEM_MEMBER_CHARS(S, m, desc) \
-    TELEM_I_OF(S, m, 0), TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m), TELEM_CHARS, 0)
+    TELEM_I_OF(S, m, TELEM_I_MUST(sizeof(((S *)0)->m[0]) == 1)), \
+        TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m), TELEM_CHARS, 0)
 #define TELEM_MEMBER_BYTES(S, m, desc) \
-    TELEM_I_OF(S, m, 0), TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m), TELEM_BYTES, 0)
+    TELEM_I_OF(S, m, TELEM_I_MUST(sizeof(((S *)0)->m[0]) == 1)), \
+        TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m), TELEM_BYTES, 0)
 /* m: struct { uint32_t len; char data[size]; }, or with uint8_t */
 #define TELEM_MEMBER_STRING(S, m, desc) \
-    TELEM_I_OF(S, m, 0), TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m.data), TELEM_STRING, 0)
+    TELEM_I_OF(S, m, TELEM_I_MUST(sizeof(((S *)0)->m.len) == 4 && sizeof(((S *)0)->m.data[0]) == 1)), \
+        TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m.data), TELEM_STRING, 0)
 #define TELEM_MEMBER_BLOB(S, m, desc) \
-    TELEM_I_OF(S, m, 0), TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m.data), TELEM_BLOB, 0)
-/* schema: the telem_schema object of the member's own type */
+    TELEM_I_OF(S, m, TELEM_I_MUST(sizeof(((S *)0)->m.len) == 4 && sizeof(((S *)0)->m.data[0]) == 1)), \
+        TELEM_I_SIZED(m, 0, desc, sizeof(((S *)0)->m.data), TELEM_BLOB, 0)
+/* schema: the telem_schema object of the member's own type (telem_schema_check finds another size) */
 #define TELEM_MEMBER_STRUCT(S, m, schema, desc) \
-    TELEM_I_OF(S, m, 0), TELEM_I_NESTED(m, 0, desc, schema, 0, 0, 0)
+    TELEM_I_OF(S, m, 0), TELEM_I_NESTED(m, 0, desc, schema, sizeof(((S *)0)->m), 0, 0)
 #define TELEM_MEMBER_STRUCTS(S, m, schema, desc) \
     TELEM_I_OF(S, m, 0), \
         TELEM_I_NESTED(m, 0, desc, schema, TELEM_I_STRIDE(S, m), TELEM_I_COUNT(S, m), 0)
@@ -455,7 +473,7 @@ TELEM_STATIC_ASSERT(sizeof(float) == 4 && sizeof(double) == 8, telem_floats_are_
 #define TELEM_I_SAME_SIZE(S, m, type) TELEM_I_MUST(sizeof(((S *)0)->m) == sizeof(TELEM_I_C_##type))
 #if defined(__GNUC__) || defined(__clang__)
 #ifdef __cplusplus
-#define TELEM_I_IS_REAL(T) ((T)0.5 == 0.5)
+#define TELEM_I_IS_REAL(T) ((double)(T)0.5 == 0.5)
 #define TELEM_I_IS_SIGNED(T) ((T)-1 < (T)1)
 #else /* C wants an integer constant expression: a float must not even be compared */
 #define TELEM_I_IS_REAL(T) \
@@ -467,8 +485,12 @@ TELEM_STATIC_ASSERT(sizeof(float) == 4 && sizeof(double) == 8, telem_floats_are_
     TELEM_I_MUST(sizeof(((S *)0)->m) == sizeof(TELEM_I_C_##type) && \
                  TELEM_I_IS_REAL(__typeof__(((S *)0)->m)) == TELEM_I_IS_REAL(TELEM_I_C_##type) && \
                  TELEM_I_IS_SIGNED(__typeof__(((S *)0)->m)) == TELEM_I_IS_SIGNED(TELEM_I_C_##type))
+/* enum and bits: an integer or a C enum, signed or not */
+#define TELEM_I_WHOLE(S, m, type) \
+    TELEM_I_MUST(sizeof(((S *)0)->m) == sizeof(TELEM_I_C_##type) && !TELEM_I_IS_REAL(__typeof__(((S *)0)->m)))
 #else
 #define TELEM_I_AGREE(S, m, type) TELEM_I_SAME_SIZE(S, m, type)
+#define TELEM_I_WHOLE(S, m, type) TELEM_I_SAME_SIZE(S, m, type)
 #endif
 
 /* ------------------------------------------------------------------------------ checking ---- */
@@ -1149,6 +1171,7 @@ static const char *telem_i_check_place(const telem_schema *s, const telem_field 
     uint64_t one = f->type == TELEM_STRUCT ? f->nested->size : telem_i_value_width(f);
     uint64_t all = f->count ? (uint64_t)f->stride * (f->count - 1u) + one : one;
     if (f->count && f->stride < one) return "stride smaller than an element";
+    if (!f->count && f->stride && f->type == TELEM_STRUCT && f->stride != one) return "the member has not the size of its schema's struct";
     if (all > s->size || f->offset > s->size - all) return "offset outside of the struct";
     if (telem_i_optional(f) && telem_i_presence_offset(f) >= s->size) return "presence outside of the struct";
     return NULL;

@@ -1254,7 +1254,36 @@ TEST(german_locale_changes_nothing) {
     setlocale(LC_ALL, "C");
 }
 
+typedef struct shape_inner { float x, y; } shape_inner;
+typedef struct shape_outer { double at; struct { uint32_t len; char data[8]; } note; } shape_outer;
+TELEM_DESCRIBE(shape_inner_schema, shape_inner, "inner", "", TELEM_MEMBER(shape_inner, x, f32, "", ""),
+               TELEM_MEMBER(shape_inner, y, f32, "", ""));
+typedef struct shape_wrong { float at; float other[3]; } shape_wrong;
+TELEM_DESCRIBE(shape_wrong_schema, shape_wrong, "wrong", "", TELEM_MEMBER_STRUCT(shape_wrong, at, shape_inner_schema, ""));
+
+TEST(member_of_another_size_than_its_struct_is_refused) {
+    telem_error e = TELEM_ZERO;
+    CHECK_EQ_INT(telem_schema_check(&shape_wrong_schema, &e), TELEM_ERR_ARG);
+    CHECK_STR(e.what, "the member has not the size of its schema's struct");
+    CHECK_OK(telem_schema_check(&shape_inner_schema, NULL));
+}
+
+TEST(string_member_is_set_and_cut_to_its_size) {
+    shape_outer o;
+    memset(&o, 0xAA, sizeof o);
+    TELEM_SET_STRING(o.note, "armed");
+    CHECK_EQ_INT(o.note.len, 5);
+    CHECK_MEM(o.note.data, "armed\0\0\0", 8);
+    TELEM_SET_STRING(o.note, "disarmed by hand");
+    CHECK_EQ_INT(o.note.len, 8);
+    CHECK_MEM(o.note.data, "disarmed", 8);
+    TELEM_SET_STRING(o.note, NULL);
+    CHECK_EQ_INT(o.note.len, 0);
+}
+
 int main(void) {
+    RUN(member_of_another_size_than_its_struct_is_refused);
+    RUN(string_member_is_set_and_cut_to_its_size);
     rng = check_seed();
     RUN(table_yields_struct_and_schema);
     RUN(existing_struct_is_described);
