@@ -18,7 +18,8 @@ static const char cat_help[] =
     "  -h, --help         this text\n"
     "\n"
     "csv     RFC 4180; t_s is the time in decimal seconds, exact; units stand in the header;\n"
-    "        absent and NaN are empty, an empty string is \"\". One stream to a file.\n"
+    "        absent and NaN are empty, an empty string is \"\"; lines end in CR LF. One stream to a\n"
+    "        file: two are refused before the first row, on a pipe where the second begins.\n"
     "ndjson  {\"stream\":\"imu\",\"t\":1.5,\"row\":12,\"ax\":0.1}; what is lost, annotations, metadata and\n"
     "        damage are lines of their own: {\"missing\":{...}}, {\"loss\":{...}}, ... A stream with a\n"
     "        field called stream, t or row has that key of the line as _stream, _t or _row.\n"
@@ -166,6 +167,8 @@ static void cat_view_out(cat *k, cat_view *v) {
         const cat_view *w = &k->views[i];
         int same = strcmp(w->name, v->name) == 0;
         if (!w->chosen || (k->folder && strcmp(w->path, v->path) != 0)) continue;
+        if (k->format == CAT_CSV && !k->folder && !same && k->to->total)
+            out_flush(k->to); /* what was begun ends with a whole line */
         if (k->format == CAT_CSV && !k->folder && !same)
             die(k->src->path,
                 "a CSV holds one stream, and \"%s\" and \"%s\" are chosen; give --stream, or -o DIR/ for one file each",
@@ -187,7 +190,7 @@ static void cat_view_out(cat *k, cat_view *v) {
 static void cat_csv_header(const cat *k, cat_view *v) {
     text cell = {NULL, 0, 0};
     size_t i;
-    text_puts(&v->header, "t_s");
+    text_puts(&v->header, cat_has_field(v->stream->schema, "t_s") ? "_t_s" : "t_s");
     for (i = 0; i < v->cols.n; i++) {
         const telem_field *f = v->cols.at[i].c.field;
         int scaled = f->scale != 0 && (f->scale != 1 || f->bias != 0);
@@ -548,6 +551,16 @@ static void cat_rewind(cat *k) {
     if (r != TELEM_OK) source_refused(k->src, r);
 }
 
+/* Two streams to a CSV are refused before anything is printed, where that can be known: not on a
+   pipe, nor in a later session. */
+static void cat_learn(cat *k) {
+    uint32_t i;
+    if (telem_file_reader_scan(&k->src->r, NULL, 0) < 0) return;
+    k->session = telem_file_reader_session(&k->src->r)->id;
+    for (i = 0; i < telem_file_reader_stream_count(&k->src->r); i++)
+        if (source_stream(k->src, i)) cat_view_of(k, source_stream(k->src, i));
+}
+
 /* A range of one stream in time order is found through the index. */
 static void cat_seek(cat *k) {
     telem_file_stream *only;
@@ -556,7 +569,7 @@ static void cat_seek(cat *k) {
     k->session = telem_file_reader_session(&k->src->r)->id;
     cat_read_ahead(k, cat_only_stream(k));
     cat_rewind(k);
-    if (telem_file_reader_scan(&k->src->r, NULL, 0) < 0) return;
+    cat_learn(k);
     only = cat_only_stream(k);
     if (!only || k->unordered) return;
     v = cat_view_of(k, only);
@@ -568,14 +581,6 @@ static void cat_seek(cat *k) {
         k->stopped = 1;
 }
 
-/* Two streams to a CSV are refused before anything is printed, where that can be known. */
-static void cat_learn(cat *k) {
-    uint32_t i;
-    if (telem_file_reader_scan(&k->src->r, NULL, 0) < 0) return;
-    k->session = telem_file_reader_session(&k->src->r)->id;
-    for (i = 0; i < telem_file_reader_stream_count(&k->src->r); i++)
-        if (source_stream(k->src, i)) cat_view_of(k, source_stream(k->src, i));
-}
 
 static void cat_run_all(cat *k) {
     telem_file_item item;

@@ -58,9 +58,15 @@ TELEM_DEFINE(Imu, IMU_TABLE, "inertial unit");
     F(FIELD, bool_, armed, "", "") F(CHARS, note, 16, "") F(FIELD, u64, big, "", "")
 TELEM_DEFINE(State, STATE_TABLE, "vehicle state");
 
+static telem_result add_state(telem_file_writer *w) {
+    telem_file_stream_desc s = TELEM_ZERO;
+    s.id = 2, s.schema = &State_schema, s.name = "state";
+    return telem_file_add_stream(w, &s);
+}
+
 static telem_result write_rows(telem_file_writer *w) {
     telem_result r = TELEM_OK;
-    int i;
+    int i, late = getenv("LATE") != NULL;
     for (i = 0; i < 2000 && r == TELEM_OK; i++) {
         Imu m = TELEM_ZERO;
         State s = TELEM_ZERO;
@@ -71,7 +77,8 @@ static telem_result write_rows(telem_file_writer *w) {
         m.has_temp = i % 10 == 0;
         m.temp = 20.5f + (float)i / 100;
         if (i < 1200 || i >= 1300) r = telem_file_write(w, 1, 1000000000 + (int64_t)i * 1000000, &m);
-        if (i % 100 || r != TELEM_OK) continue;
+        if (late && i == 1500 && r == TELEM_OK) r = add_state(w);
+        if (i % 100 || r != TELEM_OK || (late && i < 1500)) continue;
         s.mode = (uint8_t)(i / 500);
         s.faults = i > 1000 && i < 1500 ? 9 : 0;
         s.pos.x = (float)i / 10;
@@ -119,8 +126,7 @@ int main(int argc, char **argv) {
     if (r == TELEM_OK) r = telem_file_add_clock(&w, 7, &utc, "utc");
     s.id = 1, s.schema = &Imu_schema, s.name = "imu";
     if (r == TELEM_OK) r = telem_file_add_stream(&w, &s);
-    s.id = 2, s.schema = &State_schema, s.name = "state";
-    if (r == TELEM_OK) r = telem_file_add_stream(&w, &s);
+    if (r == TELEM_OK && !getenv("LATE")) r = add_state(&w);
     if (r == TELEM_OK) r = write_rest(&w);
     if (r == TELEM_OK) r = write_rows(&w);
     if (r == TELEM_OK) r = telem_file_writer_close(&w);
@@ -129,7 +135,7 @@ int main(int argc, char **argv) {
 }
 EOF
 ${CC:-cc} ${CFLAGS:--O1} -I. "$T/make.c" -o "$T/make" $lz4 -lm >"$T/log" 2>&1 && "$T/make" "$T/lossy.tlm" &&
-    NO_LOSS=1 "$T/make" "$T/good.tlm" && PLAIN=1 "$T/make" "$T/plain.tlm" || { fail sample_files_are_written "$(head -n 20 "$T/log")"; finish; }
+    NO_LOSS=1 "$T/make" "$T/good.tlm" && LATE=1 PLAIN=1 "$T/make" "$T/late.tlm" && PLAIN=1 "$T/make" "$T/plain.tlm" || { fail sample_files_are_written "$(head -n 20 "$T/log")"; finish; }
 
 # ---- helpers
 
@@ -245,6 +251,14 @@ refuses unknown_stream_is_told 1 'no stream "gps"' cat --stream gps -o "$T/y.txt
 refuses unknown_field_is_told 1 'no field "az"' cat --fields az -o "$T/y.txt" "$T/good.tlm"
 is refused_cat_leaves_nothing "$(leftovers "$T/y.txt")" ""
 refuses two_streams_in_one_csv_are_refused 1 'CSV holds one stream.*-o DIR/' cat -f csv "$T/good.tlm"
+refuses two_streams_in_one_csv_of_a_range_are_refused 1 'CSV holds one stream' cat -f csv --start 0.1 "$T/good.tlm"
+refuses second_stream_that_begins_late_is_refused 1 'CSV holds one stream' cat -f csv "$T/late.tlm"
+status=0
+cat "$T/late.tlm" | "$telem" cat -f csv - >"$T/out" 2>"$T/err" || status=$?
+is second_stream_on_a_pipe_ends_the_csv_of_the_first "$status$(grep -c 'CSV holds one stream' "$T/err")$(grep -vcE '^(t_s|[0-9.]+),' "$T/out")" 110
+printf 't_s,time,v\n1,5,2\n2,6,3\n' >"$T/in.csv"
+run import -q --time time "$T/in.csv" "$T/x.tlm"
+prints csv_names_the_time_apart_from_a_column_of_that_name 0 '_t_s,t_s,v\r\n5,1,2\r\n6,2,3\r\n' cat -f csv "$T/x.tlm"
 refuses unknown_time_column_is_told 1 'no column "when"' import --time when "$T/mixed.csv" "$T/x.tlm"
 
 cp "$T/good.tlm" "$T/only.tlm"
