@@ -35,8 +35,8 @@
          stream's rows, in the stream header the file (on a wire both are repeated).
                                                                no_flipped_byte_delivers_a_wrong_row
        - Bytes from outside are hostile: lengths are bounded by what remains, memory by the desc,
-         work by the bytes read and rows delivered (a repeated row costs a few bits); no
-         recursion.                                            fuzz_file.c
+         work by the bytes read and rows delivered (a repeated row costs a few bits; a forged
+         header costs the hash of one block); no recursion.    fuzz_file.c
        - The same rows give the same bytes on every target, compiler and byte order (LZ4 off; with
          it the bytes depend on the LZ4 version, the rows do not).   golden files, test_golden.c
        - A writer's first error sticks: later calls return it. Rows not written since are counted
