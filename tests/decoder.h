@@ -238,6 +238,12 @@ static d_str d_string(d_cur *c, uint64_t min, uint64_t max) {
     return s;
 }
 
+static void d_put_name(decoder *d, d_str s) { /* for C: up to a NUL */
+    size_t n = 0;
+    while (n < s.n && s.p[n]) n++;
+    d_put_text(d, s.p, n);
+}
+
 static int d_same(const uint8_t *a, size_t n, const uint8_t *b, size_t m) {
     return n == m && (n == 0 || memcmp(a, b, n) == 0);
 }
@@ -431,6 +437,44 @@ typedef struct d_block {
 
 static size_t d_align(const decoder *d, size_t x) { return (x + d->A - 1) / d->A * d->A; }
 
+typedef struct d_head { /* the fields of section 5 */
+    uint64_t stream, rows, flags, tag, first_row, distance, offset;
+    int64_t base;
+    int key, known; /* known: what tells row numbers can be read */
+} d_head;
+
+static int d_data_fields(d_block *b, d_head *h) {
+    d_cur *c = &b->fields;
+    memset(h, 0, sizeof *h);
+    h->key = (b->kind & 0x40) != 0;
+    h->stream = d_range(c, 0, 0xFFFFFFFEu);
+    h->rows = d_range(c, 1, 1048576);
+    h->flags = d_varint(c);
+    if (h->key) {
+        h->tag = d_int(c, 2), h->first_row = d_varint(c), h->base = d_svarint(c);
+    } else {
+        h->distance = d_range(c, 1, UINT64_MAX), h->offset = d_varint(c);
+    }
+    if (h->key ? h->first_row + h->rows < h->rows : h->distance > b->seq) d_fail(c, D_CORRUPT);
+    h->known = !c->bad;
+    if (h->flags & 1) { /* TIMES: hints, only their form is looked at */
+        if (!h->key) d_svarint(c);
+        d_varint(c);
+        if (h->flags & 2) d_varint(c);
+    }
+    return !c->bad && h->flags & ~(uint64_t)7 ? D_UNSUPPORTED : c->bad;
+}
+
+/* The fields of a data block; the others' are looked at with the payload. */
+static int d_fields(d_block *b) {
+    d_cur before = b->fields;
+    d_head head;
+    int bad = 0;
+    if (b->type >= D_ROWS && b->type <= D_MINI) bad = d_data_fields(b, &head) == D_CORRUPT;
+    b->fields = before;
+    return bad ? D_CORRUPT : D_OK;
+}
+
 /* What stands at `at`: D_OK and the block; else D_CORRUPT or D_TRUNCATED, and how many bytes on
    the search continues (b->header: 1, or behind a good header). */
 static int d_frame(decoder *d, size_t at, d_block *b) {
@@ -468,7 +512,7 @@ static int d_frame(decoder *d, size_t at, d_block *b) {
         if (p[i]) b->dirty[0] = at + header;
     for (i = (size_t)(b->pad - p); i < b->size; i++)
         if (p[i]) b->dirty[1] = at + (size_t)(b->pad - p);
-    return D_OK;
+    return d_fields(b);
 }
 
 /* Bit 5. The expanded bytes are the caller's to free; NULL when there was nothing to expand. */
@@ -897,32 +941,6 @@ static void d_deliver(decoder *d, const d_table *t, uint64_t first_row, uint64_t
     }
 }
 
-typedef struct d_head { /* the fields of section 5 */
-    uint64_t stream, rows, flags, tag, first_row, distance, offset;
-    int64_t base;
-    int key;
-} d_head;
-
-static int d_data_fields(d_block *b, d_head *h) {
-    d_cur *c = &b->fields;
-    memset(h, 0, sizeof *h);
-    h->key = (b->kind & 0x40) != 0;
-    h->stream = d_range(c, 0, 0xFFFFFFFEu);
-    h->rows = d_range(c, 1, 1048576);
-    h->flags = d_varint(c);
-    if (h->key) {
-        h->tag = d_int(c, 2), h->first_row = d_varint(c), h->base = d_svarint(c);
-    } else {
-        h->distance = d_range(c, 1, UINT64_MAX), h->offset = d_varint(c);
-    }
-    if (h->flags & 1) { /* TIMES: hints, only their form is looked at */
-        if (!h->key) d_svarint(c);
-        d_varint(c);
-        if (h->flags & 2) d_varint(c);
-    }
-    return !c->bad && h->flags & ~(uint64_t)7 ? D_UNSUPPORTED : c->bad;
-}
-
 /* The payload: delivers what stands, keeps the state, says what went wrong. */
 static int d_data_payload(decoder *d, d_block *b, const d_head *h, d_stream *s, uint64_t first) {
     int code;
@@ -966,7 +984,7 @@ static int d_data(decoder *d, d_block *b, int whole) {
     d_stream *s;
     uint64_t first;
     int numbered, code = d_data_fields(b, &h);
-    if (code == D_CORRUPT) return code;
+    if (!h.known) return code;
     s = d_find(d, h.stream);
     if (!whole && d->wire) { /* a check of 16 bits: its numbers are not believed */
         s->unknown += h.rows;
@@ -1012,16 +1030,16 @@ static int d_schema_body(decoder *d, d_stream *s, d_cur c) {
     d_shape shape = {NULL, NULL, 0, 0, 0, 0};
     uint64_t clock = d_range(&c, 0, UINT32_MAX), start = d_varint(&c), fingerprint, actual = 0,
              size = 0;
-    d_str name = d_name(&c, 1), encoding = d_name(&c, 0), bytes;
+    d_str name = d_string(&c, 1, 255), encoding = d_string(&c, 0, 255), bytes;
     int code = D_OK;
     fingerprint = d_int(&c, 8);
     bytes = d_string(&c, 0, 1048576);
     if (encoding.n) size = d_range(&c, 1, 16777212);
     if (c.bad) return c.bad;
     d_put(d, "stream %" PRIu64 " ", s->id);
-    d_put_text(d, name.p, name.n);
+    d_put_name(d, name);
     d_put(d, " clock %" PRIu64 " start %" PRIu64 " encoding ", clock, start);
-    d_put_text(d, encoding.p, encoding.n);
+    d_put_name(d, encoding);
     d_put(d, " fingerprint %016" PRIx64 "\n", fingerprint);
     shape.d = d;
     if (!encoding.n) code = d_schema_decode(&shape, bytes.p, bytes.n, &actual);
@@ -1099,7 +1117,7 @@ static int d_clock_block(decoder *d, d_block *b) {
     (*link)->id = id, (*link)->size = size, (*link)->payload = d_copy(b->body.p, size);
     d_put(d, "clock %" PRIu64 " hz %" PRIu64 "/%" PRIu64 " bits %u domain %u ", id, num, den,
           (unsigned)bits, (unsigned)domain);
-    d_put_text(d, name.p, name.n);
+    d_put_name(d, name);
     d_put(d, "\n");
     return D_OK;
 }
@@ -1306,7 +1324,6 @@ static void d_index_stream(decoder *d, d_cur *c, const d_block *b, size_t from, 
     if (c->bad || id >= UINT32_MAX) return;
     s = d_find(d, id);
     if (s->declared && next_row < s->expected) v->wrong++;
-    if (next_row > s->known) s->known = next_row;
 }
 
 static int d_index(decoder *d, d_block *b) {
@@ -1314,7 +1331,7 @@ static int d_index(decoder *d, d_block *b) {
     d_cur c = b->body;
     d_verdict v = {0, 0};
     size_t from, k, listed = 0;
-    if (b->fields.bad) return b->fields.bad;
+    if (b->fields.bad) return D_OK;
     d->seen[d->seen_count - 1].level = (uint8_t)level;
     from = d_latest(d, b, level, d_varint(&c), &v);
     d_latest(d, b, level + 1, d_varint(&c), &v);
@@ -1334,7 +1351,8 @@ static int d_index(decoder *d, d_block *b) {
     return D_OK; /* a cache: what is wrong in it costs nothing */
 }
 
-static int d_end(decoder *d, d_block *b) {
+/* tell 0: only whether it can be read to its end. */
+static int d_end_table(decoder *d, d_block *b, int tell) {
     d_cur c = b->body;
     d_verdict v = {0, 0};
     uint64_t count, i;
@@ -1344,19 +1362,22 @@ static int d_end(decoder *d, d_block *b) {
     for (i = 0; i < count && !c.bad; i++) {
         uint64_t id = d_range(&c, 0, 0xFFFFFFFEu), distance = d_varint(&c), next_row = d_varint(&c);
         const d_seen *schema = d_points(d, b, distance, D_SCHEMA, &v);
-        d_stream *s = d_find(d, id);
+        d_stream *s;
         if (schema && schema->stream != id) v.wrong++;
+        if (c.bad || !tell) continue;
+        s = d_find(d, id);
         if (s->declared && next_row < s->expected) v.wrong++;
-        if (!s->counted && d_le(d->header + 64, 8) == 0)
-            s->counted = 1; /* stands alone: from row 0 */
-        if (!c.bad) d_missing(d, s, next_row);
+        if (d_le(d->header + 64, 8) == 0) s->counted = 1; /* stands alone: from row 0 */
+        d_missing(d, s, next_row);
     }
-    if (c.bad) return c.bad;
+    if (c.bad || !tell) return c.bad;
     d_put(d, "  end streams %" PRIu64 " %s\nend\n", count,
-          v.wrong    ? "wrong"
-          : v.unseen ? "unseen"
-                     : "true");
+          v.wrong ? "wrong" : v.unseen ? "unseen" : "true");
     return D_OK;
+}
+
+static int d_end(decoder *d, d_block *b) {
+    return d_end_table(d, b, 0) ? D_CORRUPT : d_end_table(d, b, 1);
 }
 
 static int d_chain(decoder *d, d_cur c) {
@@ -1545,7 +1566,8 @@ static size_t d_at_block(decoder *d, size_t at) {
     if (code) d_damage(d, code, at, b.size);
     if (!code && (b.dirty[0] || b.dirty[1])) /* padding: the first that is wrong */
         d_damage(d, D_CORRUPT, b.dirty[0] ? b.dirty[0] : b.dirty[1], 0);
-    for (; b.dirty[1] && b.dirty[1] < at + b.size; b.dirty[1]++) /* cut in it: the next one is here */
+    /* cut in its padding: what follows begins in there */
+    for (; b.dirty[1] && b.dirty[1] < at + b.size; b.dirty[1]++)
         if (d->bytes[b.dirty[1]] == 0xD7 || d->bytes[b.dirty[1]] == 0x89) return b.dirty[1] - at;
     return b.size;
 }

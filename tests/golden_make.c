@@ -156,6 +156,18 @@ static void pad(g_make *m, unsigned value) {
     while ((m->out.n - m->at) % ((size_t)1 << m->align)) g_u8(&m->out, value);
 }
 
+/* One byte of all payloads of a stream changed before the checks are made over it: what
+   only a broken writer does. at counts down; SIZE_MAX: none. */
+static struct {
+    size_t at;
+    unsigned bits;
+} g_change = {SIZE_MAX, 0};
+
+static void g_change_buf(g_buf *b) {
+    if (g_change.at < b->n) b->p[g_change.at] ^= (uint8_t)g_change.bits;
+    if (g_change.at != SIZE_MAX) g_change.at = g_change.at < b->n ? SIZE_MAX : g_change.at - b->n;
+}
+
 static void block_end(g_make *m) { /* section 4 */
     g_buf f = {NULL, 0, 0};
     int wire = m->profile == G_WIRE;
@@ -164,6 +176,7 @@ static void block_end(g_make *m) { /* section 4 */
     if (m->kind == G_SCHEMA) m->schema_at[m->fields.p[0] & 15] = m->at;
     if (!m->tweak.raw_fields)
         g_var(&f, m->seq), g_var(&f, m->tweak.has_len ? m->tweak.len : m->payload.n);
+    g_change_buf(&m->payload);
     g_raw(&f, m->fields.p, m->fields.n);
     g_hex(&m->out, wire ? "D754" : "D7544C4D");
     g_u8(&m->out, m->kind), g_u8(&m->out, (unsigned)f.n);
