@@ -8,7 +8,8 @@ static const char import_help[] =
     "\n"
     "      --sep C        the separator (default: found in the first line); \\t is a tab\n"
     "      --header       the first row is names      (default: it is when none of its cells\n"
-    "      --no-header    the first row is data        is a number or empty)\n"
+    "      --no-header    the first row is data        is a number; only the first or last may be\n"
+    "                                               empty)\n"
     "  -t, --time COL     the time column, by name or number from 1; none: number the rows\n"
     "      --name NAME    the stream's name (default: the file's)\n"
     "      --strict       a column of numbers and text is an error, not a column of strings\n"
@@ -45,7 +46,7 @@ typedef struct csv {
     uint64_t size, offset; /* of the file; of buf[at] in it */
     char sep;
     size_t have, at;
-    uint64_t row, row_offset; /* of the row read last, from 1; its first byte */
+    uint64_t row, row_offset, blanks; /* the row read last, from 1; its first byte; blank lines */
     csv_cell *cells;
     size_t n, cap;
     text data;
@@ -157,9 +158,11 @@ static void csv_end_row(csv *c) { /* \n, \r\n, \r */
 
 /* The next row that is not blank: 1, or 0 at the end. */
 static int csv_row(csv *c) {
+    uint64_t before = c->row ? c->blanks : 0, ends = 0;
     int ch;
-    while ((ch = csv_peek(c)) == '\n' || ch == '\r') csv_next(c);
+    while ((ch = csv_peek(c)) == '\n' || ch == '\r') csv_end_row(c), ends++;
     if (ch == -1) return 0;
+    c->blanks = before + (c->row ? ends : 0); /* between rows, not around them */
     c->row++;
     c->row_offset = c->offset;
     c->n = 0;
@@ -206,10 +209,12 @@ static char csv_find_separator(csv *c) {
 typedef struct import_column {
     char *name, *unit;
     uint64_t nulls, empties;            /* nothing between the separators; "" */
+    uint64_t commas, comma_row;         /* numbers with a decimal comma; the first one's row */
+    uint64_t inexact_row;               /* the first whose digits a double does not hold */
     uint64_t values, numbers, text_row; /* text_row: the first row that is no number */
     uint64_t big;                       /* the largest value that is not negative */
     int64_t small;                      /* the smallest negative one, or 0 */
-    uint32_t longest;
+    uint32_t longest, equals; /* equals: later columns of the same name */
     uint8_t no_bool, no_int, no_float, no_f32;
     uint8_t type;
     telem_column at; /* in the row, second pass */
@@ -217,7 +222,7 @@ typedef struct import_column {
 
 typedef struct import_time {
     int column; /* -1: rows are numbered */
-    uint8_t asked, iso, no_iso, no_number, missing, backwards;
+    uint8_t asked, iso, no_iso, no_number, missing, backwards, far; /* far: beyond any clock */
     uint64_t bad_row; /* the first that broke the rule */
     uint64_t unit;    /* units in a second: 1, 1000, 1e6, 1e9 */
     int unit_known;
@@ -232,7 +237,7 @@ typedef struct import {
     int header, strict, quiet;
     import_column *cols;
     size_t n;
-    uint64_t rows;
+    uint64_t rows, short_rows, short_row; /* fewer cells than row 1: how many, the first */
     import_time time;
     void *schema_memory;
     const telem_schema *schema;
@@ -306,6 +311,40 @@ static void learn_float(import_column *c, const char *s, size_t n) {
     if (telem_parse_f64(buf, k, &back) != TELEM_OK || back != v) c->no_f32 = 1;
 }
 
+/* "3,30" where only the comma keeps it from being a number. */
+static int is_comma_number(const char *s, size_t n) {
+    const char *comma = n && n < 40 ? (const char *)memchr(s, ',', n) : NULL;
+    char buf[40];
+    if (!comma || memchr(s, '.', n)) return 0;
+    memcpy(buf, s, n);
+    buf[comma - s] = '.';
+    return is_number(buf, n);
+}
+
+/* The significant digits of a number, at most 60; how many. */
+static size_t digits_of(const char *s, size_t n, char *to) {
+    size_t i, k = 0;
+    for (i = 0; i < n && k < 60 && s[i] != 'e' && s[i] != 'E'; i++)
+        if (isdigit((unsigned char)s[i]) && (k || s[i] != '0')) to[k++] = s[i];
+    while (k && to[k - 1] == '0') k--;
+    return k;
+}
+
+/* Does the double that stands for the text lose digits of it? 0.10000000000000001 does not. */
+static int is_inexact(const char *s, size_t n) {
+    char a[60], b[60], buf[96];
+    double v;
+    size_t k = digits_of(s, n, a);
+    int len;
+    if (k == 0 || telem_parse_f64(s, n, &v) != TELEM_OK || v - v != 0) return 0;
+    len = snprintf(buf, sizeof buf, "%.*e", (int)k - 1, v);
+    return digits_of(buf, (size_t)len, b) != k || memcmp(a, b, k) != 0;
+}
+
+static void learn_comma(const import *m, import_column *c, const char *s, size_t n) {
+    if (is_comma_number(s, n) && c->commas++ == 0) c->comma_row = m->in.row;
+}
+
 static void learn_cell(import *m, import_column *c, size_t i) {
     const csv_cell *cell = &m->in.cells[i];
     const char *s = csv_at(&m->in, i);
@@ -323,8 +362,12 @@ static void learn_cell(import *m, import_column *c, size_t i) {
     if (n) learn_int(c, s, n);
     if (n == 0) c->no_float = 1;
     learn_float(c, s, n);
+    if (!c->no_float && !c->inexact_row && (n > 15 || memchr(s, 'e', n) || memchr(s, 'E', n)) &&
+        is_inexact(s, n))
+        c->inexact_row = m->in.row;
     if (!c->no_float || is_number(s, n)) c->numbers++;
     else if (!c->text_row) c->text_row = m->in.row;
+    if (c->no_float) learn_comma(m, c, s, n);
 }
 
 static void learn_time(import *m) {
@@ -344,11 +387,12 @@ static void learn_time(import *m) {
         t->no_iso = 1;
         if (-d.exponent > t->decimals) t->decimals = -d.exponent;
         telem_parse_f64(s, n, &v);
+        t->far |= fabs(v) > 9e18;
     } else t->no_iso = t->no_number = 1;
     if (m->rows == 0 || v < t->least) t->least = v;
     if (m->rows == 0 || v > t->most) t->most = v;
     if (m->rows && v < t->last) t->backwards = 1;
-    if (!t->bad_row && (t->missing || (t->no_iso && t->no_number) || t->backwards))
+    if (!t->bad_row && (t->missing || (t->no_iso && t->no_number) || t->backwards || t->far))
         t->bad_row = m->in.row;
     t->last = v;
 }
@@ -378,14 +422,35 @@ static char *clean_name(const char *s, size_t n) {
     return t.n ? t.s : NULL;
 }
 
-static void unique_name(import *m, size_t i) {
-    size_t j, tries = 2, n = strlen(m->cols[i].name);
-    for (j = 0; j < i; j++) {
-        if (strcmp(m->cols[j].name, m->cols[i].name) != 0) continue;
-        m->cols[i].name = (char *)grow(m->cols[i].name, n + 16);
-        snprintf(m->cols[i].name + n, 16, "_%zu", tries++);
-        j = (size_t)-1; /* the new name, too, must be free */
+/* Where a name stands in a hash table of column numbers from 1, or would. */
+static size_t name_slot(const import *m, const uint32_t *table, size_t mask, const char *name) {
+    uint64_t h = 14695981039346656037u;
+    const char *s;
+    size_t at;
+    for (s = name; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211u;
+    at = (size_t)(h ^ h >> 32) & mask;
+    while (table[at] && strcmp(m->cols[table[at] - 1].name, name) != 0) at = (at + 1) & mask;
+    return at;
+}
+
+/* a, a_2, a_3: also of thousands of equal names each is found at once. */
+static void unique_names(import *m) {
+    size_t size = 16, i, at;
+    uint32_t *table;
+    while (size < 4 * m->n) size *= 2;
+    table = (uint32_t *)zalloc(size, sizeof *table);
+    for (i = 0; i < m->n; i++) {
+        import_column *c = &m->cols[i], *first;
+        size_t n = strlen(c->name);
+        at = name_slot(m, table, size - 1, c->name);
+        for (first = table[at] ? &m->cols[table[at] - 1] : c; table[at];) {
+            c->name = (char *)grow(c->name, n + 16);
+            snprintf(c->name + n, 16, "_%u", 2 + first->equals++);
+            at = name_slot(m, table, size - 1, c->name);
+        }
+        table[at] = (uint32_t)i + 1;
     }
+    free(table);
 }
 
 static void name_columns(import *m) {
@@ -402,17 +467,19 @@ static void name_columns(import *m) {
         snprintf(buf, sizeof buf, "c%zu", i + 1);
         c->name = copy_string(buf);
     }
-    for (i = 0; i < m->n && m->n < 5000; i++) unique_name(m, i);
+    unique_names(m);
 }
 
-/* Names are a header when none of them is a number, a bool or empty. */
+/* Names are a header when none of them is a number, a bool or empty. The first may be empty (an
+   index without a name) or the last (a comma at the line's end). */
 static int looks_like_header(const csv *c) {
-    size_t i;
+    size_t i, empty = 0;
     for (i = 0; i < c->n; i++) {
         const char *s = csv_at(c, i);
         size_t n = c->cells[i].n;
         int64_t ns;
         trim(&s, &n);
+        if (n == 0 && ++empty < c->n && empty < 2 && (i == 0 || i + 1 == c->n)) continue;
         if (n == 0 || is_number(s, n) || is_word(s, n, "true") || is_word(s, n, "false") ||
             iso_parse(s, n, &ns))
             return 0;
@@ -447,9 +514,23 @@ static int time_name(const import_column *c, uint64_t *unit) {
             if (!*unit) *unit = time_suffixes[i].unit;
             break;
         }
+    if (!*unit) *unit = unit_of_name(c->name); /* a column called ms */
     for (i = 0; i < sizeof time_words / sizeof *time_words; i++)
         if (is_word(c->name, n, time_words[i])) return 1;
     return 0;
+}
+
+/* Called like a unit of time, or something of a time: a person may know better. */
+static void hint_time(const import *m) {
+    size_t i;
+    for (i = 0; i < m->n; i++) {
+        const char *name = m->cols[i].name;
+        if (!unit_of_name(name) && !strstr(name, "time") && !strstr(name, "Time")) continue;
+        import_note(m,
+                    "no column is known to be the time: rows are numbered; if \"%s\" is it: --time %s",
+                    name, name);
+        return;
+    }
 }
 
 static void choose_time(import *m) {
@@ -509,7 +590,7 @@ static void time_clock(import *m) {
 static void settle_time(import *m) {
     import_time *t = &m->time;
     const char *name = t->column >= 0 ? m->cols[t->column].name : "";
-    int bad = t->missing || (t->no_iso && t->no_number);
+    int bad = t->missing || (t->no_iso && t->no_number) || t->far;
     if (t->column >= 0 && bad && t->asked)
         die(m->in.path, "row %" PRIu64 ": \"%s\" holds no time there; choose another --time column",
             t->bad_row, name);
@@ -519,6 +600,7 @@ static void settle_time(import *m) {
                     bad ? "" : "; --time takes it all the same: --time ", bad ? "" : name);
         t->column = -1;
     }
+    else if (t->column < 0 && !m->time_name && m->header) hint_time(m);
     if (t->column >= 0 && m->rows) time_clock(m);
     if (t->column >= 0) return;
     t->clock.hz_num = 1;
@@ -556,13 +638,47 @@ static uint8_t int_type(const import_column *c) {
     return TELEM_I64;
 }
 
+static int has_decimal_commas(const import_column *c) {
+    return c->type == TELEM_STRING && c->commas && c->commas + c->numbers == c->values;
+}
+
+/* What was read otherwise than a person would: once for each column and kind. */
+static void note_column(const import *m, const import_column *c) {
+    if (has_decimal_commas(c) && m->strict)
+        die(m->in.path, "row %" PRIu64 ": \"%s\" has a decimal comma; write decimal points",
+            c->comma_row, c->name);
+    if (has_decimal_commas(c))
+        import_note(m,
+                    "\"%s\" has decimal commas (row %" PRIu64
+                    "): imported as strings; write decimal points to have numbers",
+                    c->name, c->comma_row);
+    if ((c->type == TELEM_F32 || c->type == TELEM_F64) && c->inexact_row)
+        import_note(m,
+                    "\"%s\" has more digits than a float of 64 bits holds (row %" PRIu64
+                    "): rounded",
+                    c->name, c->inexact_row);
+}
+
+static void note_rows(const import *m) {
+    if (m->short_rows)
+        import_note(m,
+                    "%" PRIu64 " rows have fewer cells than row 1 (row %" PRIu64
+                    " is the first): what they lack is absent",
+                    m->short_rows, m->short_row);
+    if (m->n == 1 && m->in.blanks)
+        import_note(m, "%" PRIu64 " blank lines are skipped; write \"\" for a row without a value",
+                    m->in.blanks);
+}
+
 static void settle_type(import *m, import_column *c) {
     if (c->values == 0) c->type = TELEM_STRING;
     else if (!c->no_bool) c->type = TELEM_BOOL;
     else if (!c->no_int && !(c->small && c->big > INT64_MAX)) c->type = int_type(c);
     else if (!c->no_float) c->type = c->no_f32 ? TELEM_F64 : TELEM_F32;
     else c->type = TELEM_STRING;
+    note_column(m, c);
     if (c->type != TELEM_STRING || c->numbers == 0 || c->numbers == c->values) return;
+    if (has_decimal_commas(c)) return; /* told */
     if (m->strict)
         die(m->in.path,
             "row %" PRIu64
@@ -634,6 +750,7 @@ static void learn(import *m) {
     if (m->header && !csv_row(&m->in)) return;
     do {
         check_width(m);
+        if (m->in.n < m->n && m->short_rows++ == 0) m->short_row = m->in.row;
         learn_time(m);
         for (i = 0; i < m->n; i++)
             if (i < m->in.n) learn_cell(m, &m->cols[i], i);
@@ -784,7 +901,7 @@ static void import_open(import *m, const char *path) {
     int regular;
     m->in.path = strcmp(path, "-") == 0 ? "standard input" : path;
     m->in.fd = open_input(path, &m->in.size, &regular);
-    if (!regular) m->in.fd = spool_pipe(m->in.path, m->in.fd);
+    if (!regular) m->in.fd = spool_pipe(m->in.path, m->in.fd, 1);
 }
 
 static char import_separator(const char *s) {
@@ -800,7 +917,10 @@ static void import_option(import *m, char **argv, int c) {
     case 'H': m->header = 1; break;
     case 'N': m->header = 0; break;
     case 't': m->time_name = optarg; break;
-    case 'n': m->name = optarg; break;
+    case 'n':
+        m->name = optarg;
+        if (!*optarg) usage_error("import", "--name wants a name that is not empty");
+        break;
     case 'S': m->strict = 1; break;
     case 'q': m->quiet = 1; break;
     case 'h': print_help(import_help);
@@ -832,6 +952,7 @@ static int command_import(int argc, char **argv) {
     settle_time(&m);
     for (i = 0; i < m.n; i++)
         if ((int)i != m.time.column) settle_type(&m, &m.cols[i]);
+    note_rows(&m);
     name = stream_name_for(&m);
     build_schema(&m, name);
     place_columns(&m);

@@ -69,13 +69,15 @@ static int open_input(const char *path, uint64_t *size, int *regular) {
     input_open = 1;
     *regular = S_ISREG(st.st_mode);
     *size = *regular ? (uint64_t)st.st_size : 0;
-    if (*regular && st.st_size == 0) die(path, "is empty (0 bytes): nothing was recorded into it");
+    if (*regular && st.st_size == 0)
+        die(path, "is empty (0 bytes); see whether the program that writes it still runs");
     return fd;
 }
 
 /* A pipe is kept in a file without a name, since two passes are needed. */
-static int spool_pipe(const char *path, int fd) {
+static int spool_pipe(const char *path, int fd, int is_text) {
     static char buf[65536];
+    const char *zero;
     FILE *f = tmpfile();
     ssize_t got;
     uint64_t total = 0;
@@ -83,6 +85,9 @@ static int spool_pipe(const char *path, int fd) {
     while ((got = read(fd, buf, sizeof buf)) != 0) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) die(path, "cannot read at byte %" PRIu64 ": %s", total, strerror(errno));
+        if (is_text && (zero = (const char *)memchr(buf, 0, (size_t)got)) != NULL)
+            die(path, "is no text: a zero byte (at byte %" PRIu64 "); is it UTF-16? iconv helps",
+                total + (uint64_t)(zero - buf));
         if (fwrite(buf, 1, (size_t)got, f) != (size_t)got)
             die(path, "cannot keep the pipe in a temporary file: %s; set TMPDIR", strerror(errno));
         progress(path, total += (uint64_t)got, 0);

@@ -938,7 +938,7 @@ static void plot_option(plot *p, char **argv, int c) {
 static source *plot_open(const char *path) {
     struct stat st;
     if (strcmp(path, "-") == 0 && fstat(STDIN_FILENO, &st) == 0 && !S_ISREG(st.st_mode)) {
-        int fd = spool_pipe("standard input", STDIN_FILENO);
+        int fd = spool_pipe("standard input", STDIN_FILENO, 0);
         if (dup2(fd, STDIN_FILENO) < 0 || lseek(STDIN_FILENO, 0, SEEK_SET) < 0)
             die(path, "cannot read back: %s", strerror(errno));
     }

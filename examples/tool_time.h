@@ -140,6 +140,11 @@ static const char *print_utc(int64_t ns, char *buf) {
     return buf;
 }
 
+static unsigned days_in_month(unsigned y, unsigned m) {
+    return m == 2 ? (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0) ? 29 : 28)
+                  : 30 + ((m + m / 8) & 1);
+}
+
 /* Exactly `count` digits at s[*i]; moves *i. */
 static int iso_number(const char *s, size_t n, size_t *i, unsigned count, unsigned *v) {
     for (*v = 0; count; count--, (*i)++) {
@@ -201,8 +206,8 @@ static int iso_parse(const char *s, size_t n, int64_t *ns) {
         }
         if (!iso_zone(s, n, i, &zone)) return 0;
     }
-    if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 24 || mi > 59 || sec > 60 || y < 1678 ||
-        y > 2261)
+    if (mo < 1 || mo > 12 || d < 1 || d > days_in_month(y, mo) || mi > 59 || sec > 60 ||
+        y < 1678 || y > 2261 || h > 24 || (h == 24 && (mi || sec || part)))
         return 0;
     t = days_from_civil((int64_t)y, mo, d) * 86400 + (int64_t)h * 3600 + (int64_t)mi * 60 +
         (int64_t)sec - zone * 60;

@@ -409,6 +409,44 @@ types old_line_ends_are_taken 'a,b\r1,2\r3,4\r' 'u8 a;u8 b;'
 types short_rows_lack_values 'a,b\n1\n2,3\n' 'u8 a;optional u8 b;'
 types header_alone_is_a_stream_without_rows 'a,b\n' 'string(1) a;string(1) b;'
 
+types decimal_commas_stay_text 'a;b\n3,30;1\n4;2\n' 'string(4) a;u8 b;'
+types index_without_a_name_is_a_header ',a,b\n0,1,2\n1,3,4\n' 'u8 c1;u8 a;u8 b;'
+types comma_at_the_end_of_the_header_is_a_header 'a,b,\n1,2,\n' 'u8 a;u8 b;optional string(1) c3;'
+types empty_cell_amid_is_no_header 'x,,y\nz,w,v\n' 'string(1) c1;optional string(1) c2;string(1) c3;'
+types time_that_no_clock_holds_is_a_value 't,v\n1e300,1\n2e300,2\n' 'f64 t;u8 v;'
+types impossible_dates_are_text 'time,v\n2026-02-30,1\n2026-11-20T24:30,2\n' 'string(16) time;u8 v;'
+types leap_days_and_midnight_are_dates 'time,v\n2024-02-29,1\n2024-12-31T24:00,2\n' 'u8 v;'
+
+tells() { # name csv pattern options...: one note that matches, and success
+    name=$1
+    printf '%b' "$2" >"$T/in.csv"
+    wanted=$3
+    shift 3
+    run import "$@" "$T/in.csv" "$T/x.tlm"
+    is "$name" "$status:$(wc -l <"$T/err"):$(grep -cE -e "$wanted" "$T/err")" 0:1:1
+}
+tells short_rows_are_told 'a,b\n1,2\n3\n4\n' '2 rows have fewer cells than row 1 \(row 3 '
+tells decimal_commas_are_told 'a;b\n3,30;1\n4;2\n' '"a" has decimal commas \(row 2\)'
+tells lost_digits_are_told 'a\n0.5\n0.1234567890123456789\n' '"a" has more digits .*\(row 3\)'
+tells underflow_is_told 'a\n1e-400\n' '"a" has more digits .*\(row 2\)'
+tells blank_lines_of_one_column_are_told 'a\n1\n\n3\n\n' '1 blank lines are skipped'
+tells column_that_may_be_the_time_is_told 'ms,v\n0,1\n10,2\n' '"ms" is it: --time ms'
+tells time_out_of_range_is_told 't,v\n1e300,1\n2e300,2\n' '"t" holds no time in row 2'
+printf 'a,b\n0.10000000000000001,1\n2.5e-3,2\n' >"$T/in.csv"
+run import "$T/in.csv" "$T/x.tlm"
+is seventeen_digits_are_not_lost "$status$(cat "$T/err")" 0
+printf 'a;b\n3,30;1\n' >"$T/in.csv"
+refuses decimal_comma_with_strict_is_an_error 1 'row 2: "a" has a decimal comma' import --strict "$T/in.csv" "$T/x.tlm"
+printf 'ms,v\n0,1\n10,2\n' >"$T/in.csv"
+import "$T/in.csv" --time ms
+prints column_called_by_a_unit_counts_in_it 0 't_s,v\r\n0,1\r\n0.01,2\r\n' cat -f csv "$T/x.tlm"
+refuses empty_name_is_usage 2 'name that is not empty' import --name '' "$T/in.csv" "$T/x.tlm"
+refuses zero_bytes_from_a_device_are_refused 1 'zero byte \(at byte 0\)' import /dev/zero "$T/x.tlm"
+awk 'BEGIN { for (i = 0; i < 20000; i++) printf "a%s", i < 19999 ? "," : "\n"; for (i = 0; i < 20000; i++) printf "1%s", i < 19999 ? "," : "\n" }' >"$T/in.csv"
+import "$T/in.csv"
+is thousands_of_equal_names_are_told_apart "$status$("$telem" cat -f csv "$T/x.tlm" | head -n 1 | tr -d '\r' | tr ',' '\n' | sort | uniq -d | wc -l)" 00
+printf 'a,b\n' >"$T/in.csv"
+import "$T/in.csv"
 prints stream_without_rows_is_a_header 0 't_s,a,b\r\n' cat -f csv "$T/x.tlm"
 { printf 'a,b\n'; for i in 1 2 3; do head -c 1000000 /dev/zero | tr '\0' $i; printf ',%s\n' $i; done; } >"$T/in.csv"
 import "$T/in.csv"
