@@ -138,9 +138,11 @@
        later. Behind a good header check, a wrong payload check or a violation in the fields costs
        the block; the search goes on behind the header, since bytes may be missing and the next
        block lie inside. On a wire the numbers of such a header (seq, rows) are not believed, since
-       its check has 16 bits only: the next good ones tell what is missing. A block cut by the end of the stream, its pad included: TRUNCATED. Bytes
-       left over in fields or in payloads other than data blocks are a later minor's: ignored. Pad bytes other than 0 are damage
-       (CORRUPT) but cost no rows.
+       its check has 16 bits only: the next good ones tell what is missing. A block cut by the end
+       of the stream, its pad included: TRUNCATED. Bytes left over in fields or in payloads other
+       than data blocks are a later minor's: ignored. Pad bytes other than 0 are damage (CORRUPT)
+       but cost no rows; the search goes on at the first of them that may begin a sync or a header
+       (the block before was cut in its pad, and more was appended).
        LZ4 (types 1, 2, 3, 4, 9): the payload is varint raw_size (1..max_block), then one LZ4
        block that expands to exactly raw_size bytes; the payload described below is the expanded
        one. A reader without LZ4 answers UNSUPPORTED for the block.
@@ -208,7 +210,7 @@
        values  := for each coded column in order
          BOOL, presence      nothing: the value is 1 - P
          integers of w bits (U I ENUM BITS): pred = P, or P + 1 for COUNTER columns.
-                             COUNTER acts on U8..I64, elsewhere it has no effect.
+                             Only U8..I64 may be COUNTERs (telem_schema.h).
                              r = zigzag of (value - pred) taken as a signed w-bit number.
                              tag 8..15: r = tag - 7, no bytes.
                              tag 0..7: r in tag + 1 bytes, little-endian; more than w/8: CORRUPT;

@@ -373,7 +373,8 @@ TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, in
    look on, that is formally a data race, which its validation makes harmless; telem_ring_span_write
    is free of it. A lane has one open record at a time, the shared lane as many as wanted.
    commit: TELEM_OK, or TELEM_FULL: the record was open for so long that the ring went round (or
-   a reader lost patience); it is void and was counted as refused. Answers as push. */
+   a reader lost patience); it is void and was counted as refused. abort: TELEM_OK; the record counts
+   as aborted, or stays counted as refused when it had been revoked. Else answers as push. */
 TELEM_API telem_result telem_ring_begin(telem_ring_writer *w, uint32_t stream, int64_t time,
                                         uint32_t len, telem_ring_span *span);
 TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *span);
