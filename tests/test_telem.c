@@ -339,7 +339,7 @@ static int64_t drip_read(void *user, void *buf, size_t n) {
 TEST(write_all_and_read_all_loop_over_short_transfers) {
     telem_io io = TELEM_ZERO;
     drip d;
-    uint8_t buf[100];
+    uint8_t buf[100] = {0};
     io.user = &d;
     io.write = drip_write;
     io.read = drip_read;
