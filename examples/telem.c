@@ -30,7 +30,7 @@ static const struct command {
 
 static void main_help(text *t) {
     size_t i;
-    text_puts(t, "usage: telem COMMAND [options] FILE...\n\n");
+    text_puts(t, "usage: telem COMMAND [options] FILE\n\n");
     for (i = 0; i < sizeof commands / sizeof *commands; i++)
         text_printf(t, "  %-8s %s\n", commands[i].name, commands[i].what);
     text_puts(t, "\n  telem COMMAND --help   all about one command\n"

@@ -227,6 +227,13 @@ static const char *thousands(uint64_t v, char buf[32]) {
     return buf;
 }
 
+/* 163.5 kHz */
+static void text_rate(text *t, double hz) {
+    double unit = hz >= 1e9 ? 1e9 : hz >= 1e6 ? 1e6 : hz >= 9999.5 ? 1e3 : 1;
+    const char *prefix = hz >= 1e9 ? "G" : hz >= 1e6 ? "M" : hz >= 9999.5 ? "k" : "";
+    text_printf(t, "%.4g %sHz", hz / unit, prefix);
+}
+
 /* ------------------------------------------------------------------------------- output ---- */
 
 /* Outputs go to a temporary file beside the target, which takes its name when all is written:

@@ -260,7 +260,7 @@ static void info_print_rate(text *t, const info_stream *p) {
     double length = ticks_seconds(&p->clock, p->last) - ticks_seconds(&p->clock, p->first);
     double rate = length > 0 && p->rows > 1 ? (double)(p->rows - 1) / length : 0;
     if (rate <= 0) text_puts(t, "-");
-    else if (rate >= 0.1) text_printf(t, "%.4g Hz", rate);
+    else if (rate >= 0.1) text_rate(t, rate);
     else text_printf(t, "one in %.4g s", 1 / rate);
 }
 
@@ -274,6 +274,17 @@ static void info_print_time(text *t, const telem_clock *c, int64_t ticks) {
     text_printf(t, "%s s", buf);
 }
 
+/* Line by line, under the stream that it belongs to. */
+static void info_print_schema(text *t, const char *s) {
+    while (*s) {
+        size_t n = strcspn(s, "\n");
+        text_puts(t, "    ");
+        text_add(t, s, n);
+        text_puts(t, "\n");
+        s += n + (s[n] == '\n');
+    }
+}
+
 static void info_print_stream(text *t, const info_stream *p, int colour, int with_schema) {
     char a[32], buf[48];
     text_printf(t, "%s%s%s", colour ? "\033[1m" : "", p->name.s, colour ? "\033[0m" : "");
@@ -282,8 +293,8 @@ static void info_print_stream(text *t, const info_stream *p, int colour, int wit
     text_puts(t, ", ");
     info_print_bytes(t, p->bytes);
     if (p->rows)
-        text_printf(t, " (%.4g B/row, row form %u B)", (double)p->bytes / (double)p->rows,
-                    p->row_size);
+        text_printf(t, " (%.*f B/row, row form %u B)", p->bytes / p->rows >= 100 ? 0 : 2,
+                    (double)p->bytes / (double)p->rows, p->row_size);
     text_printf(t, ", %u field%s\n", p->fields, p->fields == 1 ? "" : "s");
     if (p->rows) {
         text_puts(t, "    from ");
@@ -300,10 +311,11 @@ static void info_print_stream(text *t, const info_stream *p, int colour, int wit
             text_printf(t, " %s%s rows missing in the file", p->at_least ? "at least " : "",
                         thousands(p->missing, a));
         if (p->lost)
-            text_printf(t, "%s %s records before it", p->missing ? "," : "", thousands(p->lost, a));
+            text_printf(t, "%s %s records before the file", p->missing ? "," : "",
+                        thousands(p->lost, a));
         text_puts(t, "\n");
     }
-    if (with_schema) text_printf(t, "%s\n", p->schema.s);
+    if (with_schema) info_print_schema(t, p->schema.s);
 }
 
 static void info_print_clock(text *t, const info_clock *c) {
@@ -313,15 +325,16 @@ static void info_print_clock(text *t, const info_clock *c) {
     if (clock_den(&c->clock) != 1) text_printf(t, "/%u", clock_den(&c->clock));
     text_printf(t, " Hz, %s", domain_name(c->clock.domain));
     if (c->clock.bits && c->clock.bits < 64) text_printf(t, ", a %u-bit counter", c->clock.bits);
-    if (c->syncs) text_printf(t, ", %" PRIu64 " sync pairs", c->syncs);
+    if (c->syncs) text_printf(t, ", %" PRIu64 " sync pair%s", c->syncs, c->syncs == 1 ? "" : "s");
     text_puts(t, "\n");
 }
 
 static void info_print_loss(text *t, const info_session *s, const info_loss *l) {
     char a[32];
-    text_printf(t, "  lost %s%s records of %s: %s (%s), in %" PRIu64 " reports",
-                l->at_least ? "at least " : "", thousands(l->count, a),
-                info_stream_name(s, l->stream), hop_name(l->hop), cause_name(l->cause), l->times);
+    text_printf(t, "  lost %s%s record%s of %s: %s (%s), in %" PRIu64 " report%s",
+                l->at_least ? "at least " : "", thousands(l->count, a), l->count == 1 ? "" : "s",
+                info_stream_name(s, l->stream), hop_name(l->hop), cause_name(l->cause), l->times,
+                l->times == 1 ? "" : "s");
     if (l->has_span) {
         text_puts(t, ", from ");
         info_print_time(t, &l->clock, l->first);

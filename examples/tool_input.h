@@ -115,7 +115,10 @@ NO_RETURN static void source_refused(source *s, telem_result r) {
             "is text, not a telem file (at byte 0); a CSV becomes one by: telem import %s out.tlm",
             s->path);
     if (r == TELEM_ERR_CORRUPT)
-        die(s->path, "is not a telem file: %s at byte %" PRIu64, what, e.offset);
+        die(s->path,
+            "is not a telem file: %s at byte %" PRIu64
+            "; or its beginning is missing: a stream is read from its start on",
+            what, e.offset);
     if (r == TELEM_ERR_TRUNCATED)
         die(s->path, "is cut inside its header (at byte %" PRIu64 "): no rows are left in it",
             e.offset);
@@ -225,7 +228,7 @@ static int source_verdict(const source *s) {
         text_printf(&t, "%s%s rows are missing in the file", l->at_least ? "at least " : "",
                     thousands(l->missing, a));
     if (l->ledger)
-        text_printf(&t, "%s%s records were lost before it", t.n ? ", " : "",
+        text_printf(&t, "%s%s records were lost before they reached the file", t.n ? ", " : "",
                     thousands(l->ledger, b));
     if (l->damaged)
         text_printf(&t, "%s%s at byte %" PRIu64 " (%s%s)", t.n ? ", " : "",

@@ -801,7 +801,8 @@ static void plot_title(plot *p, const plot_stream *s) {
     char a[32];
     double length = ticks_seconds(&s->clock, s->last) - ticks_seconds(&s->clock, s->first);
     text_printf(&t, "%s rows", thousands(s->rows, a));
-    if (length > 0 && s->rows > 1) text_printf(&t, ", %.4g Hz", (double)(s->rows - 1) / length);
+    if (length > 0 && s->rows > 1)
+        text_puts(&t, ", "), text_rate(&t, (double)(s->rows - 1) / length);
     if (s->left_out) text_printf(&t, "; %zu more columns, choose with --fields", s->left_out);
     p->y += 22;
     text_printf(&p->body, "<text x=\"%d\" y=\"%.1f\"><tspan class=\"title\">", PLOT_LEFT, p->y);

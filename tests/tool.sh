@@ -374,8 +374,17 @@ run info "$T/two.tlm"
 is two_sessions_are_told "$status$(grep -c '^session ' "$T/out")" 32
 run cat -f csv --stream imu "$T/two.tlm"
 is two_sessions_are_one_csv "$status:$(wc -l <"$T/out"):$(grep -c t_s "$T/out")" 3:3801:1
-shows info_tells_the_ledger 3 'lost 100 records of imu: ring_refused \(full\), in 1 reports, from 2.2 s to 2.299 s' info "$T/lossy.tlm"
+shows info_tells_the_ledger 3 'lost 100 records of imu: ring_refused \(full\), in 1 report, from 2.2 s to 2.299 s' info "$T/lossy.tlm"
 shows info_prints_schemas 0 'i16 gx unit "deg/s" scale 0.061' info -s "$T/good.tlm"
+shows info_indents_schemas 0 '^    schema Imu ' info -s "$T/good.tlm"
+awk 'BEGIN { print "time_us,v"; for (i = 0; i < 100; i++) print i * 5 "," i }' >"$T/in.csv"
+import "$T/in.csv"
+shows info_tells_fast_rates_in_kilohertz 0 '^in  100 rows, 200 kHz' info "$T/x.tlm"
+"$telem" plot "$T/x.tlm" | grep -q '100 rows, 200 kHz' && pass plot_tells_fast_rates_in_kilohertz || fail plot_tells_fast_rates_in_kilohertz
+tail -c +2001 "$T/good.tlm" >"$T/tail.tlm"
+refuses stream_without_its_beginning_is_told 1 'its beginning is missing' info "$T/tail.tlm"
+run cat "$T/lossy.tlm" -o "$T/y.txt"
+is losses_before_the_file_are_called_so "$status$(grep -c '100 records were lost before they reached the file' "$T/err")" 31
 shows info_tells_rates 0 '^imu  1,900 rows, 950 Hz' info "$T/good.tlm"
 
 # ---- import: types, header, quotes
@@ -387,7 +396,7 @@ types() { # name csv wanted options...: the field lines of the schema
     shift 3
     import "$T/in.csv" "$@"
     [ $status = 0 ] || { fail "$name" "$(cat "$T/err")"; return; }
-    is "$name" "$("$telem" info -s "$T/x.tlm" | sed -n 's/^    \(.*\);$/\1/p' | tr '\n' ';')" "$wanted"
+    is "$name" "$("$telem" info -s "$T/x.tlm" | sed -n 's/^        \(.*\);$/\1/p' | tr '\n' ';')" "$wanted"
 }
 types integers_get_the_smallest_type 'a,b,c,d,e,f,g\n0,-1,256,-129,65536,-40000,18446744073709551615\n255,127,65535,32767,4294967295,1,0\n' \
     'u8 a;i8 b;u16 c;i16 d;u32 e;i32 f;u64 g;'
