@@ -154,9 +154,6 @@ TEST(files_can_be_joined) {
         kit_make(&x, &rng, 2, 100, &dx);
         kit_make(&y, &rng, 3, 100, &dy);
         cut = i % 3 ? x.file.size : kit_below(&rng, (uint32_t)x.file.size - 200) + 200; /* the first may be cut */
-        b = copy_of(x.file.bytes, x.file.size + y.file.size);
-        b.n = cut;
-        free(b.p);
         b.p = (uint8_t *)kit_alloc(cut + y.file.size);
         memcpy(b.p, x.file.bytes, cut);
         memcpy(b.p + cut, y.file.bytes, y.file.size);
