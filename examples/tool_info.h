@@ -301,7 +301,7 @@ static void info_print_stream(text *t, const info_stream *p, int colour, int wit
         info_print_time(t, &p->clock, p->first);
         text_puts(t, " to ");
         info_print_time(t, &p->clock, p->last);
-        print_seconds(&p->clock, p->last - p->first, buf);
+        print_span(&p->clock, p->first, p->last, buf);
         text_printf(t, " (%s s, clock %u)%s\n", buf, p->clock_id,
                     p->backwards ? ", times go back in places" : "");
     }

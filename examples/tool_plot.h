@@ -32,6 +32,7 @@ static const char plot_help[] =
 #define PLOT_LANE     16
 #define PLOT_COLUMNS  48 /* drawn of one stream unless fields are chosen */
 #define PLOT_IN_PANEL 8  /* lines in one panel */
+#define PLOT_IN_ARRAY 16 /* the same for the elements of one array */
 #define PLOT_TEXTS    4000
 
 static const char *const plot_colours[] = {"#3b82c4", "#e07b39", "#3a9f6b", "#c94f6d",
@@ -48,7 +49,10 @@ typedef struct plot_bucket {
 
 typedef struct plot_series {
     const column *col;
+    char *label;
     plot_bucket *buckets;
+    double first; /* of a counter since boot, which is drawn from there on */
+    uint8_t from_first, begun;
     uint64_t n;
     double low, high;
     uint32_t absent, usual; /* rows without a value since the last one, and before that one */
@@ -101,6 +105,7 @@ typedef struct plot {
     size_t n, recent;
     spans time_spans;
     uint64_t session;
+    uint64_t lost;    /* of no stream in particular */
     double from, to;  /* seconds from the origin */
     plot_bands marks; /* annotations */
     text body;
@@ -190,7 +195,8 @@ static double plot_pixels(const plot *p) { return (double)(p->width - PLOT_LEFT 
 /* Seconds after the origin: the difference is taken before it becomes a double. */
 static double plot_seconds(const telem_clock *clock, int64_t origin_ns, int64_t ticks) {
     int64_t ns = telem_ticks_to_ns(clock, ticks);
-    return (double)ticks_after(ns, -origin_ns) / 1e9;
+    return ns >= origin_ns ? (double)((uint64_t)ns - (uint64_t)origin_ns) / 1e9
+                           : -(double)((uint64_t)origin_ns - (uint64_t)ns) / 1e9;
 }
 
 static double plot_x(const plot *p, const telem_clock *clock, int64_t origin_ns, int64_t ticks) {
@@ -254,6 +260,8 @@ static void plot_add_column(plot_stream *s, const column *c) {
         s->series = (plot_series *)array_more(s->series, &s->n_series, sizeof *s->series);
         p = &s->series[s->n_series - 1];
         p->col = c;
+        p->label = copy_string(c->path);
+        p->from_first = (c->c.field->flags & TELEM_MONOTONIC) != 0;
     }
 }
 
@@ -325,6 +333,17 @@ static void series_add(plot_series *s, double x, double pixels, double v) {
     s->gap = 0;
 }
 
+/* A counter that runs since boot would be a flat line: only what it gains is drawn. */
+static double series_gain(plot_series *s, double v) {
+    if (!s->begun && v != 0) {
+        s->label = (char *)grow(s->label, strlen(s->label) + 16);
+        strcat(s->label, " - first");
+    }
+    if (!s->begun) s->first = v;
+    s->begun = 1;
+    return v - s->first;
+}
+
 static void plot_number(plot *p, plot_series *s, double x, const uint8_t *row) {
     double v;
     if (!column_present(s->col, row)) {
@@ -336,7 +355,7 @@ static void plot_number(plot *p, plot_series *s, double x, const uint8_t *row) {
     s->usual = s->absent;
     s->absent = 0;
     if (!telem_cell_number(&s->col->c, s->col->element, row, &v) || v - v != 0) series_break(s);
-    else series_add(s, x, plot_pixels(p), v);
+    else series_add(s, x, plot_pixels(p), s->from_first ? series_gain(s, v) : v);
 }
 
 static void lane_text(plot_lane *lane, double x, const uint8_t *row) {
@@ -416,17 +435,23 @@ static void plot_missing(plot *p, const telem_file_item *item) {
 static void plot_loss(plot *p, const telem_loss *l) {
     telem_clock clock = source_clock(p->src, l->clock);
     size_t i;
+    if (l->stream == TELEM_ALL_STREAMS) p->lost += l->count;
     for (i = 0; i < p->n; i++) {
         plot_stream *s = p->all[i];
         if (!s->chosen || !s->stream ||
             (l->stream != TELEM_ALL_STREAMS && l->stream != s->stream->id))
             continue;
-        s->lost += l->count;
+        if (l->stream != TELEM_ALL_STREAMS) s->lost += l->count;
         if (l->has_span) plot_loss_span(p, s, &clock, l->first, l->last);
         else if (s->seen) bands_merge(&s->losses, s->x_before, s->x_before);
     }
 }
 
+static int plot_clocked(plot *p, uint32_t clock) {
+    return spans_find(&p->time_spans, clock) != NULL;
+}
+
+/* An annotation before the first row or behind the last stands at that edge of the whole picture. */
 static void plot_annotation(plot *p, const telem_annotation *a) {
     telem_clock clock = source_clock(p->src, a->clock);
     int64_t origin = plot_origin(p, a->clock, &clock);
@@ -434,12 +459,16 @@ static void plot_annotation(plot *p, const telem_annotation *a) {
            end = plot_x(
                p, &clock, origin,
                ticks_after(a->time, (int64_t)(a->duration > INT64_MAX ? INT64_MAX : a->duration)));
-    char buf[80];
-    size_t n = a->text_len < sizeof buf - 1 ? a->text_len : sizeof buf - 1;
-    if (end < 0 || x > plot_pixels(p) || p->marks.n >= PLOT_TEXTS) return;
-    memcpy(buf, a->text, n);
-    buf[n] = 0;
-    bands_add(&p->marks, clip(x, plot_pixels(p)), clip(end, plot_pixels(p)), a->level, buf);
+    int before = end < 0, after = x > plot_pixels(p);
+    text t = {NULL, 0, 0};
+    if (p->marks.n >= PLOT_TEXTS) return;
+    if ((before || after) && (range_asked(&p->want) || p->streams.n || !plot_clocked(p, a->clock)))
+        return; /* outside of the part that is asked for */
+    text_puts(&t, before ? "\xE2\x86\x90 " : ""); /* an arrow to where it lies */
+    text_add(&t, a->text, a->text_len < 79 ? a->text_len : 79);
+    text_puts(&t, after ? " \xE2\x86\x92" : "");
+    bands_add(&p->marks, clip(x, plot_pixels(p)), clip(end, plot_pixels(p)), a->level, t.s);
+    free(t.s);
 }
 
 static void plot_item(plot *p, const telem_file_item *item) {
@@ -473,11 +502,14 @@ static double nice_step(double length, double count) {
     return unit * (k <= 1 ? 1 : k <= 2 ? 2 : k <= 5 ? 5 : 10);
 }
 
+/* Of an axis: 40k, 20M, as coarse as its steps. */
 static void print_tick(char *buf, size_t cap, double v, double step) {
-    int d = (int)-floor(log10(step) + 1e-9);
+    static const char *const prefix[] = {"", "k", "M", "G", "T"};
+    int d = (int)-floor(log10(step) + 1e-9), k = 0;
     if (fabs(v) < step * 1e-6) v = 0;
-    if (fabs(v) >= 1e7 || d > 6) snprintf(buf, cap, "%.6g", v);
-    else snprintf(buf, cap, "%.*f", d > 0 ? d : 0, v);
+    for (; k < 4 && step >= (k ? 1e3 : 1e4); k++) step /= 1e3, v /= 1e3;
+    if (fabs(v) >= 1e12 || d > 6) snprintf(buf, cap, "%.6g%s", v, prefix[k]);
+    else snprintf(buf, cap, "%.*f%s", d > 0 ? d : 0, v, prefix[v != 0 ? k : 0]);
 }
 
 /* Seconds, minutes, hours or days, by the length. */
@@ -584,12 +616,18 @@ static int plot_lost_between(const plot_bands *lost, double from, double to) {
     return 0;
 }
 
+/* The ninth line has the colour of the first again, and is dashed. */
+static const char *plot_dashes(size_t i) {
+    return i < PLOT_COLOURS ? "" : " stroke-dasharray=\"4 2\"";
+}
+
 /* A value between two gaps would draw nothing: it gets a dot's length. */
 static void plot_line(plot *p, const plot_series *s, const plot_bands *lost,
-                      const plot_scale *scale, const char *colour) {
+                      const plot_scale *scale, size_t number) {
     const plot_bucket *before = NULL;
+    const char *colour = plot_colours[number % PLOT_COLOURS];
     size_t i, pixels = (size_t)plot_pixels(p);
-    text_printf(&p->body, "<path class=\"line\" stroke=\"%s\" d=\"", colour);
+    text_printf(&p->body, "<path class=\"line\" stroke=\"%s\"%s d=\"", colour, plot_dashes(number));
     for (i = 0; i <= pixels; i++) {
         const plot_bucket *b = &s->buckets[i];
         int move;
@@ -608,13 +646,11 @@ static void plot_legend(plot *p, plot_series *const *list, size_t n) {
     double x = PLOT_LEFT + 2, end = PLOT_LEFT + plot_pixels(p);
     size_t i;
     for (i = 0; i < n; i++) {
-        const char *name = list[i]->col->path;
-        if (x + 18 + text_width(name) > end && i) {
-            plot_label(&p->body, x, p->y + 10, "tick", "", "...");
-            break;
-        }
-        text_printf(&p->body, "<path stroke=\"%s\" stroke-width=\"3\" d=\"M%.1f %.1fh12\"/>\n",
-                    plot_colours[i % PLOT_COLOURS], x, p->y + 6.5);
+        const char *name = list[i]->label;
+        if (x + 18 + text_width(name) > end && i) x = PLOT_LEFT + 2, p->y += 15;
+        text_printf(&p->body,
+                    "<path stroke=\"%s\" stroke-width=\"3\"%s d=\"M%.1f %.1fh12\"/>\n",
+                    plot_colours[i % PLOT_COLOURS], plot_dashes(i), x, p->y + 6.5);
         plot_label(&p->body, x + 16, p->y + 10, "small", "", name);
         x += 30 + text_width(name);
     }
@@ -683,7 +719,7 @@ static void plot_panel(plot *p, const plot_stream *s, plot_series *const *list, 
     plot_draw_losses(p, s, p->y, PLOT_PANEL);
     plot_draw_marks(p, p->y, PLOT_PANEL);
     for (i = 0; i < n; i++)
-        plot_line(p, list[i], &s->losses, &scale, plot_colours[i % PLOT_COLOURS]);
+        plot_line(p, list[i], &s->losses, &scale, i);
     plot_frame(p, p->y, PLOT_PANEL);
     p->y += PLOT_PANEL + 8;
 }
@@ -692,23 +728,26 @@ static const char *series_unit(const plot_series *s) {
     return s->col->c.field->unit ? s->col->c.field->unit : "";
 }
 
-/* One unit; without a unit, about one size. */
+/* Elements of one array stay together and apart from others. Else one unit, and not totals with
+   gains; without a unit, about one size. */
 static int series_alike(const plot_series *a, const plot_series *b) {
     double x = fabs(a->low) > fabs(a->high) ? fabs(a->low) : fabs(a->high),
            y = fabs(b->low) > fabs(b->high) ? fabs(b->low) : fabs(b->high);
-    if (strcmp(series_unit(a), series_unit(b)) != 0) return 0;
-    if (a->col->c.index == b->col->c.index) return 1; /* elements of one array */
+    if (a->col->c.index == b->col->c.index) return 1;
+    if (a->col->c.count > 1 || b->col->c.count > 1) return 0;
+    if (strcmp(series_unit(a), series_unit(b)) != 0 || a->from_first != b->from_first) return 0;
     return *series_unit(a) || x == 0 || y == 0 || (x < 10 * y && y < 10 * x);
 }
 
 /* Series that are alike, a few at a time. */
 static void plot_panels(plot *p, plot_stream *s) {
     uint8_t *done = (uint8_t *)zalloc(s->n_series, 1);
-    plot_series *list[PLOT_IN_PANEL];
-    size_t i, j, n;
+    plot_series *list[PLOT_IN_ARRAY];
+    size_t i, j, n, most;
     for (i = 0; i < s->n_series; i++) {
         if (done[i] || s->series[i].n == 0) continue;
-        for (n = 0, j = i; j < s->n_series && n < PLOT_IN_PANEL; j++)
+        most = s->series[i].col->c.count > 1 ? PLOT_IN_ARRAY : PLOT_IN_PANEL;
+        for (n = 0, j = i; j < s->n_series && n < most; j++)
             if (!done[j] && s->series[j].n && series_alike(&s->series[i], &s->series[j])) {
                 done[j] = 1;
                 list[n++] = &s->series[j];
@@ -819,10 +858,17 @@ static void plot_title(plot *p, const plot_stream *s) {
     free(t.s);
 }
 
+static int band_order(const void *a, const void *b) {
+    const plot_band *x = (const plot_band *)a, *y = (const plot_band *)b;
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* In the order of x, which need not be that of the file, as far as there is room. */
 static void plot_mark_texts(plot *p) {
     double free_from = 0;
     size_t i;
     if (p->marks.n == 0) return;
+    qsort(p->marks.at, p->marks.n, sizeof *p->marks.at, band_order);
     p->y += 16;
     for (i = 0; i < p->marks.n; i++) {
         const plot_band *b = &p->marks.at[i];
@@ -833,6 +879,15 @@ static void plot_mark_texts(plot *p) {
                    b->value >= TELEM_LEVEL_WARNING ? "warn" : "small", "", b->label);
         free_from = x + w + 8;
     }
+}
+
+static void plot_lost_of_all(plot *p, double x) {
+    text t = {NULL, 0, 0};
+    char a[32];
+    if (!p->lost) return;
+    text_printf(&t, "%s lost before the file (all streams)", thousands(p->lost, a));
+    plot_label(&p->body, x, p->y, "warn", "", t.s);
+    free(t.s);
 }
 
 static void plot_draw_stream(plot *p, plot_stream *s) {
@@ -901,7 +956,9 @@ static void plot_write(plot *p) {
     size_t i;
     out *o;
     p->y = 18;
-    plot_label(&p->body, PLOT_LEFT, p->y, "small", "", base ? base + 1 : p->src->path);
+    base = base ? base + 1 : p->src->path;
+    plot_label(&p->body, PLOT_LEFT, p->y, "small", "", base);
+    plot_lost_of_all(p, PLOT_LEFT + text_width(base) + 10);
     plot_mark_texts(p);
     for (i = 0; i < p->n; i++) {
         plot_stream *s = p->all[i];

@@ -112,6 +112,13 @@ static double ticks_seconds(const telem_clock *c, int64_t ticks) {
     return (double)ticks / (double)clock_num(c) * (double)clock_den(c);
 }
 
+/* How long from first to last, which may be more than an int64 of ticks. */
+static void print_span(const telem_clock *c, int64_t first, int64_t last, char *buf) {
+    uint64_t n = last > first ? (uint64_t)last - (uint64_t)first : 0;
+    if (n <= INT64_MAX) print_seconds(c, (int64_t)n, buf);
+    else snprintf(buf, 48, "%.12g", (double)n / (double)clock_num(c) * (double)clock_den(c));
+}
+
 /* Days from 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible
    low-level date algorithms"). */
 static int64_t days_from_civil(int64_t y, unsigned m, unsigned d) {

@@ -108,6 +108,32 @@ static telem_result write_rest(telem_file_writer *w) {
     return r == TELEM_OK && !getenv("NO_LOSS") ? telem_file_write_loss(w, &l) : r;
 }
 
+/* A counter since boot, an array of twelve, a loss of no stream in particular, an early annotation. */
+#define TOTAL_TABLE(F) \
+    F(FULL, u64, rx_bytes, 0, "B", 0.0, 0.0, 0, TELEM_MONOTONIC, "") F(ARRAY, u16, bins, 12, "", "")
+TELEM_DEFINE(Total, TOTAL_TABLE, "totals");
+
+static telem_result write_totals(telem_file_writer *w) {
+    telem_loss l = TELEM_ZERO;
+    telem_annotation a = TELEM_ZERO;
+    telem_file_stream_desc s = TELEM_ZERO;
+    telem_result r;
+    int i, k;
+    s.id = 3, s.schema = &Total_schema, s.name = "total";
+    r = telem_file_add_stream(w, &s);
+    l.stream = a.stream = TELEM_ALL_STREAMS;
+    l.hop = TELEM_HOP_RING_REFUSED, l.cause = TELEM_CAUSE_FULL, l.count = 58;
+    a.time = 500000000, a.text = "early";
+    for (i = 0; i < 50 && r == TELEM_OK; i++) {
+        Total t = TELEM_ZERO;
+        t.rx_bytes = 5000000000u + (uint64_t)i * 1000;
+        for (k = 0; k < 12; k++) t.bins[k] = (uint16_t)(k % 3 ? k : 100 * k);
+        r = telem_file_write(w, 3, 1000000000 + (int64_t)i * 40000000, &t);
+    }
+    if (r == TELEM_OK) r = telem_file_annotate(w, &a);
+    return r == TELEM_OK ? telem_file_write_loss(w, &l) : r;
+}
+
 int main(int argc, char **argv) {
     static uint64_t memory[4 << 20];
     static telem_file_writer w;
@@ -129,13 +155,15 @@ int main(int argc, char **argv) {
     if (r == TELEM_OK && !getenv("LATE")) r = add_state(&w);
     if (r == TELEM_OK) r = write_rest(&w);
     if (r == TELEM_OK) r = write_rows(&w);
+    if (r == TELEM_OK && getenv("TOTALS")) r = write_totals(&w);
     if (r == TELEM_OK) r = telem_file_writer_close(&w);
     if (r != TELEM_OK) fprintf(stderr, "make: %s\n", telem_result_text(r));
     return fclose(f) != 0 || r != TELEM_OK;
 }
 EOF
 ${CC:-cc} ${CFLAGS:--O1} -I. "$T/make.c" -o "$T/make" $lz4 -lm >"$T/log" 2>&1 && "$T/make" "$T/lossy.tlm" &&
-    NO_LOSS=1 "$T/make" "$T/good.tlm" && LATE=1 PLAIN=1 "$T/make" "$T/late.tlm" && PLAIN=1 "$T/make" "$T/plain.tlm" || { fail sample_files_are_written "$(head -n 20 "$T/log")"; finish; }
+    NO_LOSS=1 "$T/make" "$T/good.tlm" && LATE=1 PLAIN=1 "$T/make" "$T/late.tlm" &&
+    TOTALS=1 NO_LOSS=1 "$T/make" "$T/totals.tlm" && PLAIN=1 "$T/make" "$T/plain.tlm" || { fail sample_files_are_written "$(head -n 20 "$T/log")"; finish; }
 
 # ---- helpers
 
@@ -549,6 +577,17 @@ is plot_of_a_part "$status$(grep -c '>501 rows' "$T/out")$(grep -c 'width="500"'
 status=0
 cat "$T/good.tlm" | "$telem" plot - >"$T/out" 2>"$T/err" || status=$?
 is plot_of_a_pipe "$status$(tail -n 1 "$T/out")" "0</svg>"
+run plot "$T/totals.tlm" -o "$T/q.svg"
+is loss_of_all_streams_is_drawn_once "$status$(grep -c '>58 lost before the file (all streams)<' "$T/q.svg")$(grep -c '58 lost' "$T/q.svg")" 311
+is annotation_before_the_rows_stands_at_the_edge "$(grep -c '← early<' "$T/q.svg")" 1
+run plot --start 0.1 "$T/totals.tlm"
+is annotation_outside_of_a_range_is_left_out "$(grep -c 'early<' "$T/out")" 0
+is counter_since_boot_is_drawn_from_its_first_value "$(grep -c '>rx_bytes - first<' "$T/q.svg")$(grep -c '>40k<' "$T/q.svg")" 11
+is elements_of_an_array_stay_in_order_in_one_panel "$(sed -n 's/.*>bins\[\([0-9]*\)\]<.*/\1/p' "$T/q.svg" | tr '\n' ' ')$(grep -A 1 '>bins\[11\]<' "$T/q.svg" | grep -c 'class="grid"')" "0 1 2 3 4 5 6 7 8 9 10 11 1"
+rm -f "$T/q.svg"
+printf 't_s,v\n-9000000000000000000,1\n9000000000000000000,2\n' >"$T/in.csv"
+import "$T/in.csv" --time t_s
+shows span_of_more_than_an_int64_is_told 0 '\(1.8e\+19 s, clock 1\)' info "$T/x.tlm"
 refuses plot_without_rows_is_an_error 1 'no rows to draw' plot --start 1h "$T/good.tlm" -o "$T/q.svg"
 is refused_plot_leaves_nothing "$(leftovers "$T/q.svg")" ""
 if command -v xmllint >/dev/null; then
