@@ -125,6 +125,8 @@ static void record_catch_signals(void) {
     a.sa_handler = record_on_signal;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    a.sa_handler = SIG_IGN; /* a file size limit is then an error of write, told like any other */
+    sigaction(SIGXFSZ, &a, NULL);
 }
 
 /* Is the recording over? */
