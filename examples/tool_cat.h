@@ -134,6 +134,42 @@ static const uint8_t *cat_projected(const cat_view *v, const uint8_t *row) {
     return v->row;
 }
 
+/* ---- the text form ---- */
+
+static int cat_is_odd(const char *name) { return strcspn(name, " =,\"{}#") != strlen(name); }
+
+/* 452.5 W, but 20% */
+static const char *cat_text_unit(const char *unit) {
+    text t = {NULL, 0, 0};
+    if (!unit || !isalpha((unsigned char)*unit)) return unit;
+    text_printf(&t, " %s", unit);
+    return t.s;
+}
+
+static const char *cat_text_name(const char *name) {
+    text t = {NULL, 0, 0};
+    if (!cat_is_odd(name)) return name;
+    text_json(&t, name, strlen(name));
+    return t.s;
+}
+
+/* The schema with a space before units that are words, and quotes around names that would not be
+   told from what is beside them. A schema is TELEM_MAX_DEPTH deep at most. */
+static const telem_schema *cat_text_schema(const telem_schema *from) {
+    telem_schema *s = (telem_schema *)zalloc(1, sizeof *s);
+    telem_field *f = (telem_field *)zalloc(from->field_count, sizeof *f);
+    unsigned i;
+    *s = *from;
+    s->fields = f;
+    for (i = 0; i < s->field_count; i++) {
+        f[i] = from->fields[i];
+        f[i].name = cat_text_name(f[i].name);
+        f[i].unit = cat_text_unit(f[i].unit);
+        if (f[i].nested) f[i].nested = cat_text_schema(f[i].nested);
+    }
+    return s;
+}
+
 /* ---- views ---- */
 
 static int cat_has_field(const telem_schema *s, const char *name) {
@@ -216,6 +252,7 @@ static void cat_view_fields(cat *k, cat_view *v) {
     v->key_t = cat_has_field(v->schema, "t") ? "_t" : "t";
     v->key_row = cat_has_field(v->schema, "row") ? "_row" : "row";
     text_json(&v->name_json, v->stream->name, strlen(v->stream->name));
+    if (k->format == CAT_TEXT) v->schema = cat_text_schema(v->schema);
 }
 
 static void cat_add_view(cat *k, const telem_file_stream *stream) {
@@ -325,7 +362,8 @@ static void cat_json_row(cat *k, cat_view *v, const telem_file_item *item) {
 static void cat_text_row(cat *k, cat_view *v, const telem_file_item *item) {
     char buf[48];
     print_seconds(&v->stream->clock, item->time, buf);
-    text_printf(&k->line, "%s %s ", buf, v->stream->name);
+    text_printf(&k->line, "%s %s ", buf,
+                cat_is_odd(v->stream->name) ? v->name_json.s : v->stream->name);
     cat_printed(&k->line, telem_row_print_text, v->schema,
                 v->row ? cat_projected(v, item->data) : item->data, k->flags | TELEM_PRINT_UNITS);
     text_puts(&k->line, "\n");

@@ -335,7 +335,11 @@ wait $feeder 2>/dev/null
 
 prints csv_has_units_and_exact_times 0 't_s,ax[m/s^2],gx[deg/s],n,motor[0][%],motor[1][%],motor[2][%],temp[degC]\r\n1,9.81,-6.1,0,0,0,0,20.5\r\n1.001,9.82,-6.039,1,0,1,0,\r\n' cat -f csv --stream imu -n 2 "$T/good.tlm"
 prints fields_are_chosen_by_path 0 't_s,pos.x[m],pos.y[m],mode\r\n1,0,0,IDLE\r\n' cat -f csv --stream state --fields pos,mode -n 1 "$T/good.tlm"
-prints text_names_units 0 '1 imu ax=9.81m/s^2 gx=-6.1deg/s n=0 motor=[0%,0%,0%] temp=20.5degC\n' cat --stream imu -n 1 -f text "$T/plain.tlm"
+prints text_names_units 0 '1 imu ax=9.81 m/s^2 gx=-6.1 deg/s n=0 motor=[0%,0%,0%] temp=20.5 degC\n' cat --stream imu -n 1 -f text "$T/plain.tlm"
+prints units_of_nested_fields_stand_apart 0 '1 state mode=IDLE faults=0 pos={x=0 m y=0 m} armed=false note="" big=18446744073709551615\n' cat --stream state -n 1 -f text "$T/plain.tlm"
+printf 't,"Room, name=",W (W)\n0,hall,452.5\n' >"$T/in.csv"
+run import -q --name 'my house' "$T/in.csv" "$T/x.tlm"
+prints odd_names_are_quoted_in_text 0 '0 "my house" "Room, name="="hall" W=452.5 W\n' cat "$T/x.tlm"
 prints raw_counts_have_no_unit 0 't_s,gx\r\n1,-100\r\n' cat -f csv --stream imu --fields gx --raw -n 1 "$T/good.tlm"
 prints absent_fields_are_null 0 '{"stream":"imu","t":1.001,"row":1,"temp":null}\n' cat -f ndjson --stream imu --fields temp --start @1.001 -n 1 "$T/plain.tlm"
 prints big_integers_are_strings_when_asked 0 '{"stream":"state","t":1,"row":"0","big":"18446744073709551615"}\n' cat -f ndjson --json-strings --stream state --fields big -n 1 "$T/plain.tlm"
