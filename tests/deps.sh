@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests use, where it may. Runs in no time when all of it is there.
-#   sh tests/deps.sh demo|small|wide     a compiler, lz4, xxhash | + clang, arm, qemu | + all targets
+#   sh tests/deps.sh demo|small|wide     a compiler, lz4, xxhash | + clang, arm | + all targets
 #   sh tests/deps.sh source              lz4.c and xxhash.h for cross builds, into build/dep
 # By apt, as root or by passwordless sudo; else it prints the one command to run and goes on:
 # what is absent is reported as SKIPPED later. TELEM_NO_INSTALL=1 never installs.
@@ -40,7 +40,7 @@ packages() {
     have clang || echo clang
     sanitizers || echo libclang-rt-dev
     german || echo locales
-    echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm relacy-dev
+    echo gcc-arm-none-eabi libnewlib-arm-none-eabi
     [ "$1" = small ] && return
     gcc=$(gcc -dumpversion 2>/dev/null | cut -d. -f1)
     [ "$(uname -m)" != x86_64 ] || echo "gcc-${gcc:=12}-multilib g++-$gcc-multilib" libc6-dev-i386
