@@ -48,6 +48,7 @@ static int print_text(text *t) {
     out *o = out_open(NULL);
     out_text(o, t);
     out_close(o);
+    free(t->s);
     return EXIT_OK;
 }
 

@@ -18,8 +18,8 @@ static const char cat_help[] =
     "  -h, --help         this text\n"
     "\n"
     "csv     RFC 4180; t_s is the time in decimal seconds, exact; units stand in the header;\n"
-    "        absent and NaN are empty, an empty string is \"\"; lines end in CR LF. One stream to a\n"
-    "        file: two are refused before the first row, on a pipe where the second begins.\n"
+    "        absent and NaN are empty, an empty string is \"\"; lines end in CR LF. One stream\n"
+    "        to a file: two are refused before the first row, on a pipe where the second begins.\n"
     "ndjson  {\"stream\":\"imu\",\"t\":1.5,\"row\":12,\"ax\":0.1}; what is lost, annotations, metadata and\n"
     "        damage are lines of their own: {\"missing\":{...}}, {\"loss\":{...}}, ... A stream with a\n"
     "        field called stream, t or row has that key of the line as _stream, _t or _row.\n"
@@ -207,14 +207,16 @@ static void cat_view_out(cat *k, cat_view *v) {
             out_flush(k->to); /* what was begun ends with a whole line */
         if (k->format == CAT_CSV && !k->folder && !same)
             die(k->src->path,
-                "a CSV holds one stream, and \"%s\" and \"%s\" are chosen; give --stream, or -o DIR/ for one file each",
+                "a CSV holds one stream, and \"%s\" and \"%s\" are chosen; "
+                "give --stream, or -o DIR/ for one file each",
                 w->name, v->name);
         if (k->folder && !same)
             die(v->path, "would hold \"%s\" and \"%s\"; choose one with --stream", w->name,
                 v->name);
         if (k->format == CAT_CSV && strcmp(w->header.s, v->header.s) != 0)
             die(k->src->path,
-                "the fields of \"%s\" change in a later session; choose --fields that stay, or -f ndjson",
+                "the fields of \"%s\" change in a later session; "
+                "choose --fields that stay, or -f ndjson",
                 v->name);
         v->to = w->to;
         v->headed = w->headed;
@@ -698,9 +700,8 @@ static int command_cat(int argc, char **argv) {
         {"rows", required_argument, NULL, 'n'},   {"output", required_argument, NULL, 'o'},
         {"raw", no_argument, NULL, 'r'},          {"json-strings", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
-    cat k;
+    static cat k;
     int c;
-    memset(&k, 0, sizeof k);
     k.most = UINT64_MAX;
     while ((c = getopt_long(argc, argv, ":f:s:F:n:o:h", options, NULL)) != -1) {
         if (c == 'h') print_help(cat_help);

@@ -16,6 +16,8 @@ static const char import_help[] =
     "  -q, --quiet        no notes on stderr\n"
     "  -h, --help         this text\n"
     "\n"
+    "Short rows, decimal commas, digits that are lost and the like are told on stderr.\n"
+    "\n"
     "types   the smallest that holds all values: bool (true, false), u8 .. i64, f32 when every\n"
     "        value survives it, f64, else string; an empty cell is no value, \"\" an empty string\n"
     "units   from the header: speed[m/s] or speed (m/s)\n"
@@ -527,7 +529,8 @@ static void hint_time(const import *m) {
         const char *name = m->cols[i].name;
         if (!unit_of_name(name) && !strstr(name, "time") && !strstr(name, "Time")) continue;
         import_note(m,
-                    "no column is known to be the time: rows are numbered; if \"%s\" is it: --time %s",
+                    "no column is known to be the time: rows are numbered; "
+                    "if \"%s\" is it: --time %s",
                     name, name);
         return;
     }
@@ -713,7 +716,8 @@ static void build_schema(import *m, const char *name) {
     if (r == TELEM_OK) r = telem_schema_builder_finish(&b, &m->schema);
     if (r == TELEM_ERR_LIMIT)
         die(m->in.path,
-            "its rows do not fit: at most 65,535 columns and 16 MiB in a row, the longest strings taken together");
+            "its rows do not fit: at most 65,535 columns and 16 MiB in a row, "
+            "the longest strings taken together");
     if (r != TELEM_OK) die(m->in.path, "its columns make no schema: %s", telem_result_text(r));
 }
 
@@ -959,6 +963,7 @@ static int command_import(int argc, char **argv) {
     m.to = out_open(m.out_path);
     write_file(&m, name);
     out_close(m.to);
+    free(name);
     progress_clear();
     return EXIT_OK;
 }

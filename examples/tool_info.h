@@ -507,12 +507,11 @@ static int command_info(int argc, char **argv) {
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    info f;
+    static info f;
     telem_file_item item;
     text t = {NULL, 0, 0};
     out *o;
     int c, json = 0, code;
-    memset(&f, 0, sizeof f);
     while ((c = getopt_long(argc, argv, ":sjh", options, NULL)) != -1) switch (c) {
         case 's': f.with_schema = 1; break;
         case 'j': json = 1; break;
@@ -528,6 +527,7 @@ static int command_info(int argc, char **argv) {
     o = out_open(NULL);
     out_text(o, &t);
     out_close(o);
+    free(t.s);
     code = source_verdict(f.src);
     source_close(f.src);
     return code;

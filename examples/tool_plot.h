@@ -18,7 +18,9 @@ static const char plot_help[] =
     "      --width N      pixels, 300 to 20000 (default 1000)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Without --fields counters and raw bytes are left out, and at most 48 columns of a stream drawn.\n"
+    "Without --fields counters and raw bytes are left out, and at most 48 columns of a stream\n"
+    "drawn. Fields marked monotonic, such as bytes since boot, are drawn minus their first value.\n"
+    "An annotation outside of the rows stands at the edge with an arrow.\n"
     "\n"
     "exit: 0 ok, 1 failure, 2 usage, 3 drawn, but data was lost\n"
     "\n"
@@ -451,7 +453,7 @@ static int plot_clocked(plot *p, uint32_t clock) {
     return spans_find(&p->time_spans, clock) != NULL;
 }
 
-/* An annotation before the first row or behind the last stands at that edge of the whole picture. */
+/* An annotation before the first row or behind the last stands at that edge of the picture. */
 static void plot_annotation(plot *p, const telem_annotation *a) {
     telem_clock clock = source_clock(p->src, a->clock);
     int64_t origin = plot_origin(p, a->clock, &clock);
@@ -504,10 +506,10 @@ static double nice_step(double length, double count) {
 
 /* Of an axis: 40k, 20M, as coarse as its steps. */
 static void print_tick(char *buf, size_t cap, double v, double step) {
-    static const char *const prefix[] = {"", "k", "M", "G", "T"};
+    static const char *const prefix[] = {"", "k", "M", "G", "T", "P", "E"};
     int d = (int)-floor(log10(step) + 1e-9), k = 0;
     if (fabs(v) < step * 1e-6) v = 0;
-    for (; k < 4 && step >= (k ? 1e3 : 1e4); k++) step /= 1e3, v /= 1e3;
+    for (; k < 6 && step >= (k ? 1e3 : 1e4); k++) step /= 1e3, v /= 1e3;
     if (fabs(v) >= 1e12 || d > 6) snprintf(buf, cap, "%.6g%s", v, prefix[k]);
     else snprintf(buf, cap, "%.*f%s", d > 0 ? d : 0, v, prefix[v != 0 ? k : 0]);
 }
@@ -976,6 +978,7 @@ static void plot_write(plot *p) {
     out_text(o, &p->body);
     out_close(o);
     free(head.s);
+    free(p->body.s);
 }
 
 static void plot_option(plot *p, char **argv, int c) {
@@ -1013,10 +1016,9 @@ static int command_plot(int argc, char **argv) {
                                             {"width", required_argument, NULL, 'w'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    plot p;
+    static plot p;
     telem_file_item item;
     int c;
-    memset(&p, 0, sizeof p);
     p.width = 1000;
     while ((c = getopt_long(argc, argv, ":o:s:F:h", options, NULL)) != -1) plot_option(&p, argv, c);
     if (argc - optind != 1) usage_error("plot", "wants one FILE; see telem plot --help");

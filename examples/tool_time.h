@@ -271,7 +271,8 @@ static when when_parse(const char *command, const char *option, const char *s) {
     if (w.kind == WHEN_NONE)
         usage_error(
             command,
-            "%s \"%s\" is no time; give 5s, 250ms (after the start), @12.5 (the stream's clock) or 2026-11-20T12:00:00Z",
+            "%s \"%s\" is no time; give 5s, 250ms (after the start), @12.5 (the stream's clock) "
+            "or 2026-11-20T12:00:00Z",
             option, s);
     return w;
 }
