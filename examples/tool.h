@@ -323,7 +323,10 @@ static out *out_open(const char *path) {
     o->slot = -1;
     if (o->path != path) return o;
     if (stat(path, &st) != 0) {
-        if (errno == ELOOP) die(path, "cannot create it: %s; name another", strerror(errno));
+        if (errno == ELOOP) {
+            free(o);
+            die(path, "cannot create it: %s; name another", strerror(ELOOP));
+        }
         o->target = out_target(path);
         out_temp(o, (mode_t)(0666 & ~mask));
         return o;

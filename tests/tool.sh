@@ -284,6 +284,11 @@ refuses second_stream_that_begins_late_is_refused 1 'CSV holds one stream' cat -
 status=0
 cat "$T/late.tlm" | "$telem" cat -f csv - >"$T/out" 2>"$T/err" || status=$?
 is second_stream_on_a_pipe_ends_the_csv_of_the_first "$status$(grep -c 'CSV holds one stream' "$T/err")$(grep -vcE '^(t_s|[0-9.]+),' "$T/out")" 110
+awk 'BEGIN { print "t,v"; for (i = 0; i < 20000; i++) print i "," i * 7 }' >"$T/in.csv"
+import "$T/in.csv"
+cat "$T/x.tlm" "$T/good.tlm" >"$T/sessions.tlm"
+run cat -f csv "$T/sessions.tlm"
+is csv_that_was_begun_ends_with_a_whole_line "$status$(grep -c 'CSV holds one stream' "$T/err")$(tail -n 1 "$T/out" | tr -d '\r')" 1119999,139993
 printf 't_s,time,v\n1,5,2\n2,6,3\n' >"$T/in.csv"
 run import -q --time time "$T/in.csv" "$T/x.tlm"
 prints csv_names_the_time_apart_from_a_column_of_that_name 0 '_t_s,t_s,v\r\n5,1,2\r\n6,2,3\r\n' cat -f csv "$T/x.tlm"
