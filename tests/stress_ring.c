@@ -31,7 +31,7 @@ typedef struct consumer {
     pthread_t thread;
     telem_ring *ring;
     telem_ring_reader reader;
-    uint64_t copy[(MOST_PAYLOAD + 64) / 8];
+    uint64_t copy[(MOST_PAYLOAD + 64) / 8] __attribute__((aligned(8))); /* 4 on i386 otherwise */
     uint64_t seed, got, losses, last[MOST_PRODUCERS];
     int gating, dies, expelled;
 } consumer;
