@@ -5,8 +5,8 @@
 
 static const char plot_help[] =
     "usage: telem plot [options] FILE\n"
-    "Draws a telem file as an SVG: a panel for each stream and unit, lanes for enums, flags and text,\n"
-    "red where rows were lost, marks for annotations. FILE may be - for standard input.\n"
+    "Draws a telem file as an SVG: a panel for each stream and unit, lanes for enums, flags and\n"
+    "text, red where rows were lost, marks for annotations. FILE may be - for standard input.\n"
     "\n"
     "  -o, --output OUT   the picture (default: standard output)\n"
     "  -s, --stream S     only these streams: names or patterns, a comma list, repeatable\n"
