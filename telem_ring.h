@@ -1582,7 +1582,8 @@ static telem_result telem_i_lane_head(telem_ring_reader *rd, uint32_t i, telem_i
         what = telem_i_lane_parse(rd, l, &c->pos, &head);
         if (what == 3) return TELEM_ERR_CORRUPT;
         if (what == 2) { /* a pad lies before every record that does not fit: never two */
-            if ((telem_i_spos)(c->seen - c->pos) < 0 || --tries == 0) return TELEM_ERR_CORRUPT;
+            if ((telem_i_spos)(c->seen - c->pos) < 0) return TELEM_ERR_CORRUPT;
+            tries--; /* shared with being overtaken: AGAIN then, not damage */
             continue;
         }
         if (what == 1) {
