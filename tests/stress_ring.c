@@ -1,13 +1,20 @@
-/* stress_ring.c - telem_ring.h under threads: random rings, 1..8 producers on lanes and the shared
-   lane, 1..4 readers of all kinds. Each record proves itself, each reader's account must close.
+/* stress_ring.c - telem_ring.h under threads: random rings; 1..8 producers on lanes and the shared
+   lane, that come and go, park for a while or die with a record open; 1..4 readers of all kinds,
+   that fall asleep, are thrown out, leave and join again. Each record proves itself, each producer's
+   records come in order, and at the end of each round all accounts must close.
 
-     stress_ring [seconds [seed]]      default 60 seconds; the seed of each round is printed
+     stress_ring [seconds [seed]]      default STRESS_SECONDS or 60; the seed of each round is printed
+     stress_ring 0 seed                one round, the one that printed this seed
 
-   test_ring_threads.c includes this file for a slice of a few seconds. Build with -fsanitize=thread
-   (clang) to have the memory ordering checked as well. */
+   test_ring_threads.c includes this file for a slice of a few seconds, stress_ring_narrow.c for
+   32-bit cursors. Half of the rounds start just below the wrap of the cursors. Build with
+   -fsanitize=thread (clang) to have the memory ordering checked as well. */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#include <stdint.h>
+static uint64_t ring_start; /* all cursors begin here */
+#define TELEM_I_RING_START ring_start
 #define TELEM_IMPLEMENTATION
 #include "telem_ring.h"
 #include "check.h"
@@ -16,15 +23,18 @@
 
 #define MOST_PRODUCERS 8
 #define MOST_READERS 4
+#define MOST_LANES 8
 #define MOST_PAYLOAD 200
+#define MOST_DEAD 3 /* producers that die with a record open, per round */
 
 typedef struct producer {
     pthread_t thread;
     telem_ring *ring;
-    int lane;
+    int lane; /* what it asks for: SHARED, or CLAIM */
     uint32_t id;
-    uint64_t seed;
-    uint64_t ok, full, aborted, revoked_abort; /* what the calls answered */
+    uint64_t seed, number;
+    uint64_t ok, full, aborted, died, lives;
+    int gone; /* this thread's life is over */
 } producer;
 
 typedef struct consumer {
@@ -32,11 +42,12 @@ typedef struct consumer {
     telem_ring *ring;
     telem_ring_reader reader;
     uint64_t copy[(MOST_PAYLOAD + 64) / 8] __attribute__((aligned(8))); /* 4 on i386 otherwise */
-    uint64_t seed, got, losses, last[MOST_PRODUCERS];
-    int gating, dies, expelled;
+    uint64_t seed, got, losses, last[MOST_LANES + 1][MOST_PRODUCERS];
+    uint64_t rejoined, delivered, lost; /* in lives before this one */
+    int gating, dies, leaves, expelled, joined;
 } consumer;
 
-static int stop_producers, stop_readers;
+static int stop_producers, stop_readers, dead;
 static uint64_t memory[1 << 16];
 
 static uint64_t now_ns(void) {
@@ -63,7 +74,10 @@ static int proves_itself(const telem_ring_record *rec, uint32_t *id, uint64_t *n
            compose(want, *id, *number) == rec->len && memcmp(want, rec->data, rec->len) == 0;
 }
 
-static void one_record(producer *p, telem_ring_writer *w, uint64_t number, uint64_t *rng) {
+/* ---- producers ---- */
+
+/* 0: it died, with the record open. */
+static int one_record(producer *p, telem_ring_writer *w, uint64_t number, uint64_t *rng) {
     uint8_t buf[MOST_PAYLOAD + 8];
     uint32_t len = compose(buf, p->id, number), how = (uint32_t)(check_rand(rng) % 64u);
     telem_ring_span span;
@@ -76,10 +90,15 @@ static void one_record(producer *p, telem_ring_writer *w, uint64_t number, uint6
             telem_ring_span_write(w, &span, 0, buf, len / 2u);
             if (how == 0) sched_yield(); /* parked for a while */
             telem_ring_span_write(w, &span, len / 2u, buf + len / 2u, len - len / 2u);
+            if (how == 2 && p->lane == TELEM_RING_SHARED && check_rand(rng) % 4096u == 0 &&
+                __atomic_fetch_add(&dead, 1, __ATOMIC_RELAXED) < MOST_DEAD) {
+                p->died++; /* open for ever, or refused once it is in the way */
+                return 0;
+            }
             if (how < 2) {
                 CHECK_OK(telem_ring_abort(w, &span));
                 p->aborted++; /* or refused, when it was revoked: the sum is checked */
-                return;
+                return 1;
             }
             res = telem_ring_commit(w, &span);
         }
@@ -87,65 +106,114 @@ static void one_record(producer *p, telem_ring_writer *w, uint64_t number, uint6
     if (res == TELEM_OK) p->ok++;
     else if (res == TELEM_FULL) p->full++;
     else CHECK_OK(res);
+    return 1;
 }
 
+/* One life. main starts the next one, in a new thread. */
 static void *produce(void *arg) {
     producer *p = (producer *)arg;
     telem_ring_writer w;
-    uint64_t number = 1, rng = p->seed;
-    CHECK_OK(telem_ring_writer_init(&w, p->ring, p->lane));
+    uint64_t rng = p->seed;
     while (!__atomic_load_n(&stop_producers, __ATOMIC_RELAXED)) {
-        uint32_t burst = (uint32_t)(check_rand(&rng) % 200u);
-        while (burst-- > 0) one_record(p, &w, number++, &rng);
-        if (check_rand(&rng) % 4u == 0) sched_yield();
-        if (p->lane == TELEM_RING_CLAIM && check_rand(&rng) % 32u == 0) {
-            CHECK_OK(telem_ring_writer_deinit(&w)); /* another thread may get this lane now */
-            CHECK_OK(telem_ring_writer_init(&w, p->ring, TELEM_RING_CLAIM));
+        uint32_t bursts = (uint32_t)(check_rand(&rng) % 64u), burst = 0;
+        telem_result res = telem_ring_writer_init(&w, p->ring, p->lane);
+        if (res == TELEM_FULL) { /* more threads than lanes */
+            sched_yield();
+            continue;
         }
+        CHECK_OK(res);
+        while (bursts-- > 0 && !__atomic_load_n(&stop_producers, __ATOMIC_RELAXED)) {
+            for (burst = (uint32_t)(check_rand(&rng) % 200u); burst > 0; burst--)
+                if (!one_record(p, &w, p->number++, &rng)) goto over;
+            if (check_rand(&rng) % 4u == 0) sched_yield();
+        }
+        CHECK_OK(telem_ring_writer_deinit(&w)); /* another thread may get this lane now */
+        if (check_rand(&rng) % 4u == 0) break;
     }
-    CHECK_OK(telem_ring_writer_deinit(&w));
+over:
+    p->seed = check_rand(&rng) | 1u;
+    __atomic_store_n(&p->gone, 1, __ATOMIC_RELEASE);
     return NULL;
 }
 
-static void check_record(consumer *c, const telem_ring_record *rec) {
-    uint32_t id = 0;
-    uint64_t number = 0;
-    int good = proves_itself(rec, &id, &number);
+static void start_producer(producer *p) {
+    p->gone = 0;
+    p->lives++;
+    CHECK(pthread_create(&p->thread, NULL, produce, p) == 0);
+}
+
+/* ---- readers ---- */
+
+static void check_record(consumer *c, const telem_ring_record *rec, uint32_t id, uint64_t number, int good) {
     CHECK(good);
     if (!good) return;
+    CHECK(number > c->last[rec->lane][id]); /* once, and in the order of its producer */
+    c->last[rec->lane][id] = number;
     c->got++;
 }
 
 static telem_result one_read(consumer *c, uint64_t *rng) {
-    telem_ring_record rec;
-    uint64_t buf[(MOST_PAYLOAD + 64) / 8];
+    telem_ring_record rec, saved;
+    uint64_t buf[(MOST_PAYLOAD + 64) / 8], number = 0;
+    uint32_t id = 0;
     telem_result res;
-    if (c->dies || check_rand(rng) % 4u == 0) { /* peeked bytes of an expelled reader may race */
+    int good;
+    if (c->dies || c->leaves || check_rand(rng) % 4u == 0) { /* peeked bytes of an expelled reader may race */
         res = telem_ring_read(&c->reader, &rec, buf, sizeof buf);
-        if (res == TELEM_OK) check_record(c, &rec);
+        if (res != TELEM_OK) return res;
+        good = proves_itself(&rec, &id, &number);
+        check_record(c, &rec, id, number, good);
         return res;
     }
     res = telem_ring_peek(&c->reader, &rec);
     if (res != TELEM_OK) return res;
-    {
-        telem_ring_record saved = rec;
-        telem_result done;
-        uint32_t id;
-        uint64_t number;
-        int good = proves_itself(&saved, &id, &number);
-        done = telem_ring_release(&c->reader);
-        if (done == TELEM_EXPELLED) return done; /* the bytes may have changed: not looked at */
-        CHECK(good);
-        c->got++;
-    }
+    saved = rec;
+    good = proves_itself(&saved, &id, &number);
+    res = telem_ring_release(&c->reader);
+    if (res == TELEM_EXPELLED) return res; /* the bytes may have changed: not looked at */
+    CHECK_OK(res);
+    check_record(c, &saved, id, number, good);
     return TELEM_OK;
+}
+
+static void take_losses(consumer *c) {
+    telem_ring_loss loss;
+    if (telem_ring_reader_loss(&c->reader, &loss) != TELEM_OK) return;
+    CHECK(loss.count > 0);
+    c->losses += loss.count;
+}
+
+static telem_result join(consumer *c, uint8_t start, uint64_t timeout) {
+    telem_ring_reader_desc q = TELEM_ZERO;
+    telem_result res;
+    q.gating = (uint8_t)c->gating, q.start = start, q.copy = c->copy, q.copy_size = sizeof c->copy;
+    q.timeout = timeout;
+    do res = telem_ring_reader_init(&c->reader, c->ring, &q);
+    while (res == TELEM_AGAIN);
+    c->joined = res == TELEM_OK;
+    return res;
+}
+
+/* Leaves and joins again. What it has seen may come again (the oldest is older than where it was);
+   within one life nothing comes twice. */
+static void rejoin(consumer *c, uint64_t *rng) {
+    telem_ring_reader_counts n;
+    CHECK_OK(telem_ring_reader_stats(&c->reader, &n));
+    take_losses(c);
+    CHECK_EQ_INT(n.delivered + c->delivered, c->got);
+    CHECK_EQ_INT(n.lost + c->lost, c->losses);
+    c->delivered += n.delivered, c->lost += n.lost;
+    c->rejoined++;
+    memset(c->last, 0, sizeof c->last);
+    c->expelled = 0;
+    telem_ring_reader_deinit(&c->reader);
+    CHECK_OK(join(c, (uint8_t)(check_rand(rng) % 2u), c->gating ? 1 + check_rand(rng) % 2000u : 0));
 }
 
 static void *consume(void *arg) {
     consumer *c = (consumer *)arg;
     uint64_t rng = c->seed;
-    telem_ring_loss loss;
-    for (;;) {
+    while (c->joined) {
         int last = __atomic_load_n(&stop_readers, __ATOMIC_ACQUIRE);
         telem_result res = one_read(c, &rng);
         if (res == TELEM_EXPELLED) c->expelled++;
@@ -155,12 +223,16 @@ static void *consume(void *arg) {
             CHECK_OK(res);
             break;
         }
-        if (check_rand(&rng) % 1024u == 0 && telem_ring_reader_loss(&c->reader, &loss) == TELEM_OK) c->losses += loss.count;
+        if (check_rand(&rng) % 1024u == 0) take_losses(c);
         if (c->dies && c->got > 100) return NULL; /* holds what it has, for ever */
+        if (c->leaves && !last && (c->expelled || check_rand(&rng) % 512u == 0)) rejoin(c, &rng);
+        if (c->leaves && check_rand(&rng) % 256u == 0) sched_yield(); /* asleep: to be expelled */
     }
-    if (telem_ring_reader_loss(&c->reader, &loss) == TELEM_OK) c->losses += loss.count;
+    take_losses(c);
     return NULL;
 }
+
+/* ---- a round ---- */
 
 static void join_all(producer *p, uint32_t producers, consumer *c, uint32_t readers) {
     uint32_t i;
@@ -171,40 +243,53 @@ static void join_all(producer *p, uint32_t producers, consumer *c, uint32_t read
 }
 
 static void check_accounts(telem_ring *ring, producer *p, uint32_t producers, consumer *c, uint32_t readers) {
-    uint64_t ok = 0, full = 0, aborted = 0;
+    uint64_t ok = 0, full = 0, aborted = 0, died = 0;
     telem_ring_counts counts;
     uint32_t i;
-    for (i = 0; i < producers; i++) ok += p[i].ok, full += p[i].full, aborted += p[i].aborted;
+    for (i = 0; i < producers; i++) ok += p[i].ok, full += p[i].full, aborted += p[i].aborted, died += p[i].died;
     REQUIRE_OK(telem_ring_stats(ring, &counts));
     CHECK_EQ_INT(counts.committed, ok);
-    CHECK_EQ_INT(counts.refused + counts.aborted, full + aborted);
-    CHECK_EQ_INT(counts.open, 0);
-    CHECK_EQ_INT(counts.offered, ok + full + aborted);
+    CHECK_EQ_INT(counts.refused + counts.aborted + counts.open, full + aborted + died);
+    CHECK(counts.open <= died);
+    CHECK_EQ_INT(counts.offered, ok + full + aborted + died);
     for (i = 0; i < readers; i++) {
         telem_ring_reader_counts n;
         REQUIRE_OK(telem_ring_reader_stats(&c[i].reader, &n));
-        CHECK_EQ_INT(n.delivered + n.filtered + n.lost + n.queued, ok);
-        CHECK_EQ_INT(n.delivered, c[i].got);
+        if (!c[i].rejoined) CHECK_EQ_INT(n.delivered + n.filtered + n.lost + n.queued, ok);
+        CHECK(n.delivered + n.filtered + n.lost + n.queued <= ok);
+        CHECK_EQ_INT(n.delivered + c[i].delivered, c[i].got);
         if (!c[i].dies) CHECK_EQ_INT(n.queued, 0);
-        if (!c[i].dies) CHECK_EQ_INT(n.lost, c[i].losses);
+        if (!c[i].dies) CHECK_EQ_INT(n.lost + c[i].lost, c[i].losses);
         if (c[i].gating && !c[i].dies && !c[i].expelled) CHECK_EQ_INT(n.lost, 0);
     }
 }
 
-/* One ring for so long. What it is like follows from the seed. */
+static producer p[MOST_PRODUCERS];
+static consumer c[MOST_READERS];
+
+static void start_reader(consumer *q, telem_ring *ring, uint32_t policy, uint64_t *rng) {
+    q->ring = ring, q->seed = check_rand(rng) | 1u;
+    q->gating = policy == TELEM_RING_REFUSE && check_rand(rng) % 3u;
+    q->dies = q->gating && check_rand(rng) % 4u == 0;
+    q->leaves = !q->dies && check_rand(rng) % 3u == 0;
+    /* a timeout is in ticks of the records, which are numbers here */
+    CHECK_OK(join(q, TELEM_RING_OLDEST, q->dies ? 1000 : q->leaves && q->gating ? 300 : 0));
+}
+
+/* What a ring is like follows from the seed. */
 static void stress_round(uint64_t seed, uint64_t ns) {
-    static producer p[MOST_PRODUCERS];
-    static consumer c[MOST_READERS];
     telem_ring_desc d = TELEM_ZERO;
     telem_ring *ring = NULL;
-    uint64_t rng = seed, until;
+    uint64_t rng = seed, until, committed = 0;
     uint32_t producers = 1u + (uint32_t)(check_rand(&rng) % MOST_PRODUCERS), readers = 1u + (uint32_t)(check_rand(&rng) % MOST_READERS), i;
     uint32_t shared = (uint32_t)(check_rand(&rng) % (producers + 1u)); /* so many in the shared lane */
     telem_clock clock = telem_clock_monotonic();
     memset(p, 0, sizeof p);
     memset(c, 0, sizeof c);
+    dead = 0;
     d.memory = memory, d.memory_size = sizeof memory;
     d.lanes = producers - shared;
+    if (d.lanes > 2 && check_rand(&rng) % 3u == 0) d.lanes--; /* one too few: they take turns */
     d.lane_bytes = 1024u << check_rand(&rng) % 5u;
     d.shared_bytes = shared ? 1024u << check_rand(&rng) % 5u : 0;
     d.policy = (uint32_t)(check_rand(&rng) % 2u);
@@ -212,32 +297,35 @@ static void stress_round(uint64_t seed, uint64_t ns) {
     d.max_record = MOST_PAYLOAD;
     d.clock = &clock;
     d.stall = 200000; /* ns: short, so that it happens */
+    ring_start = check_rand(&rng) % 2u ? 0 : (uint64_t)0 - 4096u * (1u + check_rand(&rng) % 64u);
     REQUIRE_OK(telem_ring_init(&ring, &d));
     stop_producers = stop_readers = 0;
-    for (i = 0; i < readers; i++) {
-        telem_ring_reader_desc q = TELEM_ZERO;
-        c[i].ring = ring, c[i].seed = check_rand(&rng) | 1u;
-        c[i].gating = d.policy == TELEM_RING_REFUSE && check_rand(&rng) % 2u;
-        c[i].dies = c[i].gating && check_rand(&rng) % 4u == 0;
-        q.gating = (uint8_t)c[i].gating, q.copy = c[i].copy, q.copy_size = sizeof c[i].copy;
-        if (c[i].dies) q.timeout = 1000; /* in ticks of the records, which are numbers here */
-        REQUIRE_OK(telem_ring_reader_init(&c[i].reader, ring, &q));
-    }
+    for (i = 0; i < readers; i++) start_reader(&c[i], ring, d.policy, &rng);
     for (i = 0; i < producers; i++) {
-        p[i].ring = ring, p[i].id = i, p[i].seed = check_rand(&rng) | 1u;
+        p[i].ring = ring, p[i].id = i, p[i].seed = check_rand(&rng) | 1u, p[i].number = 1;
         p[i].lane = i < shared ? TELEM_RING_SHARED : TELEM_RING_CLAIM;
-        CHECK(pthread_create(&p[i].thread, NULL, produce, &p[i]) == 0);
+        start_producer(&p[i]);
     }
     for (i = 0; i < readers; i++) CHECK(pthread_create(&c[i].thread, NULL, consume, &c[i]) == 0);
     for (until = now_ns() + ns; now_ns() < until;) {
         struct timespec t = {0, 1000000};
+        telem_ring_counts counts;
         nanosleep(&t, NULL);
+        for (i = 0; i < producers; i++)
+            if (__atomic_load_n(&p[i].gone, __ATOMIC_ACQUIRE)) {
+                pthread_join(p[i].thread, NULL);
+                start_producer(&p[i]);
+            }
+        CHECK_OK(telem_ring_stats(ring, &counts)); /* a snapshot, at any time */
+        CHECK(counts.committed >= committed);
+        committed = counts.committed;
     }
     join_all(p, producers, c, readers);
     check_accounts(ring, p, producers, c, readers);
     if (check_g.bad)
-        printf("    seed %" PRIu64 ": %u producers (%u shared), %u readers, policy %u, lanes %u B, shared %u B, contiguous %u\n", seed,
-               (unsigned)producers, (unsigned)shared, (unsigned)readers, (unsigned)d.policy, (unsigned)d.lane_bytes, (unsigned)d.shared_bytes, (unsigned)d.contiguous);
+        printf("    seed %" PRIu64 ": %u producers (%u shared), %u readers, policy %u, %u lanes of %u B, shared %u B, contiguous %u, start %" PRIu64 "\n", seed,
+               (unsigned)producers, (unsigned)shared, (unsigned)readers, (unsigned)d.policy, (unsigned)d.lanes, (unsigned)d.lane_bytes,
+               (unsigned)d.shared_bytes, (unsigned)d.contiguous, ring_start);
 }
 
 static uint64_t stress_ns; /* how long in all */
@@ -253,11 +341,17 @@ TEST(producers_and_readers_agree) {
 }
 
 #ifndef STRESS_NO_MAIN
+static uint64_t only_seed;
+TEST(one_round) { stress_round(only_seed, 500000000u); }
+
 int main(int argc, char **argv) {
-    stress_ns = (argc > 1 ? (uint64_t)strtoull(argv[1], NULL, 0) : 60u) * 1000000000u;
+    const char *env = getenv("STRESS_SECONDS"), *seconds = argc > 1 ? argv[1] : env ? env : "60";
+    stress_ns = (uint64_t)strtoull(seconds, NULL, 0) * 1000000000u;
     stress_talks = 1;
     if (argc > 2) check_g.seed = (uint64_t)strtoull(argv[2], NULL, 0) | 1u, check_g.seeded = 1;
-    RUN(producers_and_readers_agree);
+    only_seed = check_g.seed;
+    if (argc > 2 && stress_ns == 0) RUN(one_round);
+    else RUN(producers_and_readers_agree);
     return CHECK_MAIN_END();
 }
 #endif

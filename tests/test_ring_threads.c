@@ -1,6 +1,5 @@
 /* test_ring_threads.c - five seconds of stress_ring.c; runs under TSan (clang) as well. The long
-   form is stress_ring. With -DTELEM_HAS_ATOMIC64=0 the cursors are 32 bits. */
-#define STRESS_NO_MAIN
+   form is stress_ring; test_ring_threads_narrow.c has 32-bit cursors. */
 #include "stress_ring.c"
 
 static uint64_t clock_reads;
