@@ -1,5 +1,6 @@
 /* test_ring_threads.c - five seconds of stress_ring.c; runs under TSan (clang) as well. The long
    form is stress_ring; test_ring_threads_narrow.c has 32-bit cursors. */
+#define STRESS_NO_MAIN
 #include "stress_ring.c"
 
 static uint64_t clock_reads;
