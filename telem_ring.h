@@ -61,8 +61,14 @@
                                             parked_producer_costs_its_own_record
                                             lapped_producer_never_tears_a_record
                                             too_many_parked_producers_refuse_and_recover
-       - A record takes 16 bytes (lane) or 24 (shared lane) besides its payload, which is rounded up
-         to 8; with 8 bytes of payload at most 32.   small_record_takes_at_most_32_bytes
+       - A record takes 8 bytes (lane) or 16 (shared lane) besides its payload, which is rounded up
+         to 8: 16 and 24 bytes with a payload of 8.  small_record_takes_at_most_32_bytes
+         8 more: in a lane for streams above 65535, payloads above 65520 bytes, and the first record
+         whose stamp has another upper half (32 bits) than the one before; in the shared lane for
+         streams above 254 and stamps whose top 8 bits are not those of its first record.
+                                            any_stream_time_and_length_come_back
+       - A batch is published by one store, or not at all (lane).
+                                            batch_is_published_at_once_or_not_at_all
        - Records may span the wrap, or, with desc.contiguous, never do.
                                             span_is_filled_in_place_across_the_wrap
                                             contiguous_record_never_wraps
@@ -102,10 +108,51 @@
    SIZES
        memory = 256 + readers * round64(16 + 16 * (lanes + 1))
               + lanes * (192 + round64(16 * lane_bytes / block) + lane_bytes)
-              + (shared ? 256 + round64(24 * shared_records) + shared_bytes : 0)
-       block = lane_bytes / 16, at least 64, at most 4096. telem_ring_bytes() knows it exactly.
+              + (shared ? 384 + round64(8 * shared_records) + shared_bytes : 0) + notes_bytes
+       block = lane_bytes / 16, at least 64, at most 16384. telem_ring_bytes() knows it exactly.
+       With 32-bit cursors nothing is spread over cache lines: 104 instead of 192, 288 instead of 384.
        A lapped reader finds the ring again at a block's start, so up to a block more than what is
        overwritten counts as lost. A push costs the same whatever the size.
+
+   LAYOUT (version 2)
+       What a dump, a mapped file or RAM that survived holds. Words of 4 or 8 bytes in the byte order
+       of the machine; `endian` tells which. A POSITION is an 8-byte slot: 8 bytes when cursor_bits is
+       64, else 4 and 4 unused; it counts units of 8 bytes. A PAIR (low, high) is one 8-byte word
+       low | high << 32 when cursor_bits is 64, else two 4-byte words, low first.
+
+       ring         0 magic 0x676E6952, 4 layout, 8 endian 0x01020304, 12 cursor_bits, 16 bytes (of
+                    all), 20 lanes, 24 lane_units, 28 block_units, 32 block_log2, 36 lane_stride,
+                    40 shared_units, 44 shared_records, 48 records_log2, 52 length_bits, 56 tag_mask,
+                    60 policy, 64 contiguous, 68 max_record, 72 readers, 76 slot_stride,
+                    80 slots_at, 84 lanes_at, 88 shared_at, 92 notes_at, 96 notes_bytes,
+                    100 stall (low, high), 108 hz_num (low, high), 116 hz_den, 120 clock_bits (0: no
+                    clock), 124 clock_domain; all words of 4. 128 .. 255 the process's own.
+       slots        at slots_at, `readers` of them, slot_stride apart: gating readers; no records
+       lane i       at lanes_at + i * lane_stride: 0 committed (position), 8 count (position), 16 open,
+                    24 (cursor_bits 64: 64) floor (position); behind floor + 8 owner, 12 time_hi, 16
+                    count_hi, 20 count_at, 24 aborted (low, high), 32 refused (low, high), 40 any,
+                    44 stream, 48 first stamp (low, high), 56 last stamp (low, high), 64 clock_last,
+                    72 clock_started; at 104 (192) an anchor of 16 bytes for each block: 0 skip (4),
+                    4 hi (4), 8 seq (position); the data are the last lane_units * 8 bytes.
+       anchor       of the block that starts at position b, at index (b >> block_log2) mod blocks: the
+                    first entry in or behind it is at b + skip; seq records and the upper half hi of
+                    the stamps came before it. Valid for floor <= b <= committed.
+       entry        a pair at unit (position mod lane_units). low: length | stream << 16; high: lower
+                    half of the stamp. Then the payload, rounded up to units; it may wrap. Lengths:
+                      0xFFFF  length and stream are a second pair, before the payload
+                      0xFFFE  no record: skip `high` units, this one included (>= 1)
+                      0xFFFD  no record: `high` is the upper half of the stamps from here on
+       shared lane  at shared_at: 0 tail, 4 tail_hi, 8 cleared, 12 parked, 16 wraps, 20 top, 24 hint;
+                    at 32 (64) 16 voids, at 96 (128) aborted, 104 (136) refused, 160 (192) parking:
+                    TELEM_RING_PARKED_MAX x (number, start); at 288 (384) descriptors: a pair (state,
+                    start) each, rounded up to 64 bytes; then the data.
+       descriptor   of number n, at index n mod shared_records: state = kind | bytes << 3 |
+                    lap << (3 + length_bits), lap = (n >> records_log2) & tag_mask. Numbers from tail
+                    on, as long as the lap is right; kind 1 is a record, its span `bytes` long at unit
+                    (start mod shared_units): a pair whose 64 bits are stream | stamp << 8 (the top 8
+                    bits of the stamp are those of `top`), then the payload. Stream 255: the second
+                    pair is (stream, top 8 bits of the stamp).
+       notes        notes_bytes at notes_at
 
    FULL
        OVERWRITE: never in a lane; in the shared lane only for a producer's own record when it was
@@ -171,11 +218,15 @@
 #define TELEM_RING_LATEST 1u            /* reader desc.start: what is committed from now on (in the
                                            shared lane also what stands behind a record that is
                                            still open) */
-#define TELEM_RING_HEADER 16u           /* bytes that a record adds to its payload, in a lane */
-#define TELEM_RING_SHARED_HEADER 24u    /* the same in the shared lane (a descriptor) */
+#define TELEM_RING_HEADER 8u            /* bytes that a record adds to its payload, in a lane */
+#define TELEM_RING_SHARED_HEADER 16u    /* the same in the shared lane: 8, and a descriptor of 8 */
+#ifndef TELEM_RING_LANE_MIN
 #define TELEM_RING_LANE_MIN 512u        /* smallest lane_bytes and shared_bytes */
+#endif
 #define TELEM_RING_SHARED_RECORD_MAX 1048568u /* largest max_record of a ring with a shared lane */
+#ifndef TELEM_RING_PARKED_MAX
 #define TELEM_RING_PARKED_MAX 16        /* parked producers that the shared lane steps around */
+#endif
 #define TELEM_RING_CURSORS 9            /* lanes + shared that a reader holds without desc.cursors */
 
 /* ---------------------------------------------------------------------------------- types ---- */
@@ -199,6 +250,19 @@ typedef struct telem_i_ring_word {
 } telem_i_ring_word;
 #endif
 
+/* Constant after init; what follows from a desc. Words of 32 bits only, so that a dump from
+   another machine is turned round in one loop. */
+typedef struct telem_i_ring_fixed {
+    uint32_t magic, layout, endian, cursor_bits;
+    uint32_t bytes;                         /* of the whole ring */
+    uint32_t lanes, lane_units, block_units, block_log2, lane_stride;
+    uint32_t shared_units, shared_records, records_log2, length_bits, tag_mask;
+    uint32_t policy, contiguous, max_record;
+    uint32_t readers, slot_stride;
+    uint32_t slots_at, lanes_at, shared_at, notes_at, notes_bytes; /* offsets from the ring */
+    uint32_t stall[2], hz_num[2], hz_den, clock_bits, clock_domain; /* clock_bits 0: no clock */
+} telem_i_ring_fixed;
+
 /* A ring. Lives at the start of desc.memory, holds offsets instead of pointers. */
 typedef struct telem_ring telem_ring;
 
@@ -221,24 +285,37 @@ typedef struct telem_ring_desc {
                                 that holds up later ones, in clock ticks (without a clock: in
                                 calls); 0: 100 ms (without a clock: 1000 calls). At most
                                 half a wrap of the clock; longer becomes that */
+    uint32_t notes_bytes;    /* room for notes (schemas, names) that a dump takes along; 0: none */
 } telem_ring_desc;
 
 typedef struct telem_i_ring_lane telem_i_ring_lane;
 typedef struct telem_i_ring_shared telem_i_ring_shared;
 typedef struct telem_i_ring_slot telem_i_ring_slot;
 
-/* A producer's handle. The fields are the implementation's. */
+/* What a lane's owner changes with every record; the lane begins with it. */
+typedef struct telem_i_ring_tip {
+    telem_i_ring_word committed; /* end of the last committed record */
+    telem_i_ring_word count;     /* records committed */
+    telem_atomic32 open;         /* 1: a record is begun, for stats */
+    uint32_t gap;
+} telem_i_ring_tip;
+
+/* A producer's handle. The fields are the implementation's, but compiled into the callers of the
+   inline functions: all files of a program use the same version of this header. */
 typedef struct telem_ring_writer {
+    char *at, *end;              /* lane: [at, end) is claimed, in one block and in one piece */
+    telem_i_ring_tip *tip;
+    uint32_t time_hi;            /* upper half of the latest stamp in this lane */
+    uint32_t max_record;
     telem_ring *ring;
-    telem_i_ring_lane *lane;     /* NULL: the shared lane, and then nothing below changes */
+    telem_i_ring_lane *lane;     /* NULL: the shared lane, and then nothing above and below changes */
     telem_i_ring_shared *shared;
     telem_i_ring_cell *data;
-    telem_i_pos pos, limit;      /* where the next record starts; free without asking up to here */
-    telem_i_pos floor;           /* what lane->floor holds */
     telem_i_pos mask;
-    telem_i_pos seq;             /* records committed so far */
-    uint32_t max_record;
-    uint32_t pad, units;         /* of the open record */
+    telem_i_pos limit;           /* free without asking up to here */
+    telem_i_pos floor;           /* what lane->floor holds */
+    telem_i_pos next;            /* of the open record: its end, */
+    uint32_t next_hi;            /* and the upper half of its stamp */
     int32_t index;
     uint8_t open;
     const telem_clock *clock;
@@ -250,8 +327,16 @@ typedef struct telem_ring_span {
     void *part[2];
     uint32_t size[2]; /* bytes; size[0] + size[1] == the record's length */
     telem_i_pos pos;  /* the rest is the implementation's */
-    uint32_t number;
+    uint32_t number, head;
 } telem_ring_span;
+
+/* One record of a batch. */
+typedef struct telem_ring_item {
+    uint32_t stream;
+    uint32_t len;
+    int64_t time; /* ticks, or TELEM_RING_NOW: all of the batch share one reading */
+    const void *data;
+} telem_ring_item;
 
 /* A record as a reader sees it. */
 typedef struct telem_ring_record {
@@ -290,9 +375,11 @@ typedef struct telem_ring_reader_counts {
 typedef struct telem_ring_reader_desc {
     uint8_t gating;          /* 1: holds space in a REFUSE ring (ERR_ARG in an OVERWRITE ring) */
     uint8_t start;           /* TELEM_RING_OLDEST (0) or TELEM_RING_LATEST */
-    void *copy;              /* 8-aligned buffer for peek: needed by readers that do not gate, and
-                                for records that span the wrap. NULL: peek has only stable spans */
-    size_t copy_size;        /* bytes; max_record is enough */
+    void *copy;              /* 8-aligned buffer for peek, this reader's alone: needed by readers that
+                                do not gate, and for records that span the wrap. NULL: peek has
+                                only stable spans */
+    size_t copy_size;        /* bytes; max_record is enough, (max_record + 24) * (lanes + 1) or more
+                                lets readers that do not gate take many records at once */
     const uint32_t *streams; /* deliver only these; the caller's, while the reader lives */
     uint32_t stream_count;   /* 0: all */
     telem_filter filter;     /* NULL: all. Sees stable bytes */
@@ -305,14 +392,22 @@ typedef struct telem_ring_reader_desc {
 
 typedef struct telem_i_ring_cursor {
     telem_i_pos pos;   /* lane: unit; shared: record number */
-    telem_i_pos seen;  /* lane: committed as last loaded */
+    telem_i_pos seen;  /* lane: committed as last loaded; shared: unit of the head record */
     uint64_t seq;      /* lane: records before pos; shared: unused */
+    const char *at, *stop; /* lane: the unit at pos and what follows it, as far as it was validated
+                              (a copy) or is held by the gate (the ring itself); NULL: nothing */
+    char *chunk;       /* the part of desc.copy that this lane's copies go to */
+    size_t chunk_size; /* 0: none */
+    uint32_t hi;       /* lane: upper half of the stamps from pos on */
     uint32_t voids;    /* shared: numbers before pos that carry no record */
     uint32_t stall_number;
     uint64_t stall_since;
     int64_t last;      /* stamp of the latest record passed */
     int64_t time;      /* the head record, when has is set */
     uint32_t len, stream;
+    uint8_t head;      /* units before its payload */
+    uint8_t live;      /* 1: its bytes are in the ring, 0: in the chunk */
+    uint8_t many;      /* the chunk is this lane's alone */
     uint8_t has, gap, stalled, passed;
 } telem_i_ring_cursor;
 #define TELEM_RING_CURSOR_BYTES(lanes) (((size_t)(lanes) + 1u) * sizeof(telem_i_ring_cursor))
@@ -324,6 +419,7 @@ typedef struct telem_ring_reader {
     telem_i_ring_slot *slot;     /* NULL: does not gate */
     uint32_t slot_state;
     uint32_t count;              /* cursors in use */
+    telem_i_ring_cursor *quick;  /* one lane, no filter: its cursor; else NULL */
     uint32_t held;               /* 1 + cursor of the record that is peeked at; 0: none */
     telem_ring_record record;
     uint64_t delivered, filtered, lost;
@@ -383,10 +479,152 @@ TELEM_API telem_result telem_ring_abort(telem_ring_writer *w, telem_ring_span *s
 TELEM_API telem_result telem_ring_span_write(telem_ring_writer *w, telem_ring_span *span,
                                              uint32_t offset, const void *data, uint32_t n);
 
+/* n records with one reservation: all are published by one store, or none is. NOW in several of
+   them is one reading of the clock. Shared lane: n reservations, up to the first that fails; *done
+   (NULL: not wanted) says how many went in. Answers as push; ERR_LIMIT also when all of them
+   together take more than a quarter of the lane. */
+TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_ring_item *items,
+                                             uint32_t n, uint32_t *done);
+
+/* As begin, and the span is in one piece (part[1] is NULL) whatever the desc says. */
+TELEM_API telem_result telem_ring_begin_whole(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                              uint32_t len, telem_ring_span *span);
+
 /* With a clock narrower than 64 bits: tells that its extended time is now about `ticks` (right
    within half a wrap), after a silence longer than half a wrap in this lane. Lane: its owner;
    shared: while no other thread pushes. */
 TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks);
+
+/* -------------------------------------------------------------------------- writing, inline ---- */
+
+/* The same calls as above, compiled into the caller: 1 to 2 ns for a small record of constant
+   size. Anything but the plain case (room in the block, stream <= 65535, a stamp whose upper half
+   is that of the record before) goes to the functions. w must not be NULL, nor data when len > 0.
+   They look into the handle and the lane: callers and implementation share version and options. */
+
+#if TELEM_HAS_ATOMIC64
+#define TELEM_I_POS_RELAXED(w) TELEM_LOAD64_RELAXED(&(w)->v)
+#define TELEM_I_POS_ACQUIRE(w) TELEM_LOAD64_ACQUIRE(&(w)->v)
+#define TELEM_I_POS_SET_RELAXED(w, x) TELEM_STORE64_RELAXED(&(w)->v, x)
+#define TELEM_I_POS_SET_RELEASE(w, x) TELEM_STORE64_RELEASE(&(w)->v, x)
+#define TELEM_I_CELL_LOAD(p) TELEM_LOAD64_RELAXED(p)
+#define TELEM_I_CELL_STORE(p, x) TELEM_STORE64_RELAXED(p, x)
+#define TELEM_I_CELLS 1u /* of a unit of 8 bytes */
+#else
+#define TELEM_I_POS_RELAXED(w) TELEM_LOAD32_RELAXED(&(w)->v)
+#define TELEM_I_POS_ACQUIRE(w) TELEM_LOAD32_ACQUIRE(&(w)->v)
+#define TELEM_I_POS_SET_RELAXED(w, x) TELEM_STORE32_RELAXED(&(w)->v, x)
+#define TELEM_I_POS_SET_RELEASE(w, x) TELEM_STORE32_RELEASE(&(w)->v, x)
+#define TELEM_I_CELL_LOAD(p) TELEM_LOAD32_RELAXED(p)
+#define TELEM_I_CELL_STORE(p, x) TELEM_STORE32_RELAXED(p, x)
+#define TELEM_I_CELLS 2u
+#endif
+
+/* A pair of words in one unit. Relaxed: published by committed or by the descriptor's state. */
+static inline void telem_i_pair_put(telem_i_ring_cell *p, uint32_t lo, uint32_t hi) {
+#if TELEM_HAS_ATOMIC64
+    TELEM_I_CELL_STORE(p, (uint64_t)hi << 32 | lo);
+#else
+    TELEM_I_CELL_STORE(p, lo);
+    TELEM_I_CELL_STORE(p + 1, hi);
+#endif
+}
+
+/* n bytes from src into cells that are all in one piece. */
+static inline void telem_i_cells_put(telem_i_ring_cell *to, const void *src, size_t n) {
+#ifdef TELEM_RING_MEMCPY
+    memcpy((void *)to, src, n);
+#else
+    const char *p = (const char *)src;
+    telem_i_ring_cell c;
+    for (; n >= sizeof c; n -= sizeof c, p += sizeof c) {
+        memcpy(&c, p, sizeof c);
+        TELEM_I_CELL_STORE(to, c);
+        to++;
+    }
+    if (n == 0) return;
+    c = 0;
+    memcpy(&c, p, n);
+    TELEM_I_CELL_STORE(to, c);
+#endif
+}
+
+/* Records of a lane come into sight. The lane's owner alone changes these words. */
+static inline void telem_i_tip_move(telem_i_ring_tip *t, telem_i_pos units, telem_i_pos records) {
+    TELEM_I_POS_SET_RELAXED(&t->count, TELEM_I_POS_RELAXED(&t->count) + records);
+    TELEM_I_POS_SET_RELEASE(&t->committed, TELEM_I_POS_RELAXED(&t->committed) + units); /* E1 */
+}
+
+/* Bytes that a record takes in a lane when it is in the plain form; 0: it cannot be. */
+static inline size_t telem_i_lane_plain(const telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
+    size_t need = 8u + (((size_t)len + 7u) & ~(size_t)7u), room = (size_t)(w->end - w->at);
+    if (need > room || len > w->max_record || stream > 0xFFFFu) return 0;
+    return (uint32_t)((uint64_t)time >> 32) == w->time_hi ? need : 0;
+}
+static inline telem_i_ring_cell *telem_i_lane_put_head(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
+    telem_i_ring_cell *to = (telem_i_ring_cell *)(void *)w->at;
+    telem_i_pair_put(to, stream << 16 | len, (uint32_t)((uint64_t)time & UINT32_MAX));
+    return to + TELEM_I_CELLS;
+}
+
+/* telem_ring_push. */
+static inline telem_result telem_ring_push_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                                  const void *data, uint32_t len) {
+    size_t need = telem_i_lane_plain(w, stream, time, len);
+    if (need == 0) return telem_ring_push(w, stream, time, data, len);
+    telem_i_cells_put(telem_i_lane_put_head(w, stream, time, len), data, len);
+    w->at += need;
+    telem_i_tip_move(w->tip, (telem_i_pos)(need / 8u), 1u);
+    return TELEM_OK;
+}
+
+/* telem_ring_begin_whole and telem_ring_commit; between them the lane is closed to all else. */
+static inline telem_result telem_ring_begin_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                                   uint32_t len, telem_ring_span *span) {
+    size_t need = telem_i_lane_plain(w, stream, time, len);
+    if (need == 0) return telem_ring_begin_whole(w, stream, time, len, span);
+    span->part[0] = telem_i_lane_put_head(w, stream, time, len);
+    span->part[1] = NULL;
+    span->size[0] = len, span->size[1] = 0;
+    span->pos = TELEM_I_POS_RELAXED(&w->tip->committed) + 1u;
+    w->next = span->pos + (telem_i_pos)(need / 8u) - 1u;
+    w->next_hi = w->time_hi;
+    span->number = (uint32_t)((size_t)(w->end - w->at) / 8u); /* the window, for commit */
+    w->end = w->at;
+    w->open = 1;
+    TELEM_STORE32_RELAXED(&w->tip->open, 1u); /* for stats only */
+    return TELEM_OK;
+}
+static inline telem_result telem_ring_commit_inline(telem_ring_writer *w, telem_ring_span *span) {
+    telem_i_pos units;
+    if (!w->open || span->number == 0 || !w->lane || !span->part[0]) return telem_ring_commit(w, span);
+    units = w->next - TELEM_I_POS_RELAXED(&w->tip->committed);
+    span->part[0] = NULL;
+    w->end = w->at + (size_t)span->number * 8u;
+    w->at += (size_t)units * 8u;
+    w->open = 0;
+    TELEM_STORE32_RELAXED(&w->tip->open, 0);
+    telem_i_tip_move(w->tip, units, 1u);
+    return TELEM_OK;
+}
+
+/* Fields straight into the ring, without a copy on the way (a struct that was just written and is
+   copied at once costs a store-forwarding stall). Statements that fill *p, and the answer in res:
+
+       TELEM_RING_FILL(res, &w, STREAM_IMU, now, struct imu, p, { p->ax = 1; p->ay = 2; });
+
+   The body is not run when there is no room; it must not jump out. Every byte should be written:
+   the span holds what was there before. */
+#define TELEM_RING_FILL(res, w, stream, time, type, p, ...) \
+    do { \
+        telem_ring_span telem_i_fill; \
+        (res) = telem_ring_begin_inline((w), (stream), (time), (uint32_t)sizeof(type), &telem_i_fill); \
+        if ((res) == TELEM_OK) { \
+            type *p = (type *)telem_i_fill.part[0]; \
+            __VA_ARGS__ \
+            (res) = telem_ring_commit_inline((w), &telem_i_fill); \
+        } \
+    } while (0)
 
 /* -------------------------------------------------------------------------------- reading ---- */
 
@@ -430,18 +668,21 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
 /* >>ordering
 
    OWNERS. Each word has one writer, or is changed by CAS only.
-     lane->committed, count          the lane's owner (who holds lane->owner, taken by CAS)
+     tip: committed, count, open     the lane's owner (who holds lane->owner, taken by CAS)
      lane->floor, anchors, data      the same
      slot->state                     CAS: a reader FREE -> JOINING, a writer ACTIVE -> EXPELLED;
                                      store: the reader JOINING -> ACTIVE, ACTIVE|EXPELLED -> FREE
      slot gates                      the reader; since: CAS by writers; since_gate: a hint
      shared->tail, cleared           CAS, upwards only
      shared->hint                    a hint: stored by whoever took a number, may go back
-     descriptor->state               CAS
-     descriptor->start, voids        CAS, upwards only, to a value that follows from what precedes:
-                                     all who try for the same number write the same, and one who
-                                     comes late finds that the old value is gone
-     descriptor->stream, time; span  who reserved the number, until its commit, abort or exit
+     shared->voids[n mod 16]         CAS, upwards only, before the tail moves to n: all who move it
+                                     there write the same; a step is at most 15, so the entry of
+                                     the tail as it is stays
+     shared->top                     CAS, once
+     descriptor->state and start     CAS; with 32-bit cursors start by a CAS of its own before:
+                                     upwards only, all who try for the same number write the same,
+                                     and one who comes late finds that the old value is gone
+     span                            who reserved the number, until its commit, abort or exit
      parking[]                       CAS 0 -> number by whoever moves the tail, number -> 0 by the
                                      owner on his way out; start: CAS as above
 
@@ -450,14 +691,16 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
        floor <= oldest record <= ... <= committed <= limit <= floor + size
        bytes in [floor, committed) are records; below floor anything may be overwritten
 
-     A record is {len, stream, time, payload}. The owner raises floor by a block at a time, notes
-     for each block where the first record that starts in it begins and its number (the anchor),
-     writes, and publishes by committed. A reader that finds floor above its position takes the
-     anchor of the first block above floor; the difference of the numbers is its loss. An anchor
+     Entries are as in LAYOUT. The owner raises floor by a block at a time, notes for each block where
+     the first entry that starts in it (or behind) begins, how many records came before it and the
+     upper half of their stamps (the anchor), writes, and publishes by committed. TIME, PAD and the
+     record behind them come into sight together. A reader that finds floor above its position takes
+     the anchor of the first block above floor; the difference of the numbers is its loss. An anchor
      of block b is overwritten only after floor has passed b, so the same test validates it.
      In REFUSE mode a floor above a gate means only that the owner tried; it does not write there.
+     The inline functions write only into [at, end): claimed, in one block, its anchor set.
 
-   THE SHARED LANE gives each record a number n. Its descriptor, n mod records, holds the state;
+   THE SHARED LANE gives each record a number n. Its descriptor, n mod records, holds state and start;
    data spans follow each other in the order of the numbers:
 
        start(n) = start(n-1) + units(n-1)         units(ZOMBIE), units(GONE) = 0
@@ -473,8 +716,9 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
                |-> VOID(n): stepped over a parked span, or over the ring's end (contiguous)
 
      Numbers below tail are retired: their state is final, their bytes are free, but for the spans
-     of REVOKED and ZOMBIE owners, which stand in parking[] before the tail passes. voids(n)
-     counts the numbers below n that carry no record, and is set before the tail reaches n.
+     of REVOKED and ZOMBIE owners, which stand in parking[] before the tail passes. The tail moves by
+     up to 15 numbers at once, but revokes only the first. voids[n mod 16] counts the numbers below
+     n that carry no record, and is set before the tail reaches n.
      INVARIANTS: state changes to lap n only after n - N was retired. A number that a reader has
      passed is final. A span that anybody may still write into is in [start(tail), head) or parked.
      In REFUSE mode `cleared` stands in for the tail where writers ask what is free: it follows the
@@ -490,11 +734,11 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
                                         (store-load on both sides: one of them sees the other)
                                                                               gate missed by both
      E7  clear: CAS cleared           | try: cleared                          write under a gate
-     E8  retire: CAS tail             | try, oldest: tail                     stale voids, state, parking
+     E8  retire: CAS tail             | try, oldest: tail                     stale voids[], state, parking
      E9  end: CAS state to VOID, GONE | obstacle, next: state                 late store hits a new record
      E10 park: entry, SEQ fence, state | end: state, SEQ fence, entries       entry that nobody removes
      E11 begin: tail seen, fence      | shared_intact: fence, load tail       torn record accepted
-     E12 end: CAS state to COMMITTED  | head: load state                      stream, time, payload
+     E12 end: CAS state to COMMITTED  | head: load state                      top, span head, payload
      E13 writer, slot: given back     | taken                                 lane's cursors, gates
    Relaxed, because: payload and headers (validated by E2, E11, or held by a gate), counts
    (statistics), hint (only a guess), the owner's loads of what he alone writes. */
@@ -508,27 +752,22 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
 /* >>layout */
 
 #define TELEM_I_RING_MAGIC 0x676E6952u /* "Ring" */
-#define TELEM_I_RING_LAYOUT 1u
-#define TELEM_I_RING_PAD 0x80000000u   /* in a header's len: skip so many bytes, no record */
+#define TELEM_I_RING_LAYOUT 2u
+#define TELEM_I_RING_ENDIAN 0x01020304u
 #define TELEM_I_RING_BUDGET 65536u     /* records that one call passes over at most */
-
-#if TELEM_HAS_ATOMIC64
-#define TELEM_I_POS_RELAXED(w) TELEM_LOAD64_RELAXED(&(w)->v)
-#define TELEM_I_POS_ACQUIRE(w) TELEM_LOAD64_ACQUIRE(&(w)->v)
-#define TELEM_I_POS_SET_RELAXED(w, x) TELEM_STORE64_RELAXED(&(w)->v, x)
-#define TELEM_I_POS_SET_RELEASE(w, x) TELEM_STORE64_RELEASE(&(w)->v, x)
-#define TELEM_I_CELL_LOAD(p) TELEM_LOAD64_RELAXED(p)
-#define TELEM_I_CELL_STORE(p, x) TELEM_STORE64_RELAXED(p, x)
-#define TELEM_I_CELLS 1u /* of a unit of 8 bytes */
-#else
-#define TELEM_I_POS_RELAXED(w) TELEM_LOAD32_RELAXED(&(w)->v)
-#define TELEM_I_POS_ACQUIRE(w) TELEM_LOAD32_ACQUIRE(&(w)->v)
-#define TELEM_I_POS_SET_RELAXED(w, x) TELEM_STORE32_RELAXED(&(w)->v, x)
-#define TELEM_I_POS_SET_RELEASE(w, x) TELEM_STORE32_RELEASE(&(w)->v, x)
-#define TELEM_I_CELL_LOAD(p) TELEM_LOAD32_RELAXED(p)
-#define TELEM_I_CELL_STORE(p, x) TELEM_STORE32_RELAXED(p, x)
-#define TELEM_I_CELLS 2u
+#ifndef TELEM_I_RING_BLOCK_MIN
+#define TELEM_I_RING_BLOCK_MIN 64u     /* bytes of a lane's block */
 #endif
+#define TELEM_I_RING_BLOCK_MAX 16384u  /* at most 65528 bytes: a plain record's length is 16 bits */
+#ifndef TELEM_I_RING_RECORDS_MIN
+#define TELEM_I_RING_RECORDS_MIN 32u
+#endif
+
+/* A lane's entries. The low word of the head: length | stream << 16. */
+#define TELEM_I_ENTRY_MOST 0xFFF0u     /* longest plain record */
+#define TELEM_I_ENTRY_TIME 0xFFFDu     /* no record; the high word: upper half of the stamps from here on */
+#define TELEM_I_ENTRY_PAD 0xFFFEu      /* no record; the high word: units to skip, this one included */
+#define TELEM_I_ENTRY_LONG 0xFFFFu     /* a record; length and stream are in the next unit */
 
 /* A count that anybody may read. 32-bit words carry by hand: a reader in the very middle of a
    carry sees a value 2^32 too low. */
@@ -543,24 +782,36 @@ typedef struct telem_i_ring_refused {
     telem_atomic32 first[2], last[2];
 } telem_i_ring_refused;
 
+/* Readers and writers of a wide machine run on several cores: what one writes often stands on a
+   cache line of its own. */
+#if TELEM_HAS_ATOMIC64
+#define TELEM_I_RING_APART(words) uint32_t TELEM_I_RING_GAP(__LINE__)[words];
+#define TELEM_I_RING_GAP(line) TELEM_I_RING_GAP2(line)
+#define TELEM_I_RING_GAP2(line) gap##line
+#else
+#define TELEM_I_RING_APART(words)
+#endif
+
 struct telem_i_ring_lane {
-    telem_i_ring_word committed; /* end of the last committed record */
-    telem_i_ring_word count;     /* records committed */
-    telem_atomic32 count_hi;     /* narrow builds: upper half of count */
-    uint32_t gap0[11];
+    telem_i_ring_tip tip;
+    TELEM_I_RING_APART(10)
     telem_i_ring_word floor;     /* bytes before it may be overwritten at any time */
     telem_atomic32 owner;        /* 0: free, 1: has a writer */
-    telem_atomic32 open;
+    telem_atomic32 time_hi;      /* upper half of the latest committed stamp */
+    telem_atomic32 count_hi;     /* narrow: upper half of count, when count was count_at */
+    telem_atomic32 count_at;
     telem_i_ring_count aborted;
     telem_i_ring_refused refused;
     int64_t clock_last;          /* the writer's alone: the extended clock, from owner to owner */
-    uint32_t clock_started;
-    uint32_t gap1[15];
+    uint32_t clock_started, gap;
+    TELEM_I_RING_APART(12)
 };
 
-/* For each block of a lane: where the first record that starts in it (or behind) is. */
+/* For each block of a lane: the first entry that starts in it (or behind). */
 typedef struct telem_i_ring_anchor {
-    telem_i_ring_word pos, seq;
+    telem_atomic32 skip;    /* where, in units from the block's start */
+    telem_atomic32 hi;      /* the upper half of stamps before it */
+    telem_i_ring_word seq;  /* the number of records before it */
 } telem_i_ring_anchor;
 
 typedef struct telem_i_ring_parked {
@@ -568,26 +819,36 @@ typedef struct telem_i_ring_parked {
     telem_atomic32 start;  /* unit where the span begins */
 } telem_i_ring_parked;
 
+#define TELEM_I_RING_VOIDS 16u
+
 struct telem_i_ring_shared {
     telem_atomic32 tail;      /* numbers before it are retired */
     telem_atomic32 tail_hi;
     telem_atomic32 cleared;   /* REFUSE: numbers before it are needed by no gating reader */
-    telem_atomic32 hint;      /* near the next free number */
     telem_atomic32 parked;    /* entries in use below, at least */
     telem_atomic32 wraps;     /* of a narrow clock, in halves */
-    uint32_t gap0[10];
+    telem_atomic32 top;       /* 256 | the top 8 bits of the stamps; 0: no record yet */
+    telem_atomic32 hint;      /* near the next free number */
+    uint32_t gap;
+    TELEM_I_RING_APART(8)
+    telem_atomic32 voids[TELEM_I_RING_VOIDS]; /* [n mod 16]: numbers before n that carry no record; right
+                                                 for n == tail */
     telem_i_ring_count aborted;
     telem_i_ring_refused refused;
-    uint32_t gap1[6];
+    uint32_t gap2[6];
     telem_i_ring_parked parking[TELEM_RING_PARKED_MAX];
+    TELEM_I_RING_APART((16u - TELEM_RING_PARKED_MAX * 2u % 16u) % 16u + 16u)
 };
 
+/* A pair: state (lap tag | bytes | state) in the low word, start (unit where the span begins) in
+   the high one. Wide machines change both at once. */
 typedef struct telem_i_ring_descriptor {
-    telem_atomic32 state;   /* lap tag | bytes | state */
-    telem_atomic32 start;   /* unit where the span begins; by CAS, upwards only */
-    telem_atomic32 voids;   /* numbers before this one that carry no record; by CAS, upwards only */
-    telem_atomic32 stream;  /* these three: the owner, between reservation and commit */
-    telem_atomic32 time[2]; /* low, high */
+#if TELEM_HAS_ATOMIC64
+    telem_atomic64 both;
+#else
+    telem_atomic32 state;
+    telem_atomic32 start; /* by CAS, upwards only */
+#endif
 } telem_i_ring_descriptor;
 
 /* A gating reader's row: where it stands in each lane. */
@@ -608,24 +869,25 @@ struct telem_i_ring_slot {
 #define TELEM_I_SLOT_ACTIVE 2u
 #define TELEM_I_SLOT_EXPELLED 3u
 
-/* Constant after init, but for the one count. */
 struct telem_ring {
-    uint32_t magic, layout;
-    uint32_t lanes, lane_units, block_units, block_log2, lane_stride;
-    uint32_t shared_units, shared_records, length_bits, tag_mask;
-    uint32_t policy, contiguous, max_record;
-    uint32_t readers, slot_stride;
-    uint32_t lanes_at, slots_at, shared_at; /* byte offsets from the ring */
-    uint64_t stall;
+    telem_i_ring_fixed fixed;
     telem_i_ring_count expelled;
+    uint64_t stall;
     telem_clock clock; /* valid in the process that called init; not part of the layout */
-    uint32_t has_clock;
 };
 
 TELEM_STATIC_ASSERT(sizeof(telem_i_ring_word) == 8, telem_i_ring_word_is_8_bytes);
-TELEM_STATIC_ASSERT(sizeof(telem_i_ring_descriptor) == 24, telem_i_ring_descriptor_is_24_bytes);
+TELEM_STATIC_ASSERT(sizeof(telem_i_ring_tip) == 24, telem_i_ring_tip_is_24_bytes);
+TELEM_STATIC_ASSERT(sizeof(telem_i_ring_fixed) == 128, telem_i_ring_fixed_is_128_bytes);
+TELEM_STATIC_ASSERT(sizeof(struct telem_ring) <= 256, telem_i_ring_fits_its_256_bytes);
+TELEM_STATIC_ASSERT(sizeof(telem_i_ring_anchor) == 16, telem_i_ring_anchor_is_16_bytes);
+TELEM_STATIC_ASSERT(sizeof(telem_i_ring_descriptor) == 8, telem_i_ring_descriptor_is_8_bytes);
+#if TELEM_HAS_ATOMIC64
 TELEM_STATIC_ASSERT(sizeof(struct telem_i_ring_lane) == 192, telem_i_ring_lane_is_3_lines);
 TELEM_STATIC_ASSERT(sizeof(struct telem_i_ring_shared) % 64 == 0, telem_i_ring_shared_is_lines);
+#else
+TELEM_STATIC_ASSERT(sizeof(struct telem_i_ring_lane) == 104, telem_i_ring_lane_is_104_bytes);
+#endif
 
 static size_t telem_i_ring_align(size_t n) { return (n + 63u) & ~(size_t)63u; }
 static int telem_i_ring_is_power(uint32_t n) { return n != 0 && (n & (n - 1u)) == 0; }
@@ -644,30 +906,45 @@ static char *telem_i_ring_at(const telem_ring *r, size_t offset) {
     return base.to + offset;
 }
 static telem_i_ring_lane *telem_i_ring_lane_at(const telem_ring *r, uint32_t i) {
-    return (telem_i_ring_lane *)(void *)telem_i_ring_at(r, r->lanes_at + (size_t)i * r->lane_stride);
+    return (telem_i_ring_lane *)(void *)telem_i_ring_at(r, r->fixed.lanes_at + (size_t)i * r->fixed.lane_stride);
 }
-static uint32_t telem_i_ring_blocks(const telem_ring *r) { return r->lane_units >> r->block_log2; }
+static uint32_t telem_i_ring_blocks(const telem_ring *r) { return r->fixed.lane_units >> r->fixed.block_log2; }
 static telem_i_ring_anchor *telem_i_ring_anchor_at(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos block) {
     return (telem_i_ring_anchor *)(void *)((char *)l + sizeof *l) + (size_t)(block & (telem_i_ring_blocks(r) - 1u));
 }
 static telem_i_ring_cell *telem_i_ring_lane_data(const telem_ring *r, telem_i_ring_lane *l) {
-    return (telem_i_ring_cell *)(void *)((char *)l + r->lane_stride - (size_t)r->lane_units * 8u);
+    return (telem_i_ring_cell *)(void *)((char *)l + r->fixed.lane_stride - (size_t)r->fixed.lane_units * 8u);
 }
 static telem_i_ring_shared *telem_i_ring_shared_of(const telem_ring *r) {
-    return r->shared_units ? (telem_i_ring_shared *)(void *)telem_i_ring_at(r, r->shared_at) : NULL;
+    return r->fixed.shared_units ? (telem_i_ring_shared *)(void *)telem_i_ring_at(r, r->fixed.shared_at) : NULL;
 }
 static telem_i_ring_descriptor *telem_i_shared_desc(const telem_ring *r, telem_i_ring_shared *s, uint32_t n) {
-    return (telem_i_ring_descriptor *)(void *)((char *)s + sizeof *s) + (size_t)(n & (r->shared_records - 1u));
+    return (telem_i_ring_descriptor *)(void *)((char *)s + sizeof *s) + (size_t)(n & (r->fixed.shared_records - 1u));
 }
 static telem_i_ring_cell *telem_i_shared_data(const telem_ring *r, telem_i_ring_shared *s) {
     return (telem_i_ring_cell *)(void *)((char *)s + sizeof *s +
-                                         telem_i_ring_align(r->shared_records * sizeof(telem_i_ring_descriptor)));
+                                         telem_i_ring_align(r->fixed.shared_records * sizeof(telem_i_ring_descriptor)));
 }
 static telem_i_ring_slot *telem_i_ring_slot_at(const telem_ring *r, uint32_t i) {
-    return (telem_i_ring_slot *)(void *)telem_i_ring_at(r, r->slots_at + (size_t)i * r->slot_stride);
+    return (telem_i_ring_slot *)(void *)telem_i_ring_at(r, r->fixed.slots_at + (size_t)i * r->fixed.slot_stride);
 }
 static telem_i_ring_gate *telem_i_ring_gate_of(telem_i_ring_slot *s, uint32_t lane) {
     return (telem_i_ring_gate *)(void *)((char *)s + sizeof *s) + lane;
+}
+
+static void telem_i_pair_get(const telem_i_ring_cell *p, uint32_t *lo, uint32_t *hi) {
+#if TELEM_HAS_ATOMIC64
+    uint64_t v = TELEM_I_CELL_LOAD(p);
+    *lo = (uint32_t)(v & UINT32_MAX);
+    *hi = (uint32_t)(v >> 32);
+#else
+    *lo = TELEM_I_CELL_LOAD(p);
+    *hi = TELEM_I_CELL_LOAD(p + 1);
+#endif
+}
+/* The same at unit pos of a data area. */
+static telem_i_ring_cell *telem_i_ring_unit(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos) {
+    return data + (size_t)(pos & mask) * TELEM_I_CELLS;
 }
 
 /* ---- counts ---- */
@@ -718,48 +995,34 @@ static telem_result telem_i_ring_refuse(telem_i_ring_refused *f, int several, ui
 
 /* n bytes to unit `pos` of a data area whose size is mask + 1 units. Relaxed words: what a reader
    catches half written, it discards. */
+static void telem_i_ring_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, const void *src, uint32_t n) {
+    size_t at = (size_t)(pos & mask) * 8u, room = ((size_t)mask + 1u) * 8u - at;
+    size_t head = n < room ? n : room;
+    if (head) telem_i_cells_put(telem_i_ring_unit(data, mask, pos), src, head);
+    if (n > head) telem_i_cells_put(data, (const char *)src + head, n - head);
+}
+static void telem_i_cells_get(const telem_i_ring_cell *from, void *dst, size_t n) {
 #ifdef TELEM_RING_MEMCPY
-static void telem_i_ring_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, const void *src, uint32_t n) {
-    size_t at = (size_t)(pos & mask) * 8u, room = ((size_t)mask + 1u) * 8u - at;
-    size_t head = n < room ? n : room;
-    if (head) memcpy((char *)data + at, src, head);
-    if (n > head) memcpy(data, (const char *)src + head, n - head);
-}
-static void telem_i_ring_get(const telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, void *dst, uint32_t n) {
-    size_t at = (size_t)(pos & mask) * 8u, room = ((size_t)mask + 1u) * 8u - at;
-    size_t head = n < room ? n : room;
-    if (head) memcpy(dst, (const char *)data + at, head);
-    if (n > head) memcpy((char *)dst + head, data, n - head);
-}
+    memcpy(dst, (const void *)from, n);
 #else
-static void telem_i_ring_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, const void *src, uint32_t n) {
-    const char *p = (const char *)src;
-    size_t cells = ((size_t)mask + 1u) * TELEM_I_CELLS, at = (size_t)(pos & mask) * TELEM_I_CELLS;
-    telem_i_ring_cell c;
-    for (; n >= sizeof c; n -= (uint32_t)sizeof c, p += sizeof c) {
-        memcpy(&c, p, sizeof c);
-        TELEM_I_CELL_STORE(data + at, c);
-        at = (at + 1u) & (cells - 1u);
-    }
-    if (n == 0) return;
-    c = 0;
-    memcpy(&c, p, n);
-    TELEM_I_CELL_STORE(data + at, c);
-}
-static void telem_i_ring_get(const telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, void *dst, uint32_t n) {
     char *p = (char *)dst;
-    size_t cells = ((size_t)mask + 1u) * TELEM_I_CELLS, at = (size_t)(pos & mask) * TELEM_I_CELLS;
     telem_i_ring_cell c;
-    for (; n >= sizeof c; n -= (uint32_t)sizeof c, p += sizeof c) {
-        c = TELEM_I_CELL_LOAD(data + at);
+    for (; n >= sizeof c; n -= sizeof c, p += sizeof c) {
+        c = TELEM_I_CELL_LOAD(from);
         memcpy(p, &c, sizeof c);
-        at = (at + 1u) & (cells - 1u);
+        from++;
     }
     if (n == 0) return;
-    c = TELEM_I_CELL_LOAD(data + at);
+    c = TELEM_I_CELL_LOAD(from);
     memcpy(p, &c, n);
-}
 #endif
+}
+static void telem_i_ring_get(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, void *dst, size_t n) {
+    size_t at = (size_t)(pos & mask) * 8u, room = ((size_t)mask + 1u) * 8u - at;
+    size_t head = n < room ? n : room;
+    if (head) telem_i_cells_get(telem_i_ring_unit(data, mask, pos), dst, head);
+    if (n > head) telem_i_cells_get(data, (char *)dst + head, n - head);
+}
 
 /* Some bytes inside one cell of a span that is the caller's own: nobody else writes it. */
 static void telem_i_ring_patch(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, uint32_t offset,
@@ -793,60 +1056,79 @@ static void telem_i_ring_span_set(telem_ring_span *span, telem_i_ring_cell *data
 
 static uint32_t telem_i_ring_units(uint32_t len) { return len / 8u + (len % 8u != 0); }
 
+static uint32_t telem_i_ring_block(uint32_t lane_bytes) {
+    uint32_t block = lane_bytes / 16u;
+    if (block > TELEM_I_RING_BLOCK_MAX) block = TELEM_I_RING_BLOCK_MAX;
+    return block < TELEM_I_RING_BLOCK_MIN ? TELEM_I_RING_BLOCK_MIN : block;
+}
+
+static int telem_i_ring_plan_lanes(telem_i_ring_fixed *f, const telem_ring_desc *d) {
+    uint32_t block;
+    if (d->lanes == 0) return 1;
+    if (!telem_i_ring_is_power(d->lane_bytes) || d->lane_bytes < TELEM_RING_LANE_MIN || d->lane_bytes > 0x40000000u) return 0;
+    block = telem_i_ring_block(d->lane_bytes);
+    f->block_units = block / 8u;
+    f->block_log2 = telem_i_ring_log2(f->block_units);
+    f->lane_units = d->lane_bytes / 8u;
+    f->lane_stride = (uint32_t)(sizeof(telem_i_ring_lane) + telem_i_ring_align(d->lane_bytes / block * sizeof(telem_i_ring_anchor)) + d->lane_bytes);
+    return 1;
+}
+
+static int telem_i_ring_plan_shared(telem_i_ring_fixed *f, const telem_ring_desc *d) {
+    uint32_t tag_bits, lap_bits;
+    if (d->shared_bytes == 0) return 1;
+    if (!telem_i_ring_is_power(d->shared_bytes) || d->shared_bytes < TELEM_RING_LANE_MIN || d->shared_bytes > 0x40000000u) return 0;
+    f->shared_units = d->shared_bytes / 8u;
+    f->shared_records = d->shared_records ? d->shared_records : d->shared_bytes / 16u;
+    if (!telem_i_ring_is_power(f->shared_records) || f->shared_records < TELEM_I_RING_RECORDS_MIN || f->shared_records > 0x1000000u) return 0;
+    f->records_log2 = telem_i_ring_log2(f->shared_records);
+    if (!d->max_record && f->max_record > TELEM_RING_SHARED_RECORD_MAX) f->max_record = TELEM_RING_SHARED_RECORD_MAX;
+    f->length_bits = telem_i_ring_log2(f->max_record + 16u) + 1u;
+    if (f->length_bits > 21u) return 0; /* a tag needs 8 bits */
+    tag_bits = 29u - f->length_bits;
+    lap_bits = 32u - f->records_log2;
+    f->tag_mask = (1u << (tag_bits < lap_bits ? tag_bits : lap_bits)) - 1u;
+    return 1;
+}
+
 /* All sizes checked and made explicit; offsets; 0 when the desc is out of range. */
-static size_t telem_i_ring_plan(telem_ring *r, const telem_ring_desc *d) {
-    uint32_t block, i;
-    size_t at = telem_i_ring_align(sizeof *r);
+static size_t telem_i_ring_plan(telem_i_ring_fixed *f, const telem_ring_desc *d) {
+    uint32_t smallest = d->lanes && (!d->shared_bytes || d->lane_bytes < d->shared_bytes) ? d->lane_bytes : d->shared_bytes;
     uint64_t total;
-    memset(r, 0, sizeof *r);
-    if (d->lanes > 65535u || d->readers > 255u || d->policy > TELEM_RING_OVERWRITE) return 0;
+    memset(f, 0, sizeof *f);
+    if (d->lanes > 65535u || d->readers > 255u || d->policy > TELEM_RING_OVERWRITE || d->notes_bytes > 0x40000000u) return 0;
     if (d->lanes == 0 && d->shared_bytes == 0) return 0;
-    if (d->lanes && (!telem_i_ring_is_power(d->lane_bytes) || d->lane_bytes < TELEM_RING_LANE_MIN)) return 0;
-    if (d->shared_bytes && (!telem_i_ring_is_power(d->shared_bytes) || d->shared_bytes < TELEM_RING_LANE_MIN)) return 0;
-    if (d->lane_bytes > 0x40000000u || d->shared_bytes > 0x40000000u) return 0;
-    r->lanes = d->lanes;
-    r->policy = d->policy;
-    r->contiguous = d->contiguous ? 1u : 0u;
-    r->readers = d->readers ? d->readers : 4u;
-    block = d->lane_bytes / 16u;
-    block = block < 64u ? 64u : block > 4096u ? 4096u : block;
-    r->block_units = block / 8u;
-    r->block_log2 = telem_i_ring_log2(r->block_units);
-    r->lane_units = d->lanes ? d->lane_bytes / 8u : 0;
-    r->lane_stride = d->lanes ? (uint32_t)(sizeof(telem_i_ring_lane) + telem_i_ring_align(d->lane_bytes / block * sizeof(telem_i_ring_anchor)) + d->lane_bytes) : 0;
-    r->shared_units = d->shared_bytes / 8u;
-    r->shared_records = d->shared_records ? d->shared_records : d->shared_bytes / 16u;
-    if (r->shared_units && (!telem_i_ring_is_power(r->shared_records) || r->shared_records < 32u || r->shared_records > 0x1000000u)) return 0;
-    i = d->lanes && (!d->shared_bytes || d->lane_bytes < d->shared_bytes) ? d->lane_bytes : d->shared_bytes;
-    r->max_record = d->max_record ? d->max_record : i / 4u;
-    if (!d->max_record && r->shared_units && r->max_record > TELEM_RING_SHARED_RECORD_MAX) r->max_record = TELEM_RING_SHARED_RECORD_MAX;
-    r->length_bits = telem_i_ring_log2(r->max_record + 8u) + 1u;
-    if (r->shared_units) {
-        uint32_t tag_bits = 29u - r->length_bits, lap_bits = 32u - telem_i_ring_log2(r->shared_records);
-        if (r->length_bits > 21u) return 0; /* a tag needs 8 bits */
-        r->tag_mask = (1u << (tag_bits < lap_bits ? tag_bits : lap_bits)) - 1u;
-    }
-    r->slot_stride = (uint32_t)telem_i_ring_align(sizeof(telem_i_ring_slot) + (r->lanes + 1u) * sizeof(telem_i_ring_gate));
-    r->slots_at = (uint32_t)at;
-    total = at + (uint64_t)r->slot_stride * r->readers;
-    r->lanes_at = (uint32_t)total;
-    total += (uint64_t)r->lane_stride * r->lanes;
+    f->lanes = d->lanes;
+    f->policy = d->policy;
+    f->contiguous = d->contiguous ? 1u : 0u;
+    f->readers = d->readers ? d->readers : 4u;
+    f->max_record = d->max_record ? d->max_record : smallest / 4u;
+    if (!telem_i_ring_plan_lanes(f, d) || !telem_i_ring_plan_shared(f, d)) return 0;
+    f->slot_stride = (uint32_t)telem_i_ring_align(sizeof(telem_i_ring_slot) + (f->lanes + 1u) * sizeof(telem_i_ring_gate));
+    f->slots_at = 256u;
+    total = f->slots_at + (uint64_t)f->slot_stride * f->readers;
+    f->lanes_at = (uint32_t)total;
+    total += (uint64_t)f->lane_stride * f->lanes;
     if (total > 0xF0000000u) return 0;
-    r->shared_at = (uint32_t)total;
-    if (r->shared_units)
-        total += sizeof(telem_i_ring_shared) + telem_i_ring_align(r->shared_records * sizeof(telem_i_ring_descriptor)) + d->shared_bytes;
+    f->shared_at = (uint32_t)total;
+    if (f->shared_units)
+        total += sizeof(telem_i_ring_shared) + telem_i_ring_align(f->shared_records * sizeof(telem_i_ring_descriptor)) + d->shared_bytes;
+    f->notes_at = (uint32_t)total;
+    f->notes_bytes = d->notes_bytes;
+    total += d->notes_bytes;
     if (total > 0xF0000000u) return 0;
+    f->bytes = (uint32_t)total;
     return (size_t)total;
 }
 
 TELEM_API size_t telem_ring_bytes(const telem_ring_desc *desc) {
-    telem_ring plan;
+    telem_i_ring_fixed plan;
     return desc ? telem_i_ring_plan(&plan, desc) : 0;
 }
 
 /* The largest power of two for *size that lets the whole fit; 0 when none does. */
 static void telem_i_ring_fit(telem_ring_desc *d, uint32_t *size) {
-    telem_ring plan;
+    telem_i_ring_fixed plan;
     size_t need;
     for (*size = 0x40000000u; *size >= TELEM_RING_LANE_MIN; *size /= 2u) {
         need = telem_i_ring_plan(&plan, d);
@@ -857,74 +1139,107 @@ static void telem_i_ring_fit(telem_ring_desc *d, uint32_t *size) {
 
 static void telem_i_ring_lane_start(telem_ring *r, uint32_t i) {
     telem_i_ring_lane *l = telem_i_ring_lane_at(r, i);
-    telem_i_pos start = (telem_i_pos)(TELEM_I_RING_START), block = start >> r->block_log2;
-    TELEM_I_POS_SET_RELAXED(&telem_i_ring_anchor_at(r, l, block)->pos, start);
-    TELEM_I_POS_SET_RELAXED(&telem_i_ring_anchor_at(r, l, block - 1u)->pos, start);
-    TELEM_I_POS_SET_RELAXED(&l->floor, start);
-    TELEM_I_POS_SET_RELEASE(&l->committed, start);
+    telem_i_pos start = (telem_i_pos)(TELEM_I_RING_START);
+    TELEM_I_POS_SET_RELAXED(&l->floor, start); /* anchors of the start and of before it: zero */
+    TELEM_I_POS_SET_RELEASE(&l->tip.committed, start);
 }
 
 static uint32_t telem_i_shared_tag(const telem_ring *r, uint32_t n);
+static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_t start);
 #define TELEM_I_GONE 5u
 
 static void telem_i_ring_shared_start(telem_ring *r) {
     telem_i_ring_shared *s = telem_i_ring_shared_of(r);
     uint32_t start = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), i;
     if (!s) return;
-    for (i = 0; i < r->shared_records; i++) {
-        telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, i);
-        TELEM_STORE32_RELAXED(&d->state, telem_i_shared_tag(r, start - 1u) | TELEM_I_GONE);
-        TELEM_STORE32_RELAXED(&d->start, start);
-    }
+    for (i = 0; i < r->fixed.shared_records; i++)
+        telem_i_desc_set(telem_i_shared_desc(r, s, i), telem_i_shared_tag(r, start - 1u) | TELEM_I_GONE, start);
     TELEM_STORE32_RELAXED(&s->hint, start);
     TELEM_STORE32_RELAXED(&s->cleared, start);
     TELEM_STORE32_RELEASE(&s->tail, start);
 }
 
+static void telem_i_word64_put(uint32_t *to, uint64_t v) {
+    to[0] = (uint32_t)(v & UINT32_MAX);
+    to[1] = (uint32_t)(v >> 32);
+}
+
+/* The clock goes into the ring (and its rate into the layout); how long readers wait for a record. */
+static telem_result telem_i_ring_init_clock(telem_ring *plan, const telem_ring_desc *d) {
+    telem_i_ring_fixed *f = &plan->fixed;
+    plan->stall = d->stall ? d->stall : 1000u;
+    if (d->clock && d->clock->read) {
+        plan->clock = *d->clock;
+        if (plan->clock.bits > 64) return TELEM_ERR_ARG;
+        if (plan->clock.bits == 0) plan->clock.bits = 64;
+        if (plan->clock.hz_num == 0) plan->clock.hz_num = 1000000000u;
+        if (plan->clock.hz_den == 0) plan->clock.hz_den = 1;
+        f->clock_bits = plan->clock.bits;
+        f->clock_domain = plan->clock.domain;
+        f->hz_den = plan->clock.hz_den;
+        telem_i_word64_put(f->hz_num, plan->clock.hz_num);
+        if (!d->stall) plan->stall = (uint64_t)telem_ns_to_ticks(&plan->clock, 100000000) + 1u;
+        if (f->clock_bits < 64 && plan->stall >> (f->clock_bits - 1u))
+            plan->stall = (uint64_t)1 << (f->clock_bits - 1u); /* a longer wait would be lost in the wraps */
+    }
+    telem_i_word64_put(f->stall, plan->stall);
+    return TELEM_OK;
+}
+
+/* Sizes that were left open; limits. */
+static telem_result telem_i_ring_init_sizes(telem_ring_desc *d, telem_i_ring_fixed *f) {
+    uint32_t smallest;
+    size_t need;
+    if (d->lanes && d->lane_bytes == 0) {
+        telem_i_ring_fit(d, &d->lane_bytes);
+        if (!d->lane_bytes) return TELEM_ERR_MEMORY;
+    }
+    if (!d->lanes && d->shared_bytes == 0) {
+        telem_i_ring_fit(d, &d->shared_bytes);
+        if (!d->shared_bytes) return TELEM_ERR_MEMORY;
+    }
+    smallest = d->lanes && (!d->shared_bytes || d->lane_bytes < d->shared_bytes) ? d->lane_bytes : d->shared_bytes;
+    if (d->max_record > smallest / 4u || (d->shared_bytes && d->max_record > TELEM_RING_SHARED_RECORD_MAX)) return TELEM_ERR_LIMIT;
+    need = telem_i_ring_plan(f, d);
+    if (need == 0) return TELEM_ERR_ARG;
+    return need > d->memory_size ? TELEM_ERR_MEMORY : TELEM_OK;
+}
+
 TELEM_API telem_result telem_ring_init(telem_ring **ring, const telem_ring_desc *desc) {
     telem_ring_desc d;
     telem_ring plan, *r;
-    uint32_t i, smallest;
-    size_t need;
+    telem_atomic32 *magic;
+    telem_result res;
+    uint32_t i;
     if (!ring || !desc || !desc->memory || ((uintptr_t)desc->memory & 7u) != 0) return TELEM_ERR_ARG;
     d = *desc;
-    if (d.lanes && d.lane_bytes == 0) {
-        telem_i_ring_fit(&d, &d.lane_bytes);
-        if (!d.lane_bytes) return TELEM_ERR_MEMORY;
-    }
-    if (!d.lanes && d.shared_bytes == 0) {
-        telem_i_ring_fit(&d, &d.shared_bytes);
-        if (!d.shared_bytes) return TELEM_ERR_MEMORY;
-    }
-    smallest = d.lanes && (!d.shared_bytes || d.lane_bytes < d.shared_bytes) ? d.lane_bytes : d.shared_bytes;
-    if (d.max_record > smallest / 4u || (d.shared_bytes && d.max_record > TELEM_RING_SHARED_RECORD_MAX)) return TELEM_ERR_LIMIT;
-    need = telem_i_ring_plan(&plan, &d);
-    if (need == 0) return TELEM_ERR_ARG;
-    if (need > d.memory_size) return TELEM_ERR_MEMORY;
-    if (d.clock && d.clock->read) {
-        plan.clock = *d.clock;
-        plan.has_clock = 1u;
-        if (plan.clock.bits == 0) plan.clock.bits = 64;
-        if (plan.clock.bits > 64) return TELEM_ERR_ARG;
-    }
-    plan.stall = d.stall ? d.stall : 1000u;
-    if (!d.stall && plan.has_clock) plan.stall = (uint64_t)telem_ns_to_ticks(&plan.clock, 100000000) + 1u;
-    if (plan.has_clock && plan.clock.bits < 64 && plan.stall >> (plan.clock.bits - 1u))
-        plan.stall = (uint64_t)1 << (plan.clock.bits - 1u); /* a longer wait would be lost in the wraps */
-    memset(d.memory, 0, need);
+    memset(&plan, 0, sizeof plan);
+    res = telem_i_ring_init_sizes(&d, &plan.fixed);
+    if (res != TELEM_OK) return res;
+    res = telem_i_ring_init_clock(&plan, &d);
+    if (res != TELEM_OK) return res;
+    plan.fixed.layout = TELEM_I_RING_LAYOUT;
+    plan.fixed.endian = TELEM_I_RING_ENDIAN;
+    plan.fixed.cursor_bits = (uint32_t)sizeof(telem_i_pos) * 8u;
     r = (telem_ring *)d.memory;
-    *r = plan;
-    for (i = 0; i < r->lanes; i++) telem_i_ring_lane_start(r, i);
+    magic = (telem_atomic32 *)d.memory;
+    TELEM_STORE32_RELAXED(magic, 0); /* a kill in the middle of what follows must not leave a ring */
+    TELEM_FENCE_RELEASE();
+    memset(magic + 1, 0, plan.fixed.bytes - sizeof *magic);
+    memcpy(magic + 1, (const char *)&plan + sizeof *magic, sizeof plan - sizeof *magic);
+    for (i = 0; i < r->fixed.lanes; i++) telem_i_ring_lane_start(r, i);
     telem_i_ring_shared_start(r);
-    r->layout = TELEM_I_RING_LAYOUT;
-    r->magic = TELEM_I_RING_MAGIC;
+    TELEM_STORE32_RELEASE(magic, TELEM_I_RING_MAGIC);
     *ring = r;
     return TELEM_OK;
 }
 
-TELEM_API uint32_t telem_ring_max_record(const telem_ring *ring) { return ring->max_record; }
+static int telem_i_ring_has_clock(const telem_ring *r) { return r->fixed.clock_bits != 0; }
+
+TELEM_API uint32_t telem_ring_max_record(const telem_ring *ring) { return ring->fixed.max_record; }
 TELEM_API uint32_t telem_ring_lane_bytes(const telem_ring *ring, uint32_t lane) {
-    return lane < ring->lanes ? ring->lane_units * 8u : lane == ring->lanes ? ring->shared_units * 8u : 0;
+    const telem_i_ring_fixed *f = &ring->fixed;
+    return lane < f->lanes ? f->lane_units * 8u : lane == f->lanes ? f->shared_units * 8u : 0;
 }
 
 /* >>gates */
@@ -951,14 +1266,14 @@ static void telem_i_gate_expel(telem_ring *r, telem_i_ring_slot *slot, uint32_t 
 static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos end, telem_i_pos allowed, int64_t time) {
     telem_i_pos lag = 0;
     uint32_t i;
-    for (i = 0; i < r->readers; i++) {
+    for (i = 0; i < r->fixed.readers; i++) {
         telem_i_ring_slot *slot = telem_i_ring_slot_at(r, i);
         telem_i_ring_gate *g = telem_i_ring_gate_of(slot, lane);
         uint32_t state = TELEM_LOAD32_ACQUIRE(&slot->state); /* E5 */
         telem_i_pos pos, behind;
         if ((state & 3u) != TELEM_I_SLOT_ACTIVE) continue;
         pos = TELEM_I_POS_ACQUIRE(&g->pos); /* E4 */
-        behind = lane == r->lanes ? (telem_i_pos)(telem_i_spos)(int32_t)((uint32_t)(end & UINT32_MAX) - (uint32_t)(pos & UINT32_MAX)) : end - pos;
+        behind = lane == r->fixed.lanes ? (telem_i_pos)(telem_i_spos)(int32_t)((uint32_t)(end & UINT32_MAX) - (uint32_t)(pos & UINT32_MAX)) : end - pos;
         if ((telem_i_spos)behind <= 0) continue;
         if (behind > allowed && telem_i_gate_overdue(slot, g, pos, time)) {
             telem_i_gate_expel(r, slot, state);
@@ -973,22 +1288,11 @@ static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos en
 
 static telem_i_pos telem_i_pos_up(telem_i_pos x, telem_i_pos step) { return (x + step - 1u) & ~(step - 1u); }
 
-/* Where readers can find a record boundary again: the anchor of each block in [pos, end). */
-static void telem_i_lane_anchor(telem_ring_writer *w, telem_i_pos end) {
-    telem_i_pos step = w->ring->block_units, at;
-    for (at = telem_i_pos_up(w->pos, step); (telem_i_spos)(end - at) > 0; at += step) {
-        telem_i_ring_anchor *a = telem_i_ring_anchor_at(w->ring, w->lane, at >> w->ring->block_log2);
-        int starts = at == w->pos;
-        TELEM_I_POS_SET_RELAXED(&a->pos, starts ? at : end); /* ordered by E1: used only below committed */
-        TELEM_I_POS_SET_RELAXED(&a->seq, starts ? w->seq : w->seq + 1u);
-    }
-}
-
 /* Leave to write up to `end`, and as far beyond as is cheap. */
 static telem_result telem_i_lane_claim(telem_ring_writer *w, telem_i_pos end, int64_t time) {
     telem_ring *r = w->ring;
-    telem_i_pos size = w->mask + 1u, limit = telem_i_pos_up(end, r->block_units), lag = 0;
-    if (r->policy == TELEM_RING_REFUSE) {
+    telem_i_pos size = w->mask + 1u, limit = telem_i_pos_up(end, r->fixed.block_units), lag = 0;
+    if (r->fixed.policy == TELEM_RING_REFUSE) {
         lag = telem_i_gate_lag(r, (uint32_t)w->index, end, size, time);
         if (lag > size) return TELEM_FULL;
         if (lag && limit - end > size - lag) limit = end + (size - lag);
@@ -996,7 +1300,7 @@ static telem_result telem_i_lane_claim(telem_ring_writer *w, telem_i_pos end, in
     if ((telem_i_spos)(limit - size - w->floor) > 0) {
         w->floor = limit - size;
         TELEM_I_POS_SET_RELEASE(&w->lane->floor, w->floor); /* E2, E3 */
-        if (r->policy == TELEM_RING_REFUSE) {
+        if (r->fixed.policy == TELEM_RING_REFUSE) {
             TELEM_FENCE_SEQ_CST(); /* E6 */
             lag = telem_i_gate_lag(r, (uint32_t)w->index, end, size, time);
             if (lag > size) return TELEM_FULL;
@@ -1008,55 +1312,94 @@ static telem_result telem_i_lane_claim(telem_ring_writer *w, telem_i_pos end, in
     return TELEM_OK;
 }
 
-/* The seldom half of a reservation: a block is crossed, the ring's end met, or space sought. */
-static telem_result telem_i_lane_extend(telem_ring_writer *w, uint32_t units, uint32_t stream, int64_t time) {
-    telem_i_pos room = w->mask + 1u - (w->pos & w->mask), end;
-    uint32_t pad = w->ring->contiguous && units > room ? (uint32_t)room : 0;
-    telem_result res;
-    end = w->pos + pad + units;
-    res = telem_i_lane_claim(w, end, time);
-    if (res != TELEM_OK) return telem_i_ring_refuse(&w->lane->refused, 0, stream, time);
-    telem_i_lane_anchor(w, end);
-    if (pad) {
-        uint32_t skip[2];
-        skip[0] = TELEM_I_RING_PAD | (pad * 8u);
-        skip[1] = 0;
-        telem_i_ring_put(w->data, w->mask, w->pos, skip, 8u);
+/* What a record looks like when it is put at `pos`: [TIME] [PAD] head [long head] payload. */
+typedef struct telem_i_lane_form {
+    telem_i_pos pos, end; /* of the whole */
+    uint32_t mark, pad, head; /* units of each before the payload */
+    uint32_t hi;          /* upper half of the stamp */
+} telem_i_lane_form;
+
+static void telem_i_lane_measure(const telem_ring_writer *w, telem_i_lane_form *f, telem_i_pos pos, uint32_t hi_before,
+                                 uint32_t stream, int64_t time, uint32_t len, int whole) {
+    telem_i_pos room;
+    uint32_t units;
+    f->pos = pos;
+    f->hi = (uint32_t)((uint64_t)time >> 32);
+    f->mark = f->hi != hi_before;
+    f->head = len > TELEM_I_ENTRY_MOST || stream > 0xFFFFu ? 2u : 1u;
+    units = f->head + telem_i_ring_units(len);
+    room = w->mask + 1u - ((pos + f->mark) & w->mask);
+    f->pad = whole && units > room ? (uint32_t)room : 0;
+    f->end = pos + f->mark + f->pad + units;
+}
+
+/* Where readers can find an entry again: the anchor of each block that starts in [pos, end). seq
+   and hi: the number of records and the upper half of the stamps before pos. */
+static void telem_i_lane_anchor(telem_ring_writer *w, const telem_i_lane_form *f, telem_i_pos seq, uint32_t hi) {
+    telem_i_pos step = w->ring->fixed.block_units, at;
+    for (at = telem_i_pos_up(f->pos, step); (telem_i_spos)(f->end - at) > 0; at += step) {
+        telem_i_ring_anchor *a = telem_i_ring_anchor_at(w->ring, w->lane, at >> w->ring->fixed.block_log2);
+        int starts = at == f->pos;
+        TELEM_STORE32_RELAXED(&a->skip, starts ? 0 : (uint32_t)(f->end - at)); /* ordered by E1: used only below committed */
+        TELEM_STORE32_RELAXED(&a->hi, starts ? hi : f->hi);
+        TELEM_I_POS_SET_RELAXED(&a->seq, starts ? seq : seq + 1u);
     }
-    w->pad = pad;
+}
+
+/* All before the payload, whose position is returned. */
+static telem_i_pos telem_i_lane_heads(telem_ring_writer *w, const telem_i_lane_form *f, uint32_t stream, int64_t time, uint32_t len) {
+    telem_i_pos at = f->pos;
+    uint32_t low = (uint32_t)((uint64_t)time & UINT32_MAX);
+    if (f->mark) telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at++), TELEM_I_ENTRY_TIME, f->hi);
+    if (f->pad) telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at), TELEM_I_ENTRY_PAD, f->pad);
+    at += f->pad;
+    if (f->head == 1u) {
+        telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at), stream << 16 | len, low);
+        return at + 1u;
+    }
+    telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at), TELEM_I_ENTRY_LONG, low);
+    telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at + 1u), len, stream);
+    return at + 2u;
+}
+
+/* Room for a record; all but its payload in place. */
+static telem_result telem_i_lane_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole, telem_i_pos *payload) {
+    telem_i_lane_form f;
+    telem_i_lane_measure(w, &f, TELEM_I_POS_RELAXED(&w->tip->committed), w->time_hi, stream, time, len, whole);
+    if ((telem_i_spos)(w->limit - f.end) < 0 && telem_i_lane_claim(w, f.end, time) != TELEM_OK)
+        return telem_i_ring_refuse(&w->lane->refused, 0, stream, time);
+    telem_i_lane_anchor(w, &f, TELEM_I_POS_RELAXED(&w->tip->count), w->time_hi);
+    *payload = telem_i_lane_heads(w, &f, stream, time, len);
+    w->next = f.end;
+    w->next_hi = f.hi;
     return TELEM_OK;
 }
 
-typedef struct telem_i_ring_head {
-    uint32_t len, stream;
-    int64_t time;
-} telem_i_ring_head;
-
-/* Room for a record at w->pos + w->pad, its header in place. */
-static telem_result telem_i_lane_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
-    telem_i_ring_head head;
-    uint32_t units = 2u + telem_i_ring_units(len);
-    w->pad = 0;
-    if (w->limit - w->pos < units) {
-        telem_result res = telem_i_lane_extend(w, units, stream, time);
-        if (res != TELEM_OK) return res;
-    }
-    head.len = len;
-    head.stream = stream;
-    head.time = time;
-    telem_i_ring_put(w->data, w->mask, w->pos + w->pad, &head, (uint32_t)sizeof head);
-    w->units = units;
-    return TELEM_OK;
+/* What the inline functions may use: to the end of the block, whose anchor is set. */
+static void telem_i_lane_window(telem_ring_writer *w) {
+    telem_i_pos pos = TELEM_I_POS_RELAXED(&w->tip->committed), end = telem_i_pos_up(pos, w->ring->fixed.block_units);
+    if ((telem_i_spos)(w->limit - end) < 0) end = w->limit;
+    w->at = (char *)telem_i_ring_unit(w->data, w->mask, pos);
+    w->end = w->at + (size_t)(end - pos) * 8u;
 }
 
-static void telem_i_lane_commit(telem_ring_writer *w) {
-    w->pos += w->pad + w->units;
-    w->seq++;
-    TELEM_I_POS_SET_RELAXED(&w->lane->count, w->seq);
+/* Publishes n records up to w->next. */
+static void telem_i_lane_commit(telem_ring_writer *w, uint32_t n) {
+    telem_i_pos units = w->next - TELEM_I_POS_RELAXED(&w->tip->committed);
+    if (w->next_hi != w->time_hi) {
+        w->time_hi = w->next_hi;
+        TELEM_STORE32_RELAXED(&w->lane->time_hi, w->time_hi); /* for the lane's next owner */
+    }
+    telem_i_tip_move(w->tip, units, n);
 #if !TELEM_HAS_ATOMIC64
-    if (w->seq == 0) TELEM_STORE32_RELAXED(&w->lane->count_hi, TELEM_LOAD32_RELAXED(&w->lane->count_hi) + 1u);
+    { /* comes by at least once a block: before the count wraps again */
+        uint32_t count = TELEM_I_POS_RELAXED(&w->tip->count);
+        if (count < TELEM_LOAD32_RELAXED(&w->lane->count_at))
+            TELEM_STORE32_RELAXED(&w->lane->count_hi, TELEM_LOAD32_RELAXED(&w->lane->count_hi) + 1u);
+        TELEM_STORE32_RELAXED(&w->lane->count_at, count);
+    }
 #endif
-    TELEM_I_POS_SET_RELEASE(&w->lane->committed, w->pos); /* E1 */
+    telem_i_lane_window(w);
 }
 
 /* >>shared */
@@ -1070,17 +1413,99 @@ static void telem_i_lane_commit(telem_ring_writer *w) {
 #define TELEM_I_STATE 7u
 
 static uint32_t telem_i_shared_tag(const telem_ring *r, uint32_t n) {
-    uint32_t lap = n >> telem_i_ring_log2(r->shared_records);
-    return (lap & r->tag_mask) << (3u + r->length_bits);
+    return ((n >> r->fixed.records_log2) & r->fixed.tag_mask) << (3u + r->fixed.length_bits);
 }
 static uint32_t telem_i_shared_length(const telem_ring *r, uint32_t state) {
-    return (state >> 3) & ((1u << r->length_bits) - 1u);
+    return (state >> 3) & ((1u << r->fixed.length_bits) - 1u);
 }
 static int telem_i_shared_is(const telem_ring *r, uint32_t state, uint32_t n) {
-    return (state & ~((1u << (3u + r->length_bits)) - 1u) & (r->tag_mask << (3u + r->length_bits))) == telem_i_shared_tag(r, n);
+    return (state & (r->fixed.tag_mask << (3u + r->fixed.length_bits))) == telem_i_shared_tag(r, n);
 }
 static uint32_t telem_i_shared_extent(const telem_ring *r, uint32_t state) {
     return (state & TELEM_I_STATE) >= TELEM_I_ZOMBIE ? 0 : telem_i_ring_units(telem_i_shared_length(r, state));
+}
+
+/* -- descriptors: wide machines load and change state and start in one -- */
+
+#if TELEM_HAS_ATOMIC64
+static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_t start) {
+    TELEM_STORE64_RELAXED(&d->both, (uint64_t)start << 32 | state);
+}
+static uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) {
+    return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) & UINT32_MAX); /* E12 */
+}
+static uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) >> 32); }
+static uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
+    uint64_t both = TELEM_LOAD64_ACQUIRE(&d->both); /* E12 */
+    *start = (uint32_t)(both >> 32);
+    return (uint32_t)(both & UINT32_MAX);
+}
+#define telem_i_desc_load_free(d, start) telem_i_desc_load(d, start)
+/* From *state to fresh; on failure *state is what stands there. The span's start is `start`. */
+static int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
+    uint64_t both = (uint64_t)start << 32 | *state;
+    if (TELEM_CAS64(&d->both, &both, (uint64_t)start << 32 | fresh)) return 1; /* E9, E12 */
+    *state = (uint32_t)(both & UINT32_MAX);
+    return 0;
+}
+/* The reservation: (old, start) becomes (fresh, end). */
+static int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
+    uint64_t both = (uint64_t)start << 32 | old;
+    return TELEM_CAS64(&d->both, &both, (uint64_t)end << 32 | fresh);
+}
+#else
+static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_t start) {
+    TELEM_STORE32_RELAXED(&d->state, state);
+    TELEM_STORE32_RELAXED(&d->start, start);
+}
+static uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->state); } /* E12 */
+static uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->start); }
+/* state first: start is that of this lap, or of a later one whose tail the caller then sees. */
+static uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
+    uint32_t state = TELEM_LOAD32_ACQUIRE(&d->state); /* E12 */
+    *start = TELEM_LOAD32_ACQUIRE(&d->start);
+    return state;
+}
+/* For the reservation start first: while the state shows the lap before, start is of that lap too,
+   or this number's already. */
+static uint32_t telem_i_desc_load_free(const telem_i_ring_descriptor *d, uint32_t *start) {
+    *start = TELEM_LOAD32_ACQUIRE(&d->start);
+    return TELEM_LOAD32_ACQUIRE(&d->state);
+}
+static int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
+    (void)start;
+    return TELEM_CAS32(&d->state, state, fresh); /* E9, E12 */
+}
+static int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
+    if (start != end) (void)TELEM_CAS32(&d->start, &start, end); /* the same for all who try this number */
+    return TELEM_CAS32(&d->state, &old, fresh);
+}
+#endif
+
+/* -- a span's head: stream and stamp -- */
+
+/* Units of the head of such a record. The first record of all settles the top of the stamps. */
+static uint32_t telem_i_span_head(telem_i_ring_shared *s, uint32_t stream, int64_t time) {
+    uint32_t own = 256u | (uint32_t)((uint64_t)time >> 56), top = TELEM_LOAD32_RELAXED(&s->top);
+    if (top == 0 && TELEM_CAS32(&s->top, &top, own)) top = own;
+    return stream < 255u && top == own ? 1u : 2u;
+}
+static void telem_i_span_head_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, uint32_t head, uint32_t stream, int64_t time) {
+    uint64_t t = (uint64_t)time;
+    uint32_t tag = head == 1u ? stream : 255u;
+    telem_i_pair_put(telem_i_ring_unit(data, mask, pos), tag | (uint32_t)((t << 8) & 0xFFFFFF00u), (uint32_t)((t >> 24) & UINT32_MAX));
+    if (head == 2u) telem_i_pair_put(telem_i_ring_unit(data, mask, pos + 1u), stream, (uint32_t)(t >> 56));
+}
+static uint32_t telem_i_span_head_get(telem_i_ring_shared *s, telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, uint32_t *stream, int64_t *time) {
+    uint32_t lo, hi, top = TELEM_LOAD32_RELAXED(&s->top) & 255u, head = 1u; /* set before the first commit: E12 */
+    telem_i_pair_get(telem_i_ring_unit(data, mask, pos), &lo, &hi);
+    *stream = lo & 255u;
+    if (*stream == 255u) {
+        telem_i_pair_get(telem_i_ring_unit(data, mask, pos + 1u), stream, &top);
+        head = 2u;
+    }
+    *time = (int64_t)((uint64_t)(top & 255u) << 56 | (uint64_t)hi << 24 | lo >> 8);
+    return head;
 }
 
 /* -- parked producers: the spans that nobody else may write into -- */
@@ -1102,7 +1527,7 @@ static telem_i_ring_parked *telem_i_parked_entry(const telem_ring *r, telem_i_ri
             if (TELEM_LOAD32_ACQUIRE(&s->parking[i].number) == key) return &s->parking[i];
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
             uint32_t was = TELEM_LOAD32_ACQUIRE(&s->parking[i].number);
-            if (was && !telem_i_parked_alive(TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, was >> 1)->state)))
+            if (was && !telem_i_parked_alive(telem_i_desc_state(telem_i_shared_desc(r, s, was >> 1))))
                 telem_i_parked_clear(s, &s->parking[i], was);
             (void)TELEM_FETCH_ADD32(&s->parked, 1u); /* before the entry: zero means that there is none */
             was = 0;
@@ -1113,17 +1538,18 @@ static telem_i_ring_parked *telem_i_parked_entry(const telem_ring *r, telem_i_ri
     return NULL;
 }
 
-/* Number k == tail is REVOKED: keep its span in mind before the tail passes it. 0: no room. */
+/* Number k, at the tail or behind it, is REVOKED: keep its span in mind before the tail passes it.
+   0: no room. */
 static int telem_i_shared_park(const telem_ring *r, telem_i_ring_shared *s, uint32_t k) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, k);
     telem_i_ring_parked *p = telem_i_parked_entry(r, s, k);
     uint32_t start, was;
     if (!p) return 0;
     was = TELEM_LOAD32_ACQUIRE(&p->start);
-    start = TELEM_LOAD32_ACQUIRE(&d->start);
-    if (TELEM_LOAD32_ACQUIRE(&s->tail) == k && was != start) (void)TELEM_CAS32(&p->start, &was, start);
+    start = telem_i_desc_start(d);
+    if ((int32_t)(TELEM_LOAD32_ACQUIRE(&s->tail) - k) <= 0 && was != start) (void)TELEM_CAS32(&p->start, &was, start);
     TELEM_FENCE_SEQ_CST(); /* E10: either the owner, on its way out, sees this entry, or we see him gone */
-    if (!telem_i_parked_alive(TELEM_LOAD32_ACQUIRE(&d->state))) telem_i_parked_clear(s, p, k << 1 | 1u);
+    if (!telem_i_parked_alive(telem_i_desc_state(d))) telem_i_parked_clear(s, p, k << 1 | 1u);
     return 1;
 }
 
@@ -1136,12 +1562,12 @@ static void telem_i_shared_unpark(telem_i_ring_shared *s, uint32_t k) {
 
 /* Units from p to the end of a parked span that [p, p + units) would touch; 0: none does. */
 static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared *s, uint32_t p, uint32_t units) {
-    uint32_t mask = r->shared_units - 1u, i;
+    uint32_t mask = r->fixed.shared_units - 1u, i;
     if (TELEM_LOAD32_ACQUIRE(&s->parked) == 0) return 0;
     for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
         uint32_t key = TELEM_LOAD32_ACQUIRE(&s->parking[i].number), state, start, span;
         if (!key) continue;
-        state = TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, key >> 1)->state); /* E9 */
+        state = telem_i_desc_state(telem_i_shared_desc(r, s, key >> 1)); /* E9 */
         if (!telem_i_parked_alive(state)) continue;
         start = TELEM_LOAD32_ACQUIRE(&s->parking[i].start);
         span = telem_i_ring_units(telem_i_shared_length(r, state));
@@ -1152,27 +1578,52 @@ static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared
 
 /* -- the tail: the oldest number that is still held -- */
 
-/* Ends number t, which is at the tail, and moves the tail beyond. OK also when another one did;
-   FULL: a gating reader needs it, or too many producers are parked. */
-static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s, uint32_t t, int64_t time) {
-    telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, t), *next = telem_i_shared_desc(r, s, t + 1u);
-    uint32_t state, voids, was, expect = t;
-    if (r->policy == TELEM_RING_REFUSE && telem_i_gate_lag(r, r->lanes, (telem_i_pos)t + 1u, 0, time)) return TELEM_FULL;
-    state = TELEM_LOAD32_ACQUIRE(&d->state);
-    if (telem_i_shared_is(r, state, t) && (state & TELEM_I_STATE) == TELEM_I_RESERVED) {
-        if (TELEM_CAS32(&d->state, &state, state | TELEM_I_REVOKED)) {
-            state |= TELEM_I_REVOKED;
+/* Ends number n of the batch that starts at the tail; 0: it cannot be ended (now). */
+static int telem_i_shared_finish(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, int first, uint32_t *state) {
+    telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, n);
+    uint32_t start;
+    *state = telem_i_desc_load(d, &start);
+    if (!telem_i_shared_is(r, *state, n)) return 0; /* not yet taken, or another one was faster */
+    if ((*state & TELEM_I_STATE) == TELEM_I_RESERVED) {
+        if (!first) return 0; /* it may live on until the room is needed */
+        if (telem_i_desc_change(d, state, start, *state | TELEM_I_REVOKED)) {
+            *state |= TELEM_I_REVOKED;
             telem_i_count_add(&s->refused.count, 1);
-        }
+        } else if (!telem_i_shared_is(r, *state, n)) return 0;
     }
-    if (!telem_i_shared_is(r, state, t)) return TELEM_OK;
-    if ((state & TELEM_I_STATE) == TELEM_I_REVOKED && !telem_i_shared_park(r, s, t))
-        return TELEM_LOAD32_ACQUIRE(&s->tail) == t ? TELEM_FULL : TELEM_OK;
-    voids = TELEM_LOAD32_ACQUIRE(&d->voids) + ((state & TELEM_I_STATE) != TELEM_I_COMMITTED);
-    was = TELEM_LOAD32_ACQUIRE(&next->voids);
+    return (*state & TELEM_I_STATE) != TELEM_I_REVOKED || telem_i_shared_park(r, s, n);
+}
+
+/* Numbers in one step of the tail: few enough that a ring stays full, many enough that a push
+   seldom has to. */
+static uint32_t telem_i_shared_batch(const telem_ring *r) {
+    uint32_t most = r->fixed.shared_records / 8u;
+    return most < 1u ? 1u : most < TELEM_I_RING_VOIDS ? most : TELEM_I_RING_VOIDS - 1u;
+}
+
+/* Moves the tail beyond t and, while that is cheap, a little further. OK also when another one
+   did; FULL: a gating reader needs t, or too many producers are parked. */
+static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s, uint32_t t, int64_t time) {
+    uint32_t most = telem_i_shared_batch(r), enough = r->fixed.shared_units / 16u, voids, was, k, state = 0, freed = 0;
+    telem_atomic32 *entry;
+    if (r->fixed.policy == TELEM_RING_REFUSE) {
+        telem_i_pos lag = telem_i_gate_lag(r, r->fixed.lanes, (telem_i_pos)t + most, most - 1u, time);
+        if (lag >= most) return TELEM_FULL;
+        most -= (uint32_t)lag;
+    }
+    voids = TELEM_LOAD32_ACQUIRE(&s->voids[t % TELEM_I_RING_VOIDS]);
+    for (k = 0; k < most && freed <= enough; k++) {
+        if (!telem_i_shared_finish(r, s, t + k, k == 0, &state)) break;
+        voids += (state & TELEM_I_STATE) != TELEM_I_COMMITTED;
+        freed += telem_i_shared_extent(r, state);
+    }
+    if (k == 0) return TELEM_LOAD32_ACQUIRE(&s->tail) == t && telem_i_shared_is(r, state, t) ? TELEM_FULL : TELEM_OK;
+    entry = &s->voids[(t + k) % TELEM_I_RING_VOIDS];
+    was = TELEM_LOAD32_ACQUIRE(entry);
     if (TELEM_LOAD32_ACQUIRE(&s->tail) != t) return TELEM_OK; /* what was read may belong to a later lap */
-    if (was != voids) (void)TELEM_CAS32(&next->voids, &was, voids); /* fails when done, or when late */
-    if (TELEM_CAS32(&s->tail, &expect, t + 1u) && t == UINT32_MAX) (void)TELEM_FETCH_ADD32(&s->tail_hi, 1u); /* E8 */
+    if (was != voids && !TELEM_CAS32(entry, &was, voids) && was != voids) return TELEM_OK; /* late */
+    state = t;
+    if (TELEM_CAS32(&s->tail, &state, t + k) && t + k < t) (void)TELEM_FETCH_ADD32(&s->tail_hi, 1u); /* E8 */
     return TELEM_OK;
 }
 
@@ -1181,15 +1632,15 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
 static telem_result telem_i_shared_clear(telem_ring *r, telem_i_ring_shared *s, uint32_t cleared, int64_t time) {
     uint32_t tail = TELEM_LOAD32_ACQUIRE(&s->tail);
     TELEM_FENCE_SEQ_CST(); /* E6 */
-    if (telem_i_gate_lag(r, r->lanes, (telem_i_pos)tail, 0, time)) return TELEM_FULL;
+    if (telem_i_gate_lag(r, r->fixed.lanes, (telem_i_pos)tail, 0, time)) return TELEM_FULL;
     (void)TELEM_CAS32(&s->cleared, &cleared, tail); /* E7 */
     return TELEM_OK;
 }
 
-/* More room: numbers before *held* are free to be overwritten; make it one more. */
+/* More room: numbers before *held* are free to be overwritten; make it more. */
 static telem_result telem_i_shared_advance(telem_ring *r, telem_i_ring_shared *s, uint32_t held, int64_t time) {
     telem_result res = TELEM_OK;
-    if (r->policy != TELEM_RING_REFUSE) return telem_i_shared_retire(r, s, held, time);
+    if (r->fixed.policy != TELEM_RING_REFUSE) return telem_i_shared_retire(r, s, held, time);
     if (TELEM_LOAD32_ACQUIRE(&s->tail) == held) res = telem_i_shared_retire(r, s, held, time);
     return res == TELEM_OK ? telem_i_shared_clear(r, s, held, time) : res;
 }
@@ -1200,8 +1651,8 @@ static telem_result telem_i_shared_advance(telem_ring *r, telem_i_ring_shared *s
 static uint32_t telem_i_shared_find(const telem_ring *r, telem_i_ring_shared *s) {
     uint32_t n = TELEM_LOAD32_RELAXED(&s->hint); /* only a guess: the descriptors decide */
     for (;;) {
-        uint32_t state = TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, n)->state);
-        if (telem_i_shared_is(r, state, n - r->shared_records)) return n;
+        uint32_t state = telem_i_desc_state(telem_i_shared_desc(r, s, n));
+        if (telem_i_shared_is(r, state, n - r->fixed.shared_records)) return n;
         if (telem_i_shared_is(r, state, n)) {
             n++;
             continue;
@@ -1213,38 +1664,37 @@ static uint32_t telem_i_shared_find(const telem_ring *r, telem_i_ring_shared *s)
 /* What is to be put at number n, whose span starts at p: the record, or first something to step
    over: a parked span, the ring's end. Returns the new state of the descriptor. */
 static uint32_t telem_i_shared_next(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, uint32_t p,
-                                    uint32_t old, uint32_t len) {
-    uint32_t units = telem_i_ring_units(len), most = telem_i_ring_units(r->max_record), room, skip;
+                                    uint32_t old, uint32_t len, int whole) {
+    uint32_t units = telem_i_ring_units(len), most = telem_i_ring_units(r->fixed.max_record), room, skip;
     if (telem_i_parked_alive(old)) return telem_i_shared_tag(r, n) | telem_i_shared_length(r, old) << 3 | TELEM_I_ZOMBIE;
     skip = telem_i_shared_obstacle(r, s, p, units);
-    room = r->shared_units - (p & (r->shared_units - 1u));
-    if (!skip && r->contiguous && units > room) skip = room;
+    room = r->fixed.shared_units - (p & (r->fixed.shared_units - 1u));
+    if (!skip && whole && units > room) skip = room;
     if (!skip) return telem_i_shared_tag(r, n) | len << 3 | TELEM_I_RESERVED;
     if (skip > most) skip = most;
     return telem_i_shared_tag(r, n) | (skip * 8u) << 3 | TELEM_I_VOID;
 }
 
-/* One attempt to take number n. 1: the record has it (number and start are set); 0: again;
-   TELEM_FULL. */
-static int telem_i_shared_try(telem_ring *r, telem_i_ring_shared *s, uint32_t len, int64_t time,
+/* One attempt to take number n for len bytes. 1: the record has it (number and pos are set); 0:
+   again; TELEM_FULL. */
+static int telem_i_shared_try(telem_ring *r, telem_i_ring_shared *s, uint32_t len, int whole, int64_t time,
                               telem_ring_span *span) {
     uint32_t n = telem_i_shared_find(r, s), before, start, end, old, fresh, tail, oldest, units;
     telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, n), *prev = telem_i_shared_desc(r, s, n - 1u);
-    start = TELEM_LOAD32_ACQUIRE(&d->start);
-    before = TELEM_LOAD32_ACQUIRE(&prev->state);
-    end = TELEM_LOAD32_ACQUIRE(&prev->start) + telem_i_shared_extent(r, before);
-    tail = TELEM_LOAD32_ACQUIRE(r->policy == TELEM_RING_REFUSE ? &s->cleared : &s->tail); /* E7, E8 */
-    oldest = TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, tail)->start);
-    old = TELEM_LOAD32_ACQUIRE(&d->state); /* last: while n is free, all that was read above holds */
-    if (!telem_i_shared_is(r, old, n - r->shared_records) || !telem_i_shared_is(r, before, n - 1u)) return 0;
-    if ((int32_t)(tail - (n - r->shared_records)) <= 0) /* the descriptor is still held */
+    old = telem_i_desc_load_free(d, &start);
+    before = telem_i_desc_load(prev, &end);
+    end += telem_i_shared_extent(r, before);
+    tail = TELEM_LOAD32_ACQUIRE(r->fixed.policy == TELEM_RING_REFUSE ? &s->cleared : &s->tail); /* E7, E8 */
+    oldest = telem_i_desc_start(telem_i_shared_desc(r, s, tail));
+    if (telem_i_desc_state(d) != old) return 0; /* last: while n is free, all that was read above holds */
+    if (!telem_i_shared_is(r, old, n - r->fixed.shared_records) || !telem_i_shared_is(r, before, n - 1u)) return 0;
+    if ((int32_t)(tail - (n - r->fixed.shared_records)) <= 0) /* the descriptor is still held */
         return telem_i_shared_advance(r, s, tail, time) == TELEM_OK ? 0 : TELEM_FULL;
-    fresh = telem_i_shared_next(r, s, n, end, old, len);
+    fresh = telem_i_shared_next(r, s, n, end, old, len, whole);
     units = telem_i_shared_extent(r, fresh);
-    if ((int32_t)(n - tail) > 0 && end + units - oldest > r->shared_units) /* the bytes are still held */
+    if ((int32_t)(n - tail) > 0 && end + units - oldest > r->fixed.shared_units) /* the bytes are still held */
         return telem_i_shared_advance(r, s, tail, time) == TELEM_OK ? 0 : TELEM_FULL;
-    if (start != end) (void)TELEM_CAS32(&d->start, &start, end); /* the same for all who try n */
-    if (!TELEM_CAS32(&d->state, &old, fresh)) return 0;
+    if (!telem_i_desc_take(d, old, start, fresh, end)) return 0;
     TELEM_STORE32_RELAXED(&s->hint, n + 1u);
     if ((fresh & TELEM_I_STATE) != TELEM_I_RESERVED) return 0;
     span->number = n;
@@ -1252,31 +1702,35 @@ static int telem_i_shared_try(telem_ring *r, telem_i_ring_shared *s, uint32_t le
     return 1;
 }
 
-static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+/* A span of head and len bytes; pos is the payload's. */
+static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
                                          telem_ring_span *span) {
     telem_i_ring_shared *s = w->shared;
-    telem_i_ring_descriptor *d;
     int res;
+    span->head = telem_i_span_head(s, stream, time);
     do {
-        res = telem_i_shared_try(w->ring, s, len, time, span);
+        res = telem_i_shared_try(w->ring, s, len + span->head * 8u, whole, time, span);
     } while (res == 0);
     if (res < 0) return telem_i_ring_refuse(&s->refused, 1, stream, time);
     TELEM_FENCE_RELEASE(); /* E11: the tail has passed what the stores below overwrite */
-    d = telem_i_shared_desc(w->ring, s, span->number);
-    TELEM_STORE32_RELAXED(&d->stream, stream); /* published by E12 */
-    telem_i_time_store(d->time, time);
+    telem_i_span_head_put(w->data, w->mask, span->pos, span->head, stream, time); /* published by E12 */
+    span->pos += span->head;
     return TELEM_OK;
 }
 
 /* The owner lets go of its record: `how` when it is still RESERVED, else it has been revoked. */
 static int telem_i_shared_end(telem_ring_writer *w, telem_ring_span *span, uint32_t how) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(w->ring, w->shared, span->number);
-    uint32_t state = telem_i_shared_tag(w->ring, span->number) | (span->size[0] + span->size[1]) << 3;
-    if (TELEM_CAS32(&d->state, &state, state | how)) return 1; /* E12 */
-    telem_i_ring_note(&w->shared->refused, TELEM_LOAD32_RELAXED(&d->stream), telem_i_time_load(d->time));
-    while (!TELEM_CAS32(&d->state, &state, (state & ~TELEM_I_STATE) | ((state & TELEM_I_STATE) == TELEM_I_ZOMBIE ? TELEM_I_GONE : TELEM_I_VOID))) {
-        /* the ring went round once more */
-    } /* E9 */
+    uint32_t start = (uint32_t)((span->pos - span->head) & UINT32_MAX), stream;
+    uint32_t state = telem_i_shared_tag(w->ring, span->number) | (span->size[0] + span->size[1] + span->head * 8u) << 3;
+    int64_t time;
+    if (telem_i_desc_change(d, &state, start, state | how)) return 1; /* E12 */
+    (void)telem_i_span_head_get(w->shared, w->data, w->mask, span->pos - span->head, &stream, &time); /* still ours alone */
+    telem_i_ring_note(&w->shared->refused, stream, time);
+    do {
+        state = telem_i_desc_load(d, &start); /* more than once: the ring went round meanwhile */
+    } while (!telem_i_desc_change(d, &state, start, (state & ~TELEM_I_STATE) | ((state & TELEM_I_STATE) == TELEM_I_ZOMBIE ? TELEM_I_GONE : TELEM_I_VOID)));
+    /* E9 */
     telem_i_shared_unpark(w->shared, span->number);
     return 0;
 }
@@ -1325,13 +1779,14 @@ static telem_result telem_i_writer_take(telem_ring_writer *w, uint32_t i) {
     uint32_t free_lane = 0;
     if (!TELEM_CAS32(&l->owner, &free_lane, 1u)) return TELEM_ERR_EXISTS; /* E13 */
     w->lane = l;
+    w->tip = &l->tip;
     w->index = (int32_t)i;
     w->data = telem_i_ring_lane_data(r, l);
-    w->mask = r->lane_units - 1u;
-    w->pos = TELEM_I_POS_RELAXED(&l->committed); /* ours alone, as are the next two */
-    w->floor = TELEM_I_POS_RELAXED(&l->floor);
-    w->seq = TELEM_I_POS_RELAXED(&l->count);
-    w->limit = w->pos; /* the first record looks for space and sets its anchor */
+    w->mask = r->fixed.lane_units - 1u;
+    w->floor = TELEM_I_POS_RELAXED(&l->floor); /* ours alone, as are the next two */
+    w->time_hi = TELEM_LOAD32_RELAXED(&l->time_hi);
+    w->limit = TELEM_I_POS_RELAXED(&l->tip.committed); /* the first record looks for space */
+    telem_i_lane_window(w);
     if (w->clock && w->clock->bits < 64) {
         telem_clock_start(&w->clock_state, w->clock, l->clock_started ? 0 : w->clock->read(w->clock->user));
         if (l->clock_started) w->clock_state.last = l->clock_last;
@@ -1341,24 +1796,24 @@ static telem_result telem_i_writer_take(telem_ring_writer *w, uint32_t i) {
 
 TELEM_API telem_result telem_ring_writer_init(telem_ring_writer *w, telem_ring *ring, int lane) {
     uint32_t i;
-    if (!w || !ring || ring->magic != TELEM_I_RING_MAGIC) return TELEM_ERR_ARG;
+    if (!w || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC) return TELEM_ERR_ARG;
     memset(w, 0, sizeof *w);
     w->ring = ring;
-    w->clock = ring->has_clock ? &ring->clock : NULL;
-    w->max_record = ring->max_record;
-    if (lane == TELEM_RING_SHARED && ring->shared_units) {
+    w->clock = telem_i_ring_has_clock(ring) ? &ring->clock : NULL;
+    w->max_record = ring->fixed.max_record;
+    if (lane == TELEM_RING_SHARED && ring->fixed.shared_units) {
         w->shared = telem_i_ring_shared_of(ring);
         w->data = telem_i_shared_data(ring, w->shared);
-        w->mask = ring->shared_units - 1u;
-        w->index = (int32_t)ring->lanes;
+        w->mask = ring->fixed.shared_units - 1u;
+        w->index = (int32_t)ring->fixed.lanes;
         return TELEM_OK;
     }
-    if (lane >= 0 && (uint32_t)lane < ring->lanes) {
+    if (lane >= 0 && (uint32_t)lane < ring->fixed.lanes) {
         telem_result res = telem_i_writer_take(w, (uint32_t)lane);
         if (res != TELEM_OK) w->ring = NULL;
         return res;
     }
-    for (i = 0; lane == TELEM_RING_CLAIM && i < ring->lanes; i++)
+    for (i = 0; lane == TELEM_RING_CLAIM && i < ring->fixed.lanes; i++)
         if (telem_i_writer_take(w, i) == TELEM_OK) return TELEM_OK;
     w->ring = NULL;
     return lane == TELEM_RING_CLAIM ? TELEM_FULL : TELEM_ERR_ARG;
@@ -1376,26 +1831,37 @@ TELEM_API telem_result telem_ring_writer_deinit(telem_ring_writer *w) {
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_ring_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
-                                        telem_ring_span *span) {
+static telem_result telem_i_ring_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
+                                       telem_ring_span *span) {
     telem_result res;
+    telem_i_pos at = 0;
     if (!w || !w->ring || !span) return TELEM_ERR_ARG;
     if (len > w->max_record) return TELEM_ERR_LIMIT;
     if (w->open) return TELEM_ERR_STATE;
     res = telem_i_ring_stamp(w, &time);
     if (res != TELEM_OK) return res;
+    whole |= w->ring->fixed.contiguous != 0;
     if (!w->lane) {
-        res = telem_i_shared_begin(w, stream, time, len, span);
+        res = telem_i_shared_begin(w, stream, time, len, whole, span);
         if (res == TELEM_OK) telem_i_ring_span_set(span, w->data, w->mask, span->pos, len);
         return res;
     }
-    res = telem_i_lane_begin(w, stream, time, len);
+    res = telem_i_lane_begin(w, stream, time, len, whole, &at);
     if (res != TELEM_OK) return res;
     w->open = 1;
-    TELEM_STORE32_RELAXED(&w->lane->open, 1u); /* for stats only */
-    telem_i_ring_span_set(span, w->data, w->mask, w->pos + w->pad + 2u, len);
-    span->number = 0;
+    w->end = w->at; /* closed to the inline functions */
+    TELEM_STORE32_RELAXED(&w->tip->open, 1u); /* for stats only */
+    telem_i_ring_span_set(span, w->data, w->mask, at, len);
+    span->number = span->head = 0;
     return TELEM_OK;
+}
+TELEM_API telem_result telem_ring_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+                                        telem_ring_span *span) {
+    return telem_i_ring_begin(w, stream, time, len, 0, span);
+}
+TELEM_API telem_result telem_ring_begin_whole(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+                                              telem_ring_span *span) {
+    return telem_i_ring_begin(w, stream, time, len, 1, span);
 }
 
 TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *span) {
@@ -1404,8 +1870,8 @@ TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *
     span->part[0] = NULL; /* a span ends once */
     if (!w->lane) return telem_i_shared_end(w, span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
     w->open = 0;
-    TELEM_STORE32_RELAXED(&w->lane->open, 0);
-    telem_i_lane_commit(w);
+    TELEM_STORE32_RELAXED(&w->tip->open, 0);
+    telem_i_lane_commit(w, 1u);
     return TELEM_OK;
 }
 
@@ -1418,9 +1884,9 @@ TELEM_API telem_result telem_ring_abort(telem_ring_writer *w, telem_ring_span *s
         return TELEM_OK;
     }
     w->open = 0;
-    w->limit = w->pos; /* the anchors that begin set are for a record that never was */
-    TELEM_STORE32_RELAXED(&w->lane->open, 0);
+    TELEM_STORE32_RELAXED(&w->tip->open, 0);
     telem_i_count_add(&w->lane->aborted, 0);
+    telem_i_lane_window(w);
     return TELEM_OK;
 }
 
@@ -1431,37 +1897,115 @@ TELEM_API telem_result telem_ring_span_write(telem_ring_writer *w, telem_ring_sp
     if (!span->part[0]) return TELEM_ERR_STATE;
     len = span->size[0] + span->size[1];
     if (offset > len || n > len - offset) return TELEM_ERR_LIMIT;
-    if (offset % sizeof(telem_i_ring_cell) == 0 && (offset + n == len || n % sizeof(telem_i_ring_cell) == 0) && offset % 8u == 0)
+    if (offset % 8u == 0 && (offset + n == len || n % sizeof(telem_i_ring_cell) == 0))
         telem_i_ring_put(w->data, w->mask, span->pos + offset / 8u, data, n);
     else telem_i_ring_patch(w->data, w->mask, span->pos, offset, data, n);
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
-                                       uint32_t len) {
-    telem_result res;
+static telem_result telem_i_ring_check(const telem_ring_writer *w, const void *data, uint32_t len) {
     if (!w || !w->ring || (!data && len)) return TELEM_ERR_ARG;
     if (len > w->max_record) return TELEM_ERR_LIMIT;
-    if (w->open) return TELEM_ERR_STATE;
+    return w->open ? TELEM_ERR_STATE : TELEM_OK;
+}
+
+static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+    telem_ring_span span;
+    telem_result res = telem_i_shared_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &span);
+    if (res != TELEM_OK) return res;
+    span.size[0] = len;
+    span.size[1] = 0;
+    telem_i_ring_put(w->data, w->mask, span.pos, data, len);
+    return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
+}
+
+TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
+                                       uint32_t len) {
+    telem_i_pos at = 0;
+    telem_result res = telem_i_ring_check(w, data, len);
+    if (res != TELEM_OK) return res;
     res = telem_i_ring_stamp(w, &time);
     if (res != TELEM_OK) return res;
-    if (!w->lane) {
-        telem_ring_span span;
-        res = telem_i_shared_begin(w, stream, time, len, &span);
-        if (res != TELEM_OK) return res;
-        span.size[0] = len;
-        span.size[1] = 0;
-        telem_i_ring_put(w->data, w->mask, span.pos, data, len);
-        return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
-    }
-    res = telem_i_lane_begin(w, stream, time, len);
+    if (!w->lane) return telem_i_shared_push(w, stream, time, data, len);
+    res = telem_i_lane_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &at);
     if (res != TELEM_OK) return res;
-    telem_i_ring_put(w->data, w->mask, w->pos + w->pad + 2u, data, len);
-    telem_i_lane_commit(w);
+    telem_i_ring_put(w->data, w->mask, at, data, len);
+    telem_i_lane_commit(w, 1u);
     return TELEM_OK;
 }
 
+/* -- batches -- */
+
+/* Where a batch ends that starts here; 0 bytes too many: an error. */
+static telem_result telem_i_lane_measure_all(const telem_ring_writer *w, const telem_ring_item *items, uint32_t n,
+                                             int64_t now, telem_i_pos *end) {
+    telem_i_lane_form f;
+    telem_i_pos start = TELEM_I_POS_RELAXED(&w->tip->committed);
+    uint32_t i;
+    f.end = start, f.hi = w->time_hi;
+    for (i = 0; i < n; i++) {
+        telem_result res = telem_i_ring_check(w, items[i].data, items[i].len);
+        if (res != TELEM_OK) return res;
+        telem_i_lane_measure(w, &f, f.end, f.hi, items[i].stream, items[i].time == TELEM_RING_NOW ? now : items[i].time,
+                             items[i].len, w->ring->fixed.contiguous != 0);
+        if (f.end - start > (w->mask + 1u) / 4u) return TELEM_ERR_LIMIT;
+    }
+    *end = f.end;
+    return TELEM_OK;
+}
+
+static telem_result telem_i_lane_push_all(telem_ring_writer *w, const telem_ring_item *items, uint32_t n, int64_t now) {
+    telem_i_lane_form f;
+    telem_i_pos end = 0, seq = TELEM_I_POS_RELAXED(&w->tip->count), at;
+    uint32_t i, hi = w->time_hi;
+    telem_result res = telem_i_lane_measure_all(w, items, n, now, &end);
+    if (res != TELEM_OK) return res;
+    if ((telem_i_spos)(w->limit - end) < 0 && telem_i_lane_claim(w, end, items[0].time == TELEM_RING_NOW ? now : items[0].time) != TELEM_OK) {
+        for (i = 0; i < n; i++)
+            res = telem_i_ring_refuse(&w->lane->refused, 0, items[i].stream, items[i].time == TELEM_RING_NOW ? now : items[i].time);
+        return res;
+    }
+    f.end = TELEM_I_POS_RELAXED(&w->tip->committed);
+    for (i = 0; i < n; i++, hi = f.hi) {
+        int64_t time = items[i].time == TELEM_RING_NOW ? now : items[i].time;
+        telem_i_lane_measure(w, &f, f.end, hi, items[i].stream, time, items[i].len, w->ring->fixed.contiguous != 0);
+        telem_i_lane_anchor(w, &f, seq + i, hi);
+        at = telem_i_lane_heads(w, &f, items[i].stream, time, items[i].len);
+        telem_i_ring_put(w->data, w->mask, at, items[i].data, items[i].len);
+    }
+    w->next = f.end;
+    w->next_hi = hi;
+    telem_i_lane_commit(w, n);
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_ring_item *items, uint32_t n, uint32_t *done) {
+    int64_t now = TELEM_RING_NOW;
+    uint32_t i;
+    telem_result res = TELEM_OK;
+    if (done) *done = 0;
+    if (!w || !w->ring || (!items && n)) return TELEM_ERR_ARG;
+    if (w->open) return TELEM_ERR_STATE;
+    for (i = 0; i < n && items[i].time != TELEM_RING_NOW; i++) {}
+    if (i < n) res = telem_i_ring_stamp(w, &now);
+    if (res != TELEM_OK || n == 0) return res;
+    if (w->lane) {
+        res = telem_i_lane_push_all(w, items, n, now);
+        if (done && res == TELEM_OK) *done = n;
+        return res;
+    }
+    for (i = 0; i < n && res == TELEM_OK; i++) {
+        const telem_ring_item *it = &items[i];
+        res = telem_i_ring_check(w, it->data, it->len);
+        if (res == TELEM_OK) res = telem_i_shared_push(w, it->stream, it->time == TELEM_RING_NOW ? now : it->time, it->data, it->len);
+        if (done && res == TELEM_OK) *done = i + 1u;
+    }
+    return res;
+}
+
 /* >>read */
+
+#define TELEM_I_HELD_QUICK 0x80000000u /* in held: by telem_i_reader_quick */
 
 /* Everything below runs in the reader's thread; a cursor is its own. */
 
@@ -1473,7 +2017,7 @@ static telem_i_ring_cursor *telem_i_reader_cursors(const telem_ring_reader *rd) 
     own.from = rd->own;
     return rd->desc.cursors ? (telem_i_ring_cursor *)rd->desc.cursors : own.to;
 }
-static int telem_i_reader_is_shared(const telem_ring_reader *rd, uint32_t i) { return i == rd->ring->lanes; }
+static int telem_i_reader_is_shared(const telem_ring_reader *rd, uint32_t i) { return i == rd->ring->fixed.lanes; }
 
 static void telem_i_reader_gate(telem_ring_reader *rd, uint32_t i, telem_i_pos pos) {
     if (rd->slot) TELEM_I_POS_SET_RELEASE(&telem_i_ring_gate_of(rd->slot, i)->pos, pos); /* E4 */
@@ -1507,93 +2051,187 @@ static int telem_i_reader_trusted(const telem_ring_reader *rd) {
 
 /* -- a lane -- */
 
+/* An entry of a lane: where, the records before it, the upper half of the stamps before it. */
+typedef struct telem_i_lane_place {
+    telem_i_pos pos, seq;
+    uint32_t hi;
+} telem_i_lane_place;
+
 /* Is what was read from `pos` on still what was committed there? */
 static int telem_i_lane_intact(const telem_i_ring_lane *l, telem_i_pos pos) {
     TELEM_FENCE_ACQUIRE(); /* E2: a byte of a later lap seen above means its floor is seen below */
     return (telem_i_spos)(TELEM_I_POS_RELAXED(&l->floor) - pos) <= 0;
 }
 
-/* A record boundary that is safe at the moment: the first in or behind block `b`. */
-static int telem_i_lane_boundary(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos b, telem_i_pos *pos, telem_i_pos *seq) {
+/* An entry that is safe at the moment: the first in or behind block `b`. */
+static int telem_i_lane_boundary(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos b, telem_i_lane_place *p) {
     telem_i_ring_anchor *a = telem_i_ring_anchor_at(r, l, b);
-    telem_i_pos end = TELEM_I_POS_ACQUIRE(&l->committed); /* E1: shows the anchors below it */
-    if ((telem_i_spos)(end - b * r->block_units) < 0) return 0;
-    *pos = TELEM_I_POS_RELAXED(&a->pos);
-    *seq = TELEM_I_POS_RELAXED(&a->seq);
-    return telem_i_lane_intact(l, b * r->block_units) && (telem_i_spos)(end - *pos) >= 0;
+    telem_i_pos end = TELEM_I_POS_ACQUIRE(&l->tip.committed), start = b * r->fixed.block_units; /* E1: shows the anchors below it */
+    if ((telem_i_spos)(end - start) < 0) return 0;
+    p->pos = start + TELEM_LOAD32_RELAXED(&a->skip);
+    p->seq = TELEM_I_POS_RELAXED(&a->seq);
+    p->hi = TELEM_LOAD32_RELAXED(&a->hi);
+    return telem_i_lane_intact(l, start) && (telem_i_spos)(end - p->pos) >= 0;
 }
 
-static int telem_i_lane_oldest(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos *pos, telem_i_pos *seq) {
+static int telem_i_lane_oldest(const telem_ring *r, telem_i_ring_lane *l, telem_i_lane_place *p) {
     telem_i_pos floor = TELEM_I_POS_ACQUIRE(&l->floor); /* E3 */
-    return telem_i_lane_boundary(r, l, telem_i_pos_up(floor, r->block_units) >> r->block_log2, pos, seq);
+    return telem_i_lane_boundary(r, l, telem_i_pos_up(floor, r->fixed.block_units) >> r->fixed.block_log2, p);
 }
 
-/* 1: the unit at pos begins a record (head is set); 0: overtaken; 2: it was a pad. */
-static int telem_i_lane_parse(const telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_pos *pos, telem_i_ring_head *head) {
-    const telem_ring *r = rd->ring;
-    telem_i_ring_cell *data = telem_i_ring_lane_data(r, l);
-    telem_i_pos mask = r->lane_units - 1u;
-    telem_i_ring_get(data, mask, *pos, head, (uint32_t)sizeof *head);
-    if (!telem_i_reader_trusted(rd) && !telem_i_lane_intact(l, *pos)) return 0;
-    if (!(head->len & TELEM_I_RING_PAD)) return 1;
-    if ((head->len & ~TELEM_I_RING_PAD) < 8u) return 3; /* no writer leaves such a pad */
-    *pos += (head->len & ~TELEM_I_RING_PAD) / 8u;
-    return 2;
+#define TELEM_I_SEEN_TORN 0   /* overtaken: what was read is void */
+#define TELEM_I_SEEN_RECORD 1
+#define TELEM_I_SEEN_OTHER 2  /* TIME or PAD */
+#define TELEM_I_SEEN_BAD 3    /* no writer leaves such a thing */
+#define TELEM_I_SEEN_CUT 4    /* its second unit is not in the window */
+
+typedef struct telem_i_lane_entry {
+    uint32_t what;
+    uint32_t len, stream, head; /* a record: bytes, and units before the payload */
+    uint32_t hi;                /* low half of the stamp; of a TIME entry: the new upper half */
+    telem_i_pos units;          /* of the whole */
+    int time;                   /* is a TIME entry */
+} telem_i_lane_entry;
+
+/* The entry whose first unit is at p, and, if it needs one and has it, the second at q. */
+static void telem_i_lane_parse(const telem_ring *r, const telem_i_ring_cell *p, const telem_i_ring_cell *q, telem_i_lane_entry *e) {
+    uint32_t lo;
+    telem_i_pair_get(p, &lo, &e->hi);
+    e->len = lo & 0xFFFFu, e->stream = lo >> 16, e->head = 1u, e->units = 1u, e->what = TELEM_I_SEEN_OTHER;
+    e->time = e->len == TELEM_I_ENTRY_TIME;
+    if (e->time) return;
+    if (e->len == TELEM_I_ENTRY_PAD) {
+        e->units = e->hi;
+        if (e->hi == 0) e->what = TELEM_I_SEEN_BAD;
+        return;
+    }
+    e->what = TELEM_I_SEEN_CUT;
+    if (e->len == TELEM_I_ENTRY_LONG) {
+        if (!q) return;
+        e->head = 2u;
+        telem_i_pair_get(q, &e->len, &e->stream);
+    }
+    e->what = e->len > r->fixed.max_record ? TELEM_I_SEEN_BAD : TELEM_I_SEEN_RECORD;
+    e->units = e->head + telem_i_ring_units(e->len);
 }
 
-static int telem_i_lane_newest(const telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_pos *pos, telem_i_pos *seq) {
+/* The same at unit pos of the ring itself, where writers may be at work. */
+static void telem_i_lane_parse_ring(const telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_pos pos, telem_i_lane_entry *e) {
+    telem_i_ring_cell *data = telem_i_ring_lane_data(rd->ring, l);
+    telem_i_pos mask = rd->ring->fixed.lane_units - 1u;
+    telem_i_lane_parse(rd->ring, telem_i_ring_unit(data, mask, pos), telem_i_ring_unit(data, mask, pos + 1u), e);
+    if (!telem_i_reader_trusted(rd) && !telem_i_lane_intact(l, pos)) e->what = TELEM_I_SEEN_TORN;
+}
+
+static int telem_i_lane_newest(const telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_lane_place *p) {
     const telem_ring *r = rd->ring;
-    telem_i_pos end = TELEM_I_POS_ACQUIRE(&l->committed); /* E1 */
-    if (!telem_i_lane_boundary(r, l, (end - 1u) >> r->block_log2, pos, seq) && !telem_i_lane_oldest(r, l, pos, seq)) return 0;
-    while ((telem_i_spos)(end - *pos) > 0) { /* at most a block and a record of them */
-        telem_i_ring_head head;
-        int what = telem_i_lane_parse(rd, l, pos, &head);
-        if (what == 0 || what == 3 || (what == 1 && head.len > r->max_record)) return 0;
-        if (what == 2) continue;
-        *pos += 2u + telem_i_ring_units(head.len);
-        *seq += 1u;
+    telem_i_pos end = TELEM_I_POS_ACQUIRE(&l->tip.committed); /* E1 */
+    if (!telem_i_lane_boundary(r, l, (end - 1u) >> r->fixed.block_log2, p) && !telem_i_lane_oldest(r, l, p)) return 0;
+    while ((telem_i_spos)(end - p->pos) > 0) { /* at most a block and a record of them */
+        telem_i_lane_entry e;
+        telem_i_lane_parse_ring(rd, l, p->pos, &e);
+        if ((e.what != TELEM_I_SEEN_RECORD && e.what != TELEM_I_SEEN_OTHER) || e.units > end - p->pos) return 0;
+        p->pos += e.units;
+        p->seq += e.what == TELEM_I_SEEN_RECORD;
+        if (e.time) p->hi = e.hi;
     }
     return 1;
 }
 
+static void telem_i_cursor_place(telem_i_ring_cursor *c, const telem_i_lane_place *p) {
+    c->pos = c->seen = p->pos;
+    c->hi = p->hi;
+    c->at = c->stop = NULL;
+}
+
 /* Overtaken: go on with the oldest record that is whole, and count what lies between. */
 static telem_result telem_i_lane_resync(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_lane *l) {
-    telem_i_pos pos = 0, seq = 0, missed;
+    telem_i_lane_place p;
+    telem_i_pos missed;
     int tries = 8;
-    while (!telem_i_lane_oldest(rd->ring, l, &pos, &seq))
+    while (!telem_i_lane_oldest(rd->ring, l, &p))
         if (--tries == 0) return TELEM_AGAIN;
-    if ((telem_i_spos)(pos - c->pos) < 0) return TELEM_OK; /* it was not behind after all */
-    missed = seq - (telem_i_pos)c->seq;
-    c->pos = c->seen = pos;
+    if ((telem_i_spos)(p.pos - c->pos) < 0) return TELEM_OK; /* it was not behind after all */
+    missed = p.seq - (telem_i_pos)c->seq;
+    telem_i_cursor_place(c, &p);
     c->seq += missed;
     telem_i_reader_lost(rd, c, missed);
     return TELEM_OK;
+}
+
+/* Bytes from c->pos on that nobody changes any more: the ring itself under a gate, else a copy, as
+   much as the chunk takes, checked once for all. 0: overtaken. */
+static int telem_i_lane_window_get(telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_ring_cursor *c) {
+    const telem_ring *r = rd->ring;
+    telem_i_ring_cell *data = telem_i_ring_lane_data(r, l);
+    telem_i_pos mask = r->fixed.lane_units - 1u, n = c->seen - c->pos;
+    if (rd->slot) {
+        telem_i_pos room = mask + 1u - (c->pos & mask);
+        c->at = (const char *)telem_i_ring_unit(data, mask, c->pos);
+        c->stop = c->at + (size_t)(n < room ? n : room) * 8u;
+        return 1;
+    }
+    if (n > c->chunk_size / 8u) n = (telem_i_pos)(c->chunk_size / 8u);
+    telem_i_ring_get(data, mask, c->pos, c->chunk, (size_t)n * 8u);
+    if (!telem_i_lane_intact(l, c->pos)) return 0;
+    c->at = c->chunk;
+    c->stop = c->at + (size_t)n * 8u;
+    return 1;
+}
+
+static void telem_i_lane_look(telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_ring_cursor *c, telem_i_lane_entry *e) {
+    int fresh = 0;
+    c->live = 1;
+    while (rd->slot || c->many) {
+        const telem_i_ring_cell *p;
+        if (c->at == c->stop) {
+            fresh = 1;
+            e->what = TELEM_I_SEEN_TORN;
+            if (!telem_i_lane_window_get(rd, l, c)) return;
+        }
+        p = (const telem_i_ring_cell *)(const void *)c->at;
+        telem_i_lane_parse(rd->ring, p, c->stop - c->at > 8 ? p + TELEM_I_CELLS : NULL, e);
+        c->live = rd->slot != NULL;
+        if (c->live && !telem_i_reader_trusted(rd)) c->at = c->stop = NULL;
+        else if (e->what == TELEM_I_SEEN_OTHER || e->what == TELEM_I_SEEN_BAD) return;
+        else if (e->what == TELEM_I_SEEN_RECORD && e->units <= (size_t)(c->stop - c->at) / 8u) return;
+        c->at = c->stop = NULL; /* cut off by the window's end */
+        if (fresh) break;       /* does not fit into any */
+    }
+    c->live = 1;
+    telem_i_lane_parse_ring(rd, l, c->pos, e);
+}
+
+/* c->pos and the window go on by so many units. */
+static void telem_i_cursor_move(telem_i_ring_cursor *c, telem_i_pos units) {
+    c->pos += units;
+    if (!c->at) return;
+    if (units < (size_t)(c->stop - c->at) / 8u) c->at += (size_t)units * 8u;
+    else c->at = c->stop = NULL;
 }
 
 /* Finds the head record of a lane. */
 static telem_result telem_i_lane_head(telem_ring_reader *rd, uint32_t i, telem_i_ring_cursor *c) {
     telem_i_ring_lane *l = telem_i_ring_lane_at(rd->ring, i);
     int tries = 8;
-    while (tries > 0) {
-        telem_i_ring_head head;
-        int what;
-        if (c->pos == c->seen) c->seen = TELEM_I_POS_ACQUIRE(&l->committed); /* E1 */
+    while (tries-- > 0) { /* TIME, PAD, record; or being overtaken: AGAIN then, not damage */
+        telem_i_lane_entry e;
+        if (c->pos == c->seen) c->seen = TELEM_I_POS_ACQUIRE(&l->tip.committed); /* E1 */
         if (c->pos == c->seen) return TELEM_EMPTY;
-        what = telem_i_lane_parse(rd, l, &c->pos, &head);
-        if (what == 3) return TELEM_ERR_CORRUPT;
-        if (what == 2) { /* a pad lies before every record that does not fit: never two */
-            if ((telem_i_spos)(c->seen - c->pos) < 0) return TELEM_ERR_CORRUPT;
-            tries--; /* shared with being overtaken: AGAIN then, not damage */
+        telem_i_lane_look(rd, l, c, &e);
+        if (e.what == TELEM_I_SEEN_TORN) {
+            if (telem_i_lane_resync(rd, c, l) != TELEM_OK) return TELEM_AGAIN;
             continue;
         }
-        if (what == 1) {
-            if (head.len > rd->ring->max_record) return TELEM_ERR_CORRUPT;
-            c->len = head.len, c->stream = head.stream, c->time = head.time;
+        if (e.what == TELEM_I_SEEN_BAD || e.units > c->seen - c->pos) return TELEM_ERR_CORRUPT;
+        if (e.what == TELEM_I_SEEN_RECORD) {
+            c->len = e.len, c->stream = e.stream, c->head = (uint8_t)e.head;
+            c->time = (int64_t)((uint64_t)c->hi << 32 | e.hi);
             telem_i_reader_head(rd, c);
             return TELEM_OK;
         }
-        if (telem_i_lane_resync(rd, c, l) != TELEM_OK) return TELEM_AGAIN;
-        tries--;
+        if (e.time) c->hi = e.hi;
+        telem_i_cursor_move(c, e.units);
     }
     return TELEM_AGAIN;
 }
@@ -1608,7 +2246,8 @@ static int telem_i_shared_intact(const telem_i_ring_shared *s, uint32_t n) {
 /* The tail and how many of the numbers before it were void. */
 static int telem_i_shared_oldest(const telem_ring *r, telem_i_ring_shared *s, uint32_t *n, uint32_t *voids) {
     *n = TELEM_LOAD32_ACQUIRE(&s->tail); /* E8: shows the voids of this number */
-    *voids = TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, *n)->voids);
+    *voids = TELEM_LOAD32_ACQUIRE(&s->voids[*n % TELEM_I_RING_VOIDS]);
+    (void)r;
     return telem_i_shared_intact(s, *n);
 }
 
@@ -1629,44 +2268,59 @@ static telem_result telem_i_shared_resync(telem_ring_reader *rd, telem_i_ring_cu
 /* Has an uncommitted record held up later ones for long enough? */
 static int telem_i_shared_stalled(telem_ring_reader *rd, telem_i_ring_cursor *c, uint32_t n) {
     const telem_ring *r = rd->ring;
-    uint64_t now = r->has_clock ? r->clock.read(r->clock.user) : c->stall_since + 1u;
-    uint64_t mask = r->has_clock ? ~(uint64_t)0 >> (64u - r->clock.bits) : ~(uint64_t)0;
+    int clock = telem_i_ring_has_clock(r);
+    uint64_t now = clock ? r->clock.read(r->clock.user) : c->stall_since + 1u;
+    uint64_t mask = clock ? ~(uint64_t)0 >> (64u - r->clock.bits) : ~(uint64_t)0;
     if (!c->stalled || c->stall_number != n) {
         c->stalled = 1;
         c->stall_number = n;
-        c->stall_since = r->has_clock ? now : 0;
+        c->stall_since = clock ? now : 0;
         return 0;
     }
-    if (r->has_clock) return ((now - c->stall_since) & mask) >= r->stall;
+    if (clock) return ((now - c->stall_since) & mask) >= r->stall;
     c->stall_since = now;
     return now >= r->stall;
 }
 
 /* Number n is RESERVED. EMPTY: wait; OK: its state has become final. */
-static telem_result telem_i_shared_wait(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s, uint32_t n, uint32_t state) {
-    uint32_t behind = TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(rd->ring, s, n + 1u)->state);
+static telem_result telem_i_shared_wait(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s, uint32_t n, uint32_t state, uint32_t start) {
+    uint32_t behind = telem_i_desc_state(telem_i_shared_desc(rd->ring, s, n + 1u));
     if (!telem_i_shared_is(rd->ring, behind, n + 1u)) return TELEM_EMPTY; /* it holds up nobody */
     if (!telem_i_shared_stalled(rd, c, n)) return TELEM_EMPTY;
-    if (TELEM_CAS32(&telem_i_shared_desc(rd->ring, s, n)->state, &state, state | TELEM_I_REVOKED))
+    if (telem_i_desc_change(telem_i_shared_desc(rd->ring, s, n), &state, start, state | TELEM_I_REVOKED))
         telem_i_count_add(&s->refused.count, 1);
+    return TELEM_OK;
+}
+
+/* Number n is COMMITTED: the head record. OK; AGAIN: it was overtaken; ERR_CORRUPT. */
+static telem_result telem_i_shared_look(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s, uint32_t n, uint32_t state, uint32_t start) {
+    const telem_ring *r = rd->ring;
+    uint32_t bytes = telem_i_shared_length(r, state), head;
+    c->seen = (telem_i_pos)start;
+    head = telem_i_span_head_get(s, telem_i_shared_data(r, s), r->fixed.shared_units - 1u, c->seen, &c->stream, &c->time);
+    if (!telem_i_reader_trusted(rd) && !telem_i_shared_intact(s, n)) return TELEM_AGAIN;
+    if (bytes < head * 8u || bytes - head * 8u > r->fixed.max_record) return TELEM_ERR_CORRUPT;
+    c->len = bytes - head * 8u;
+    c->head = (uint8_t)head;
+    c->live = 1;
+    telem_i_reader_head(rd, c);
     return TELEM_OK;
 }
 
 static telem_result telem_i_shared_head(telem_ring_reader *rd, uint32_t i, telem_i_ring_cursor *c) {
     telem_i_ring_shared *s = telem_i_ring_shared_of(rd->ring);
-    uint32_t budget = rd->ring->shared_records, n, state;
+    uint32_t budget = rd->ring->fixed.shared_records, n, state, start;
     while (budget-- > 0) {
-        telem_i_ring_descriptor *d;
+        telem_result res;
         n = (uint32_t)(c->pos & UINT32_MAX);
-        d = telem_i_shared_desc(rd->ring, s, n);
-        state = TELEM_LOAD32_ACQUIRE(&d->state); /* E12 */
+        state = telem_i_desc_load(telem_i_shared_desc(rd->ring, s, n), &start); /* E12 */
         if (!telem_i_shared_is(rd->ring, state, n)) {
             if (telem_i_reader_trusted(rd) || telem_i_shared_intact(s, n)) return TELEM_EMPTY;
             if (telem_i_shared_resync(rd, c, s) != TELEM_OK) return TELEM_AGAIN;
             continue;
         }
         if ((state & TELEM_I_STATE) == TELEM_I_RESERVED) {
-            telem_result res = telem_i_shared_wait(rd, c, s, n, state);
+            res = telem_i_shared_wait(rd, c, s, n, state, start);
             if (res != TELEM_OK) return res;
             continue;
         }
@@ -1676,15 +2330,8 @@ static telem_result telem_i_shared_head(telem_ring_reader *rd, uint32_t i, telem
             telem_i_reader_gate(rd, i, c->pos);
             continue;
         }
-        c->len = telem_i_shared_length(rd->ring, state);
-        c->stream = TELEM_LOAD32_RELAXED(&d->stream);
-        c->time = telem_i_time_load(d->time);
-        c->seen = (telem_i_pos)TELEM_LOAD32_RELAXED(&d->start);
-        if (telem_i_reader_trusted(rd) || telem_i_shared_intact(s, n)) {
-            if (c->len > rd->ring->max_record) return TELEM_ERR_CORRUPT;
-            telem_i_reader_head(rd, c);
-            return TELEM_OK;
-        }
+        res = telem_i_shared_look(rd, c, s, n, state, start);
+        if (res != TELEM_AGAIN) return res;
         if (telem_i_shared_resync(rd, c, s) != TELEM_OK) return TELEM_AGAIN;
     }
     return TELEM_AGAIN;
@@ -1696,12 +2343,12 @@ static telem_i_ring_cell *telem_i_reader_data(const telem_ring_reader *rd, uint3
     const telem_ring *r = rd->ring;
     const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     if (telem_i_reader_is_shared(rd, i)) {
-        *mask = r->shared_units - 1u;
-        *pos = c->seen;
+        *mask = r->fixed.shared_units - 1u;
+        *pos = c->seen + c->head;
         return telem_i_shared_data(r, telem_i_ring_shared_of(r));
     }
-    *mask = r->lane_units - 1u;
-    *pos = c->pos + 2u;
+    *mask = r->fixed.lane_units - 1u;
+    *pos = c->pos + c->head;
     return telem_i_ring_lane_data(r, telem_i_ring_lane_at(r, i));
 }
 
@@ -1718,7 +2365,7 @@ static void telem_i_reader_pass(telem_ring_reader *rd, uint32_t i) {
     if (telem_i_reader_is_shared(rd, i)) {
         c->pos = (telem_i_pos)((uint32_t)(c->pos & UINT32_MAX) + 1u);
     } else {
-        c->pos += 2u + telem_i_ring_units(c->len);
+        telem_i_cursor_move(c, c->head + telem_i_ring_units(c->len));
         c->seq++;
     }
     c->has = 0;
@@ -1737,10 +2384,12 @@ static int telem_i_reader_wants(const telem_ring_reader *rd, uint32_t stream) {
 
 /* EXPELLED once, when the writers threw this reader out. */
 static telem_result telem_i_reader_check(telem_ring_reader *rd) {
+    uint32_t i;
     if (!rd->slot) return TELEM_OK;
     if (TELEM_LOAD32_ACQUIRE(&rd->slot->state) == rd->slot_state) return TELEM_OK; /* E5 */
     TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state & ~3u); /* ours to free */
     rd->slot = NULL;
+    for (i = 0; i < rd->count; i++) telem_i_reader_cursors(rd)[i].at = telem_i_reader_cursors(rd)[i].stop = NULL;
     return TELEM_EXPELLED;
 }
 
@@ -1766,9 +2415,19 @@ static telem_result telem_i_reader_choose(telem_ring_reader *rd, uint32_t *best)
    overtaken; ERR_MEMORY: buf is too small. */
 static telem_result telem_i_reader_fetch(telem_ring_reader *rd, uint32_t i, void *buf, size_t cap, int in_place, const void **data) {
     telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
-    telem_i_pos mask, pos;
-    telem_i_ring_cell *cells = telem_i_reader_data(rd, i, &mask, &pos);
-    telem_i_pos at = pos & mask;
+    telem_i_pos mask, pos, at;
+    telem_i_ring_cell *cells;
+    if (!c->live) { /* in the chunk, which nobody else writes */
+        *data = c->at + c->head * 8u;
+        if (in_place) return TELEM_OK;
+        if (c->len > cap) return TELEM_ERR_MEMORY;
+        if (c->len) memcpy(buf, *data, c->len);
+        *data = buf;
+        return TELEM_OK;
+    }
+    cells = telem_i_reader_data(rd, i, &mask, &pos);
+    at = pos & mask;
+    if (in_place) buf = c->chunk, cap = c->chunk_size;
     if (in_place && rd->slot && at + telem_i_ring_units(c->len) <= mask + 1u) {
         *data = cells + (size_t)at * TELEM_I_CELLS;
         return TELEM_OK;
@@ -1807,18 +2466,59 @@ static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record
     return TELEM_AGAIN;
 }
 
+/* One lane, no filter, the record in the window: nothing is to be looked for. 0: not so. */
+static int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record *rec) {
+    telem_i_ring_cursor *c = rd->quick;
+    uint32_t lo, low, len;
+    if (!c || c->at == c->stop || c->gap) return 0;
+    telem_i_pair_get((const telem_i_ring_cell *)(const void *)c->at, &lo, &low);
+    len = lo & 0xFFFFu;
+    if (len > TELEM_I_ENTRY_MOST || len + 8u > (size_t)(c->stop - c->at) || len > rd->ring->fixed.max_record) return 0;
+    if (rd->slot && !telem_i_reader_trusted(rd)) return 0;
+    rec->stream = lo >> 16;
+    rec->len = len;
+    rec->time = (int64_t)((uint64_t)c->hi << 32 | low);
+    rec->data = c->at + 8;
+    rec->lane = 0;
+    c->len = len;
+    c->last = rec->time;
+    rd->held = TELEM_I_HELD_QUICK;
+    return 1;
+}
+
+static telem_result telem_i_reader_quick_release(telem_ring_reader *rd) {
+    telem_i_ring_cursor *c = rd->quick;
+    uint32_t units = 1u + telem_i_ring_units(c->len);
+    telem_result res = TELEM_OK;
+    rd->held = 0;
+    c->passed = 1;
+    c->pos += units;
+    c->at += (size_t)units * 8u;
+    c->seq++;
+    if (rd->slot) {
+        TELEM_FENCE_ACQUIRE(); /* E5: what the caller read in place was read before the state is looked at */
+        res = telem_i_reader_check(rd);
+        telem_i_reader_gate(rd, 0, c->pos); /* E4 */
+    }
+    if (res == TELEM_OK) rd->delivered++;
+    else telem_i_reader_lost(rd, c, 1);
+    return res;
+}
+
 TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record *rec) {
     telem_ring_record found;
     telem_result res;
     uint32_t which = 0;
     if (!rd || !rd->ring || !rec) return TELEM_ERR_ARG;
+    if ((rd->held & ~TELEM_I_HELD_QUICK) == 0 && telem_i_reader_quick(rd, rec)) return TELEM_OK;
+    if (rd->held == TELEM_I_HELD_QUICK) rd->held = 0; /* expelled while it was held: looked for again */
     if (rd->held) {
         *rec = rd->record;
         return rec->data ? TELEM_OK : TELEM_ERR_MEMORY;
     }
     res = telem_i_reader_check(rd);
     if (res != TELEM_OK) return res;
-    res = telem_i_reader_next(rd, &found, rd->desc.copy, rd->desc.copy ? rd->desc.copy_size : 0, 1, &which);
+    res = telem_i_reader_next(rd, &found, NULL, 0, 1, &which);
     if (res == TELEM_ERR_MEMORY) found.data = NULL;
     else if (res != TELEM_OK) return res;
     else if (!found.data) found.data = telem_i_reader_cursors(rd); /* an empty record and no buffer: any address */
@@ -1833,7 +2533,9 @@ TELEM_API telem_result telem_ring_release(telem_ring_reader *rd) {
     telem_result res;
     if (!rd || !rd->ring) return TELEM_ERR_ARG;
     if (!rd->held) return TELEM_ERR_STATE;
+    if (rd->held == TELEM_I_HELD_QUICK) return telem_i_reader_quick_release(rd);
     c = telem_i_reader_cursors(rd) + (rd->held - 1u);
+    if (rd->slot) TELEM_FENCE_ACQUIRE(); /* E5: what the caller read in place was read before the state is looked at */
     res = telem_i_reader_check(rd);
     telem_i_reader_pass(rd, rd->held - 1u);
     if (res == TELEM_OK && rd->record.data) rd->delivered++;
@@ -1877,21 +2579,19 @@ TELEM_API telem_result telem_ring_reader_loss(telem_ring_reader *rd, telem_ring_
 static telem_result telem_i_cursor_start(telem_ring_reader *rd, uint32_t i, int latest) {
     telem_ring *r = rd->ring;
     telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
+    telem_i_lane_place p;
     int tries = 8;
-    memset(c, 0, sizeof *c);
     while (tries-- > 0) {
         if (telem_i_reader_is_shared(rd, i)) {
-            telem_i_ring_shared *s = telem_i_ring_shared_of(r);
             uint32_t n;
-            if (!telem_i_shared_oldest(r, s, &n, &c->voids)) continue;
+            if (!telem_i_shared_oldest(r, telem_i_ring_shared_of(r), &n, &c->voids)) continue;
             c->pos = n;
             return TELEM_OK;
         } else {
             telem_i_ring_lane *l = telem_i_ring_lane_at(r, i);
-            telem_i_pos seq;
-            if (latest ? telem_i_lane_newest(rd, l, &c->pos, &seq) : telem_i_lane_oldest(r, l, &c->pos, &seq)) {
-                c->seq = seq;
-                c->seen = c->pos;
+            if (latest ? telem_i_lane_newest(rd, l, &p) : telem_i_lane_oldest(r, l, &p)) {
+                telem_i_cursor_place(c, &p);
+                c->seq = p.seq;
                 return TELEM_OK;
             }
         }
@@ -1903,10 +2603,10 @@ static telem_result telem_i_cursor_start(telem_ring_reader *rd, uint32_t i, int 
 static void telem_i_shared_skip(telem_ring_reader *rd, telem_i_ring_cursor *c) {
     telem_ring *r = rd->ring;
     telem_i_ring_shared *s = telem_i_ring_shared_of(r);
-    uint32_t left = r->shared_records;
+    uint32_t left = r->fixed.shared_records;
     while (left-- > 0) {
         uint32_t n = (uint32_t)(c->pos & UINT32_MAX);
-        uint32_t state = TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, n)->state);
+        uint32_t state = telem_i_desc_state(telem_i_shared_desc(r, s, n));
         if (!telem_i_shared_is(r, state, n) || (state & TELEM_I_STATE) == TELEM_I_RESERVED) return;
         if ((state & TELEM_I_STATE) != TELEM_I_COMMITTED) c->voids++;
         c->pos = (telem_i_pos)(n + 1u);
@@ -1942,7 +2642,7 @@ static telem_result telem_i_slot_take(telem_ring_reader *rd) {
     telem_ring *r = rd->ring;
     uint32_t i, shift = 0;
     while (rd->desc.timeout >> shift > 0x3FFFFFFFu) shift++;
-    for (i = 0; i < r->readers; i++) {
+    for (i = 0; i < r->fixed.readers; i++) {
         telem_i_ring_slot *slot = telem_i_ring_slot_at(r, i);
         uint32_t was = TELEM_LOAD32_RELAXED(&slot->state), lane;
         if ((was & 3u) != TELEM_I_SLOT_FREE) continue;
@@ -1951,10 +2651,10 @@ static telem_result telem_i_slot_take(telem_ring_reader *rd) {
         rd->slot_state = ((was + 4u) & ~3u) | TELEM_I_SLOT_ACTIVE;
         TELEM_STORE32_RELAXED(&slot->limit, (uint32_t)(rd->desc.timeout >> shift));
         TELEM_STORE32_RELAXED(&slot->shift, shift);
-        for (lane = 0; lane <= r->lanes; lane++) { /* until a lane is joined its gate holds nothing */
+        for (lane = 0; lane <= r->fixed.lanes; lane++) { /* until a lane is joined its gate holds nothing */
             telem_i_ring_shared *s = telem_i_ring_shared_of(r);
             telem_i_pos at = 0;
-            if (lane < r->lanes) at = TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(r, lane)->committed);
+            if (lane < r->fixed.lanes) at = TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(r, lane)->tip.committed);
             else if (s) at = (telem_i_pos)TELEM_LOAD32_RELAXED(&s->tail);
             telem_i_reader_gate(rd, lane, at + 0x40000000u);
         }
@@ -1963,24 +2663,40 @@ static telem_result telem_i_slot_take(telem_ring_reader *rd) {
     return TELEM_FULL;
 }
 
+/* desc.copy, divided among the lanes when each part takes any record; else for one record at a time. */
+static void telem_i_reader_buffers(telem_ring_reader *rd) {
+    telem_i_ring_cursor *c = telem_i_reader_cursors(rd);
+    size_t part = rd->desc.copy ? rd->desc.copy_size / rd->count & ~(size_t)7u : 0, i;
+    int many = rd->count == 1u ? part >= 16u : part >= (size_t)rd->ring->fixed.max_record + 24u;
+    for (i = 0; i < rd->count; i++) {
+        memset(&c[i], 0, sizeof *c);
+        c[i].many = (uint8_t)many;
+        c[i].chunk = many ? (char *)rd->desc.copy + i * part : (char *)rd->desc.copy;
+        c[i].chunk_size = many && rd->count > 1u ? part : rd->desc.copy ? rd->desc.copy_size : 0;
+    }
+}
+
 TELEM_API telem_result telem_ring_reader_init(telem_ring_reader *rd, telem_ring *ring, const telem_ring_reader_desc *desc) {
     telem_result res = TELEM_OK;
     uint32_t i;
-    if (!rd || !ring || ring->magic != TELEM_I_RING_MAGIC) return TELEM_ERR_ARG;
+    if (!rd || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC) return TELEM_ERR_ARG;
     memset(rd, 0, sizeof *rd);
     if (desc) rd->desc = *desc;
-    if ((rd->desc.gating && ring->policy != TELEM_RING_REFUSE) || rd->desc.start > TELEM_RING_LATEST ||
+    if ((rd->desc.gating && ring->fixed.policy != TELEM_RING_REFUSE) || rd->desc.start > TELEM_RING_LATEST ||
         (rd->desc.stream_count && !rd->desc.streams) || (((uintptr_t)rd->desc.copy | (uintptr_t)rd->desc.cursors) & 7u) != 0)
         return TELEM_ERR_ARG;
-    rd->count = ring->lanes + (ring->shared_units ? 1u : 0);
+    rd->count = ring->fixed.lanes + (ring->fixed.shared_units ? 1u : 0);
     if (rd->desc.cursors ? rd->desc.cursors_size < rd->count * sizeof(telem_i_ring_cursor) : rd->count > TELEM_RING_CURSORS)
         return TELEM_ERR_MEMORY;
     rd->ring = ring;
+    telem_i_reader_buffers(rd);
     if (rd->desc.gating) {
         res = telem_i_slot_take(rd);
         if (res == TELEM_OK) TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state); /* E5 */
     }
     for (i = 0; res == TELEM_OK && i < rd->count; i++) res = telem_i_cursor_join(rd, i);
+    if (res == TELEM_OK && rd->count == 1u && ring->fixed.lanes == 1u && !rd->desc.filter && !rd->desc.stream_count)
+        rd->quick = telem_i_reader_cursors(rd);
     if (res == TELEM_OK) return TELEM_OK;
     telem_ring_reader_deinit(rd);
     return res;
@@ -1996,18 +2712,22 @@ TELEM_API void telem_ring_reader_deinit(telem_ring_reader *rd) {
 
 static uint64_t telem_i_lane_count(const telem_i_ring_lane *l) {
 #if TELEM_HAS_ATOMIC64
-    return TELEM_I_POS_RELAXED(&l->count);
+    return TELEM_I_POS_RELAXED(&l->tip.count);
 #else
-    uint32_t hi = TELEM_LOAD32_ACQUIRE(&l->count_hi), lo = TELEM_LOAD32_ACQUIRE(&l->count.v);
-    return TELEM_LOAD32_RELAXED(&l->count_hi) == hi ? (uint64_t)hi << 32 | lo : (uint64_t)(hi + 1u) << 32;
+    uint32_t hi, at, lo, tries = 8;
+    do {
+        hi = TELEM_LOAD32_ACQUIRE(&l->count_hi), at = TELEM_LOAD32_ACQUIRE(&l->count_at);
+        lo = TELEM_LOAD32_ACQUIRE(&l->tip.count.v);
+    } while ((TELEM_LOAD32_ACQUIRE(&l->count_hi) != hi || TELEM_LOAD32_RELAXED(&l->count_at) != at) && --tries);
+    return (uint64_t)(hi + (lo < at)) << 32 | lo;
 #endif
 }
 
 /* Committed and open among the numbers from n on. */
 static void telem_i_shared_walk(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, uint64_t *committed, uint64_t *open) {
-    uint32_t left = r->shared_records;
+    uint32_t left = r->fixed.shared_records;
     for (; left > 0; left--, n++) {
-        uint32_t state = TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, n)->state);
+        uint32_t state = telem_i_desc_state(telem_i_shared_desc(r, s, n));
         if (!telem_i_shared_is(r, state, n)) return;
         *committed += (state & TELEM_I_STATE) == TELEM_I_COMMITTED;
         *open += (state & TELEM_I_STATE) == TELEM_I_RESERVED;
@@ -2029,14 +2749,14 @@ static void telem_i_lane_add(const telem_ring *r, uint32_t i, telem_ring_counts 
     telem_i_ring_lane *l = telem_i_ring_lane_at(r, i);
     to->committed += telem_i_lane_count(l);
     to->aborted += telem_i_count_get(&l->aborted);
-    to->open += TELEM_LOAD32_RELAXED(&l->open);
-    to->bytes += (uint64_t)(TELEM_I_POS_RELAXED(&l->committed) - (telem_i_pos)(TELEM_I_RING_START)) * 8u;
+    to->open += TELEM_LOAD32_RELAXED(&l->tip.open);
+    to->bytes += (uint64_t)(TELEM_I_POS_RELAXED(&l->tip.committed) - (telem_i_pos)(TELEM_I_RING_START)) * 8u;
     telem_i_refused_add(to, &l->refused);
 }
 
 static void telem_i_shared_add(const telem_ring *r, telem_ring_counts *to) {
     telem_i_ring_shared *s = telem_i_ring_shared_of(r);
-    uint32_t start = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), n = 0, voids = 0, hi, tries = 8, head;
+    uint32_t start = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), n = 0, voids = 0, hi, tries = 8, head, state, end = 0;
     uint64_t committed;
     if (!s) return;
     do hi = TELEM_LOAD32_ACQUIRE(&s->tail_hi);
@@ -2044,18 +2764,19 @@ static void telem_i_shared_add(const telem_ring *r, telem_ring_counts *to) {
     committed = ((uint64_t)hi << 32 | n) - start - voids;
     telem_i_shared_walk(r, s, n, &committed, &to->open);
     head = telem_i_shared_find(r, s);
+    state = telem_i_desc_load(telem_i_shared_desc(r, s, head - 1u), &end);
     to->committed += committed;
     to->aborted += telem_i_count_get(&s->aborted);
-    to->bytes += committed * sizeof(telem_i_ring_descriptor) + (uint64_t)(uint32_t)(TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, head - 1u)->start) + telem_i_shared_extent(r, TELEM_LOAD32_ACQUIRE(&telem_i_shared_desc(r, s, head - 1u)->state)) - start) * 8u;
+    to->bytes += committed * sizeof(telem_i_ring_descriptor) + (uint64_t)(uint32_t)(end + telem_i_shared_extent(r, state) - start) * 8u;
     telem_i_refused_add(to, &s->refused);
 }
 
 TELEM_API telem_result telem_ring_lane_stats(const telem_ring *ring, uint32_t lane, telem_ring_counts *counts) {
     telem_ring_counts c = TELEM_ZERO;
-    if (!ring || !counts || lane > ring->lanes || (lane == ring->lanes && !ring->shared_units)) return TELEM_ERR_ARG;
+    if (!ring || !counts || lane > ring->fixed.lanes || (lane == ring->fixed.lanes && !ring->fixed.shared_units)) return TELEM_ERR_ARG;
     c.refused_stream = TELEM_RING_MANY;
     c.refused_first = INT64_MAX, c.refused_last = INT64_MIN;
-    if (lane == ring->lanes) telem_i_shared_add(ring, &c);
+    if (lane == ring->fixed.lanes) telem_i_shared_add(ring, &c);
     else telem_i_lane_add(ring, lane, &c);
     c.offered = c.committed + c.refused + c.aborted + c.open;
     c.expelled = telem_i_count_get(&ring->expelled);
@@ -2069,7 +2790,7 @@ TELEM_API telem_result telem_ring_stats(const telem_ring *ring, telem_ring_count
     if (!ring || !counts) return TELEM_ERR_ARG;
     c.refused_stream = TELEM_RING_MANY;
     c.refused_first = INT64_MAX, c.refused_last = INT64_MIN;
-    for (i = 0; i < ring->lanes; i++) telem_i_lane_add(ring, i, &c);
+    for (i = 0; i < ring->fixed.lanes; i++) telem_i_lane_add(ring, i, &c);
     telem_i_shared_add(ring, &c);
     c.offered = c.committed + c.refused + c.aborted + c.open;
     c.expelled = telem_i_count_get(&ring->expelled);
@@ -2099,7 +2820,7 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
     for (i = 0; i < rd->count; i++) {
         const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
         if (telem_i_reader_is_shared(rd, i)) n.queued += telem_i_shared_queued(rd, c);
-        else n.queued += (telem_i_pos)(TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(rd->ring, i)->count) - (telem_i_pos)c->seq);
+        else n.queued += (telem_i_pos)(TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(rd->ring, i)->tip.count) - (telem_i_pos)c->seq);
     }
     *counts = n;
     return TELEM_OK;

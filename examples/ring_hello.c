@@ -79,5 +79,5 @@ int main(void) {
 /* Output:
    t=100 text "hello, ring"
    t=110 temperature 21.500
-   lost 979 records between t=110 and t=1179
-   t=1179 temperature 0.979 */
+   lost 970 records between t=110 and t=1170
+   t=1170 temperature 0.970 */

@@ -48,6 +48,11 @@ static inline int t_cas32(uint32_t *p, uint32_t *e, uint32_t d) {
 typedef uint64_t telem_atomic64;
 static inline uint64_t t_load64(const uint64_t *p) { point(); return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void t_store64(uint64_t *p, uint64_t v) { point(); __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline int t_cas64(uint64_t *p, uint64_t *e, uint64_t d) {
+    point();
+    return __atomic_compare_exchange_n(p, e, d, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+#define TELEM_CAS64(p, e, d) t_cas64(p, e, d)
 #define TELEM_LOAD64_RELAXED(p) t_load64(p)
 #define TELEM_LOAD64_ACQUIRE(p) t_load64(p)
 #define TELEM_STORE64_RELAXED(p, v) t_store64(p, v)
@@ -62,6 +67,8 @@ static inline void t_store64(uint64_t *p, uint64_t v) { point(); __atomic_store_
 
 static uint64_t memory[65536 / 8];
 static uint64_t copy_buf[4096 / 8], copy_buf2[4096 / 8];
+static uint64_t copies[8][4096 / 8]; /* a reader's copy buffer is its own while it lives */
+static uint32_t copies_used;
 static telem_ring *ring;
 
 static telem_ring_desc desc_of(uint32_t lanes, uint32_t lane_bytes, uint32_t shared_bytes, uint32_t policy) {
@@ -82,8 +89,8 @@ static telem_result reader(telem_ring_reader *rd, int gating, uint8_t start) {
     telem_ring_reader_desc d = TELEM_ZERO;
     d.gating = (uint8_t)gating;
     d.start = start;
-    d.copy = copy_buf;
-    d.copy_size = sizeof copy_buf;
+    d.copy = copies[copies_used++ % 8u];
+    d.copy_size = sizeof copies[0];
     return telem_ring_reader_init(rd, ring, &d);
 }
 
@@ -158,18 +165,20 @@ TEST(small_record_takes_at_most_32_bytes) {
     telem_ring_desc d = desc_of(0, 0, 1024, TELEM_RING_OVERWRITE);
     size_t with, without;
     telem_ring_writer w;
-    telem_ring_counts c;
+    int lane;
     CHECK(TELEM_RING_HEADER + 8 <= 32 && TELEM_RING_SHARED_HEADER + 8 <= 32);
     d.shared_records = 128; /* 1024 / 8 */
     with = telem_ring_bytes(&d);
     d.shared_records = 64;
     without = telem_ring_bytes(&d);
-    CHECK_EQ_INT(with - without, 64 * TELEM_RING_SHARED_HEADER);
-    REQUIRE(make(1, 1024, 0, TELEM_RING_OVERWRITE));
-    REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
-    CHECK_OK(push_n(&w, 1, 1, 8));
-    c = stats();
-    CHECK_EQ_INT(c.bytes, 24);
+    CHECK_EQ_INT(with - without, 64 * (TELEM_RING_SHARED_HEADER - 8)); /* descriptors; 8 are with the data */
+    REQUIRE(make(1, 1024, 1024, TELEM_RING_OVERWRITE));
+    for (lane = -1; lane < 1; lane++) {
+        uint64_t before = stats().bytes;
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        CHECK_OK(push_n(&w, 1, 1, 8));
+        CHECK_EQ_INT(stats().bytes - before, 8 + (lane < 0 ? TELEM_RING_SHARED_HEADER : TELEM_RING_HEADER));
+    }
 }
 
 TEST(bad_descs_are_refused) {
@@ -226,7 +235,7 @@ TEST(zero_sizes_use_the_memory_there_is) {
     CHECK_EQ_INT(telem_ring_max_record(ring), 4096);
     d = desc_of(0, 0, 0, TELEM_RING_OVERWRITE);
     REQUIRE_OK(telem_ring_init(&ring, &d));
-    CHECK_EQ_INT(telem_ring_lane_bytes(ring, 0), 16384);
+    CHECK_EQ_INT(telem_ring_lane_bytes(ring, 0), 32768);
     d.memory_size = 600;
     CHECK_EQ_INT(telem_ring_init(&ring, &d), TELEM_ERR_MEMORY);
 }
@@ -416,10 +425,10 @@ TEST(full_lane_holds_what_its_size_says) {
     REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
     REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
     while (push_n(&w, 0, n, 16) == TELEM_OK) n++;
-    CHECK_EQ_INT(n, 512 / 32);
+    CHECK_EQ_INT(n, 512 / 24);
     REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
     for (n = 0; push_n(&w, 0, n, 16) == TELEM_OK; n++) {}
-    CHECK_EQ_INT(n, 32);
+    CHECK_EQ_INT(n, 512 / 24);
 }
 
 TEST(without_gating_readers_nothing_is_refused) {
@@ -616,9 +625,10 @@ TEST(gating_table_is_bounded) {
 }
 
 TEST(damaged_memory_is_corrupt_and_no_endless_loop) {
-    uint32_t bad[3] = {0x80000000u, 0x7FFFFFF8u, 0xFFFFFFF8u}; /* an empty pad, a huge record, a huge pad */
+    /* an empty pad, a huge pad, a huge record, one too long for the ring, one that is not there */
+    uint32_t bad[5][2] = {{0xFFFEu, 0}, {0xFFFEu, 0x7FFFFFFFu}, {0xFFF0u, 0}, {0xFFFFu, 0}, {120u, 0}};
     size_t i;
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 5; i++) {
         telem_ring_writer w;
         telem_ring_reader rd;
         telem_ring_record rec;
@@ -627,7 +637,8 @@ TEST(damaged_memory_is_corrupt_and_no_endless_loop) {
         REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
         REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
         for (n = 0; n < 4; n++) CHECK_OK(push_n(&w, 0, n, 8));
-        memcpy(&w.data[ring_start & w.mask], &bad[i], 4); /* the first record's length */
+        memcpy((char *)w.data + (ring_start & w.mask) * 8u, bad[i], 8); /* the first record's head */
+        if (i == 3) memset((char *)w.data + ((ring_start + 1u) & w.mask) * 8u, 0xFF, 8);
         CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_ERR_CORRUPT);
     }
 }
@@ -768,6 +779,297 @@ TEST(now_reads_the_clock_and_extends_it) {
         REQUIRE_OK(telem_ring_peek(&rd, &rec));
         CHECK_EQ_INT(rec.time, ticks_now);
     }
+}
+
+/* ---- heads: any stream, any stamp, any length ---- */
+
+static uint64_t large[1 << 18]; /* 2 MB */
+static uint8_t payload[1 << 17], back[1 << 17];
+
+static int64_t odd_time(uint64_t *rng) {
+    uint64_t t = check_rand(rng);
+    switch (check_rand(rng) % 4u) {
+    case 0: return (int64_t)(t >> 1) - (int64_t)(t >> 3) * 2;
+    case 1: return (int64_t)(t % 1000u) - 500;
+    case 2: return (int64_t)(0xFFFFFFFFu - 100u + t % 200u);
+    default: return (int64_t)t == TELEM_RING_NOW ? 0 : (int64_t)t;
+    }
+}
+
+TEST(any_stream_time_and_length_come_back) {
+    static const uint32_t streams[] = {0, 1, 253, 254, 255, 256, 65534, 65535, 65536, 0xFFFFFFFEu, 0xFFFFFFFFu, 0xFFFFFF00u};
+    static const uint32_t lens[] = {0, 1, 8, 100, 65519, 65520, 65521, 65535, 65536, 100000, 12, 30};
+    int lane, contiguous, gating, how;
+    for (lane = -1; lane < 1; lane++)
+        for (contiguous = 0; contiguous < 2; contiguous++)
+            for (gating = 0; gating < 2; gating++)
+                for (how = 0; how < 2; how++) {
+                    telem_ring_desc d = desc_of(1, 1 << 19, 1 << 19, TELEM_RING_REFUSE);
+                    telem_ring_writer w;
+                    telem_ring_reader rd;
+                    telem_ring_reader_desc q = TELEM_ZERO;
+                    static uint64_t room[300000 / 8];
+                    uint64_t rng = check_seed(), start = ring_start;
+                    uint32_t n;
+                    ring_start &= ~(uint64_t)0xFFFF; /* the start of a lane's block */
+                    d.memory = large, d.memory_size = sizeof large, d.contiguous = (uint8_t)contiguous;
+                    REQUIRE_OK(telem_ring_init(&ring, &d));
+                    REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+                    q.gating = (uint8_t)gating, q.copy = room, q.copy_size = how ? 131072 : sizeof room;
+                    REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+                    for (n = 0; n < 50; n++) {
+                        uint32_t stream = streams[check_rand(&rng) % 12u], len = lens[check_rand(&rng) % 12u], i;
+                        int64_t time = odd_time(&rng);
+                        telem_ring_record rec;
+                        telem_result res;
+                        for (i = 0; i < len; i += 997u) payload[i] = (uint8_t)(n + i);
+                        if (len) payload[len - 1u] = (uint8_t)n;
+                        if (n % 3u) CHECK_OK(telem_ring_push_inline(&w, stream, time, payload, len));
+                        else CHECK_OK(telem_ring_push(&w, stream, time, payload, len));
+                        if (n % 5u == 4u) CHECK_OK(telem_ring_push_inline(&w, 3, time, payload, 5));
+                        do res = n % 2u ? telem_ring_peek(&rd, &rec) : telem_ring_read(&rd, &rec, back, sizeof back);
+                        while (res == TELEM_AGAIN);
+                        REQUIRE_OK(res);
+                        CHECK_EQ_INT(rec.stream, stream);
+                        CHECK_EQ_INT(rec.time, time);
+                        REQUIRE(rec.len == len);
+                        CHECK(memcmp(rec.data, payload, len) == 0);
+                        if (n % 2u) CHECK_OK(telem_ring_release(&rd));
+                        if (n % 5u != 4u) continue;
+                        REQUIRE_OK(telem_ring_read(&rd, &rec, back, sizeof back));
+                        CHECK(rec.stream == 3 && rec.time == time && rec.len == 5);
+                    }
+                    CHECK_EQ_INT(total(&rd), 60);
+                    CHECK_EQ_INT(rd.lost, 0);
+                    ring_start = start;
+                }
+}
+
+/* Stamps whose upper half changes often, a reader that is lapped all the time. */
+TEST(stamps_are_right_behind_every_gap) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd, late;
+        telem_ring_record rec;
+        uint64_t rng = check_seed();
+        uint32_t n, i;
+        REQUIRE(make(1, 512, 512, TELEM_RING_OVERWRITE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        for (n = 0; n < 8000; n++) {
+            uint64_t value = (uint64_t)n * 0x123456789u;
+            CHECK_OK(telem_ring_push_inline(&w, 1, (int64_t)value, &value, 8));
+            if (n % 1000u == 999u) { /* the lane changes hands */
+                CHECK_OK(telem_ring_writer_deinit(&w));
+                REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+            }
+            if (check_rand(&rng) % 16u) continue;
+            if (rd.desc.copy == copies[copies_used % 8u]) copies_used++;
+            REQUIRE_OK(reader(&late, 0, (uint8_t)(n % 2u)));
+            for (i = (uint32_t)(check_rand(&rng) % 30u); i > 0; i--) {
+                telem_ring_reader *r = i % 2u ? &rd : &late;
+                if (telem_ring_peek(r, &rec) != TELEM_OK) continue;
+                CHECK(memcmp(rec.data, &rec.time, 8) == 0);
+                CHECK_OK(telem_ring_release(r));
+            }
+            if (n % 2u) {
+                value += 7u;
+                CHECK_OK(telem_ring_push(&w, 1, (int64_t)value, &value, 8));
+                REQUIRE_OK(telem_ring_peek(&late, &rec));
+                while (telem_ring_peek(&late, &rec) == TELEM_OK) {
+                    CHECK(memcmp(rec.data, &rec.time, 8) == 0);
+                    CHECK_OK(telem_ring_release(&late));
+                }
+            }
+        }
+        CHECK(rd.lost > 0);
+    }
+}
+
+/* ---- the inline forms, batches ---- */
+
+TEST(inline_calls_answer_as_the_functions) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_record rec;
+    telem_ring_span s;
+    uint32_t n;
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        REQUIRE(make(1, 1024, 1024, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+        CHECK_EQ_INT(telem_ring_push_inline(&w, 0, 0, payload, 257), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_push_inline(&w, 0, TELEM_RING_NOW, payload, 8), TELEM_ERR_ARG);
+        for (n = 0; n < 400; n++) {
+            CHECK_OK(telem_ring_begin_inline(&w, 2, n, len_of(n), &s));
+            CHECK(s.part[1] == NULL && s.size[0] == len_of(n));
+            CHECK_EQ_INT(stats().open, 1);
+            if (lane == 0) CHECK_EQ_INT(telem_ring_push_inline(&w, 0, 0, payload, 8), TELEM_ERR_STATE);
+            if (lane == 0) CHECK_EQ_INT(telem_ring_push(&w, 0, 0, payload, 8), TELEM_ERR_STATE);
+            if (lane == 0) CHECK_EQ_INT(telem_ring_begin_inline(&w, 0, 0, 8, &s), TELEM_ERR_STATE);
+            if (n % 3u) fill((uint8_t *)s.part[0], n, len_of(n));
+            else CHECK_OK(telem_ring_span_write(&w, &s, 0, payload, fill(payload, n, len_of(n))));
+            if (n % 7u == 6u) CHECK_OK(telem_ring_abort(&w, &s));
+            else if (n % 2u) CHECK_OK(telem_ring_commit(&w, &s));
+            else CHECK_OK(telem_ring_commit_inline(&w, &s));
+            CHECK_EQ_INT(telem_ring_commit_inline(&w, &s), TELEM_ERR_STATE);
+            CHECK_EQ_INT(stats().open, 0);
+            if (n % 7u != 6u) {
+                REQUIRE_OK(telem_ring_peek(&rd, &rec));
+                CHECK(rec.time == n && rec.stream == 2 && rec.len == len_of(n) && whole(rec.data, n, rec.len));
+                CHECK_OK(telem_ring_release(&rd));
+            }
+            CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
+        }
+        CHECK_EQ_INT(stats().aborted, 57);
+        while (telem_ring_push_inline(&w, 9, 77, payload, 16) == TELEM_OK) n++;
+        CHECK_EQ_INT(n - 400, 1024 / 24);
+        CHECK_EQ_INT(stats().refused, 1);
+        if (lane == 0) {
+            CHECK_OK(telem_ring_writer_deinit(&w));
+            CHECK_EQ_INT(telem_ring_push_inline(&w, 0, 0, payload, 8), TELEM_ERR_ARG);
+        }
+    }
+}
+
+struct fields {
+    int32_t a;
+    uint16_t b[2];
+    double c;
+};
+TEST(fields_are_filled_in_place_across_the_wrap) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        struct fields got;
+        uint32_t n;
+        REQUIRE(make(1, 512, 512, TELEM_RING_OVERWRITE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        for (n = 0; n < 1000; n++) {
+            telem_result res;
+            TELEM_RING_FILL(res, &w, 5, n, struct fields, p, {
+                p->a = (int32_t)n;
+                p->b[0] = 1, p->b[1] = 2;
+                p->c = n * 0.5;
+            });
+            CHECK_OK(res);
+            if (n % 10u) continue;
+            CHECK_OK(push_n(&w, 6, n, 8u + n % 24u));
+            for (;;) {
+                if (telem_ring_peek(&rd, &rec) != TELEM_OK) break;
+                if (rec.stream == 5) {
+                    REQUIRE(rec.len == sizeof got);
+                    memcpy(&got, rec.data, sizeof got);
+                    CHECK(got.a == (int32_t)rec.time && got.b[0] == 1 && got.b[1] == 2 && got.c > (double)rec.time * 0.5 - 0.1 && got.c < (double)rec.time * 0.5 + 0.1);
+                }
+                CHECK_OK(telem_ring_release(&rd));
+            }
+        }
+        CHECK_EQ_INT(total(&rd), 1100);
+    }
+}
+
+static int calls_of_clock;
+static uint64_t read_calls(void *user) { (void)user; return (uint64_t)++calls_of_clock + 1000u; }
+
+TEST(batch_is_published_at_once_or_not_at_all) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_clock clock = TELEM_ZERO;
+        telem_ring_desc d = desc_of(1, 2048, 2048, TELEM_RING_REFUSE);
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        telem_ring_item it[20];
+        uint8_t bytes[20][64];
+        uint32_t n = 0, i, round, done;
+        uint64_t rng = check_seed();
+        clock.read = read_calls;
+        d.clock = &clock;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+        memset(it, 0, sizeof it);
+        CHECK_EQ_INT(telem_ring_push_batch(&w, NULL, 1, NULL), TELEM_ERR_ARG);
+        CHECK_OK(telem_ring_push_batch(&w, NULL, 0, &done));
+        for (round = 0; round < 200; round++) {
+            uint32_t count = 1u + (uint32_t)(check_rand(&rng) % 8u);
+            int now = round % 4u == 0, was = calls_of_clock;
+            telem_result res;
+            for (i = 0; i < count; i++) {
+                it[i].stream = n + i;
+                it[i].len = fill(bytes[i], n + i, len_of(n + i));
+                it[i].data = bytes[i];
+                it[i].time = now ? TELEM_RING_NOW : (int64_t)((uint64_t)(n + i) << 30);
+            }
+            res = telem_ring_push_batch(&w, it, count, &done);
+            CHECK_OK(res);
+            CHECK_EQ_INT(done, count);
+            if (now) CHECK_EQ_INT(calls_of_clock, was + 1);
+            for (i = 0; i < count; i++, n++) {
+                REQUIRE_OK(telem_ring_peek(&rd, &rec));
+                CHECK(rec.stream == n && whole(rec.data, n, len_of(n)) && rec.len == len_of(n));
+                CHECK_EQ_INT(rec.time, now ? was + 1001 : (int64_t)((uint64_t)n << 30));
+                CHECK_OK(telem_ring_release(&rd));
+            }
+        }
+        for (i = 0; i < 20; i++) it[i].len = 8, it[i].data = bytes[0], it[i].time = 5, it[i].stream = 1;
+        it[3].len = 5000;
+        CHECK_EQ_INT(telem_ring_push_batch(&w, it, 20, &done), TELEM_ERR_LIMIT);
+        if (lane == 0) CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
+        it[3].len = 8;
+        if (lane == 0) { /* all or nothing */
+            uint64_t committed = stats().committed;
+            for (i = 0; telem_ring_push_batch(&w, it, 20, &done) == TELEM_OK; i++) {}
+            CHECK(done == 0 && i >= 4 && i <= 6);
+            CHECK_EQ_INT(stats().committed, committed + i * 20u);
+            CHECK_EQ_INT(stats().refused, 20);
+            for (i = 0; i < 20; i++) it[i].len = 60;
+            CHECK_EQ_INT(telem_ring_push_batch(&w, it, 20, &done), TELEM_ERR_LIMIT);
+        } else {
+            for (i = 0; telem_ring_push_batch(&w, it, 20, &done) == TELEM_OK; i++) {}
+            CHECK(done < 20);
+        }
+        CHECK_EQ_INT(total(&rd), stats().committed);
+    }
+}
+
+/* A reader between any two accesses of a batch sees none of it, or all. */
+static telem_ring_reader *batch_rd;
+static uint32_t batch_seen;
+static void count_them(void) {
+    telem_ring_record rec;
+    while (telem_ring_peek(batch_rd, &rec) == TELEM_OK) {
+        batch_seen++;
+        CHECK_OK(telem_ring_release(batch_rd));
+    }
+}
+TEST(batch_is_seen_whole_by_an_interrupt) {
+    int k, more = 1;
+    for (k = 0; more && k < 1000; k++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_item it[6];
+        uint32_t i;
+        REQUIRE(make(1, 1024, 0, TELEM_RING_OVERWRITE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        for (i = 0; i < 6; i++) it[i].stream = i, it[i].time = (int64_t)i << 33, it[i].len = 20, it[i].data = payload;
+        batch_rd = &rd, batch_seen = 0;
+        point_at = k, point_count = 0, point_call = count_them;
+        CHECK_OK(telem_ring_push_batch(&w, it, 6, NULL));
+        more = point_call == NULL;
+        point_call = NULL;
+        CHECK(batch_seen == 0 || batch_seen == 6);
+        count_them();
+        CHECK_EQ_INT(batch_seen, 6);
+    }
+    CHECK(k > 20);
 }
 
 /* ---- parked producers ---- */
@@ -1379,6 +1681,12 @@ static void run_all(void) {
     RUN(peeked_span_is_stable_until_release);
     RUN(peek_without_copy_buffer_says_so);
     RUN(now_reads_the_clock_and_extends_it);
+    RUN(any_stream_time_and_length_come_back);
+    RUN(stamps_are_right_behind_every_gap);
+    RUN(inline_calls_answer_as_the_functions);
+    RUN(fields_are_filled_in_place_across_the_wrap);
+    RUN(batch_is_published_at_once_or_not_at_all);
+    RUN(batch_is_seen_whole_by_an_interrupt);
     RUN(parked_producer_costs_its_own_record);
     RUN(lapped_producer_never_tears_a_record);
     RUN(too_many_parked_producers_refuse_and_recover);
