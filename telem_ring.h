@@ -77,11 +77,21 @@
        - No recursion. Loops are bounded by the number of lanes, blocks or parked producers, but for
          the retries of the shared lane named above. The largest stack frame is init's: 272 bytes on
          x86-64, 216 on Cortex-M4 (gcc 12, -fstack-usage); those of pushes and reads are smaller.
-       Not here (yet): attaching to a ring that another process or an earlier life left behind.
+       - Killed at any instruction, all records whose commit had returned and that were not overwritten
+         are read from the memory, each once, whole, in order; the account closes. (test_ring_attach.c)
+                                            killed_at_any_instruction_all_that_was_committed_is_read
+                                            killed_processes_leave_all_that_was_committed (scenario_blackbox.c)
+       - Bytes given to attach are hostile: it reads inside them, ends, and yields no record from a
+         block whose words disagree.        every_flipped_bit_is_harmless, every_cut_is_harmless
+                                            (test_ring_attach.c), fuzz_ring.c
+       - A dump is read on a machine of another byte order or cursor width.
+                                            dumps_of_other_machines_are_read (test_ring_attach.c)
+       - A trigger keeps exactly N records before and M after.
+                                            trigger_keeps_n_before_and_m_after (test_ring_attach.c)
 
    CONTENTS
-       concepts . who may call what . sizes . full . parked producers . time . options . porting
-       . horizons;  ordering stands in front of the implementation
+       concepts . who may call what . sizes . layout . full . parked producers . time . black box
+       . triggers . options . porting . horizons;  ordering stands in front of the implementation
 
    CONCEPTS
        A ring has single-writer LANES and, for whoever has none, one SHARED lane. Give each thread
@@ -141,7 +151,8 @@
                     half of the stamp. Then the payload, rounded up to units; it may wrap. Lengths:
                       0xFFFF  length and stream are a second pair, before the payload
                       0xFFFE  no record: skip `high` units, this one included (>= 1)
-                      0xFFFD  no record: `high` is the upper half of the stamps from here on
+                      0xFFFD  no record: `high` is the upper half of the stamps from here on; in the
+                              place of the stream the step from the half before, 0 when beyond 16 bits
        shared lane  at shared_at: 0 tail, 4 tail_hi, 8 cleared, 12 parked, 16 wraps, 20 top, 24 hint;
                     at 32 (64) 16 voids, at 96 (128) aborted, 104 (136) refused, 160 (192) parking:
                     TELEM_RING_PARKED_MAX x (number, start); at 288 (384) descriptors: a pair (state,
@@ -152,7 +163,9 @@
                     (start mod shared_units): a pair whose 64 bits are stream | stamp << 8 (the top 8
                     bits of the stamp are those of `top`), then the payload. Stream 255: the second
                     pair is (stream, top 8 bits of the stamp).
-       notes        notes_bytes at notes_at
+       notes        notes_bytes at notes_at: one after the other, 0 id, 4 length, 8 hash, 12 zero, all
+                    little-endian; the bytes, rounded up to 8. hash: FNV-1a of id, length and bytes, 1
+                    instead of 0; 0 ends them.
 
    FULL
        OVERWRITE: never in a lane; in the shared lane only for a producer's own record when it was
@@ -177,6 +190,68 @@
        int64 ticks of one clock, the caller's or desc.clock's with TELEM_RING_NOW. Clocks narrower
        than 64 bits are extended, per lane; a lane that is silent for more than half a wrap needs
        telem_ring_sync.
+
+   BLACK BOX
+       The memory of a ring may outlive its program: a mapped file after a crash or kill -9, .noinit
+       RAM after a reset, a piece of a core dump, a copy in flash. It needs no closing, no flush and
+       no pointer: whoever was killed is like a producer that is parked for ever, and a record is
+       committed by one store.
+
+           telem_ring_attach_desc a = TELEM_ZERO;
+           telem_ring_image im;
+           a.bytes = memory;  a.size = sizeof memory;          // or a copy, at any alignment
+           if (telem_ring_attach(&im, &a) == TELEM_OK)         // NOT_FOUND: a cold start
+               while (telem_ring_image_read(&im, &rec, buf, sizeof buf) == TELEM_OK)
+                   use(rec.stream, rec.time, rec.data, rec.len);
+
+       attach trusts no word: the head must be what init would make of its sizes, a lane's records
+       are walked from anchor to anchor and a block whose lengths and counts do not meet the next
+       anchor exactly yields nothing, cursors and spans must lie inside their lane. What is not
+       saved is counted by cause (telem_ring_account). Payloads, stamps and streams have no check
+       of their own: flipped bits in them show only to who put a CRC into his records.
+       The memory must stand still: what is copied while producers run on is torn, and nothing tells.
+       Then either the ring is laid out anew (telem_ring_init), or it goes on with what it holds
+       (telem_ring_resume), the readers of the new life getting the records of the old one.
+
+       Elsewhere. A dump is read on any machine with 64-bit cursors, whatever the byte order and
+       cursor width that made it (a 32-bit one reads 32-bit ones of either order). im.clock tells
+       what a tick was. Payloads are the bytes that were pushed: rows of telem_schema_pack are the
+       same everywhere, C structs are for programs of the same ABI. So that a dump explains itself,
+       keep the schemas in it: desc.notes_bytes makes room for notes, and by convention the note
+       with a stream's number is its schema:
+
+           n = telem_schema_encode(&Imu_schema, 0, bytes, sizeof bytes);
+           telem_ring_note(ring, STREAM_IMU, bytes, (uint32_t)n);          // telem_ring_image_note
+
+       On real parts. The section must survive startup code and linker:
+           gcc, clang  uint64_t memory[N] __attribute__((section(".noinit"), aligned(64)));
+                       and in the linker script  .noinit (NOLOAD) : { *(.noinit*) } > RAM
+           IAR         __no_init uint64_t memory[N];
+           Keil        uint64_t memory[N] __attribute__((section(".bss.NoInit")));  and an execution
+                       region with UNINIT that holds *(.bss.NoInit)
+       Data caches (Cortex-M7): what is dirty in the cache dies with a reset. Put the ring into DTCM,
+       or into a region that the MPU makes write-through or not cached; cleaning the cache in the
+       fault handler serves faults, not watchdogs. RAM with ECC or parity must be written once after
+       power-on before it is read: after a power-on reset (the reset cause register tells) write
+       zeros and init; after every other reset attach. Bootloaders use RAM: keep the ring out of
+       theirs. Standby and brown-out may spoil RAM: that is what the checks are for.
+
+   TRIGGERS
+       A trigger keeps what led to an event: N records (or ticks) before and M after. It is a
+       gating reader that joins when it fires, in a ring whose policy is REFUSE: without gating
+       readers such a ring overwrites like any flight recorder, and no push pays for the trigger.
+
+           telem_ring_trigger_init(&t, ring, &d);              // d.before = 500, d.after = 200
+           telem_ring_trigger_fire(&t, now);                   // a fault, a button: thread or ISR
+           while (telem_ring_trigger_read(&t, &rec, buf, sizeof buf) == TELEM_OK) save(&rec);
+           telem_ring_trigger_arm(&t);                         // after TELEM_END
+
+       or on a record: a reader whose filter is the predicate goes to telem_ring_trigger_watch.
+       When it has fired nothing that the ring held is overwritten; new records are taken while
+       there is room and then refused and counted (telem_ring_stats). Why so and not a second
+       bank: a bank would halve what a small part can keep before the event, and one ring can give
+       its room to either side; reading makes room again, so M may exceed it.
+       Size the ring for N and the delay until the predicate's reader looks.
 
    OPTIONS (besides those of telem.h; the same in all files)
        TELEM_RING_MEMCPY     payloads move by memcpy instead of relaxed atomic words: faster, but
@@ -658,6 +733,154 @@ TELEM_API telem_result telem_ring_reader_loss(telem_ring_reader *rd, telem_ring_
 /* The reader's account since its start; a loss that it has not come across yet is in queued. */
 TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, telem_ring_reader_counts *counts);
 
+/* ------------------------------------------------------------------------------ black box ---- */
+
+/* What became of the records of a ring that survived its program:
+
+       committed == saved + overwritten + half + damaged + outside
+
+   over the ring's whole life, as far as its own words can still tell. Where they cannot, `unknown`
+   says at how many places more may be missing than is counted. */
+typedef struct telem_ring_account {
+    uint64_t committed;   /* records whose commit had taken effect */
+    uint64_t saved;       /* of them: can be read */
+    uint64_t overwritten; /* made room for newer ones, as in life */
+    uint64_t half;        /* lay where a lane was being written, or was about to be: perhaps half
+                             overwritten */
+    uint64_t damaged;     /* the words around them contradict each other */
+    uint64_t outside;     /* lie beyond the bytes that there are: the copy was cut short */
+    uint64_t open;        /* begun and not committed at the end: never were records */
+    uint64_t refused, aborted; /* as the ring counted them */
+    uint32_t lanes_lost;  /* lanes whose cursors are out of range: nothing of theirs is counted */
+    uint32_t unknown;     /* damaged places that do not tell how many records they held */
+} telem_ring_account;
+
+typedef struct telem_i_image_cursor {
+    telem_i_pos pos, end; /* lane: units; shared: numbers */
+    telem_i_pos checked;  /* lane: from pos to here the chain of records is sound */
+    telem_i_pos seq;      /* lane: number of the record at pos */
+    int64_t time;         /* the head record, when has is set */
+    uint32_t hi;          /* lane: upper half of the stamps from pos on */
+    uint32_t len, stream, units, head, at, has;
+} telem_i_image_cursor;
+#define TELEM_RING_IMAGE_BYTES(lanes) (((size_t)(lanes) + 1u) * sizeof(telem_i_image_cursor))
+
+typedef struct telem_ring_attach_desc {
+    const void *bytes; /* begins with the ring, at any alignment; the caller's while the image is
+                          used, and nobody writes it */
+    size_t size;       /* bytes there are. Fewer than the ring had: what lies inside is saved */
+    void *cursors;     /* for more than 8 lanes: 8-aligned, TELEM_RING_IMAGE_BYTES(lanes) */
+    size_t cursors_size;
+} telem_ring_attach_desc;
+
+/* The bytes, and how to read them. */
+typedef struct telem_i_image {
+    const uint8_t *bytes;
+    size_t size;
+    telem_i_pos mask;   /* the bits of a cursor */
+    uint32_t big, wide; /* byte order; 64-bit cursors */
+    telem_i_ring_fixed f; /* the ring's head in this machine's order, checked */
+} telem_i_image;
+
+/* A ring that survived, for reading. account and clock are for the caller. */
+typedef struct telem_ring_image {
+    telem_ring_account account;
+    telem_clock clock; /* of the stamps: frequency, width, domain, no read(); bits 0: unknown */
+    telem_i_image i;   /* the rest is the implementation's */
+    telem_i_image_cursor *extern_cursors;
+    telem_i_image_cursor own[TELEM_RING_CURSORS];
+} telem_ring_image;
+
+/* Looks at bytes that hold a ring which nobody writes any more (a mapped file after a crash,
+   .noinit RAM after a reset, a piece of a core dump or of flash), checks every word of it and
+   fills im->account. Reads only; any byte order; rings of either cursor width on machines with
+   64-bit cursors. Time: twice over all records, so about as long as reading them.
+   TELEM_OK (also when some or all records are lost: see the account); ERR_NOT_FOUND: no ring
+   begins here (memory after power-on); ERR_UNSUPPORTED: another layout version, or 64-bit cursors
+   on a machine without; ERR_CORRUPT: the head contradicts itself; ERR_TRUNCATED: fewer bytes than
+   a head; ERR_MEMORY: more lanes than cursors; ERR_ARG. */
+TELEM_API telem_result telem_ring_attach(telem_ring_image *im, const telem_ring_attach_desc *desc);
+
+/* The next record, oldest first, lanes merged by time as for any reader, copied into buf.
+   TELEM_OK; TELEM_END: that was all (im->account.saved of them); ERR_MEMORY: nothing is consumed,
+   rec->len says what it takes, at most telem_ring_image_max_record. rec->data is buf. */
+TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_record *rec, void *buf, size_t cap);
+TELEM_API uint32_t telem_ring_image_max_record(const telem_ring_image *im);
+/* Begins again with the oldest. */
+TELEM_API void telem_ring_image_rewind(telem_ring_image *im);
+
+/* A note: bytes that are kept in the ring's memory, so that a dump explains itself. By convention
+   a stream's schema (telem_schema_encode) is the note with the stream's number. */
+typedef struct telem_ring_note_info {
+    uint32_t id, len;
+    const void *data; /* in the ring's memory; unaligned */
+} telem_ring_note_info;
+/* Adds a note to the area that desc.notes_bytes made: 16 bytes and the data rounded up to 8. One
+   thread at a time; a kill in the middle leaves no half note. TELEM_OK; ERR_SPACE; ERR_ARG. */
+TELEM_API telem_result telem_ring_note(telem_ring *ring, uint32_t id, const void *data, uint32_t len);
+/* Note `index`, in the order they were added. TELEM_OK; TELEM_END: there is none; ERR_CORRUPT: its
+   bytes do not match their hash (those behind it cannot be found). */
+TELEM_API telem_result telem_ring_image_note(const telem_ring_image *im, uint32_t index,
+                                             telem_ring_note_info *note);
+
+/* Takes the ring over in its place: it goes on being used, with all records that could be saved,
+   for readers and writers as after init. Records that were open count as aborted, readers and
+   owners of the earlier life are forgotten; of a damaged lane stays what lies behind the damage
+   (so attach and read first). One thread, before all others, when nobody of the earlier life is
+   left. clock: as in desc; NULL: callers stamp. account: NULL or as attach says.
+   As attach; ERR_ARG: alignment; ERR_MEMORY: the ring is larger than memory_size; ERR_UNSUPPORTED:
+   another machine's byte order or cursors; ERR_MISMATCH: the clock has another frequency, width
+   or domain than the one before. On failure memory is untouched. */
+TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t memory_size,
+                                         const telem_clock *clock, telem_ring_account *account);
+
+/* -------------------------------------------------------------------------------- triggers ---- */
+
+typedef struct telem_ring_trigger_desc {
+    uint32_t before;       /* records to keep from before it fires; 0: all that the ring holds */
+    uint32_t after;        /* records from then on; 0: all until it is armed again */
+    uint64_t before_ticks; /* only records so old at most; 0: any */
+    uint64_t after_ticks;  /* only records up to so much later; 0: any */
+    uint64_t timeout;      /* as a gating reader's: a capture that nobody reads is given up when it
+                              has refused records for so many ticks; 0: never */
+    void *cursors;         /* for more than 8 lanes: as a reader's */
+    size_t cursors_size;
+} telem_ring_trigger_desc;
+
+/* A trigger. The fields are the implementation's. */
+typedef struct telem_ring_trigger {
+    telem_ring *ring;
+    telem_ring_trigger_desc desc;
+    telem_atomic32 state; /* TELEM_I_TRIGGER_x, by CAS */
+    uint32_t skip;        /* oldest records still to pass over */
+    uint64_t left;        /* records still to deliver; UINT64_MAX: all */
+    int64_t time;         /* when it fired */
+    telem_ring_reader hold;
+} telem_ring_trigger;
+
+/* Armed. The ring's policy is REFUSE (ERR_ARG else): without gating readers it overwrites like a
+   flight recorder, and until the trigger fires it costs nothing. */
+TELEM_API telem_result telem_ring_trigger_init(telem_ring_trigger *t, telem_ring *ring,
+                                               const telem_ring_trigger_desc *desc);
+/* Fires: from now on nothing that the ring holds is overwritten. Records go on being taken while
+   there is room, then they are refused and counted, until the capture has been read or let go.
+   Any thread or ISR, also while another call of it is under way; costs a join (a few loads per
+   lane, one fence). time: the moment, for before_ticks and after_ticks.
+   TELEM_OK; ERR_EXISTS: it has fired already; TELEM_FULL: the table of gating readers is;
+   TELEM_AGAIN: writers were faster, eight times. */
+TELEM_API telem_result telem_ring_trigger_fire(telem_ring_trigger *t, int64_t time);
+/* Fires on the first record for which a predicate answers non-zero: `watch` is a reader of this
+   ring whose desc.filter is the predicate; its thread calls this now and then.
+   TELEM_OK: it has fired on the record that *rec tells (data is gone); TELEM_EMPTY: nothing yet;
+   else as fire and telem_ring_peek. */
+TELEM_API telem_result telem_ring_trigger_watch(telem_ring_trigger *t, telem_ring_reader *watch,
+                                                telem_ring_record *rec);
+/* The capture, oldest first: one thread. As telem_ring_read; and TELEM_EMPTY: not fired, or the
+   records that are still to come have not; TELEM_END: that was all: arm it again. */
+TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring_record *rec, void *buf, size_t cap);
+/* Lets go of the capture: the ring overwrites again. The thread that reads. */
+TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
+
 #endif /* TELEM_RING_H */
 
 /* ---- Stop here if you only use the API. ------------------------------------------------------ */
@@ -740,6 +963,7 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
      E11 begin: tail seen, fence      | shared_intact: fence, load tail       torn record accepted
      E12 end: CAS state to COMMITTED  | head: load state                      top, span head, payload
      E13 writer, slot: given back     | taken                                 lane's cursors, gates
+     E14 trigger: state FIRED, ARMED  | read, arm, fire                       the trigger's fields
    Relaxed, because: payload and headers (validated by E2, E11, or held by a gate), counts
    (statistics), hint (only a guess), the owner's loads of what he alone writes. */
 
@@ -1316,7 +1540,7 @@ static telem_result telem_i_lane_claim(telem_ring_writer *w, telem_i_pos end, in
 typedef struct telem_i_lane_form {
     telem_i_pos pos, end; /* of the whole */
     uint32_t mark, pad, head; /* units of each before the payload */
-    uint32_t hi;          /* upper half of the stamp */
+    uint32_t hi, step;    /* upper half of the stamp; how far from the one before */
 } telem_i_lane_form;
 
 static void telem_i_lane_measure(const telem_ring_writer *w, telem_i_lane_form *f, telem_i_pos pos, uint32_t hi_before,
@@ -1326,6 +1550,7 @@ static void telem_i_lane_measure(const telem_ring_writer *w, telem_i_lane_form *
     f->pos = pos;
     f->hi = (uint32_t)((uint64_t)time >> 32);
     f->mark = f->hi != hi_before;
+    f->step = f->hi - hi_before;
     f->head = len > TELEM_I_ENTRY_MOST || stream > 0xFFFFu ? 2u : 1u;
     units = f->head + telem_i_ring_units(len);
     room = w->mask + 1u - ((pos + f->mark) & w->mask);
@@ -1350,7 +1575,10 @@ static void telem_i_lane_anchor(telem_ring_writer *w, const telem_i_lane_form *f
 static telem_i_pos telem_i_lane_heads(telem_ring_writer *w, const telem_i_lane_form *f, uint32_t stream, int64_t time, uint32_t len) {
     telem_i_pos at = f->pos;
     uint32_t low = (uint32_t)((uint64_t)time & UINT32_MAX);
-    if (f->mark) telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at++), TELEM_I_ENTRY_TIME, f->hi);
+    if (f->mark) { /* the step is for who comes from a gate, between two anchors: attach */
+        uint32_t step = f->step + 0x8000u < 0x10000u ? f->step << 16 : 0;
+        telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at++), TELEM_I_ENTRY_TIME | step, f->hi);
+    }
     if (f->pad) telem_i_pair_put(telem_i_ring_unit(w->data, w->mask, at), TELEM_I_ENTRY_PAD, f->pad);
     at += f->pad;
     if (f->head == 1u) {
@@ -2824,6 +3052,825 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
     }
     *counts = n;
     return TELEM_OK;
+}
+
+/* >>attach
+
+   A ring that survived is read by bytes: whatever their alignment, byte order and cursor width,
+   and however wrong they are. Nothing is taken for granted: the head is planned again from the
+   sizes that it states and compared; cursors must lie within their lane; a lane's records are
+   walked from anchor to anchor, and only where a block's chain of lengths meets the next anchor
+   exactly, with as many records as the anchors say, are they records. In the shared lane each
+   span must end where the next begins. Payloads are not checked: nothing says what they were.
+
+   Why a ring can be read after its program died at any instruction: a killed producer is one that
+   is parked for ever, and those never hide nor tear anything. What counts is published by one
+   store each: committed, or a descriptor's state. floor was raised before bytes were overwritten. */
+
+#define TELEM_I_IMAGE_BAD 0
+#define TELEM_I_IMAGE_RECORD 1
+#define TELEM_I_IMAGE_SKIP 2    /* a pad, a time entry */
+#define TELEM_I_IMAGE_OUTSIDE 3 /* beyond the bytes that there are */
+
+static uint32_t telem_i_image_32(const telem_i_image *m, size_t at) {
+    const uint8_t *p = m->bytes + at;
+    if (!m->big) return telem_get32(p);
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | (uint32_t)p[3];
+}
+/* Two words that a machine with 64-bit cursors keeps in one. */
+static uint32_t telem_i_image_pair(const telem_i_image *m, size_t at, uint32_t *hi) {
+    size_t swapped = m->wide && m->big ? 4u : 0;
+    *hi = telem_i_image_32(m, at + 4u - swapped);
+    return telem_i_image_32(m, at + swapped);
+}
+static telem_i_pos telem_i_image_word(const telem_i_image *m, size_t at) {
+#if TELEM_HAS_ATOMIC64
+    uint32_t hi, lo = telem_i_image_pair(m, at, &hi);
+    return m->wide ? (uint64_t)hi << 32 | lo : lo;
+#else
+    return telem_i_image_32(m, at);
+#endif
+}
+/* A count: two 32-bit words, low first in either byte order. */
+static uint64_t telem_i_image_count(const telem_i_image *m, size_t at) {
+    return (uint64_t)telem_i_image_32(m, at + 4u) << 32 | telem_i_image_32(m, at);
+}
+/* b - a, 0 .. mask: a is never behind b where this is used, or the answer is absurdly large. */
+static telem_i_pos telem_i_image_diff(const telem_i_image *m, telem_i_pos b, telem_i_pos a) { return (b - a) & m->mask; }
+static int telem_i_image_has(const telem_i_image *m, size_t at, size_t n) { return at <= m->size && n <= m->size - at; }
+
+/* -- the head -- */
+
+/* Where the layouts of the two cursor widths differ: the words of a wide ring stand apart. */
+#define TELEM_I_WIDE_LANE 192u  /* a lane's words, */
+#define TELEM_I_WIDE_FLOOR 64u  /* in them floor and what follows; */
+#define TELEM_I_WIDE_SHARED 384u /* the shared lane's words, */
+#define TELEM_I_WIDE_VOIDS 64u  /* in them voids and what follows */
+#define TELEM_I_NARROW_LANE 104u
+#define TELEM_I_NARROW_FLOOR 24u
+#define TELEM_I_NARROW_SHARED 288u
+#define TELEM_I_NARROW_VOIDS 32u
+#define TELEM_I_IMAGE_LANE(m) ((m)->wide ? TELEM_I_WIDE_LANE : TELEM_I_NARROW_LANE)
+#define TELEM_I_IMAGE_FLOOR(m) ((m)->wide ? TELEM_I_WIDE_FLOOR : TELEM_I_NARROW_FLOOR)
+#define TELEM_I_IMAGE_VOIDS(m) ((m)->wide ? TELEM_I_WIDE_VOIDS : TELEM_I_NARROW_VOIDS)
+#define TELEM_I_IMAGE_SHARED(m) ((m)->wide == TELEM_HAS_ATOMIC64 ? (uint32_t)sizeof(struct telem_i_ring_shared) \
+                                 : (m)->wide ? TELEM_I_WIDE_SHARED : TELEM_I_NARROW_SHARED)
+#if TELEM_HAS_ATOMIC64
+#define TELEM_I_OWN(name) TELEM_I_WIDE_##name
+#else
+#define TELEM_I_OWN(name) TELEM_I_NARROW_##name
+#endif
+TELEM_STATIC_ASSERT(sizeof(struct telem_i_ring_lane) == TELEM_I_OWN(LANE), telem_i_image_knows_the_lane);
+TELEM_STATIC_ASSERT(offsetof(struct telem_i_ring_lane, floor) == TELEM_I_OWN(FLOOR), telem_i_image_knows_the_floor);
+TELEM_STATIC_ASSERT(sizeof(struct telem_i_ring_shared) == TELEM_I_OWN(SHARED) || TELEM_RING_PARKED_MAX != 16,
+                    telem_i_image_knows_the_shared_lane);
+TELEM_STATIC_ASSERT(offsetof(struct telem_i_ring_shared, voids) == TELEM_I_OWN(VOIDS), telem_i_image_knows_the_voids);
+#define TELEM_I_LANE_OFFSET(field) (offsetof(struct telem_i_ring_lane, field) - offsetof(struct telem_i_ring_lane, floor))
+#define TELEM_I_SHARED_OFFSET(field) (offsetof(struct telem_i_ring_shared, field) - offsetof(struct telem_i_ring_shared, voids))
+
+/* The head must be what init would have made of the sizes in it. */
+static int telem_i_image_plan(const telem_i_image *m) {
+    const telem_i_ring_fixed *f = &m->f;
+    const size_t from = offsetof(telem_i_ring_fixed, bytes), to = offsetof(telem_i_ring_fixed, notes_bytes);
+    telem_ring_desc d = TELEM_ZERO;
+    telem_i_ring_fixed plan;
+    uint32_t smallest, apart, all;
+    if (f->lane_units > 0x8000000u || f->shared_units > 0x8000000u || f->max_record == 0) return 0;
+    d.lanes = f->lanes, d.lane_bytes = f->lane_units * 8u;
+    d.shared_bytes = f->shared_units * 8u, d.shared_records = f->shared_records;
+    d.policy = f->policy, d.max_record = f->max_record, d.readers = f->readers;
+    d.contiguous = f->contiguous ? 1u : 0u, d.notes_bytes = f->notes_bytes;
+    smallest = d.lanes && (!d.shared_bytes || d.lane_bytes < d.shared_bytes) ? d.lane_bytes : d.shared_bytes;
+    if (d.max_record > smallest / 4u || telem_i_ring_plan(&plan, &d) == 0) return 0;
+    apart = TELEM_I_IMAGE_LANE(m) - (uint32_t)sizeof(struct telem_i_ring_lane); /* 0 in this program's own layout */
+    all = apart * f->lanes;
+    if (f->lanes) plan.lane_stride += apart;
+    plan.shared_at += all;
+    if (f->shared_units) all += TELEM_I_IMAGE_SHARED(m) - (uint32_t)sizeof(struct telem_i_ring_shared);
+    plan.notes_at += all, plan.bytes += all;
+    return memcmp((const char *)&plan + from, (const char *)f + from, to + sizeof f->notes_bytes - from) == 0;
+}
+
+static telem_result telem_i_image_open(telem_i_image *m, const void *bytes, size_t size) {
+    uint32_t words[sizeof m->f / 4u], i;
+    memset(m, 0, sizeof *m);
+    m->bytes = (const uint8_t *)bytes;
+    m->size = size;
+    if (size < sizeof m->f) return TELEM_ERR_TRUNCATED;
+    m->big = telem_get32(m->bytes + offsetof(telem_i_ring_fixed, endian)) != TELEM_I_RING_ENDIAN;
+    for (i = 0; i < sizeof words / 4u; i++) words[i] = telem_i_image_32(m, i * 4u);
+    memcpy(&m->f, words, sizeof words);
+    if (m->f.magic != TELEM_I_RING_MAGIC || m->f.endian != TELEM_I_RING_ENDIAN) return TELEM_ERR_NOT_FOUND;
+    if (m->f.layout != TELEM_I_RING_LAYOUT) return TELEM_ERR_UNSUPPORTED;
+    m->wide = m->f.cursor_bits == 64u;
+    if (!m->wide && m->f.cursor_bits != 32u) return TELEM_ERR_CORRUPT;
+    if (m->wide && !TELEM_HAS_ATOMIC64) return TELEM_ERR_UNSUPPORTED;
+    m->mask = (telem_i_pos)(m->wide ? ~(uint64_t)0 : UINT32_MAX);
+    if (!telem_i_image_plan(m) || m->f.clock_bits > 64u) return TELEM_ERR_CORRUPT;
+    return TELEM_OK;
+}
+
+/* -- bytes of a data area: `base` in the image, `units` long, from unit pos on -- */
+
+static size_t telem_i_image_unit(size_t base, uint32_t units, telem_i_pos pos) { return base + (size_t)(pos & (units - 1u)) * 8u; }
+
+/* Are n units from pos on inside the bytes that there are? */
+static int telem_i_image_inside(const telem_i_image *m, size_t base, uint32_t units, telem_i_pos pos, uint32_t n) {
+    size_t at = telem_i_image_unit(base, units, pos);
+    uint32_t room = units - (uint32_t)(pos & (units - 1u));
+    if (n > room) return telem_i_image_has(m, base, (size_t)units * 8u);
+    return telem_i_image_has(m, at, (size_t)n * 8u);
+}
+static void telem_i_image_copy(const telem_i_image *m, size_t base, uint32_t units, telem_i_pos pos, void *to, uint32_t n) {
+    size_t at = telem_i_image_unit(base, units, pos), head = (size_t)units * 8u - (at - base);
+    if (head > n) head = n;
+    if (head) memcpy(to, m->bytes + at, head);
+    if (n > head) memcpy((char *)to + head, m->bytes + base, n - head);
+}
+
+/* -- a lane -- */
+
+static size_t telem_i_image_lane(const telem_i_image *m, uint32_t i) { return m->f.lanes_at + (size_t)i * m->f.lane_stride; }
+static size_t telem_i_image_lane_data(const telem_i_image *m, uint32_t i) {
+    return telem_i_image_lane(m, i) + m->f.lane_stride - (size_t)m->f.lane_units * 8u;
+}
+/* Records committed, as the lane counts them. */
+static uint64_t telem_i_image_lane_count(const telem_i_image *m, uint32_t i) {
+    size_t at = telem_i_image_lane(m, i), rest = at + TELEM_I_IMAGE_FLOOR(m);
+    uint64_t count = telem_i_image_word(m, at + offsetof(telem_i_ring_tip, count));
+    uint32_t hi = telem_i_image_32(m, rest + TELEM_I_LANE_OFFSET(count_hi));
+    if (m->wide) return count;
+    if (count < telem_i_image_32(m, rest + TELEM_I_LANE_OFFSET(count_at))) hi++;
+    return (uint64_t)hi << 32 | count;
+}
+
+/* The entry at c->pos. RECORD: len, stream, time, units and head are set; SKIP: units, hi. */
+static int telem_i_image_entry(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c) {
+    size_t base = telem_i_image_lane_data(m, i);
+    telem_i_pos room = telem_i_image_diff(m, c->end, c->pos);
+    uint32_t lo, hi, size = m->f.lane_units;
+    if (!telem_i_image_inside(m, base, size, c->pos, 1u)) return TELEM_I_IMAGE_OUTSIDE;
+    lo = telem_i_image_pair(m, telem_i_image_unit(base, size, c->pos), &hi);
+    c->len = lo & 0xFFFFu, c->stream = lo >> 16, c->units = 1, c->head = 1;
+    if (c->len == TELEM_I_ENTRY_TIME || c->len == TELEM_I_ENTRY_PAD) {
+        if (c->len == TELEM_I_ENTRY_PAD) c->units = hi;
+        else c->hi = hi;
+        return c->units != 0 && c->units <= room ? TELEM_I_IMAGE_SKIP : TELEM_I_IMAGE_BAD;
+    }
+    c->time = telem_i_signed((uint64_t)c->hi << 32 | hi);
+    if (c->len == TELEM_I_ENTRY_LONG) {
+        if (!telem_i_image_inside(m, base, size, c->pos, 2u)) return TELEM_I_IMAGE_OUTSIDE;
+        c->len = telem_i_image_pair(m, telem_i_image_unit(base, size, c->pos + 1u), &c->stream);
+        c->head = 2;
+    } else if (c->len > TELEM_I_ENTRY_MOST) return TELEM_I_IMAGE_BAD;
+    if (c->len > m->f.max_record) return TELEM_I_IMAGE_BAD;
+    c->units = c->head + telem_i_ring_units(c->len);
+    if (c->units > room) return TELEM_I_IMAGE_BAD;
+    return telem_i_image_inside(m, base, size, c->pos, c->units) ? TELEM_I_IMAGE_RECORD : TELEM_I_IMAGE_OUTSIDE;
+}
+
+/* Do entries lead from c's position exactly to `stop`? RECORD: yes; c is there. And through how
+   many records. */
+static int telem_i_image_chain(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_i_pos stop, telem_i_pos *records) {
+    c->end = stop;
+    *records = 0;
+    while (c->pos != stop) {
+        int what = telem_i_image_entry(m, i, c);
+        if (what == TELEM_I_IMAGE_BAD || what == TELEM_I_IMAGE_OUTSIDE) return what;
+        *records += what == TELEM_I_IMAGE_RECORD;
+        c->pos = (c->pos + c->units) & m->mask;
+    }
+    return TELEM_I_IMAGE_RECORD;
+}
+
+/* The first anchor of a block that starts at `from` or behind and leads to an entry before `end`:
+   where (pos), what number and which upper half. 0: there is none. */
+static int telem_i_image_anchor(const telem_i_image *m, uint32_t i, telem_i_pos from, telem_i_pos end, telem_i_image_cursor *to) {
+    telem_i_pos step = m->f.block_units, at = ((from + step - 1u) & ~(step - 1u)) & m->mask;
+    uint32_t left = m->f.lane_units >> m->f.block_log2;
+    for (; left > 0 && telem_i_image_diff(m, at, from) < telem_i_image_diff(m, end, from); left--, at = (at + step) & m->mask) {
+        size_t a = telem_i_image_lane(m, i) + TELEM_I_IMAGE_LANE(m) +
+                   (size_t)((at >> m->f.block_log2) & ((m->f.lane_units >> m->f.block_log2) - 1u)) * sizeof(telem_i_ring_anchor);
+        telem_i_pos skip = telem_i_image_32(m, a + offsetof(telem_i_ring_anchor, skip));
+        if (skip >= telem_i_image_diff(m, end, at)) continue;
+        to->pos = (at + skip) & m->mask;
+        to->hi = telem_i_image_32(m, a + offsetof(telem_i_ring_anchor, hi));
+        to->seq = telem_i_image_word(m, a + offsetof(telem_i_ring_anchor, seq));
+        return 1;
+    }
+    return 0;
+}
+
+/* c stands at the begin of a stretch whose entries nobody has looked at. 1: they are sound up to
+   c->checked. 0: they are not; c is behind them. */
+static int telem_i_image_stretch(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+    telem_i_image_cursor stop = *c, walk = *c;
+    telem_i_pos records, expect;
+    int last = !telem_i_image_anchor(m, i, (c->pos + 1u) & m->mask, c->end, &stop), what;
+    if (last) stop.pos = c->end, stop.seq = (telem_i_pos)telem_i_image_lane_count(m, i) & m->mask;
+    expect = telem_i_image_diff(m, stop.seq, c->seq);
+    what = telem_i_image_chain(m, i, &walk, stop.pos, &records);
+    if (!last && walk.hi != stop.hi && what == TELEM_I_IMAGE_RECORD) what = TELEM_I_IMAGE_BAD;
+    if (expect > telem_i_image_diff(m, stop.pos, c->pos) + (last ? m->f.lane_units / 4u : 0)) { /* nonsense */
+        a->unknown++;
+        expect = last ? records : 0;
+        if (!last) what = TELEM_I_IMAGE_BAD; /* which of the two anchors is wrong? */
+    }
+    if (what == TELEM_I_IMAGE_RECORD && (records == expect || (last && records < expect))) {
+        a->open += expect - records; /* counted, but not yet published: a commit was under way */
+        c->checked = stop.pos;
+        return 1;
+    }
+    if (what == TELEM_I_IMAGE_OUTSIDE) a->outside += expect;
+    else a->damaged += expect;
+    c->pos = c->checked = stop.pos, c->seq = stop.seq, c->hi = last ? walk.hi : stop.hi;
+    return 0;
+}
+
+/* 1: c's head record is set; 0: c is at its end. */
+static int telem_i_image_lane_next(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+    while (c->pos != c->end) {
+        int what;
+        if (c->pos == c->checked && !telem_i_image_stretch(m, i, c, a)) continue;
+        what = telem_i_image_entry(m, i, c);
+        if (what == TELEM_I_IMAGE_RECORD) return 1;
+        if (what != TELEM_I_IMAGE_SKIP) break; /* somebody writes: not what was checked */
+        c->pos = (c->pos + c->units) & m->mask;
+    }
+    c->pos = c->end;
+    return 0;
+}
+
+/* The lowest position that an active gate holds, when it lies behind `pos`: a writer that was
+   refused had raised the floor above it, but nothing was overwritten. */
+static telem_i_pos telem_i_image_gate(const telem_i_image *m, uint32_t lane, telem_i_pos pos, telem_i_pos end) {
+    uint32_t i;
+    for (i = 0; i < m->f.readers && m->f.policy == TELEM_RING_REFUSE; i++) {
+        size_t slot = m->f.slots_at + (size_t)i * m->f.slot_stride;
+        telem_i_pos gate = telem_i_image_word(m, slot + sizeof(telem_i_ring_slot) + lane * sizeof(telem_i_ring_gate));
+        if ((telem_i_image_32(m, slot + offsetof(struct telem_i_ring_slot, state)) & 3u) != TELEM_I_SLOT_ACTIVE) continue;
+        if (telem_i_image_diff(m, end, gate) <= m->f.lane_units && telem_i_image_diff(m, end, gate) > telem_i_image_diff(m, end, pos)) pos = gate;
+    }
+    return pos;
+}
+
+/* Moves c from the first anchor above the floor down to the gate that holds more, if there is one.
+   The upper half of the stamps there follows from the first time entry (new value and step) or,
+   when there is none, from the anchor. */
+static void telem_i_image_lane_gate(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c) {
+    telem_i_pos gate = telem_i_image_gate(m, i, c->pos, c->end), records;
+    telem_i_image_cursor stop = *c, walk;
+    uint32_t hi;
+    if (gate == c->pos || !telem_i_image_anchor(m, i, gate, c->end, &stop)) return;
+    *c = walk = stop;
+    walk.pos = gate, walk.end = stop.pos;
+    for (hi = stop.hi; walk.pos != stop.pos; walk.pos = (walk.pos + walk.units) & m->mask) {
+        int what = telem_i_image_entry(m, i, &walk);
+        if (what == TELEM_I_IMAGE_BAD || what == TELEM_I_IMAGE_OUTSIDE) return;
+        if (what == TELEM_I_IMAGE_RECORD || walk.len != TELEM_I_ENTRY_TIME) continue;
+        if (walk.stream == 0) return; /* a step of more than 16 bits is not written down */
+        hi = walk.hi - walk.stream + (walk.stream & 0x8000u) * 2u;
+        break;
+    }
+    walk.pos = gate, walk.hi = hi;
+    if (telem_i_image_chain(m, i, &walk, stop.pos, &records) != TELEM_I_IMAGE_RECORD || walk.hi != stop.hi) return;
+    c->pos = gate, c->seq = (stop.seq - records) & m->mask, c->hi = hi;
+}
+
+/* c to the oldest entry that is whole, and an account of what came before. 0: the cursors make no
+   sense. */
+static int telem_i_image_lane_start(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+    size_t at = telem_i_image_lane(m, i);
+    telem_i_image_cursor old;
+    telem_i_pos floor, behind;
+    uint64_t before, half = 0;
+    memset(c, 0, sizeof *c);
+    if (!telem_i_image_has(m, at, m->f.lane_stride - (size_t)m->f.lane_units * 8u)) return 0;
+    c->end = telem_i_image_word(m, at + offsetof(telem_i_ring_tip, committed));
+    floor = telem_i_image_word(m, at + TELEM_I_IMAGE_FLOOR(m));
+    before = telem_i_image_lane_count(m, i);
+    if (telem_i_image_diff(m, c->end, floor) > m->f.lane_units) return 0;
+    c->pos = c->end, c->seq = (telem_i_pos)before & m->mask;
+    if (telem_i_image_anchor(m, i, floor, c->end, c)) telem_i_image_lane_gate(m, i, c);
+    else a->unknown += telem_i_image_diff(m, c->end, floor) >= 2u * m->f.block_units;
+    c->checked = c->pos;
+    behind = telem_i_image_diff(m, (telem_i_pos)before & m->mask, c->seq);
+    if (behind > before || behind > telem_i_image_diff(m, c->end, c->pos) + m->f.lane_units / 4u) {
+        a->unknown++;
+        before = behind = 0;
+    }
+    before -= behind;
+    old = *c;
+    if (before && telem_i_image_anchor(m, i, (c->end - m->f.lane_units) & m->mask, c->pos, &old)) {
+        half = telem_i_image_diff(m, c->seq, old.seq);
+        if (half > before || half > telem_i_image_diff(m, c->pos, old.pos)) half = 0;
+    }
+    a->half += half;
+    a->overwritten += before - half;
+    return 1;
+}
+
+/* -- the shared lane -- */
+
+static size_t telem_i_image_shared_desc(const telem_i_image *m, uint32_t n) {
+    return m->f.shared_at + TELEM_I_IMAGE_SHARED(m) + (size_t)(n & (m->f.shared_records - 1u)) * sizeof(telem_i_ring_descriptor);
+}
+static size_t telem_i_image_shared_data(const telem_i_image *m) {
+    return m->f.shared_at + TELEM_I_IMAGE_SHARED(m) + telem_i_ring_align(m->f.shared_records * sizeof(telem_i_ring_descriptor));
+}
+/* The state of number n, and where its span begins. 0 in *is: the descriptor is not of this number. */
+static uint32_t telem_i_image_state(const telem_i_image *m, uint32_t n, uint32_t *start, int *is) {
+    uint32_t state = telem_i_image_pair(m, telem_i_image_shared_desc(m, n), start), shift = 3u + m->f.length_bits;
+    *is = ((state >> shift) & m->f.tag_mask) == ((n >> m->f.records_log2) & m->f.tag_mask);
+    return state;
+}
+static uint32_t telem_i_image_extent(const telem_i_image *m, uint32_t state) {
+    uint32_t bytes = (state >> 3) & ((1u << m->f.length_bits) - 1u);
+    return (state & TELEM_I_STATE) >= TELEM_I_ZOMBIE ? 0 : telem_i_ring_units(bytes);
+}
+
+/* What number c->pos is: RECORD: len, stream, time, head and at (its unit) are set; SKIP: no
+   record, and rightly so; else damage. */
+static int telem_i_image_number(const telem_i_image *m, telem_i_image_cursor *c) {
+    uint32_t n = (uint32_t)(c->pos & UINT32_MAX), state, next_start = 0, bytes, lo, hi, top;
+    size_t base = telem_i_image_shared_data(m), unit;
+    int is, next_is = 0;
+    state = telem_i_image_state(m, n, &c->at, &is);
+    if (!is || (state & TELEM_I_STATE) > TELEM_I_GONE) return TELEM_I_IMAGE_BAD;
+    c->units = telem_i_image_extent(m, state);
+    if (n + 1u != (uint32_t)(c->end & UINT32_MAX)) (void)telem_i_image_state(m, n + 1u, &next_start, &next_is);
+    if (next_is && next_start != c->at + c->units) return TELEM_I_IMAGE_BAD;
+    if (c->units > m->f.shared_units) return TELEM_I_IMAGE_BAD;
+    if ((state & TELEM_I_STATE) != TELEM_I_COMMITTED) {
+        c->head = (state & TELEM_I_STATE) == TELEM_I_RESERVED;
+        return TELEM_I_IMAGE_SKIP;
+    }
+    bytes = (state >> 3) & ((1u << m->f.length_bits) - 1u);
+    if (!telem_i_image_inside(m, base, m->f.shared_units, c->at, c->units)) return TELEM_I_IMAGE_OUTSIDE;
+    unit = telem_i_image_unit(base, m->f.shared_units, c->at);
+    top = telem_i_image_32(m, m->f.shared_at + offsetof(struct telem_i_ring_shared, top)) & 255u;
+    c->head = 1;
+    if (bytes < 8u) return TELEM_I_IMAGE_BAD;
+    lo = telem_i_image_pair(m, unit, &hi);
+    c->stream = lo & 255u;
+    if (c->stream == 255u) {
+        if (bytes < 16u) return TELEM_I_IMAGE_BAD;
+        c->stream = telem_i_image_pair(m, telem_i_image_unit(base, m->f.shared_units, c->at + 1u), &top);
+        c->head = 2;
+    }
+    c->time = telem_i_signed((uint64_t)(top & 255u) << 56 | (uint64_t)hi << 24 | lo >> 8);
+    c->len = bytes - c->head * 8u;
+    return c->len > m->f.max_record ? TELEM_I_IMAGE_BAD : TELEM_I_IMAGE_RECORD;
+}
+
+/* c to the tail; its end behind the last number that was taken. 0: the cursors make no sense. */
+static int telem_i_image_shared_start(const telem_i_image *m, telem_i_image_cursor *c, telem_ring_account *a) {
+    size_t at = m->f.shared_at;
+    uint32_t begin = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), tail, voids, i, start, taken = 0, sound = 0;
+    uint64_t numbers;
+    memset(c, 0, sizeof *c);
+    if (!telem_i_image_has(m, at, telem_i_image_shared_data(m) - at)) return 0;
+    tail = telem_i_image_32(m, at + offsetof(struct telem_i_ring_shared, tail));
+    voids = telem_i_image_32(m, at + TELEM_I_IMAGE_VOIDS(m) + (tail % TELEM_I_RING_VOIDS) * 4u);
+    for (i = 0; i < m->f.shared_records; i++) {
+        int is, before;
+        (void)telem_i_image_state(m, tail + i, &start, &is);
+        if (is) taken = i + 1u;
+        (void)telem_i_image_state(m, tail + i - m->f.shared_records, &start, &before);
+        sound += is || before;
+    }
+    if (sound < m->f.shared_records / 2u) return 0; /* it is the tail that is wrong */
+    c->pos = tail;
+    c->end = (telem_i_pos)(tail + taken);
+    numbers = ((uint64_t)telem_i_image_32(m, at + offsetof(struct telem_i_ring_shared, tail_hi)) << 32 | tail) - begin;
+    if (numbers < voids) a->unknown++;
+    else a->overwritten += numbers - voids;
+    return 1;
+}
+
+static int telem_i_image_shared_next(const telem_i_image *m, telem_i_image_cursor *c, telem_ring_account *a) {
+    for (; c->pos != c->end; c->pos = (telem_i_pos)((uint32_t)(c->pos & UINT32_MAX) + 1u)) {
+        int what = telem_i_image_number(m, c);
+        if (what == TELEM_I_IMAGE_RECORD) return 1;
+        if (what == TELEM_I_IMAGE_BAD) a->damaged++;
+        else if (what == TELEM_I_IMAGE_OUTSIDE) a->outside++;
+        else a->open += c->head;
+    }
+    return 0;
+}
+
+/* -- all lanes -- */
+
+static uint32_t telem_i_image_lanes(const telem_i_image *m) { return m->f.lanes + (m->f.shared_units ? 1u : 0); }
+
+static int telem_i_image_start(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+    return i == m->f.lanes ? telem_i_image_shared_start(m, c, a) : telem_i_image_lane_start(m, i, c, a);
+}
+static int telem_i_image_next(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+    return i == m->f.lanes ? telem_i_image_shared_next(m, c, a) : telem_i_image_lane_next(m, i, c, a);
+}
+/* c's head record is done with. */
+static void telem_i_image_pass(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c) {
+    c->has = 0;
+    if (i == m->f.lanes) {
+        c->pos = (telem_i_pos)((uint32_t)(c->pos & UINT32_MAX) + 1u);
+        return;
+    }
+    c->pos = (c->pos + c->units) & m->mask;
+    c->seq = (c->seq + 1u) & m->mask;
+}
+
+/* What the lane itself counted. */
+static void telem_i_image_counts(const telem_i_image *m, uint32_t i, telem_ring_account *a) {
+    size_t at;
+    if (i == m->f.lanes) {
+        at = m->f.shared_at + TELEM_I_IMAGE_VOIDS(m);
+        a->aborted += telem_i_image_count(m, at + TELEM_I_SHARED_OFFSET(aborted));
+        a->refused += telem_i_image_count(m, at + TELEM_I_SHARED_OFFSET(refused));
+        return;
+    }
+    at = telem_i_image_lane(m, i);
+    a->open += telem_i_image_32(m, at + offsetof(telem_i_ring_tip, open)) != 0;
+    at += TELEM_I_IMAGE_FLOOR(m);
+    a->aborted += telem_i_image_count(m, at + TELEM_I_LANE_OFFSET(aborted));
+    a->refused += telem_i_image_count(m, at + TELEM_I_LANE_OFFSET(refused));
+}
+
+/* One lane's part of the account: a walk through all of it. */
+static void telem_i_image_sum(const telem_i_image *m, uint32_t i, telem_ring_account *sum) {
+    telem_ring_account a = TELEM_ZERO;
+    telem_i_image_cursor c;
+    if (!telem_i_image_start(m, i, &c, &a)) {
+        sum->lanes_lost++;
+        return;
+    }
+    for (; telem_i_image_next(m, i, &c, &a); telem_i_image_pass(m, i, &c)) a.saved++;
+    telem_i_image_counts(m, i, &a);
+    sum->saved += a.saved, sum->overwritten += a.overwritten, sum->half += a.half;
+    sum->damaged += a.damaged, sum->outside += a.outside, sum->unknown += a.unknown;
+    sum->open += a.open, sum->refused += a.refused, sum->aborted += a.aborted;
+    sum->committed += a.saved + a.overwritten + a.half + a.damaged + a.outside;
+}
+
+TELEM_API telem_result telem_ring_attach(telem_ring_image *im, const telem_ring_attach_desc *desc) {
+    telem_result res;
+    uint32_t i, count;
+    if (!im || !desc || !desc->bytes || ((uintptr_t)desc->cursors & 7u) != 0) return TELEM_ERR_ARG;
+    memset(im, 0, sizeof *im);
+    res = telem_i_image_open(&im->i, desc->bytes, desc->size);
+    count = telem_i_image_lanes(&im->i);
+    if (res == TELEM_OK && (desc->cursors ? desc->cursors_size < count * sizeof *im->own : count > TELEM_RING_CURSORS)) res = TELEM_ERR_MEMORY;
+    if (res != TELEM_OK) {
+        memset(im, 0, sizeof *im);
+        return res;
+    }
+    im->extern_cursors = (telem_i_image_cursor *)desc->cursors;
+    for (i = 0; i < count; i++) telem_i_image_sum(&im->i, i, &im->account);
+    im->clock.bits = (uint8_t)im->i.f.clock_bits;
+    im->clock.domain = (uint8_t)im->i.f.clock_domain;
+    im->clock.hz_num = (uint64_t)im->i.f.hz_num[1] << 32 | im->i.f.hz_num[0];
+    im->clock.hz_den = im->i.f.hz_den;
+    telem_ring_image_rewind(im);
+    return TELEM_OK;
+}
+
+static telem_i_image_cursor *telem_i_image_cursors(telem_ring_image *im) { return im->extern_cursors ? im->extern_cursors : im->own; }
+
+TELEM_API void telem_ring_image_rewind(telem_ring_image *im) {
+    telem_ring_account unused = TELEM_ZERO;
+    uint32_t i;
+    for (i = 0; i < telem_i_image_lanes(&im->i); i++) {
+        telem_i_image_cursor *c = telem_i_image_cursors(im) + i;
+        if (!telem_i_image_start(&im->i, i, c, &unused)) memset(c, 0, sizeof *c);
+    }
+}
+
+TELEM_API uint32_t telem_ring_image_max_record(const telem_ring_image *im) { return im->i.f.max_record; }
+
+TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_record *rec, void *buf, size_t cap) {
+    telem_ring_account unused = TELEM_ZERO;
+    telem_i_image_cursor *best = NULL;
+    const telem_i_image *m;
+    uint32_t i, which = 0;
+    if (!im || !im->i.bytes || !rec || (!buf && cap)) return TELEM_ERR_ARG;
+    m = &im->i;
+    for (i = 0; i < telem_i_image_lanes(m); i++) {
+        telem_i_image_cursor *c = telem_i_image_cursors(im) + i;
+        if (!c->has) c->has = (uint32_t)telem_i_image_next(m, i, c, &unused);
+        if (c->has && (!best || c->time < best->time)) best = c, which = i;
+    }
+    if (!best) return TELEM_END;
+    rec->stream = best->stream, rec->len = best->len, rec->time = best->time;
+    rec->lane = which, rec->data = NULL;
+    if (best->len > cap) return TELEM_ERR_MEMORY;
+    rec->data = buf;
+    if (which == m->f.lanes) telem_i_image_copy(m, telem_i_image_shared_data(m), m->f.shared_units, (telem_i_pos)best->at + best->head, buf, best->len);
+    else telem_i_image_copy(m, telem_i_image_lane_data(m, which), m->f.lane_units, best->pos + best->head, buf, best->len);
+    telem_i_image_pass(m, which, best);
+    return TELEM_OK;
+}
+
+/* -- notes: u32 id, length, hash, 0, all little-endian; the data, rounded up to 8 -- */
+
+#define TELEM_I_NOTE_HEAD 16u
+
+/* FNV-1a (Fowler, Noll, Vo) of head and data, never 0. */
+static uint32_t telem_i_note_hash(uint32_t id, const uint8_t *data, uint32_t len) {
+    uint8_t head[8];
+    uint32_t h = 0x811C9DC5u, i;
+    telem_put32(head, id);
+    telem_put32(head + 4, len);
+    for (i = 0; i < 8u; i++) h = (h ^ head[i]) * 0x01000193u;
+    for (i = 0; i < len; i++) h = (h ^ data[i]) * 0x01000193u;
+    return h ? h : 1u;
+}
+
+/* Bytes that the note at p takes; 0: none begins here, or it is damaged (*bad). */
+static uint32_t telem_i_note_at(const uint8_t *p, uint32_t room, int *bad) {
+    uint32_t len;
+    *bad = 0;
+    if (room < TELEM_I_NOTE_HEAD || telem_get32(p + 8) == 0) return 0;
+    len = telem_get32(p + 4);
+    *bad = len > room - TELEM_I_NOTE_HEAD || telem_get32(p + 8) != telem_i_note_hash(telem_get32(p), p + TELEM_I_NOTE_HEAD, len);
+    return *bad ? 0 : TELEM_I_NOTE_HEAD + telem_i_ring_units(len) * 8u;
+}
+
+TELEM_API telem_result telem_ring_note(telem_ring *ring, uint32_t id, const void *data, uint32_t len) {
+    uint32_t at = 0, room, size, hash;
+    uint8_t *p, head[4];
+    int bad;
+    if (!ring || ring->fixed.magic != TELEM_I_RING_MAGIC || (!data && len)) return TELEM_ERR_ARG;
+    p = (uint8_t *)telem_i_ring_at(ring, ring->fixed.notes_at);
+    room = ring->fixed.notes_bytes & ~7u;
+    while ((size = telem_i_note_at(p + at, room - at, &bad)) != 0) at += size;
+    if (bad) return TELEM_ERR_CORRUPT;
+    if (room - at < TELEM_I_NOTE_HEAD || len > room - at - TELEM_I_NOTE_HEAD) return TELEM_ERR_SPACE;
+    p += at;
+    hash = telem_i_note_hash(id, (const uint8_t *)data, len);
+    if (len) memcpy(p + TELEM_I_NOTE_HEAD, data, len);
+    telem_put32(p, id);
+    telem_put32(p + 4, len);
+    telem_put32(head, hash);
+    memcpy(&hash, head, sizeof hash);
+    TELEM_STORE32_RELEASE((telem_atomic32 *)(void *)(p + 8), hash); /* makes it a note */
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_ring_image_note(const telem_ring_image *im, uint32_t index, telem_ring_note_info *note) {
+    uint32_t at = 0, size, room;
+    const uint8_t *p;
+    int bad;
+    if (!im || !im->i.bytes || !note) return TELEM_ERR_ARG;
+    if (im->i.f.notes_at > im->i.size) return TELEM_END;
+    p = im->i.bytes + im->i.f.notes_at;
+    room = im->i.f.notes_bytes & ~7u;
+    if (room > im->i.size - im->i.f.notes_at) room = (uint32_t)(im->i.size - im->i.f.notes_at) & ~7u;
+    while ((size = telem_i_note_at(p + at, room - at, &bad)) != 0 && index-- > 0) at += size;
+    if (size == 0) return bad ? TELEM_ERR_CORRUPT : TELEM_END;
+    note->id = telem_get32(p + at);
+    note->len = telem_get32(p + at + 4u);
+    note->data = p + at + TELEM_I_NOTE_HEAD;
+    return TELEM_OK;
+}
+
+/* >>resume  One thread, nobody else: plain repairs, whose words attach can read at any moment. */
+
+static void telem_i_count_more(telem_i_ring_count *c, uint64_t n) {
+    n += telem_i_count_get(c);
+    TELEM_STORE32_RELAXED(&c->lo, (uint32_t)(n & UINT32_MAX));
+    TELEM_STORE32_RELAXED(&c->hi, (uint32_t)(n >> 32));
+}
+
+/* The lane begins at `keep`, an entry, or its end. */
+static void telem_i_resume_floor(telem_ring *r, telem_i_ring_lane *l, const telem_i_image_cursor *keep) {
+    telem_i_pos block = keep->pos >> r->fixed.block_log2, at = block << r->fixed.block_log2;
+    telem_i_ring_anchor *a = telem_i_ring_anchor_at(r, l, block);
+    TELEM_STORE32_RELAXED(&a->skip, (uint32_t)((keep->pos - at) & UINT32_MAX));
+    TELEM_STORE32_RELAXED(&a->hi, keep->hi);
+    TELEM_I_POS_SET_RELAXED(&a->seq, keep->seq);
+    TELEM_I_POS_SET_RELEASE(&l->floor, at);
+}
+
+static void telem_i_resume_count(telem_i_ring_lane *l, uint64_t count, telem_i_pos seq) {
+#if !TELEM_HAS_ATOMIC64
+    TELEM_STORE32_RELAXED(&l->count_hi, (uint32_t)(count >> 32));
+    TELEM_STORE32_RELAXED(&l->count_at, seq);
+#endif
+    (void)count;
+    TELEM_I_POS_SET_RELAXED(&l->tip.count, seq);
+}
+
+static void telem_i_resume_lane(telem_ring *r, const telem_i_image *m, uint32_t i) {
+    telem_i_ring_lane *l = telem_i_ring_lane_at(r, i);
+    telem_ring_account a = TELEM_ZERO;
+    telem_i_image_cursor c, keep;
+    uint64_t count = telem_i_image_lane_count(m, i), lost, ahead;
+    if (!telem_i_image_lane_start(m, i, &c, &a)) {
+        memset(l, 0, r->fixed.lane_stride - (size_t)r->fixed.lane_units * 8u);
+        telem_i_ring_lane_start(r, i);
+        return;
+    }
+    lost = a.unknown;
+    for (keep = c; telem_i_image_lane_next(m, i, &c, &a); telem_i_image_pass(m, i, &c), l->clock_last = c.time) {
+        if (a.damaged + a.outside + a.unknown == lost) continue;
+        lost = a.damaged + a.outside + a.unknown;
+        keep = c;
+    }
+    if (a.damaged + a.outside + a.unknown != lost) keep = c;
+    if (c.end - (keep.pos & ~(telem_i_pos)(r->fixed.block_units - 1u)) > r->fixed.lane_units &&
+        !telem_i_image_anchor(m, i, keep.pos + 1u, c.end, &keep))
+        keep = c; /* a gate's records whose anchor has no room left */
+    telem_i_resume_floor(r, l, &keep);
+    ahead = telem_i_image_diff(m, (telem_i_pos)count, c.seq);
+    telem_i_resume_count(l, ahead <= count && ahead < r->fixed.lane_units ? count - ahead : c.seq, c.seq);
+    telem_i_count_more(&l->aborted, a.open + (TELEM_LOAD32_RELAXED(&l->tip.open) != 0));
+    TELEM_STORE32_RELAXED(&l->tip.open, 0);
+    TELEM_STORE32_RELAXED(&l->time_hi, c.hi);
+    TELEM_STORE32_RELEASE(&l->owner, 0);
+}
+
+/* Are all numbers of the ring what writers rely on: taken up to the head, and of the lap before
+   behind it; are the spans no longer than the ring? */
+static int telem_i_resume_is_sound(const telem_i_image *m, telem_i_image_cursor c, telem_ring_account *a) {
+    uint32_t tail = (uint32_t)(c.pos & UINT32_MAX), head = (uint32_t)(c.end & UINT32_MAX), n, start, first, state;
+    int is;
+    for (; telem_i_image_shared_next(m, &c, a); telem_i_image_pass(m, m->f.lanes, &c)) {
+    }
+    if (a->damaged || a->outside || a->unknown) return 0;
+    for (n = head - m->f.shared_records; n != tail; n++) {
+        (void)telem_i_image_state(m, n, &start, &is);
+        if (!is) return 0;
+    }
+    (void)telem_i_image_state(m, tail, &first, &is);
+    state = telem_i_image_state(m, head - 1u, &start, &is);
+    return head == tail || start + telem_i_image_extent(m, state) - first <= m->f.shared_units;
+}
+
+static void telem_i_resume_shared(telem_ring *r, const telem_i_image *m) {
+    telem_i_ring_shared *s = telem_i_ring_shared_of(r);
+    telem_ring_account a = TELEM_ZERO;
+    telem_i_image_cursor c;
+    uint32_t i;
+    if (!telem_i_image_shared_start(m, &c, &a) || !telem_i_resume_is_sound(m, c, &a)) {
+        memset(s, 0, telem_i_image_shared_data(m) - m->f.shared_at);
+        telem_i_ring_shared_start(r);
+        return;
+    }
+    for (i = 0; i < r->fixed.shared_records; i++) { /* whoever was inside a span is gone */
+        telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, i);
+        uint32_t start, state = telem_i_desc_load(d, &start), what = state & TELEM_I_STATE;
+        if (what == TELEM_I_RESERVED || what == TELEM_I_REVOKED) what = TELEM_I_VOID;
+        if (what == TELEM_I_ZOMBIE) what = TELEM_I_GONE;
+        telem_i_desc_set(d, (state & ~TELEM_I_STATE) | what, start);
+    }
+    memset(s->parking, 0, sizeof s->parking);
+    TELEM_STORE32_RELAXED(&s->parked, 0);
+    TELEM_STORE32_RELAXED(&s->cleared, (uint32_t)(c.pos & UINT32_MAX));
+    TELEM_STORE32_RELAXED(&s->hint, (uint32_t)(c.end & UINT32_MAX));
+    telem_i_count_more(&s->aborted, a.open);
+}
+
+/* The clock must be the one that made the stamps. */
+static telem_result telem_i_resume_clock(telem_ring *plan, const telem_i_ring_fixed *f, const telem_clock *clock) {
+    telem_ring_desc d = TELEM_ZERO;
+    telem_result res;
+    d.clock = clock;
+    d.stall = (uint64_t)f->stall[1] << 32 | f->stall[0];
+    memset(plan, 0, sizeof *plan);
+    res = telem_i_ring_init_clock(plan, &d);
+    if (res != TELEM_OK) return res;
+    if (plan->fixed.clock_bits != f->clock_bits || plan->fixed.clock_domain != f->clock_domain || plan->fixed.hz_den != f->hz_den ||
+        memcmp(plan->fixed.hz_num, f->hz_num, sizeof f->hz_num) != 0)
+        return TELEM_ERR_MISMATCH;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t memory_size, const telem_clock *clock,
+                                         telem_ring_account *account) {
+    telem_ring_account sum = TELEM_ZERO;
+    telem_i_image m;
+    telem_ring plan, *r;
+    telem_result res;
+    uint32_t i;
+    if (!ring || !memory || ((uintptr_t)memory & 7u) != 0) return TELEM_ERR_ARG;
+    res = telem_i_image_open(&m, memory, memory_size);
+    if (res == TELEM_OK && (m.wide != TELEM_HAS_ATOMIC64 || memcmp(memory, &m.f, sizeof m.f) != 0)) res = TELEM_ERR_UNSUPPORTED;
+    if (res == TELEM_OK && m.f.bytes > memory_size) res = TELEM_ERR_MEMORY;
+    if (res == TELEM_OK) res = telem_i_resume_clock(&plan, &m.f, clock);
+    if (res != TELEM_OK) return res;
+    for (i = 0; i < telem_i_image_lanes(&m); i++) telem_i_image_sum(&m, i, &sum);
+    r = (telem_ring *)memory;
+    r->clock = plan.clock;
+    r->stall = plan.stall;
+    for (i = 0; i < r->fixed.lanes; i++) telem_i_resume_lane(r, &m, i);
+    if (r->fixed.shared_units) telem_i_resume_shared(r, &m);
+    for (i = 0; i < r->fixed.readers; i++) {
+        telem_i_ring_slot *slot = telem_i_ring_slot_at(r, i);
+        TELEM_STORE32_RELEASE(&slot->state, (TELEM_LOAD32_RELAXED(&slot->state) & ~3u) + 4u);
+    }
+    if (account) *account = sum;
+    *ring = r;
+    return TELEM_OK;
+}
+
+/* >>trigger  A trigger is a gating reader that joins when it fires: nothing is copied, and until
+   then no writer does anything for it. */
+
+#define TELEM_I_TRIGGER_ARMED 0u
+#define TELEM_I_TRIGGER_FIRING 1u /* whoever set this is at work on the fields */
+#define TELEM_I_TRIGGER_FIRED 2u
+
+TELEM_API telem_result telem_ring_trigger_init(telem_ring_trigger *t, telem_ring *ring, const telem_ring_trigger_desc *desc) {
+    if (!t || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC || ring->fixed.policy != TELEM_RING_REFUSE) return TELEM_ERR_ARG;
+    if (desc && ((uintptr_t)desc->cursors & 7u) != 0) return TELEM_ERR_ARG;
+    memset(t, 0, sizeof *t);
+    if (desc) t->desc = *desc;
+    t->ring = ring;
+    return TELEM_OK;
+}
+
+/* Records before the reader's place, over all lanes, mod 2^32. */
+static uint32_t telem_i_trigger_place(const telem_ring_reader *rd) {
+    uint32_t i, sum = 0;
+    for (i = 0; i < rd->count; i++) {
+        const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
+        sum += telem_i_reader_is_shared(rd, i) ? (uint32_t)(c->pos & UINT32_MAX) - c->voids : (uint32_t)(c->seq & UINT32_MAX);
+    }
+    return sum;
+}
+
+/* watch (or NULL): a reader whose head record is the first of `after`. */
+static telem_result telem_i_trigger_fire(telem_ring_trigger *t, int64_t time, const telem_ring_reader *watch) {
+    telem_ring_reader_desc d = TELEM_ZERO;
+    telem_ring_reader_counts n = TELEM_ZERO;
+    uint32_t armed = TELEM_I_TRIGGER_ARMED;
+    uint64_t before;
+    telem_result res;
+    if (!TELEM_CAS32(&t->state, &armed, TELEM_I_TRIGGER_FIRING)) return TELEM_ERR_EXISTS;
+    d.gating = 1;
+    d.timeout = t->desc.timeout;
+    d.cursors = t->desc.cursors, d.cursors_size = t->desc.cursors_size;
+    res = telem_ring_reader_init(&t->hold, t->ring, &d);
+    if (res == TELEM_OK) {
+        (void)telem_ring_reader_stats(&t->hold, &n);
+        before = n.queued;
+        if (watch) before = telem_i_trigger_place(watch) - telem_i_trigger_place(&t->hold);
+        if (before > UINT32_MAX / 2u) before = 0; /* all of it has been overwritten already */
+        t->skip = t->desc.before && before > t->desc.before ? (uint32_t)before - t->desc.before : 0;
+        t->left = t->desc.after ? before - t->skip + t->desc.after : UINT64_MAX;
+        t->time = time;
+    }
+    TELEM_STORE32_RELEASE(&t->state, res == TELEM_OK ? TELEM_I_TRIGGER_FIRED : TELEM_I_TRIGGER_ARMED); /* E14 */
+    return res;
+}
+
+TELEM_API telem_result telem_ring_trigger_fire(telem_ring_trigger *t, int64_t time) {
+    return t && t->ring ? telem_i_trigger_fire(t, time, NULL) : TELEM_ERR_ARG;
+}
+
+TELEM_API telem_result telem_ring_trigger_watch(telem_ring_trigger *t, telem_ring_reader *watch, telem_ring_record *rec) {
+    telem_ring_record hit;
+    telem_result res;
+    if (!t || !t->ring || !watch || watch->ring != t->ring || !rec) return TELEM_ERR_ARG;
+    res = telem_ring_peek(watch, &hit);
+    if (res != TELEM_OK) return res;
+    res = telem_i_trigger_fire(t, hit.time, watch);
+    if (res != TELEM_OK && res != TELEM_ERR_EXISTS) return res;
+    (void)telem_ring_release(watch);
+    if (res != TELEM_OK) return res;
+    hit.data = NULL;
+    *rec = hit;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring_record *rec, void *buf, size_t cap) {
+    telem_ring_record got;
+    telem_result res;
+    if (!t || !t->ring || !rec) return TELEM_ERR_ARG;
+    if (TELEM_LOAD32_ACQUIRE(&t->state) != TELEM_I_TRIGGER_FIRED) return TELEM_EMPTY; /* E14 */
+    while (t->left > 0) {
+        res = telem_ring_read(&t->hold, &got, buf, cap);
+        if (res == TELEM_ERR_MEMORY) *rec = got;
+        if (res != TELEM_OK) return res;
+        if (t->skip > 0) {
+            t->skip--;
+            continue;
+        }
+        if (t->left != UINT64_MAX) t->left--;
+        if (t->desc.before_ticks && got.time < t->time && (uint64_t)t->time - (uint64_t)got.time > t->desc.before_ticks) continue;
+        if (t->desc.after_ticks && got.time > t->time && (uint64_t)got.time - (uint64_t)t->time > t->desc.after_ticks) t->left = 0;
+        else {
+            *rec = got;
+            return TELEM_OK;
+        }
+    }
+    return TELEM_END;
+}
+
+TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t) {
+    if (!t || !t->ring || TELEM_LOAD32_ACQUIRE(&t->state) != TELEM_I_TRIGGER_FIRED) return; /* E14 */
+    telem_ring_reader_deinit(&t->hold);
+    TELEM_STORE32_RELEASE(&t->state, TELEM_I_TRIGGER_ARMED); /* E14 */
 }
 
 #endif /* TELEM_IMPLEMENTATION */
