@@ -44,6 +44,16 @@ stress: ## every tests/stress_*.c, STRESS_SECONDS=30 each
 	@sh tests/deps.sh small
 	@sh tests/run.sh stress
 
+bench-ring: | $(BUILD)/bin ## what the ring costs beside what the machine needs at least (two processors, idle)
+	@sh tests/deps.sh bench
+	@peers=; libs=; \
+	[ ! -e /usr/include/ck_ring.h ] || { peers="$$peers -DBENCH_CK"; libs="$$libs -lck"; }; \
+	[ ! -e /usr/include/urcu/wfcqueue.h ] || { peers="$$peers -DBENCH_URCU"; libs="$$libs -lurcu-common"; }; \
+	for mode in "" -DTELEM_RING_MEMCPY; do \
+	    $(CC) -std=gnu99 $(CFLAGS) $(WARN) $$mode $$peers -I. tests/bench_ring.c -o $(BUILD)/bin/bench_ring$$mode -lpthread $$libs && \
+	    $(BUILD)/bin/bench_ring$$mode || exit 1; \
+	done
+
 examples: $(EXAMPLES) ## build the examples and the tool into build/bin
 
 $(BUILD)/bin/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) | $(BUILD)/bin
@@ -61,4 +71,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress bench-ring examples install-deps format-check clean

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests use, where it may. Runs in no time when all of it is there.
 #   sh tests/deps.sh demo|small|wide     a compiler, lz4, xxhash | + clang, arm | + all targets
+#   sh tests/deps.sh bench               the peers that the benchmarks compare with
 #   sh tests/deps.sh source              lz4.c and xxhash.h for cross builds, into build/dep
 # By apt, as root or by passwordless sudo; else it prints the one command to run and goes on:
 # what is absent is reported as SKIPPED later. TELEM_NO_INSTALL=1 never installs.
@@ -35,6 +36,7 @@ packages() {
     header lz4.h || echo liblz4-dev
     header xxhash.h || echo libxxhash-dev
     [ "$1" = demo ] && return
+    [ "$1" != bench ] || { echo libck-dev liburcu-dev; return; }
     have gcc || echo gcc libc6-dev
     have g++ || echo g++
     have clang || echo clang
