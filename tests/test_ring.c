@@ -1032,8 +1032,11 @@ TEST(batch_is_published_at_once_or_not_at_all) {
             for (i = 0; i < 20; i++) it[i].len = 60;
             CHECK_EQ_INT(telem_ring_push_batch(&w, it, 20, &done), TELEM_ERR_LIMIT);
         } else {
+            uint64_t offered = stats().offered; /* what was not pushed behind the first refusal counts as refused, too */
             for (i = 0; telem_ring_push_batch(&w, it, 20, &done) == TELEM_OK; i++) {}
             CHECK(done < 20);
+            CHECK_EQ_INT(stats().offered - offered, (i + 1u) * 20u);
+            CHECK_EQ_INT(stats().refused, 20u - done);
         }
         CHECK_EQ_INT(total(&rd), stats().committed);
     }
