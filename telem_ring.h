@@ -208,7 +208,8 @@
        are walked from anchor to anchor and a block whose lengths and counts do not meet the next
        anchor exactly yields nothing, cursors and spans must lie inside their lane. What is not
        saved is counted by cause (telem_ring_account). Payloads, stamps and streams have no check
-       of their own: flipped bits in them show only to who put a CRC into his records.
+       of their own, nor has the word that says a record of the shared lane is committed: flipped
+       bits in them show only to who put a CRC into his records.
        The memory must stand still: what is copied while producers run on is torn, and nothing tells.
        Then either the ring is laid out anew (telem_ring_init), or it goes on with what it holds
        (telem_ring_resume), the readers of the new life getting the records of the old one.
@@ -3349,29 +3350,53 @@ static int telem_i_image_anchor(const telem_i_image *m, uint32_t i, telem_i_pos 
     return 0;
 }
 
+/* Do the entries from c on lead to stop as its anchor (or, at the end, the lane's count) says? OK:
+   they do; else why not. *expect: the records between by these counts. A commit that was under way
+   has counted its records already: `ahead` allows for that, at the end. */
+static int telem_i_image_agrees(const telem_i_image *m, uint32_t i, const telem_i_image_cursor *c, telem_i_image_cursor *stop,
+                                int ahead, telem_i_pos *records, telem_i_pos *expect) {
+    telem_i_image_cursor walk = *c;
+    int last = stop->pos == c->end, what = telem_i_image_chain(m, i, &walk, stop->pos, records);
+    *expect = telem_i_image_diff(m, stop->seq, c->seq);
+    if (last) stop->hi = walk.hi;
+    if (what != TELEM_I_IMAGE_RECORD) return what;
+    if (*records == *expect && walk.hi == stop->hi) return what;
+    return last && ahead && *records < *expect && *expect - *records <= m->f.lane_units / 4u ? what : TELEM_I_IMAGE_BAD;
+}
+
+/* The next anchor behind c's block, or the end. */
+static void telem_i_image_stop(const telem_i_image *m, uint32_t i, telem_i_pos pos, telem_i_pos end, telem_i_image_cursor *stop) {
+    if (telem_i_image_anchor(m, i, (pos + 1u) & m->mask, end, stop)) return;
+    stop->pos = end;
+    stop->seq = (telem_i_pos)telem_i_image_lane_count(m, i) & m->mask;
+}
+
 /* c stands at the begin of a stretch whose entries nobody has looked at. 1: they are sound up to
-   c->checked. 0: they are not; c is behind them. */
+   c->checked. 0: they are not; c is behind them. An anchor that alone is wrong is passed over. */
 static int telem_i_image_stretch(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
-    telem_i_image_cursor stop = *c, walk = *c;
-    telem_i_pos records, expect;
-    int last = !telem_i_image_anchor(m, i, (c->pos + 1u) & m->mask, c->end, &stop), what;
-    if (last) stop.pos = c->end, stop.seq = (telem_i_pos)telem_i_image_lane_count(m, i) & m->mask;
-    expect = telem_i_image_diff(m, stop.seq, c->seq);
-    what = telem_i_image_chain(m, i, &walk, stop.pos, &records);
-    if (!last && walk.hi != stop.hi && what == TELEM_I_IMAGE_RECORD) what = TELEM_I_IMAGE_BAD;
-    if (expect > telem_i_image_diff(m, stop.pos, c->pos) + (last ? m->f.lane_units / 4u : 0)) { /* nonsense */
-        a->unknown++;
-        expect = last ? records : 0;
-        if (!last) what = TELEM_I_IMAGE_BAD; /* which of the two anchors is wrong? */
+    telem_i_image_cursor stop = *c, first;
+    telem_i_pos records, expect, units;
+    int tries, what = TELEM_I_IMAGE_BAD, why = 0;
+    first = *c;
+    for (tries = 0; tries < 3 && what != TELEM_I_IMAGE_RECORD && stop.pos != c->end; tries++) {
+        telem_i_image_stop(m, i, stop.pos, c->end, &stop);
+        what = telem_i_image_agrees(m, i, c, &stop, c->at == 0, &records, &expect);
+        if (tries == 0) first = stop, why = what;
     }
-    if (what == TELEM_I_IMAGE_RECORD && (records == expect || (last && records < expect))) {
-        a->open += expect - records; /* counted, but not yet published: a commit was under way */
+    if (what == TELEM_I_IMAGE_RECORD) {
+        a->open += expect - records; /* counted, not yet published */
         c->checked = stop.pos;
+        c->at = 0;
         return 1;
     }
-    if (what == TELEM_I_IMAGE_OUTSIDE) a->outside += expect;
+    expect = telem_i_image_diff(m, first.seq, c->seq);
+    units = telem_i_image_diff(m, first.pos, c->pos);
+    if (expect > units) a->unknown++;
+    else if (why == TELEM_I_IMAGE_OUTSIDE) a->outside += expect;
     else a->damaged += expect;
-    c->pos = c->checked = stop.pos, c->seq = stop.seq, c->hi = last ? walk.hi : stop.hi;
+    a->unknown += expect == 0;
+    c->pos = c->checked = first.pos, c->seq = first.seq, c->hi = first.hi;
+    c->at = 1; /* what this anchor says must prove itself */
     return 0;
 }
 
@@ -3477,18 +3502,31 @@ static uint32_t telem_i_image_extent(const telem_i_image *m, uint32_t state) {
     return (state & TELEM_I_STATE) >= TELEM_I_ZOMBIE ? 0 : telem_i_ring_units(bytes);
 }
 
+/* Are the spans of n and its neighbours, as far as these are taken, laid end to end, and within one
+   lap of the head? c->seq: the tail, behind which nothing is held; c->checked: the unit where the
+   last span ends. */
+static int telem_i_image_fits(const telem_i_image *m, const telem_i_image_cursor *c, uint32_t n, uint32_t units) {
+    uint32_t start, state;
+    int is;
+    if (n != (uint32_t)(c->seq & UINT32_MAX)) {
+        state = telem_i_image_state(m, n - 1u, &start, &is);
+        if (!is || start + telem_i_image_extent(m, state) != c->at) return 0;
+    }
+    (void)telem_i_image_state(m, n + 1u, &start, &is);
+    if (is && start != c->at + units) return 0;
+    return (uint32_t)(c->checked & UINT32_MAX) - c->at <= m->f.shared_units;
+}
+
 /* What number c->pos is: RECORD: len, stream, time, head and at (its unit) are set; SKIP: no
    record, and rightly so; else damage. */
 static int telem_i_image_number(const telem_i_image *m, telem_i_image_cursor *c) {
-    uint32_t n = (uint32_t)(c->pos & UINT32_MAX), state, next_start = 0, bytes, lo, hi, top;
+    uint32_t n = (uint32_t)(c->pos & UINT32_MAX), state, bytes, lo, hi, top;
     size_t base = telem_i_image_shared_data(m), unit;
-    int is, next_is = 0;
+    int is;
     state = telem_i_image_state(m, n, &c->at, &is);
     if (!is || (state & TELEM_I_STATE) > TELEM_I_GONE) return TELEM_I_IMAGE_BAD;
     c->units = telem_i_image_extent(m, state);
-    if (n + 1u != (uint32_t)(c->end & UINT32_MAX)) (void)telem_i_image_state(m, n + 1u, &next_start, &next_is);
-    if (next_is && next_start != c->at + c->units) return TELEM_I_IMAGE_BAD;
-    if (c->units > m->f.shared_units) return TELEM_I_IMAGE_BAD;
+    if (c->units > m->f.shared_units || !telem_i_image_fits(m, c, n, c->units)) return TELEM_I_IMAGE_BAD;
     if ((state & TELEM_I_STATE) != TELEM_I_COMMITTED) {
         c->head = (state & TELEM_I_STATE) == TELEM_I_RESERVED;
         return TELEM_I_IMAGE_SKIP;
@@ -3511,25 +3549,42 @@ static int telem_i_image_number(const telem_i_image *m, telem_i_image_cursor *c)
     return c->len > m->f.max_record ? TELEM_I_IMAGE_BAD : TELEM_I_IMAGE_RECORD;
 }
 
-/* c to the tail; its end behind the last number that was taken. 0: the cursors make no sense. */
+/* The numbers from the tail on that are taken: c->end is behind the last that its neighbour leads
+   to. 0: it is the tail that is wrong: few descriptors are of its lap or of the one before, as all
+   are in a sound ring, or some are of a later one. */
+static int telem_i_image_shared_find(const telem_i_image *m, telem_i_image_cursor *c, telem_ring_account *a) {
+    uint32_t tail = (uint32_t)(c->pos & UINT32_MAX), end = tail, i, sound = 0, late = 0, stray = 0, start, state, stop = 0;
+    for (i = 0; i < m->f.shared_records; i++) {
+        int is, before, later;
+        (void)telem_i_image_state(m, tail + i - m->f.shared_records, &start, &before);
+        (void)telem_i_image_state(m, tail + i + m->f.shared_records, &start, &later);
+        late += (uint32_t)later;
+        state = telem_i_image_state(m, tail + i, &start, &is);
+        sound += is || before;
+        if (is && (i == 0 || start == stop)) {
+            end = tail + i + 1u;
+            c->checked = (telem_i_pos)(start + telem_i_image_extent(m, state));
+            stray = 0;
+        } else stray += !before;
+        stop = is ? start + telem_i_image_extent(m, state) : ~start;
+    }
+    c->end = (telem_i_pos)end;
+    if (sound < m->f.shared_records / 2u || late > 1u) return 0;
+    a->unknown += stray;
+    return 1;
+}
+
+/* c to the tail. 0: the cursors make no sense. */
 static int telem_i_image_shared_start(const telem_i_image *m, telem_i_image_cursor *c, telem_ring_account *a) {
     size_t at = m->f.shared_at;
-    uint32_t begin = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), tail, voids, i, start, taken = 0, sound = 0;
+    uint32_t begin = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), tail, voids;
     uint64_t numbers;
     memset(c, 0, sizeof *c);
     if (!telem_i_image_has(m, at, telem_i_image_shared_data(m) - at)) return 0;
     tail = telem_i_image_32(m, at + offsetof(struct telem_i_ring_shared, tail));
     voids = telem_i_image_32(m, at + TELEM_I_IMAGE_VOIDS(m) + (tail % TELEM_I_RING_VOIDS) * 4u);
-    for (i = 0; i < m->f.shared_records; i++) {
-        int is, before;
-        (void)telem_i_image_state(m, tail + i, &start, &is);
-        if (is) taken = i + 1u;
-        (void)telem_i_image_state(m, tail + i - m->f.shared_records, &start, &before);
-        sound += is || before;
-    }
-    if (sound < m->f.shared_records / 2u) return 0; /* it is the tail that is wrong */
-    c->pos = tail;
-    c->end = (telem_i_pos)(tail + taken);
+    c->pos = c->seq = tail;
+    if (!telem_i_image_shared_find(m, c, a)) return 0;
     numbers = ((uint64_t)telem_i_image_32(m, at + offsetof(struct telem_i_ring_shared, tail_hi)) << 32 | tail) - begin;
     if (numbers < voids) a->unknown++;
     else a->overwritten += numbers - voids;
@@ -3729,14 +3784,19 @@ static void telem_i_count_more(telem_i_ring_count *c, uint64_t n) {
     TELEM_STORE32_RELAXED(&c->hi, (uint32_t)(n >> 32));
 }
 
-/* The lane begins at `keep`, an entry, or its end. */
-static void telem_i_resume_floor(telem_ring *r, telem_i_ring_lane *l, const telem_i_image_cursor *keep) {
-    telem_i_pos block = keep->pos >> r->fixed.block_log2, at = block << r->fixed.block_log2;
-    telem_i_ring_anchor *a = telem_i_ring_anchor_at(r, l, block);
-    TELEM_STORE32_RELAXED(&a->skip, (uint32_t)((keep->pos - at) & UINT32_MAX));
-    TELEM_STORE32_RELAXED(&a->hi, keep->hi);
-    TELEM_I_POS_SET_RELAXED(&a->seq, keep->seq);
-    TELEM_I_POS_SET_RELEASE(&l->floor, at);
+static void telem_i_resume_anchor(telem_ring *r, telem_i_ring_lane *l, telem_i_pos at, telem_i_pos skip, uint32_t hi, telem_i_pos seq) {
+    telem_i_ring_anchor *a = telem_i_ring_anchor_at(r, l, at >> r->fixed.block_log2);
+    TELEM_STORE32_RELAXED(&a->skip, (uint32_t)(skip & UINT32_MAX));
+    TELEM_STORE32_RELAXED(&a->hi, hi);
+    TELEM_I_POS_SET_RELAXED(&a->seq, seq);
+}
+/* The anchors that a sound record sets: one may have been wrong. `from`: where its entries begin. */
+static void telem_i_resume_anchors(telem_ring *r, telem_i_ring_lane *l, const telem_i_image_cursor *from, const telem_i_image_cursor *c) {
+    telem_i_pos at = telem_i_pos_up(from->pos, r->fixed.block_units), end = c->pos + c->units;
+    for (; (telem_i_spos)(end - at) > 0; at += r->fixed.block_units) {
+        if (at == from->pos) telem_i_resume_anchor(r, l, at, 0, from->hi, from->seq);
+        else telem_i_resume_anchor(r, l, at, end - at, c->hi, c->seq + 1u);
+    }
 }
 
 static void telem_i_resume_count(telem_i_ring_lane *l, uint64_t count, telem_i_pos seq) {
@@ -3751,7 +3811,8 @@ static void telem_i_resume_count(telem_i_ring_lane *l, uint64_t count, telem_i_p
 static void telem_i_resume_lane(telem_ring *r, const telem_i_image *m, uint32_t i) {
     telem_i_ring_lane *l = telem_i_ring_lane_at(r, i);
     telem_ring_account a = TELEM_ZERO;
-    telem_i_image_cursor c, keep;
+    telem_i_image_cursor c, keep, from;
+    telem_i_pos block;
     uint64_t count = telem_i_image_lane_count(m, i), lost, ahead;
     if (!telem_i_image_lane_start(m, i, &c, &a)) {
         memset(l, 0, r->fixed.lane_stride - (size_t)r->fixed.lane_units * 8u);
@@ -3759,16 +3820,21 @@ static void telem_i_resume_lane(telem_ring *r, const telem_i_image *m, uint32_t 
         return;
     }
     lost = a.unknown;
-    for (keep = c; telem_i_image_lane_next(m, i, &c, &a); telem_i_image_pass(m, i, &c), l->clock_last = c.time) {
-        if (a.damaged + a.outside + a.unknown == lost) continue;
+    keep = from = c;
+    for (; telem_i_image_lane_next(m, i, &c, &a); telem_i_image_pass(m, i, &c), from = c) {
+        l->clock_last = c.time, l->clock_started = 1; /* a narrow clock goes on from here */
+        if (a.damaged + a.outside + a.unknown != lost) keep = from = c;
         lost = a.damaged + a.outside + a.unknown;
-        keep = c;
+        telem_i_resume_anchors(r, l, &from, &c);
     }
     if (a.damaged + a.outside + a.unknown != lost) keep = c;
-    if (c.end - (keep.pos & ~(telem_i_pos)(r->fixed.block_units - 1u)) > r->fixed.lane_units &&
-        !telem_i_image_anchor(m, i, keep.pos + 1u, c.end, &keep))
-        keep = c; /* a gate's records whose anchor has no room left */
-    telem_i_resume_floor(r, l, &keep);
+    block = keep.pos & ~(telem_i_pos)(r->fixed.block_units - 1u);
+    if (c.end - block > r->fixed.lane_units) { /* a gate's records whose anchor has no room left */
+        if (!telem_i_image_anchor(m, i, keep.pos + 1u, c.end, &keep)) keep = c;
+        block = keep.pos & ~(telem_i_pos)(r->fixed.block_units - 1u);
+    }
+    telem_i_resume_anchor(r, l, block, keep.pos - block, keep.hi, keep.seq);
+    TELEM_I_POS_SET_RELEASE(&l->floor, block);
     ahead = telem_i_image_diff(m, (telem_i_pos)count, c.seq);
     telem_i_resume_count(l, ahead <= count && ahead < r->fixed.lane_units ? count - ahead : c.seq, c.seq);
     telem_i_count_more(&l->aborted, a.open + (TELEM_LOAD32_RELAXED(&l->tip.open) != 0));
