@@ -922,9 +922,10 @@ TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t
 /* -------------------------------------------------------------------------------- triggers ---- */
 
 typedef struct telem_ring_trigger_desc {
-    uint32_t before;       /* records to keep from before it fires; 0: all that the ring holds */
+    uint32_t before;       /* records to keep from before it fires; 0: all that the ring holds (then
+                              there is room for later ones only as these are read) */
     uint32_t after;        /* records from then on; 0: all until it is armed again */
-    uint64_t before_ticks; /* only records so old at most; 0: any */
+    uint64_t before_ticks; /* only records so old at most; 0: any. Holds no less: give before, too */
     uint64_t after_ticks;  /* only records up to so much later; 0: any */
     uint64_t timeout;      /* as a gating reader's: a capture that nobody reads is given up when it
                               has refused records for so many ticks; 0: never */
@@ -947,10 +948,11 @@ typedef struct telem_ring_trigger {
    flight recorder, and until the trigger fires it costs nothing. */
 TELEM_API telem_result telem_ring_trigger_init(telem_ring_trigger *t, telem_ring *ring,
                                                const telem_ring_trigger_desc *desc);
-/* Fires: from now on nothing that the ring holds is overwritten. Records go on being taken while
+/* Fires: from now on nothing of the capture is overwritten. Records go on being taken while
    there is room, then they are refused and counted, until the capture has been read or let go.
    Any thread or ISR, also while another call of it is under way; costs a join (a few loads per
-   lane, one fence). time: the moment, for before_ticks and after_ticks.
+   lane, one fence) and with desc.before a walk over the anchors of the lanes (16 each, or more in
+   large ones) and the descriptors of the shared one. time: for before_ticks and after_ticks.
    TELEM_OK; ERR_EXISTS: it has fired already; TELEM_FULL: the table of gating readers is;
    TELEM_AGAIN: writers were faster, eight times. */
 TELEM_API telem_result telem_ring_trigger_fire(telem_ring_trigger *t, int64_t time);
@@ -3953,6 +3955,48 @@ static uint32_t telem_i_trigger_place(const telem_ring_reader *rd) {
     return sum;
 }
 
+/* The gate goes up to an anchor that leaves `keep` records before number `from`: what is older makes
+   room for what is to come. Nothing above the gate changes meanwhile. */
+static void telem_i_trigger_trim_lane(telem_ring_reader *rd, uint32_t i, telem_i_pos from, uint32_t keep) {
+    telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
+    telem_i_ring_lane *l = telem_i_ring_lane_at(rd->ring, i);
+    telem_i_pos step = rd->ring->fixed.block_units, at = telem_i_pos_up(c->pos + 1u, step), end = TELEM_I_POS_ACQUIRE(&l->tip.committed); /* E1 */
+    for (; (telem_i_spos)(end - at) > 0; at += step) {
+        telem_i_ring_anchor *a = telem_i_ring_anchor_at(rd->ring, l, at >> rd->ring->fixed.block_log2);
+        telem_i_lane_place p;
+        p.pos = at + TELEM_LOAD32_RELAXED(&a->skip);
+        p.seq = TELEM_I_POS_RELAXED(&a->seq);
+        p.hi = TELEM_LOAD32_RELAXED(&a->hi);
+        if ((telem_i_spos)(from - p.seq) < (telem_i_spos)keep) break;
+        telem_i_cursor_place(c, &p);
+        c->seq = p.seq;
+    }
+    telem_i_reader_gate(rd, i, c->pos);
+}
+static void telem_i_trigger_trim_shared(telem_ring_reader *rd, uint32_t i, uint32_t from, uint32_t keep) {
+    telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
+    telem_i_ring_shared *s = telem_i_ring_shared_of(rd->ring);
+    uint32_t n = (uint32_t)(c->pos & UINT32_MAX), to, state;
+    for (to = from; (int32_t)(to - n) > 0 && keep > 0; to--)
+        keep -= (telem_i_desc_state(telem_i_shared_desc(rd->ring, s, to - 1u)) & TELEM_I_STATE) == TELEM_I_COMMITTED;
+    for (; (int32_t)(to - n) > 0; n++) {
+        state = telem_i_desc_state(telem_i_shared_desc(rd->ring, s, n)) & TELEM_I_STATE;
+        if (state == TELEM_I_RESERVED) break; /* it may yet become one of those to keep */
+        c->voids += state != TELEM_I_COMMITTED;
+    }
+    c->pos = (telem_i_pos)n;
+    telem_i_reader_gate(rd, i, c->pos);
+}
+static void telem_i_trigger_trim(telem_ring_trigger *t, const telem_ring_reader *watch) {
+    uint32_t i;
+    for (i = 0; i < t->hold.count; i++) {
+        const telem_i_ring_cursor *w = watch ? telem_i_reader_cursors(watch) + i : NULL;
+        if (telem_i_reader_is_shared(&t->hold, i))
+            telem_i_trigger_trim_shared(&t->hold, i, w ? (uint32_t)(w->pos & UINT32_MAX) : telem_i_shared_find(t->ring, telem_i_ring_shared_of(t->ring)), t->desc.before);
+        else telem_i_trigger_trim_lane(&t->hold, i, w ? (telem_i_pos)w->seq : TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(t->ring, i)->tip.count), t->desc.before);
+    }
+}
+
 /* watch (or NULL): a reader whose head record is the first of `after`. */
 static telem_result telem_i_trigger_fire(telem_ring_trigger *t, int64_t time, const telem_ring_reader *watch) {
     telem_ring_reader_desc d = TELEM_ZERO;
@@ -3966,6 +4010,7 @@ static telem_result telem_i_trigger_fire(telem_ring_trigger *t, int64_t time, co
     d.cursors = t->desc.cursors, d.cursors_size = t->desc.cursors_size;
     res = telem_ring_reader_init(&t->hold, t->ring, &d);
     if (res == TELEM_OK) {
+        if (t->desc.before) telem_i_trigger_trim(t, watch);
         (void)telem_ring_reader_stats(&t->hold, &n);
         before = n.queued;
         if (watch) before = telem_i_trigger_place(watch) - telem_i_trigger_place(&t->hold);
