@@ -367,6 +367,7 @@ typedef struct telem_ring_desc {
 typedef struct telem_i_ring_lane telem_i_ring_lane;
 typedef struct telem_i_ring_shared telem_i_ring_shared;
 typedef struct telem_i_ring_slot telem_i_ring_slot;
+typedef struct telem_i_ring_descriptor telem_i_ring_descriptor;
 
 /* What a lane's owner changes with every record; the lane begins with it. */
 typedef struct telem_i_ring_tip {
@@ -386,6 +387,9 @@ typedef struct telem_ring_writer {
     telem_ring *ring;
     telem_i_ring_lane *lane;     /* NULL: the shared lane, and then nothing above and below changes */
     telem_i_ring_shared *shared;
+    telem_i_ring_descriptor *descs; /* shared: of all numbers */
+    const telem_atomic32 *held;  /* shared: tail or cleared, numbers before it are free */
+    uint32_t desc_mask, lap, laps; /* shared: one lap in a descriptor's state, and all bits of it */
     telem_i_ring_cell *data;
     telem_i_pos mask;
     telem_i_pos limit;           /* free without asking up to here */
@@ -642,6 +646,24 @@ static inline void telem_i_cells_put(telem_i_ring_cell *to, const void *src, siz
     c = 0;
     memcpy(&c, p, n);
     TELEM_I_CELL_STORE(to, c);
+#endif
+}
+
+/* The same for a size that the compiler does not know: small ones without a call. */
+static inline void telem_i_cells_put_any(telem_i_ring_cell *to, const void *src, size_t n) {
+#ifdef TELEM_RING_MEMCPY
+    const char *p = (const char *)src;
+    char *q = (char *)to;
+    if (n > 64u) {
+        memcpy(q, p, n);
+        return;
+    }
+    for (; n >= 8u; n -= 8u, p += 8, q += 8) memcpy(q, p, 8);
+    if (n & 4u) memcpy(q, p, 4), p += 4, q += 4;
+    if (n & 2u) memcpy(q, p, 2), p += 2, q += 2;
+    if (n & 1u) *q = *p;
+#else
+    telem_i_cells_put(to, src, n);
 #endif
 }
 
@@ -1147,14 +1169,14 @@ struct telem_i_ring_shared {
 
 /* A pair: state (lap tag | bytes | state) in the low word, start (unit where the span begins) in
    the high one. Wide machines change both at once. */
-typedef struct telem_i_ring_descriptor {
+struct telem_i_ring_descriptor {
 #if TELEM_HAS_ATOMIC64
     telem_atomic64 both;
 #else
     telem_atomic32 state;
     telem_atomic32 start; /* by CAS, upwards only */
 #endif
-} telem_i_ring_descriptor;
+};
 
 /* A gating reader's row: where it stands in each lane. */
 typedef struct telem_i_ring_gate {
@@ -1912,6 +1934,12 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
     }
     voids = TELEM_LOAD32_ACQUIRE(&s->voids[t % TELEM_I_RING_VOIDS]);
     for (k = 0; k < most && freed <= enough; k++) {
+        uint32_t start;
+        state = telem_i_desc_load(telem_i_shared_desc(r, s, t + k), &start);
+        if ((state & TELEM_I_STATE) == TELEM_I_COMMITTED && telem_i_shared_is(r, state, t + k)) {
+            freed += telem_i_ring_units(telem_i_shared_length(r, state));
+            continue;
+        }
         if (!telem_i_shared_finish(r, s, t + k, k == 0, &state)) break;
         voids += (state & TELEM_I_STATE) != TELEM_I_COMMITTED;
         freed += telem_i_shared_extent(r, state);
@@ -2004,31 +2032,36 @@ static int telem_i_shared_try(telem_ring *r, telem_i_ring_shared *s, uint32_t le
     return 1;
 }
 
+/* A number that was taken. */
+typedef struct telem_i_shared_place {
+    telem_i_ring_descriptor *d;
+    uint32_t number, start, state;
+} telem_i_shared_place;
+
 /* The attempt that goes well nearly always, in few instructions: the hint is right, nothing is held,
-   nothing is parked. As telem_i_shared_try; 0 says: try that. */
-static int telem_i_shared_quick(const telem_ring *r, telem_i_ring_shared *s, uint32_t len, int whole, telem_ring_span *span) {
-    const telem_i_ring_fixed *f = &r->fixed;
-    uint32_t n = TELEM_LOAD32_RELAXED(&s->hint), shift = 3u + f->length_bits, units = telem_i_ring_units(len);
-    uint32_t start, end, old, before, tail, lap = n >> f->records_log2;
-    telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, n);
+   nothing is parked, the span is in one piece. 0 says: telem_i_shared_try. The head is where the
+   descriptors' laps change, and n is the number there, since it is within a lap of the tail. */
+static int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len, telem_i_shared_place *p) {
+    telem_i_ring_shared *s = w->shared;
+    uint32_t n = TELEM_LOAD32_RELAXED(&s->hint), at = n & w->desc_mask, lap = w->lap, laps = w->laps, size = (uint32_t)w->mask + 1u;
+    uint32_t start, end, old, before, tail, units = (len + 7u) / 8u;
+    telem_i_ring_descriptor *descs = w->descs, *d = descs + at;
     old = telem_i_desc_load_free(d, &start);
-    before = telem_i_desc_load(telem_i_shared_desc(r, s, n - 1u), &end);
-    tail = TELEM_LOAD32_ACQUIRE(f->policy == TELEM_RING_REFUSE ? &s->cleared : &s->tail); /* E7, E8 */
-    if ((((old >> shift) - lap + 1u) & f->tag_mask) != 0) return 0;
-    if ((((before >> shift) - ((n - 1u) >> f->records_log2)) & f->tag_mask) != 0) return 0;
-    if ((before & TELEM_I_STATE) < TELEM_I_ZOMBIE) end += (((before << (32u - shift)) >> (32u - shift)) + 56u) >> 6; /* bytes, in units */
-    if ((old & TELEM_I_STATE) - TELEM_I_REVOKED < 2u) return 0; /* REVOKED, ZOMBIE: parked */
-    if (n - tail >= f->shared_records) return 0; /* the descriptor is still held */
-    if (n != tail && end + units - telem_i_desc_start(telem_i_shared_desc(r, s, tail)) > f->shared_units) return 0;
-    if (whole && units > f->shared_units - (end & (f->shared_units - 1u))) return 0;
-    if (TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0;
+    before = telem_i_desc_load(descs + ((n - 1u) & w->desc_mask), &end);
+    tail = TELEM_LOAD32_ACQUIRE(w->held); /* E7, E8 */
+    if ((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) != 0) return 0;
+    if ((before & TELEM_I_STATE) >= TELEM_I_ZOMBIE || (old & TELEM_I_STATE) - TELEM_I_REVOKED < 2u) return 0; /* parked */
+    if (n - tail - 1u >= w->desc_mask) return 0; /* the descriptor is still held, or nothing is */
+    end += ((before & (lap - 1u)) + 56u) >> 6; /* behind it: its bytes, in units */
+    if (end + units - telem_i_desc_start(descs + (tail & w->desc_mask)) > size) return 0;
+    if ((end & (size - 1u)) + units > size || TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0;
 #if !TELEM_HAS_ATOMIC64
     if (telem_i_desc_state(d) != old) return 0; /* last: while n is free, all that was read above holds */
 #endif
-    if (!telem_i_desc_take(d, old, start, ((lap & f->tag_mask) << shift) | len << 3 | TELEM_I_RESERVED, end)) return 0;
+    p->d = d, p->number = n, p->start = end;
+    p->state = ((old + lap) & laps) | len << 3 | TELEM_I_RESERVED;
+    if (!telem_i_desc_take(d, old, start, p->state, end)) return 0;
     TELEM_STORE32_RELAXED(&s->hint, n + 1u);
-    span->number = n;
-    span->pos = end;
     return 1;
 }
 
@@ -2036,10 +2069,12 @@ static int telem_i_shared_quick(const telem_ring *r, telem_i_ring_shared *s, uin
 static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
                                          telem_ring_span *span) {
     telem_i_ring_shared *s = w->shared;
+    telem_i_shared_place quick;
     uint32_t stepped = 0;
     int res;
     span->head = telem_i_span_head(s, stream, time);
-    res = telem_i_shared_quick(w->ring, s, len + span->head * 8u, whole, span);
+    res = telem_i_shared_quick(w, len + span->head * 8u, &quick);
+    if (res) span->number = quick.number, span->pos = quick.start;
     while (res == 0 && stepped <= w->ring->fixed.shared_units) /* once round: parked spans leave no gap for it */
         res = telem_i_shared_try(w->ring, s, len + span->head * 8u, whole, time, span, &stepped);
     if (res <= 0) return telem_i_ring_refuse(&s->refused, 1, stream, time);
@@ -2134,6 +2169,11 @@ TELEM_API telem_result telem_ring_writer_init(telem_ring_writer *w, telem_ring *
     w->max_record = ring->fixed.max_record;
     if (lane == TELEM_RING_SHARED && ring->fixed.shared_units) {
         w->shared = telem_i_ring_shared_of(ring);
+        w->descs = telem_i_shared_desc(ring, w->shared, 0);
+        w->desc_mask = ring->fixed.shared_records - 1u;
+        w->lap = 8u << ring->fixed.length_bits;
+        w->laps = ring->fixed.tag_mask << (3u + ring->fixed.length_bits);
+        w->held = ring->fixed.policy == TELEM_RING_REFUSE ? &w->shared->cleared : &w->shared->tail;
         w->data = telem_i_shared_data(ring, w->shared);
         w->mask = ring->fixed.shared_units - 1u;
         w->index = (int32_t)ring->fixed.lanes;
@@ -2240,7 +2280,7 @@ static telem_result telem_i_ring_check(const telem_ring_writer *w, const void *d
     return w->open ? TELEM_ERR_STATE : TELEM_OK;
 }
 
-static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+static telem_result telem_i_shared_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
     telem_ring_span span;
     telem_result res = telem_i_shared_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &span);
     if (res != TELEM_OK) return res;
@@ -2250,18 +2290,45 @@ static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, i
     return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
 }
 
+/* begin, write and commit in one, when all goes well; each step as in the functions of its name. */
+static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+    telem_i_shared_place at;
+    telem_ring_span span;
+    telem_i_ring_cell *to;
+    if (stream >= 255u || TELEM_LOAD32_RELAXED(&w->shared->top) != (256u | (uint32_t)((uint64_t)time >> 56)) ||
+        !telem_i_shared_quick(w, len + 8u, &at))
+        return telem_i_shared_push_slow(w, stream, time, data, len);
+    TELEM_FENCE_RELEASE(); /* E11: the tail has passed what the stores below overwrite */
+    to = telem_i_ring_unit(w->data, w->mask, at.start);
+    telem_i_pair_put(to, stream | (uint32_t)(((uint64_t)time << 8) & 0xFFFFFF00u), (uint32_t)(((uint64_t)time >> 24) & UINT32_MAX));
+    telem_i_cells_put_any(to + TELEM_I_CELLS, data, len);
+    if (telem_i_desc_change(at.d, &at.state, at.start, at.state | TELEM_I_COMMITTED)) return TELEM_OK; /* E12 */
+    span.number = at.number, span.pos = (telem_i_pos)at.start + 1u, span.head = 1u, span.size[0] = len, span.size[1] = 0;
+    return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
+}
+
+/* telem_i_lane_push_plain for a size that the compiler does not know. */
+static int telem_i_lane_push_any(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+    size_t need = telem_i_lane_plain(w, stream, time, len);
+    if (need == 0) return 0;
+    telem_i_cells_put_any(telem_i_lane_put_head(w, stream, time, len), data, len);
+    telem_i_lane_filled(w, need);
+    return 1;
+}
+
 TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
                                        uint32_t len) {
     telem_i_pos at = 0;
     telem_result res;
-    if (!w || (!data && len)) return TELEM_ERR_ARG;
-    if (w->clock && time == TELEM_RING_NOW && !w->open) (void)telem_i_ring_stamp(w, &time);
-    if (telem_i_lane_push_plain(w, stream, time, data, len)) return TELEM_OK;
-    res = telem_i_ring_check(w, data, len);
-    if (res != TELEM_OK) return res;
-    res = telem_i_ring_stamp(w, &time);
-    if (res != TELEM_OK) return res;
+    if (!w || !w->ring || (!data && len)) return TELEM_ERR_ARG;
+    if (len > w->max_record) return TELEM_ERR_LIMIT;
+    if (time == TELEM_RING_NOW) {
+        res = w->open ? TELEM_ERR_STATE : telem_i_ring_stamp(w, &time);
+        if (res != TELEM_OK) return res;
+    }
     if (!w->lane) return telem_i_shared_push(w, stream, time, data, len);
+    if (telem_i_lane_push_any(w, stream, time, data, len)) return TELEM_OK;
+    if (w->open) return TELEM_ERR_STATE;
     res = telem_i_lane_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &at);
     if (res != TELEM_OK) return res;
     telem_i_ring_put(w->data, w->mask, at, data, len);
