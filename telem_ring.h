@@ -2316,6 +2316,38 @@ static int telem_i_lane_push_any(telem_ring_writer *w, uint32_t stream, int64_t 
     return 1;
 }
 
+/* A plain record that reaches into the next block of a ring that overwrites: begin, write and commit
+   in few instructions. Claim, anchor and window are those of the functions of these names. 0: not so. */
+static int telem_i_lane_push_across(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+    const telem_i_ring_fixed *f = &w->ring->fixed;
+    telem_i_pos step = f->block_units, size = w->mask + 1u, pos = TELEM_I_POS_RELAXED(&w->tip->committed), at, end, seq;
+    uint32_t units = 1u + telem_i_ring_units(len);
+    telem_i_ring_cell *to = telem_i_ring_unit(w->data, w->mask, pos);
+    telem_i_ring_anchor *a;
+    if (f->policy != TELEM_RING_OVERWRITE || units > step || stream > 0xFFFFu || (uint32_t)((uint64_t)time >> 32) != w->time_hi) return 0;
+    if ((pos & w->mask) + units > size) return 0; /* wraps */
+    at = telem_i_pos_up(pos, step);
+    end = pos + units;
+    if ((telem_i_spos)(end - at) <= 0) return 0; /* in this block, after all */
+    if ((telem_i_spos)(w->limit - (at + step)) < 0) { /* an aborted record may have claimed more */
+        w->limit = at + step;
+        w->floor = w->limit - size;
+        TELEM_I_POS_SET_RELEASE(&w->lane->floor, w->floor); /* E2, E3 */
+        TELEM_FENCE_RELEASE(); /* E2: floor raised before any byte changes */
+    }
+    a = telem_i_ring_anchor_at(w->ring, w->lane, at >> f->block_log2);
+    seq = TELEM_I_POS_RELAXED(&w->tip->count);
+    TELEM_STORE32_RELAXED(&a->skip, at == pos ? 0 : (uint32_t)(end - at)); /* ordered by E1 */
+    TELEM_STORE32_RELAXED(&a->hi, w->time_hi);
+    TELEM_I_POS_SET_RELAXED(&a->seq, at == pos ? seq : seq + 1u);
+    telem_i_pair_put(to, stream << 16 | len, (uint32_t)((uint64_t)time & UINT32_MAX));
+    telem_i_cells_put_any(to + TELEM_I_CELLS, data, len);
+    w->next = end;
+    w->next_hi = w->time_hi;
+    telem_i_lane_commit(w, 1u);
+    return 1;
+}
+
 TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
                                        uint32_t len) {
     telem_i_pos at = 0;
@@ -2329,6 +2361,7 @@ TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, in
     if (!w->lane) return telem_i_shared_push(w, stream, time, data, len);
     if (telem_i_lane_push_any(w, stream, time, data, len)) return TELEM_OK;
     if (w->open) return TELEM_ERR_STATE;
+    if (telem_i_lane_push_across(w, stream, time, data, len)) return TELEM_OK;
     res = telem_i_lane_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &at);
     if (res != TELEM_OK) return res;
     telem_i_ring_put(w->data, w->mask, at, data, len);

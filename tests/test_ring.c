@@ -320,6 +320,43 @@ TEST(aborted_record_is_never_seen_and_counted) {
     }
 }
 
+/* What an aborted record wrote over is gone: claims are not taken back. */
+TEST(aborted_record_gives_back_no_byte_it_wrote) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        uint32_t before;
+        for (before = 30; before < 100; before++) {
+            telem_ring_writer w;
+            telem_ring_reader rd, late;
+            telem_ring_record rec;
+            telem_ring_span s;
+            uint32_t n;
+            uint8_t buf[128];
+            REQUIRE(make(1, 512, 512, TELEM_RING_OVERWRITE));
+            REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+            REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+            for (n = 0; n < before; n++) CHECK_OK(push_n(&w, 0, n, 8));
+            memset(buf, 0xEE, sizeof buf);
+            REQUIRE_OK(telem_ring_begin(&w, 0, n, 128, &s));
+            CHECK_OK(telem_ring_span_write(&w, &s, 0, buf, 128));
+            CHECK_OK(telem_ring_abort(&w, &s));
+            for (; n < before + 3u; n++) {
+                CHECK_OK(push_n(&w, 0, n, 8));
+                REQUIRE_OK(reader(&late, 0, TELEM_RING_OLDEST));
+                while (telem_ring_peek(&late, &rec) == TELEM_OK) {
+                    CHECK(rec.len == 8 && whole(rec.data, (uint32_t)rec.time, 8));
+                    CHECK_OK(telem_ring_release(&late));
+                }
+            }
+            while (telem_ring_peek(&rd, &rec) == TELEM_OK) {
+                CHECK(rec.len == 8 && whole(rec.data, (uint32_t)rec.time, 8));
+                CHECK_OK(telem_ring_release(&rd));
+            }
+            CHECK_EQ_INT(total(&rd), n);
+        }
+    }
+}
+
 TEST(span_is_filled_in_place_across_the_wrap) {
     int lane;
     for (lane = -1; lane < 1; lane++) {
@@ -1666,6 +1703,7 @@ static void run_all(void) {
     RUN(lane_has_one_writer_and_is_claimed_and_released);
     RUN(limits_and_order_of_calls_are_checked);
     RUN(aborted_record_is_never_seen_and_counted);
+    RUN(aborted_record_gives_back_no_byte_it_wrote);
     RUN(span_is_filled_in_place_across_the_wrap);
     RUN(contiguous_record_never_wraps);
     RUN(refused_record_is_counted);
