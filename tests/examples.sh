@@ -1,6 +1,6 @@
 #!/bin/sh
-# Each example compiles without a warning. A *_hello.c is built by the cc command in its first line
-# and prints what its last comment says. The QUICK START in each header's manual compiles and runs.
+# Each example compiles without a warning. A *_hello.c and blackbox.c are built by the cc command in
+# their first line and print what their last comment says. The QUICK START in each header compiles and runs.
 set -u
 BUILD=${BUILD:-build}
 tmp=$BUILD/tmp/examples
@@ -78,7 +78,7 @@ for f in examples/*.c; do
     [ -f "$f" ] || continue
     n=$(basename "$f" .c)
     builds "$n"
-    case $n in *_hello) prints "$n" ;; esac
+    case $n in *_hello | blackbox) prints "$n" ;; esac
 done
 for h in telem*.h; do [ ! -f "$h" ] || quick_start "$h"; done
 echo "$passed passed, $failed failed, $skipped skipped"
