@@ -2329,8 +2329,8 @@ static int telem_i_lane_push_across(telem_ring_writer *w, uint32_t stream, int64
     at = telem_i_pos_up(pos, step);
     end = pos + units;
     if ((telem_i_spos)(end - at) <= 0) return 0; /* in this block, after all */
-    if ((telem_i_spos)(w->limit - (at + step)) < 0) { /* an aborted record may have claimed more */
-        w->limit = at + step;
+    if ((telem_i_spos)(w->limit - (at + step)) < 0) w->limit = at + step;
+    if ((telem_i_spos)(w->limit - size - w->floor) > 0) { /* an aborted record may have claimed more, here or before */
         w->floor = w->limit - size;
         TELEM_I_POS_SET_RELEASE(&w->lane->floor, w->floor); /* E2, E3 */
         TELEM_FENCE_RELEASE(); /* E2: floor raised before any byte changes */
