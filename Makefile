@@ -32,6 +32,14 @@ test-wide: ## only what test-all adds: Windows (wine), i386, aarch64, big-endian
 	@sh tests/deps.sh source
 	@sh tests/run.sh wide
 
+mcu: ## the ring on emulated Cortex-M0, M3, M4, M7, M33: interrupts at every instruction; seeded defects
+	@sh tests/deps.sh small
+	@MCU_TIMEOUT=600 sh tests/mcu.sh full
+
+mcu-cost: ## instructions per call on M0, M3 and M4, counted
+	@sh tests/deps.sh small
+	@for b in m0 m3 m4; do sh tests/mcu.sh run $$b cost_ring | grep insns; done
+
 fuzz: ## libFuzzer on every tests/fuzz_*.c, FUZZ_SECONDS=60 each
 	@sh tests/deps.sh small
 	@sh tests/run.sh fuzz

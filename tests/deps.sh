@@ -42,7 +42,7 @@ packages() {
     have clang || echo clang
     sanitizers || echo libclang-rt-dev
     german || echo locales
-    echo gcc-arm-none-eabi libnewlib-arm-none-eabi
+    echo gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
     [ "$1" = small ] && return
     gcc=$(gcc -dumpversion 2>/dev/null | cut -d. -f1)
     [ "$(uname -m)" != x86_64 ] || echo "gcc-${gcc:=12}-multilib g++-$gcc-multilib" libc6-dev-i386
