@@ -3893,8 +3893,8 @@ TELEM_API telem_result telem_shm_wait(telem_shm_reader *rd, uint64_t timeout) {
         if (r == TELEM_OK) return r;
         if (r == TELEM_END) {
             if (!rd->again.name) return r;
-            if (telem_i_shm_reattach(rd)) r = telem_i_shm_look(rd, 1);
-            else telem_i_shm_nap(left < 200000u ? left : 200000u);
+            if (!telem_i_shm_reattach(rd)) telem_i_shm_nap(left < 200000u ? left : 200000u);
+            r = telem_i_shm_look(rd, 1); /* a new owner may have opened it again, too */
             if (r == TELEM_OK) return r;
         }
         if (!TELEM_I_SHM_SYSTEM) return r; /* no clock to wait by */

@@ -158,7 +158,7 @@ TEST(slow_reader_knows_exactly_how_many_it_lost) {
     for (round = 0; round < 40; round++) {
         telem_shm_desc d = TELEM_ZERO;
         telem_shm_frame f;
-        telem_shm_reader_counts c;
+        telem_shm_reader_counts c = TELEM_ZERO;
         d.frames = 2u << check_rand(&rng) % 6;
         d.payload = round % 2 ? 200 : 0;
         d.classes[0].count = round % 2 ? 2 + (uint32_t)(check_rand(&rng) % 20) : 0;
@@ -839,7 +839,7 @@ TEST(wrong_descs_are_refused) {
 
 TEST(fixed_overhead_is_below_4_kB_and_64_bytes_per_slot) {
     telem_shm_desc d = TELEM_ZERO;
-    uint64_t data, control;
+    uint64_t data = 0, control = 0;
     REQUIRE_OK(telem_shm_bytes(&d, &data, &control));
     CHECK(data + control - 64u * 64u <= 4096u); /* of a descriptor's line 48 bytes are payload */
     d.payload = 4096;
