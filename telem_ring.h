@@ -2046,7 +2046,7 @@ static int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len, telem_
     uint32_t n = TELEM_LOAD32_RELAXED(&s->hint), at = n & w->desc_mask, lap = w->lap, laps = w->laps, size = (uint32_t)w->mask + 1u;
     uint32_t start, end, old, before, tail, units = (len + 7u) / 8u;
     telem_i_ring_descriptor *descs = w->descs, *d = descs + at;
-    old = telem_i_desc_load_free(d, &start);
+    old = telem_i_desc_load(d, &start); /* state first: the guess may be newer than what this thread has seen of d */
     before = telem_i_desc_load(descs + ((n - 1u) & w->desc_mask), &end);
     tail = TELEM_LOAD32_ACQUIRE(w->held); /* E7, E8 */
     if ((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) != 0) return 0;
