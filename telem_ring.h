@@ -119,7 +119,7 @@
        memory = 256 + readers * round64(16 + 16 * (lanes + 1))
               + lanes * (192 + round64(16 * lane_bytes / block) + lane_bytes)
               + (shared ? 384 + round64(8 * shared_records) + shared_bytes : 0) + notes_bytes
-       block = lane_bytes / 16, at least 64, at most 16384. telem_ring_bytes() knows it exactly.
+       block = lane_bytes / 8, at least 64, at most 16384. telem_ring_bytes() knows it exactly.
        With 32-bit cursors nothing is spread over cache lines: 104 instead of 192, 288 instead of 384.
        A lapped reader finds the ring again at a block's start, so up to a block more than what is
        overwritten counts as lost. A push costs the same whatever the size.
@@ -609,8 +609,16 @@ TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks);
 #define TELEM_I_ENTRY_PAD 0xFFFEu      /* no record; the high word: units to skip, this one included */
 #define TELEM_I_ENTRY_LONG 0xFFFFu     /* a record; length and stream are in the next unit */
 
+#if defined(__GNUC__) || defined(__clang__)
+#define TELEM_I_INLINE static inline __attribute__((always_inline))
+#define TELEM_I_CONSTANT(n) __builtin_constant_p(n)
+#else
+#define TELEM_I_INLINE static inline
+#define TELEM_I_CONSTANT(n) 0
+#endif
+
 /* A pair of words in one unit. Relaxed: published by committed or by the descriptor's state. */
-static inline void telem_i_pair_put(telem_i_ring_cell *p, uint32_t lo, uint32_t hi) {
+TELEM_I_INLINE void telem_i_pair_put(telem_i_ring_cell *p, uint32_t lo, uint32_t hi) {
 #if TELEM_HAS_ATOMIC64
     TELEM_I_CELL_STORE(p, (uint64_t)hi << 32 | lo);
 #else
@@ -630,13 +638,27 @@ static inline void telem_i_pair_get(const telem_i_ring_cell *p, uint32_t *lo, ui
 #endif
 }
 
+#ifndef TELEM_RING_MEMCPY
+/* Cell i of n bytes; n is a constant. */
+TELEM_I_INLINE void telem_i_cell_put(telem_i_ring_cell *to, const char *p, size_t n, size_t i) {
+    telem_i_ring_cell c = 0;
+    if (n <= i * sizeof c) return;
+    memcpy(&c, p + i * sizeof c, n - i * sizeof c < sizeof c ? n - i * sizeof c : sizeof c);
+    TELEM_I_CELL_STORE(to + i, c);
+}
+#endif
 /* n bytes from src into cells that are all in one piece. */
-static inline void telem_i_cells_put(telem_i_ring_cell *to, const void *src, size_t n) {
+TELEM_I_INLINE void telem_i_cells_put(telem_i_ring_cell *to, const void *src, size_t n) {
 #ifdef TELEM_RING_MEMCPY
     memcpy((void *)to, src, n);
 #else
     const char *p = (const char *)src;
     telem_i_ring_cell c;
+    if (TELEM_I_CONSTANT(n) && n <= 8u * sizeof c) { /* no loop */
+        telem_i_cell_put(to, p, n, 0), telem_i_cell_put(to, p, n, 1u), telem_i_cell_put(to, p, n, 2u), telem_i_cell_put(to, p, n, 3u);
+        telem_i_cell_put(to, p, n, 4u), telem_i_cell_put(to, p, n, 5u), telem_i_cell_put(to, p, n, 6u), telem_i_cell_put(to, p, n, 7u);
+        return;
+    }
     for (; n >= sizeof c; n -= sizeof c, p += sizeof c) {
         memcpy(&c, p, sizeof c);
         TELEM_I_CELL_STORE(to, c);
@@ -668,42 +690,44 @@ static inline void telem_i_cells_put_any(telem_i_ring_cell *to, const void *src,
 }
 
 /* Records of a lane come into sight. The lane's owner alone changes these words. */
-static inline void telem_i_tip_move(telem_i_ring_tip *t, telem_i_pos units, telem_i_pos records) {
+TELEM_I_INLINE void telem_i_tip_move(telem_i_ring_tip *t, telem_i_pos units, telem_i_pos records) {
     TELEM_I_POS_SET_RELAXED(&t->count, TELEM_I_POS_RELAXED(&t->count) + records);
     TELEM_I_POS_SET_RELEASE(&t->committed, TELEM_I_POS_RELAXED(&t->committed) + units); /* E1 */
 }
 
 /* Bytes that a record takes in a lane when it is in the plain form; 0: it cannot be. */
-static inline size_t telem_i_lane_plain(const telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
+TELEM_I_INLINE size_t telem_i_lane_plain(const telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
     size_t need = 8u + (((size_t)len + 7u) & ~(size_t)7u), room = (size_t)(w->end - w->at);
     if (need > room || len > w->max_record || stream > 0xFFFFu) return 0;
     return (uint32_t)((uint64_t)time >> 32) == w->time_hi ? need : 0;
 }
-static inline telem_i_ring_cell *telem_i_lane_put_head(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
+TELEM_I_INLINE telem_i_ring_cell *telem_i_lane_put_head(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
     telem_i_ring_cell *to = (telem_i_ring_cell *)(void *)w->at;
     telem_i_pair_put(to, stream << 16 | len, (uint32_t)((uint64_t)time & UINT32_MAX));
     return to + TELEM_I_CELLS;
 }
 
 /* 1: the record is in; 0: it is not for the plain path. */
-static inline int telem_i_lane_push_plain(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+TELEM_I_INLINE int telem_i_lane_push_plain(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
     size_t need = telem_i_lane_plain(w, stream, time, len);
+    telem_i_ring_cell *to;
     if (need == 0) return 0;
-    telem_i_cells_put(telem_i_lane_put_head(w, stream, time, len), data, len);
-    w->at += need;
+    to = telem_i_lane_put_head(w, stream, time, len);
+    telem_i_cells_put(to, data, len);
+    w->at = (char *)to + (need - 8u);
     telem_i_tip_move(w->tip, (telem_i_pos)(need / 8u), 1u);
     return 1;
 }
 
 /* telem_ring_push. */
-static inline telem_result telem_ring_push_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
+TELEM_I_INLINE telem_result telem_ring_push_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
                                                   const void *data, uint32_t len) {
     if (telem_i_lane_push_plain(w, stream, time, data, len)) return TELEM_OK;
     return telem_ring_push(w, stream, time, data, len);
 }
 
 /* telem_ring_begin_whole and telem_ring_commit; between them the lane is closed to all else. */
-static inline telem_result telem_ring_begin_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
+TELEM_I_INLINE telem_result telem_ring_begin_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
                                                    uint32_t len, telem_ring_span *span) {
     size_t need = telem_i_lane_plain(w, stream, time, len);
     if (need == 0) return telem_ring_begin_whole(w, stream, time, len, span);
@@ -719,7 +743,7 @@ static inline telem_result telem_ring_begin_inline(telem_ring_writer *w, uint32_
     TELEM_STORE32_RELAXED(&w->tip->open, 1u); /* for stats only */
     return TELEM_OK;
 }
-static inline telem_result telem_ring_commit_inline(telem_ring_writer *w, telem_ring_span *span) {
+TELEM_I_INLINE telem_result telem_ring_commit_inline(telem_ring_writer *w, telem_ring_span *span) {
     telem_i_pos units;
     if (!w->open || span->number == 0 || !w->lane || !span->part[0]) return telem_ring_commit(w, span);
     units = w->next - TELEM_I_POS_RELAXED(&w->tip->committed);
@@ -739,7 +763,7 @@ static inline telem_result telem_ring_commit_inline(telem_ring_writer *w, telem_
 
    The body is not run when there is no room; it must not jump out, nor use the handle. Every byte
    should be written: the span holds what was there before. stream and time may be read twice. */
-static inline void telem_i_lane_filled(telem_ring_writer *w, size_t need) {
+TELEM_I_INLINE void telem_i_lane_filled(telem_ring_writer *w, size_t need) {
     w->at += need;
     telem_i_tip_move(w->tip, (telem_i_pos)(need / 8u), 1u);
 }
@@ -789,7 +813,7 @@ TELEM_API telem_result telem_ring_read(telem_ring_reader *rd, telem_ring_record 
 /* peek and release compiled into the caller: 1 to 3 ns for the next record of a reader of one lane,
    without filters, that has a copy buffer or gates. All else goes to the functions. */
 #define TELEM_I_HELD_QUICK 0x80000000u /* in held: found here */
-static inline int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record *rec) {
+TELEM_I_INLINE int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record *rec) {
     telem_i_ring_cursor *c = rd->quick;
     uint32_t lo, low, len;
     if (!c || c->at == c->stop || (rd->held & ~TELEM_I_HELD_QUICK) != 0) return 0;
@@ -810,7 +834,7 @@ static inline int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record 
     return 1;
 }
 /* 0: the reader was expelled. */
-static inline int telem_i_reader_quick_release(telem_ring_reader *rd) {
+TELEM_I_INLINE int telem_i_reader_quick_release(telem_ring_reader *rd) {
     telem_i_ring_cursor *c = rd->quick;
     uint32_t units = 1u + (c->len + 7u) / 8u;
     if (rd->quick_state) {
@@ -827,10 +851,10 @@ static inline int telem_i_reader_quick_release(telem_ring_reader *rd) {
     c->passed = 1, c->has = 0;
     return 1;
 }
-static inline telem_result telem_ring_peek_inline(telem_ring_reader *rd, telem_ring_record *rec) {
+TELEM_I_INLINE telem_result telem_ring_peek_inline(telem_ring_reader *rd, telem_ring_record *rec) {
     return telem_i_reader_quick(rd, rec) ? TELEM_OK : telem_ring_peek(rd, rec);
 }
-static inline telem_result telem_ring_release_inline(telem_ring_reader *rd) {
+TELEM_I_INLINE telem_result telem_ring_release_inline(telem_ring_reader *rd) {
     if (rd->held == TELEM_I_HELD_QUICK && telem_i_reader_quick_release(rd)) return TELEM_OK;
     return telem_ring_release(rd);
 }
@@ -1315,8 +1339,8 @@ static telem_result telem_i_ring_refuse(telem_i_ring_refused *f, int several, ui
 static void telem_i_ring_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, const void *src, uint32_t n) {
     size_t at = (size_t)(pos & mask) * 8u, room = ((size_t)mask + 1u) * 8u - at;
     size_t head = n < room ? n : room;
-    if (head) telem_i_cells_put(telem_i_ring_unit(data, mask, pos), src, head);
-    if (n > head) telem_i_cells_put(data, (const char *)src + head, n - head);
+    if (head) telem_i_cells_put_any(telem_i_ring_unit(data, mask, pos), src, head);
+    if (n > head) telem_i_cells_put_any(data, (const char *)src + head, n - head);
 }
 static void telem_i_cells_get(const telem_i_ring_cell *from, void *dst, size_t n) {
 #ifdef TELEM_RING_MEMCPY
@@ -1374,7 +1398,7 @@ static void telem_i_ring_span_set(telem_ring_span *span, telem_i_ring_cell *data
 static uint32_t telem_i_ring_units(uint32_t len) { return len / 8u + (len % 8u != 0); }
 
 static uint32_t telem_i_ring_block(uint32_t lane_bytes) {
-    uint32_t block = lane_bytes / 16u;
+    uint32_t block = lane_bytes / 8u;
     if (block > TELEM_I_RING_BLOCK_MAX) block = TELEM_I_RING_BLOCK_MAX;
     return block < TELEM_I_RING_BLOCK_MIN ? TELEM_I_RING_BLOCK_MIN : block;
 }
