@@ -429,7 +429,8 @@ typedef struct telem_shm_reader_desc {
     uint64_t deadline;   /* ns: reliable: how long without a move until it is expelled; 0: 100 ms */
     uint64_t spin;       /* ns of spinning before a sleep; 0: 50 us */
     uint64_t stale;      /* ns: age of the heartbeat that telem_shm_health calls SILENT; 0: 1 s */
-    uint64_t stall;      /* ns: how long an unfinished frame may hold up finished ones; 0: 1 ms */
+    uint64_t stall;      /* ns: how long an unfinished frame may hold up finished ones (a dead
+                            writer's: not at all); 0: 10 ms. Reliable readers wait for it */
     const uint32_t *streams; /* only frames of these (and PARTS); the caller's, while the reader lives */
     uint32_t stream_count;   /* 0: all */
     telem_filter filter; /* NULL: all. Slots' payloads are pinned or copied to `copy` for it */
@@ -3174,6 +3175,12 @@ static void telem_i_shm_lapped(telem_shm_reader *rd) {
     rd->next = to;
 }
 
+/* Reliable and not expelled? Then nothing from the gate on changes. */
+static int telem_i_shm_gating(telem_shm_reader *rd) {
+    const telem_i_shm_control *c = telem_i_shm_control_of(rd->shm);
+    return rd->reliable && (TELEM_LOAD64_ACQUIRE(&c->gates) >> (uint32_t)rd->index & 1u) != 0; /* S8 */
+}
+
 /* Number `next` is RESERVED. 1: pass over it: its writer is dead, or others were finished since and
    patience is over. */
 static int telem_i_shm_stalled(telem_shm_reader *rd, uint64_t word) {
@@ -3181,13 +3188,14 @@ static int telem_i_shm_stalled(telem_shm_reader *rd, uint64_t word) {
     if (telem_i_shm_head(rd->shm) <= rd->next + 1u) return 0; /* nothing is held up */
     if (rd->stall_number != rd->next || rd->stall_since == 0) {
         rd->stall_number = rd->next;
-        rd->stall_since = now | 1u;
+        rd->stall_since = now ? now : 1u;
     }
     if (!telem_i_shm_writer_alive(rd->shm, TELEM_I_SHM_LOW(word))) {
         /* it may have committed just before its death */
         return TELEM_LOAD64_ACQUIRE(telem_i_shm_desc_at(rd->shm, rd->next)) == word;
     }
-    return now - rd->stall_since > rd->desc.stall;
+    if (telem_i_shm_gating(rd)) return 0; /* nothing is lost for a reliable one; it is expelled if need be */
+    return now > rd->stall_since && now - rd->stall_since > rd->desc.stall;
 }
 
 /* Number `next` was never taken because its place is held by a writer that is parked since an
@@ -3281,12 +3289,6 @@ static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem
     TELEM_FENCE_ACQUIRE(); /* S1 */
     if (TELEM_LOAD64_RELAXED(d) != word) return TELEM_I_SHM_CHANGED;
     return bad ? (int)TELEM_ERR_CORRUPT : (int)TELEM_OK;
-}
-
-/* Reliable and not expelled? Then nothing from the gate on changes. */
-static int telem_i_shm_gating(telem_shm_reader *rd) {
-    const telem_i_shm_control *c = telem_i_shm_control_of(rd->shm);
-    return rd->reliable && (TELEM_LOAD64_ACQUIRE(&c->gates) >> (uint32_t)rd->index & 1u) != 0; /* S8 */
 }
 
 TELEM_API int telem_shm_valid(telem_shm_reader *rd, const telem_shm_frame *frame) {
@@ -3681,7 +3683,7 @@ TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *sh
     if (d.deadline == 0) d.deadline = 100000000u;
     if (d.spin == 0) d.spin = 50000u;
     if (d.stale == 0) d.stale = 1000000000u;
-    if (d.stall == 0) d.stall = 1000000u;
+    if (d.stall == 0) d.stall = 10000000u;
     rd->shm = shm;
     rd->index = -1;
     rd->desc = d;
