@@ -1055,7 +1055,7 @@ TEST(trigger_keeps_n_before_and_m_after) {
 
 TEST(trigger_holds_while_nobody_reads) {
     uint32_t before;
-    for (before = 1; before < 60u; before += 4u) {
+    for (before = 1; before < 50u; before += 4u) {
         telem_ring_trigger t;
         telem_ring_trigger_desc d = TELEM_ZERO;
         telem_ring_writer w[3];
