@@ -46,8 +46,12 @@
                                                                memory_formulas_are_exact
        - One thread per writer and per reader at a time. Not for interrupt handlers: they push
          into a telem_ring, and a task drains it into the writer.
-       - Reads everything this page specifies except: columns, mini and attachment blocks and the
-         journal zone answer UNSUPPORTED, are skipped and counted; their rows are told as lost.
+       - A column comes back bit for bit (NaN payloads, -0.0, denormals), the same with every
+         compiler, instruction set and byte order.             test_columns.c, make bench-file
+       - Columns in a coding that a reader does not have (LZ4 under TELEM_NO_LZ4) cost that reader
+         these columns only, where it reads by columns.        unknown_codec_costs_its_column
+       - Reads everything this page specifies except: mini and attachment blocks and the journal
+         zone answer UNSUPPORTED, are skipped and counted; their rows are told as lost.
                                                                unsupported_block_is_skipped
 
    CONTENTS
@@ -55,7 +59,11 @@
                    7 mini coding  8 columns coding  9 schema, clock  10 loss, sync, metadata,
                    annotation, attachment  11 index, end, chain  12 journal zone  13 reading
        API         writer . reader . seeking
-       OPTIONS     TELEM_NO_LZ4   write without LZ4; reading an LZ4 block answers UNSUPPORTED
+       OPTIONS     TELEM_NO_LZ4   write without LZ4; reading an LZ4 block or column answers
+                                  UNSUPPORTED
+                   TELEM_FILE_NO_COLUMNS  rows coding only, about a tenth of the code; reading
+                                  columns answers UNSUPPORTED. Set by itself for Cortex-M, unless
+                                  TELEM_FILE_MCU_COLUMNS is
                    TELEM_NO_XXH3  no XXH3: disk profile's payload hash is UNSUPPORTED (for MCUs)
 
    =============================================================================================
@@ -253,23 +261,254 @@
          Text: b = 0; then for each row the form of section 6 (p, n, bytes) against the row before,
          absent or not.
 
-   8 COLUMNS CODING (type 3): the container. Its codecs are numbered here as they are specified.
-       payload := u8 1, varint distinct (rows left after row repeat, 1..rows), directory, data.
-       Columns: 0 the run lengths (u32: further rows equal to each distinct row, their time and
-       COUNTERs stepping as in section 6; not coded when distinct = rows; distinct plus their sum
-       other than rows: CORRUPT), 1 the time (i64), then the schema's columns (presence included
-       unless ALL_PRESENT; elements of absent fields are stored, as zero).
-       directory := mask groups as in section 6 over these columns; behind each mask, for each
-       coded column: u8 codec (bit 7: bounds follow), varint length, [u8 lo, u8 hi]. Bounds are the
-       column's smallest and largest present value, rounded outward: the high byte of the
-       order-preserving map m of its bits (integers: of value XOR the sign bit).
-       data := the columns' bytes one behind the other; each column of codec 0 begins at the next
-       multiple of A from the payload's start (zero bytes before it, not counted in its length).
-       A column without an item repeats the last value of the state that the block before left
-       (KEY: zero); the time without an item advances by the last step.
-         codec 0 raw        distinct elements in row form order, little-endian
-         codec 1 constant   one element
-       Any other codec: UNSUPPORTED for that column only.
+   8 COLUMNS CODING (type 3): the rows of a block column by column
+     8.1 The block
+       Row repeat first: a row repeats the one before it when its time is the expected one (time
+       before + last step, as in section 6; 0 after a KEY block's first row) and no value changed but
+       COUNTERs, which step by one. The first row of a block never repeats. The other rows are the
+       DISTINCT ones, 1 to 65,536 of them; n below is their number.
+       Columns, numbered: 0 the run lengths (u32: how many rows repeat each distinct one), 1 the
+       time (i64), from 2 on the schema's columns in order, presence columns included unless
+       ALL_PRESENT (then they all hold 1). A column of an array or nested struct is one for each
+       element. Values of absent fields are stored, too: any (a writer repeats the last, which costs
+       least); they are delivered as zero bytes.
+       Values stored: COUNTERs less the number of their row in the block (from 0, rows that repeat
+       counted), modulo their width. Column 1: where all rows are distinct, time - base_time of the
+       KEY block; else the time less the expected one (the first row of a KEY block: 0). CHARS and
+       BYTES: without the zero bytes at their end, as texts. Column 0 is coded exactly when n is not
+       `rows`; n + the sum of the run lengths other than rows: CORRUPT.
+       A column that is not coded is told by the state that the block before left, i.e. the values
+       of its last row (COUNTERs: plus one; KEY: all zero): every row has that value (COUNTERs step
+       from it); column 1: every row has the expected time. After the block the state is its last
+       row and step. Under ALL_PRESENT presence columns are 1 in the state, too.
+     8.2 Payload := head, data
+       u8 form        bit 0 INDEXED, bit 1 ALIGNED, bit 2 KEYS; others reserved
+       varint n       1..rows, at most 65,536
+       [INDEXED]      varint rest: bytes of the head behind this varint
+       [KEYS]         u8 keys (1..8), for each: varint m (1..8), m x varint column (2 and up;
+                      each column in one key at most, and once), varint nd (1..n), varint length
+                      (of its index item), [INDEXED] u32 check
+       [INDEXED]      for each section: varint bytes of its directory, varint bytes of its data
+       directory      section by section: 64 columns each, the last may have fewer
+       [INDEXED]      u32 head check: payload hash of the payload's bytes before it, seeded with the
+                      block's H
+       [ALIGNED]      zero bytes up to a multiple of A from the payload's start
+       data           the index items of the keys, then the coded columns, in order
+       A section of the directory := mask groups over its columns as in section 6: u8 mask, bit i =
+       column i of the eight is coded (bits beyond the last column: CORRUPT); 0 is followed by a
+       varint of further groups of this section in which none is. Behind each mask, for each
+       coded column:
+         u8 codec     bits 0-5 the codec, bit 6 GROUPED, bit 7 BOUNDS
+         varint length of its data
+         [GROUPED]    u8 key
+         [BOUNDS]     u8 lo, u8 hi: smallest and largest present value rounded outward: the high
+                      byte of the order-preserving map m (section 7) of its bits (integers: of
+                      value XOR the sign bit). Hints
+         [INDEXED]    u32 check, when this column ends a chunk
+       A column of codec 0 lies at the next multiple of A from the data's start (zero bytes before
+       it; they are not counted in its length but in its section's and chunk's); the others follow
+       each other without a gap. The data must end where the payload ends.
+       Checks (INDEXED): a chunk is a run of coded columns of one section; it ends with the first
+       column with which it has 1,024 bytes or more, and with the section. Its check, behind the
+       entry of that last column (or, for the rest of a section, behind the section's last group),
+       is the payload hash of its bytes seeded with S of section 4; an index item is a chunk of its
+       own. A chunk of 0 bytes has no check. They repeat what the block's payload check says, so
+       that a reader of few columns can do without it: it reads header, head and the chunks it
+       needs. A reader of all of the block need not look at them. A writer sets INDEXED for blocks
+       with 16,384 bytes of data or more: the checks cost at most 0.4 %.
+     8.3 Keys: rows of many sources that interleave
+       A key's index item holds n numbers below nd: the number of the row's tuple of the member
+       columns' values, counted in the order of first occurrence (8.7 tells its bytes; a number that
+       is more than one above all before it, or fewer than nd: CORRUPT). Member columns have nd
+       values, one for each tuple, in that order; they are never GROUPED. A GROUPED column has its n
+       values in the order of the stable counting sort of the rows by the index of its key: place(i)
+       is the place of row i; the value of row i is the one stored at place(i).
+     8.4 Codecs
+       0 raw        numbers: the values, little-endian, w bytes each. Texts: u32 offset of each and
+                    one more (the first is 0), then the bytes
+       1 constant   one value that all rows have: w bytes; a text: its bytes
+       2..31        numbers: 8.6     32..47 texts: 8.7
+       A reader answers UNSUPPORTED for a column of any other codec, and for that column only.
+       Numbers have w = 1, 2, 4 or 8 bytes; BOOL and presence are numbers of w = 1, 0 or 1 (else
+       CORRUPT). A length that does not fit its codec, bytes of an item left over, a text longer
+       than its field: CORRUPT for that column; a reader of rows loses the block's rows.
+        8.5 INTEGER STREAMS
+            n integers of W = 32 or 64 bits (the codec that holds the stream says which); all arithmetic is
+            modulo 2^W, and a value read as signed is two's complement. The stream ends where its item does,
+            or its length stands before it: no byte may be left over, none may be missing; either is CORRUPT,
+            and so is every violation below.
+
+            value(v)  the varint of zigzag(v) = (v << 1) xor (v < 0 ? 2^W - 1 : 0); above 2^W - 1: CORRUPT.
+            bits      a bit string: its first bit is bit 0 of the first byte; a field of b bits has its lowest
+                      bit first. It ends with the byte that its last bit lies in; what is left of that byte is
+                      written 0 and not looked at.
+
+            stream := u8 head, [u8 lag], heads, residuals
+            head    bits 0..3 the predictor, bits 4..7 the coder. n = 0: the byte 0 alone.
+
+            PREDICTOR p          heads h   residual of x[i], i >= h
+            0 value                 0      x[i]
+            1 delta                 1      x[i] - x[i-1]
+            2 delta of delta        2      x[i] - 2 x[i-1] + x[i-2]
+            3 third difference      3      x[i] - 3 x[i-1] + 3 x[i-2] - x[i-3]
+            4 lag L                 1      x[i] - x[max(i - L, 0)]
+            5 delta at lag L        2      d[i] - d[max(i - L, 1)] where d[i] = x[i] - x[i-1]
+            Other predictors and coders: CORRUPT. lag (u8, 1..255) stands for 4 and 5 only. n must be above
+            h + L (L = 0 without a lag).
+            heads := h times value: x[0], then x[1] - x[0], then x[2] - 2 x[1] + x[0].
+            residuals are m = n - h integers r[0 .. m), r[j] being that of x[j + h], by one of four coders:
+
+            0 CONSTANT   value: every r[j] is it.
+
+            1 PACKED     vectors of 1,024 residuals, the last one of what is left (1..1,024), c in each:
+                u8 w               bits 0..6 width 0..W; bit 7: exceptions
+                value base         less the base of the vector before it (the first: itself)
+                [exceptions]       varint e (<= c), u8 g (1..W - w), then bits: e times {position 10, high g}
+                packed             ceil(c * w / 8) bytes, u[0 .. c) of w bits each
+                r = base + u, and for an exception + (high << w). Position < c; one position twice adds twice.
+                packed: words of V bits, little-endian, V = 32 where w <= 32, else 64. K = floor(c / V) lanes.
+                Word q of lane l (0..K-1) is word q * K + l; a lane is a string of w such words, its bits
+                counted from bit 0 of word 0; u[j * K + l] is the w bits from bit j * w of lane l, j = 0..V-1.
+                Behind the K * w words the last c - K * V values as bits, w each.
+
+            2 SPARSE     most residuals are alike. value common; varint count; varint length; gaps; values
+                gaps    an integer stream of `count` 32-bit unsigned integers, `length` bytes
+                values  an integer stream of `count` W-bit integers, to the end
+                Neither may be SPARSE itself. count <= m / 4. Every r = common, but for `count` exceptions: a gap
+                counts the residuals between the exception before (or the start) and this one, whose r is
+                common + value. Positions must be below m.
+
+            3 BINNED     tANS over bins: a bin is a range of 2^width numbers, chosen by an entropy coder, and
+                an offset in it. value base; then bits:
+                  1      z
+                  3      log - 6: there are M = 2^log states, log <= 11
+                  7      top <= W: the bins lie in [0, 2^top)
+                  tree   see below
+                  k * log  the states s[0 .. k): k = 1 for m < 64, 2 for m < 512, else 4
+                  3      skip
+                and from the next byte on the payload, at most m * W / 8 + 512 bytes, a bit string of which the
+                first `skip` bits are not looked at.
+                Residual from number u: r = base + u when z = 0, base + unzigzag(u) when z = 1 (u >> 1, all bits
+                inverted when bit 0 of u is set).
+
+                Tree, in preorder, the root is [0, 2^top): bit 1 splits a node into its lower and upper half
+                (a node of one number cannot be split); bit 0 makes it a leaf, and a weight follows:
+                  0                           the leaf is empty
+                  1, unary d4, 2 bits d0      q = q before (32 at first) + unzigzag(4 * d4 + d0); unary d4 is
+                                              d4 bits 1 and a bit 0; 4 * d4 + d0 <= 131; q must be 1..63
+                Leaves that are not empty are the bins b = 0 .. B - 1, in order; 1 <= B <= 128, 2 B <= M.
+
+                States per bin: weight(q) = (4 + (q and 3)) << (q >> 2); S their sum; A(b) the sum of those of
+                bins 0 .. b - 1; f(b) = 1 + floor(A(b+1) * (M - B) / S) - floor(A(b) * (M - B) / S): sum M.
+                Bins onto states: starting at state 0, for b = 0 .. B - 1, f(b) times: this state is of bin b;
+                then go on by M/2 + M/8 + 3 modulo M. Then for states s = 0 .. M - 1 in order: x = f(b) for
+                the first state of bin b, one more for each later one; few = log - floor(log2 x);
+                next = (x << few) - M.
+
+                For j = 0 .. m - 1, state t = s[j mod k] of bin b: few bits a, then width(b) bits c from the
+                payload; u = low(b) + c; s[j mod k] = next(t) + a.
+                Behind the last one the payload must be at its very end and all k states 0.
+          8.6 Numbers (codecs 2 to 12)
+            int32(n), int64(n) are the integer streams of 8.5: n numbers of 32 or 64 bits. "sized x" is varint
+            size, then x in exactly that many bytes; what is not sized takes the rest. w: bytes of the column's
+            type, n: its values. Integers include ENUM, BITS and BOOL; BOOL other than 0 and 1 is CORRUPT.
+            Values are little-endian where they stand in bytes. A codec that is not for the type: CORRUPT.
+
+            Integers
+            2 plain 32     int32(n). The low 8 w bits of each; w = 8: sign-extended
+            3 plain 64     int64(n). The low 8 w bits of each
+            4 lattice 32   svarint o, varint g (1 to 2^32 - 1), int32(n) u: o + g * u modulo 2^64, u unsigned;
+                           the low 8 w bits
+            5 lattice 64   svarint o, varint g (1..), int64(n) u: o + g * u modulo 2^64; the low 8 w bits
+            Floats
+            6 ordered      F16, BF16: int32(n), the low 16 bits t of each. F32: int32(n). F64: int64(n). The bits
+                           of the value are t, and where its sign bit (15, 31, 63) is set all others turned over
+            7 rotated      F32: int32(n), F64: int64(n). The bits of the value are t rotated right by one
+            8 multiple     F32 and F64, below
+            12 narrow      F64: u8 codec (6, 7 or 8), then a column of n F32 by that codec. Each value is that F32;
+                           a NaN keeps its sign and fraction (23 bits, now the highest of 52)
+            Any number
+            9 ranks        varint nd (1..n, at most 2,048), sized { u8 codec, the nd values of a dictionary by that
+                           codec }, index(n, nd) of 8.7: which of them each row has. The codec is 0 (raw) or one of
+                           2 to 8 and 12. Writers sort the dictionary by value
+            10 LZ4         one LZ4 block that expands to exactly n * w bytes, the values as in codec 0. A reader
+                           without LZ4 answers UNSUPPORTED for the column
+            11 planes      planes(n, w) of 8.7: the bytes of the values
+
+            multiple := u8 head, base, [exceptions], [ulps], k
+              head        bits 0-2 form, bits 3-4 kind, bit 5 exceptions follow, bit 6 ulps follow; bit 7 is 0
+              base        form 0: u8 e, varint c, D = c * 10^e, c 1 to 65,535; e at most 22, or 15 when c is not 1
+                          form 1: u8 j, B = 2^(j - 128)
+                          form 2: f32 B     form 3: f64 B     other forms: CORRUPT
+                          B must be 2^-500 <= B < 2^500 for F64, 2^-100 <= B < 2^60 for F32 (else CORRUPT)
+              exceptions  varint m (1..n-1), sized int32(m) gaps, sized bits, as codec 6 has them (F32: int32(m),
+                          F64: int64(m)). The first exception is the value of row gaps[0], each further one that
+                          of the row gaps[i] + 1 behind the one before; gaps are unsigned; a row beyond n - 1:
+                          CORRUPT. The others follow in order in the n - m rows that are left
+              ulps        sized int32(n - m) d, signed; without them every d is 0
+              k           n - m integers as codec 2, 3, 4 or 5 (kind 0, 1, 2, 3) has them for w = 8;
+                          -2^51 <= k < 2^51, else CORRUPT
+            The value: r = k / D (form 0) or k * B, rounded once to the nearest f64, ties to even (k, D, B are exact,
+            r is 0 or a normal number; k = 0 gives +0). F32: r rounded to the nearest f32, ties to even. Then d is
+            added to the bits, modulo 2^(8 w). No sum follows a product, so that nothing can be contracted; a
+            machine that computes with more than f64 must round as said.
+            What it is for: decimals (10^e), thirds and clock ticks (c * 10^e), binary fractions (2^j), counts
+            times a factor (B). ulps hold what a producer's own rounding changed.
+        8.7 TEXTS, INDICES, PLANES
+            ints(n) is an integer stream of n values of 32 bits (8.5). "sized x" is varint size, then x in
+            exactly so many bytes. What is last takes all bytes that are left; bytes it does not need:
+            CORRUPT, as is any other violation.
+            symbols(n)  n bytes under a code of their own:
+              u8 0, n bytes                          as they are
+              u8 1, u8 v                             n times v
+              u8 2, u8 lo, u8 hi, lengths, streams   a prefix code
+              lengths: a nibble for each byte value lo..hi (lo < hi), low nibble first: bits of its code,
+              1..11, or 0 where it does not occur; an unused last nibble is 0. The code is complete (its
+              2^-length add up to 1) and canonical: codes go by rising length, then rising value; the first
+              is all zeros, each next one is one more, shifted left where the length grows. A code's highest
+              bit comes first.
+              streams: four. With q = ceil(n / 4), stream j holds bytes j*q .. min(n, (j+1)*q) - 1 (none where
+              that is empty), code behind code from the lowest bit of its first byte on, the last byte filled
+              with any bits. The first three are sized, the last is what is left; each has just the bytes it
+              needs.
+            text(n)  n bytes:
+              u8 0, symbols(n)
+              u8 1, chunks until n bytes are there: varint m (0..4,096), varint l (0..32,768), not
+              both 0; sized symbols(l), the literals; and where m > 0: sized ints(m) runs, sized
+              ints(m) lengths, sized ints(m) distances. For i = 0..m-1: runs[i] literals, then
+              lengths[i] + 3 bytes, each a copy of the one distances[i] before it (so a copy may
+              repeat itself); distance 0 is that of the copy before in this text, there being one.
+              Then the literals that are left. A distance that reaches before the text, or more bytes
+              or literals than there are: CORRUPT.
+            list(n, t)  n strings of t bytes together:
+              u8 0, sized ints(n) their lengths, text(t)
+              u8 1, u8 mark, text(t + n)             each is ended by `mark`, which is in none
+              u8 2, u8 f (1..4), f times { u8 k, k bytes, u8 w (0..9) }, u8 k, k bytes, f times sized ints(n)
+              The last: all strings are of one pattern: the first k bytes, a number, the next k bytes, .. and
+              the last k bytes. The numbers of the i-th ints stand at the i-th place, in decimal digits: w of
+              them with zeros in front, or as many as it takes where w = 0. One of more than w digits:
+              CORRUPT.
+            index(n, d)  n numbers below d, d >= 1 (any other: CORRUPT), which name values in the order in
+              which they first occur. u8 mode, then
+              0  ints(n): the numbers.
+              1  ints(n), each a place in a list of 16 numbers, all 0 at first. v < 16: the number at place v;
+                 16: the next number that no 16 has named yet (0, 1, 2 ..); v > 16: the number v - 17. It
+                 moves to the front, the places before its own one back (v >= 16: all, the last is gone).
+              2  ints(n). next[x] = 0 for all x at first, `before` = 0. v = 0: x = next[before]; 1: the next
+                 number that no 1 has named yet; 2, 3, 4: x = next[next[before]], and once or twice more
+                 next[x]; v > 4: the number v - 5. Then next[before] = x and before = x.
+              3  d <= 32: d times d nibbles, low nibble first: the (b * d + x)-th is the length of the code
+                 of x behind b: 1..10, or 0 where it does not occur, or 15 where b has only this one, which
+                 then takes no bits. The codes of each b are complete and canonical as above; where all of b
+                 are 0, 0 follows b without bits. An unused last nibble is 0. Then four streams of the
+                 numbers as in symbols; each stream begins behind b = 0.
+            codec 32 list        varint t (bytes of all n strings), list(n, t)
+            codec 33 dictionary  varint t, varint d (1..n), varint s (0..t), sized index(n, d), list(d, s):
+                                 each row has the string with its number. Each number occurs, in the order of
+                                 its first occurrence; the rows' strings add up to t.
+            CHARS and BYTES of a fixed size are strings here, without the zero bytes at their end.
+            planes (numbers of w bytes)  w times sized ints(n): the lowest byte of all values, then the next
+              ones. Of each of these integers the low 8 bits count.
 
    9 SCHEMA (type 1) and CLOCK (type 10)
        schema fields: varint stream. payload:
@@ -354,11 +593,19 @@
        number, count, exact or at least). Rows that are known missing and not delivered later are
        counted once. At the end a reader says whether an end block was seen. */
 
+#if !defined(TELEM_I_FILE_W) /* this file includes itself for a part that is compiled for two widths */
 #include "telem.h"
 #include "telem_schema.h"
 
 #ifndef TELEM_FILE_H
 #define TELEM_FILE_H
+
+/* A microcontroller writes and reads rows; TELEM_FILE_MCU_COLUMNS gives it columns all the same. */
+#if defined(__ARM_ARCH_PROFILE) && !defined(TELEM_FILE_NO_COLUMNS) && !defined(TELEM_FILE_MCU_COLUMNS)
+#if __ARM_ARCH_PROFILE == 'M'
+#define TELEM_FILE_NO_COLUMNS
+#endif
+#endif
 
 #define TELEM_FILE_FORMAT 1 /* major version of the stream format, apart from the library's */
 #define TELEM_FILE_FORMAT_MINOR 0
@@ -366,6 +613,9 @@
 /* ------------------------------------------------------------------------- shared by both ---- */
 
 typedef enum telem_file_profile { TELEM_FILE_DISK = 0, TELEM_FILE_WIRE = 1 } telem_file_profile;
+
+typedef enum telem_file_coding { TELEM_FILE_ROWS = 1, TELEM_FILE_COLUMNS = 2 } telem_file_coding;
+typedef enum telem_file_level { TELEM_FILE_DEFAULT = 0, TELEM_FILE_FAST = 1, TELEM_FILE_ARCHIVE = 2 } telem_file_level;
 
 typedef enum telem_block_type {
     TELEM_BLOCK_SCHEMA = 1,
@@ -480,6 +730,10 @@ typedef struct telem_file_writer_desc {
     uint32_t file_number;
     int64_t created;     /* POSIX ns; 0: unknown, or now when session is 0 too */
     uint8_t profile;     /* TELEM_FILE_DISK, TELEM_FILE_WIRE */
+    uint8_t coding;      /* TELEM_FILE_ROWS: little memory, each row costs about the same;
+                            TELEM_FILE_COLUMNS: small files, read by columns; 0: disk columns, wire
+                            rows */
+    uint8_t level;       /* of columns: TELEM_FILE_DEFAULT, TELEM_FILE_FAST, TELEM_FILE_ARCHIVE */
     uint8_t lz4;         /* 1: LZ4 over a rows block where it saves 5 % or more */
     uint8_t no_index;    /* 1: no index blocks (none either on a wire, nor when max_block is below
                             55 bytes per stream + 1 KiB) */
@@ -488,7 +742,8 @@ typedef struct telem_file_writer_desc {
     uint32_t max_block;  /* largest block, bytes; 0: disk 512 KiB, wire 4,096 */
     uint32_t block_bytes; /* coded bytes at which a stream's block is closed, at most max_block; 0:
                             disk 65,536, wire 512, or half of max_block when that is less */
-    uint32_t block_rows; /* rows at which it is closed; 0: 65,536 */
+    uint32_t block_rows; /* rows at which it is closed; 0: 65,536. Columns: distinct rows of a block
+                            at most (65,536; 0: 16,384); the codecs' memory grows with it */
     uint32_t key_bytes;  /* coded bytes in a group of blocks from one KEY to the next; 0: disk
                             65,536, wire 8,192 */
     uint32_t key_rows;   /* a group has at least so many rows before key_bytes ends it; 0: disk
@@ -510,6 +765,14 @@ typedef struct telem_file_stream_desc {
     uint32_t block_bytes; /* 0: the writer's */
     uint64_t start_row;  /* number of the first row (a sequence of files counts on) */
 } telem_file_stream_desc;
+
+/* A column of whole columns: as many values as there are rows, native, one behind the other. BOOL and
+   presence: a byte each. Presence with data NULL: all there. STRING and BLOB: offsets (rows + 1) into
+   data. CHARS and BYTES: `size` bytes each. What is absent may hold anything. */
+typedef struct telem_file_column {
+    const void *data;
+    const uint32_t *offsets;
+} telem_file_column;
 
 typedef struct telem_file_writer_stats {
     uint64_t rows, blocks, bytes; /* taken, written, written to io */
@@ -537,6 +800,15 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
    one hash and one io write. */
 TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec);
 TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t stream, int64_t time, const void *row);
+
+/* Many rows at once as columns: columns[i] is the schema's column number i (telem_columns: index +
+   element, presence columns included), count = telem_schema_columns. times NULL: the row's number
+   since the call. The fastest way in: whole blocks are coded straight from the caller's arrays; what
+   is left over waits for more rows. Rows of one call do not count as old (max_age_ns) for each
+   other. ERR_ARG: a column is missing; ERR_RANGE: a text is longer than its field, or offsets fall;
+   nothing is written then. */
+TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
+                                                const telem_file_column *columns, uint32_t count);
 
 TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_loss *loss);
 TELEM_API telem_result telem_file_write_sync(telem_file_writer *w, const telem_sync *sync);
@@ -587,6 +859,8 @@ typedef struct telem_file_stream {
     uint64_t fingerprint;
     uint32_t row_size;   /* row form, bytes */
     uint64_t start_row;
+    uint64_t end_row;    /* one past the last row of the session, once an end block, a learn or a scan told;
+                            0: not known */
     uint64_t rows;       /* delivered so far */
     uint64_t lost;       /* known missing so far (damage; not the loss blocks of other hops) */
     uint64_t bytes;      /* of data blocks read so far, frame included */
@@ -678,10 +952,47 @@ TELEM_API telem_result telem_file_seek_row(telem_file_reader *r, telem_file_stre
 /* The same by time: the first row of `stream` with time >= `time`, exact when its times do not
    decrease. */
 TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_stream *stream, int64_t time);
+/* Whole columns into the caller's arrays: one pass over the file for all requests together (one per
+   stream). Row number `first` + i goes to index i of each array; rows that are not there leave their
+   place as it was (texts: empty). Absent values read as zero; the presence column tells. */
+typedef struct telem_file_into {
+    uint32_t column;     /* the schema's column number (telem_columns: index + element) */
+    uint8_t physical;    /* 1: data is double[], scale and bias applied; numbers only */
+    void *data;          /* `rows` values of the column's own type and width; STRING, BLOB: bytes */
+    uint32_t *offsets;   /* STRING, BLOB: rows + 1 offsets into data; others: NULL */
+    size_t data_size;    /* STRING, BLOB: bytes that data holds */
+    telem_result result; /* out: the first error of this column: UNSUPPORTED, CORRUPT, LIMIT (data_size) */
+    uint64_t lost;       /* out: rows that are in the file but not read of this column */
+    uint64_t filled;     /* internal */
+    uint8_t stale;       /* internal */
+} telem_file_into;
+
+typedef struct telem_file_read {
+    telem_file_stream *stream;
+    uint64_t first, rows;     /* rows [first, first + rows) */
+    int64_t *times;           /* NULL: not wanted */
+    telem_file_into *columns; /* those wanted */
+    uint32_t count;
+    uint64_t got;             /* out: rows read */
+    uint64_t next;            /* out: index behind the last row read */
+    uint64_t seen;            /* internal */
+    uint8_t good;             /* internal */
+} telem_file_read;
+
+/* Needs an io that seeks, and streams that are known (telem_file_reader_scan; or STREAM items came).
+   Of a block from which few columns are wanted only those are read from the io, checked and decoded.
+   TELEM_OK when what is there was read; else the first error (damage, a codec that is not built in,
+   too little memory), with its place in telem_file_reader_error: the rest was read all the same.
+   ERR_ARG, ERR_NOT_FOUND: a request that cannot be. The reader stands at the start again. */
+TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_read *reads, uint32_t n);
+
 /* Learns all streams, their row counts and time spans from the headers of all blocks, without
    decoding rows; then stands at the start again. One small read per block. The first seek does the
    same once. STREAM and CLOCK items of what is known then do not come again. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
    streams there are, or a code. */
+/* Learns all streams with as little reading as may be: from the end block and the schema blocks it points
+   to, else as telem_file_reader_scan. Then stands at the start. telem_file_stream.end_row is known then. */
+TELEM_API telem_result telem_file_reader_learn(telem_file_reader *r);
 typedef struct telem_file_totals {
     uint64_t rows; /* in the file */
     int64_t first, last; /* time span; first > last: none */
@@ -708,6 +1019,7 @@ typedef struct telem_i_file_framing {
 struct telem_i_file_wstream;
 struct telem_i_file_windex;
 struct telem_i_file_wloss;
+struct telem_i_file_cshared;
 
 struct telem_file_writer {
     telem_file_writer_desc desc; /* with the defaults filled in */
@@ -723,6 +1035,7 @@ struct telem_file_writer {
     struct telem_i_file_wloss *losses;
     uint8_t *stage; /* one io block being filled; NULL: the io takes any size */
     uint8_t *lz4;   /* state, then output; NULL: off */
+    struct telem_i_file_cshared *columns; /* NULL: rows coding */
     uint32_t staged, stream_count, loss_count, clock_count;
     telem_clock clocks[TELEM_I_FILE_CLOCKS];
     uint32_t clock_ids[TELEM_I_FILE_CLOCKS];
@@ -731,6 +1044,7 @@ struct telem_file_writer {
 };
 
 struct telem_i_file_rstream;
+struct telem_i_file_crows;
 
 typedef struct telem_i_file_rclock {
     uint32_t id;
@@ -749,6 +1063,7 @@ typedef struct telem_i_file_rblock {
     uint32_t repeat;                /* rows of a token 2 left */
     uint8_t first;                  /* the next row is a KEY block's first */
     uint8_t all_present;
+    struct telem_i_file_crows *columns; /* NULL: rows coding */
 } telem_i_file_rblock;
 
 struct telem_file_reader {
@@ -798,6 +1113,8 @@ struct telem_file_reader {
 #define TELEM_I_FILE_SLACK 160u      /* bytes behind it: a group, a run token, check and pad */
 #define TELEM_I_FILE_INDEXED 128u   /* most bytes that a block takes in an index, with its stream */
 #define TELEM_I_FILE_MAX_BLOCK_ROWS 1048576u
+#define TELEM_I_FILE_COLUMN_ROWS 65536u    /* distinct rows of a columns block at most */
+#define TELEM_I_FILE_COLUMN_DEFAULT 16384u /* and what the codecs' room is made for */
 #define TELEM_I_FILE_LZ4 0x20u
 #define TELEM_I_FILE_KEY 0x40u
 #define TELEM_I_FILE_SKIP 0x80u
@@ -960,6 +1277,10 @@ typedef struct telem_i_file_wstream {
     uint64_t untold; /* of `lost`: not yet in a loss block */
     int64_t lost_first, lost_last;
     uint64_t staged_rows, staged_turn; /* rows in blocks that are not wholly with the io */
+    struct telem_i_file_gather *g; /* NULL: rows coding */
+    uint64_t sealed_row; /* one past the rows of the blocks written */
+    uint32_t goal, last_bytes; /* columns: coded bytes that a block should have; that the last one had */
+    uint8_t ageless; /* rows of one call */
     struct {
         uint64_t rows;
         int64_t min, max;
@@ -1228,6 +1549,15 @@ static void telem_i_file_set_presence(const telem_schema *schema, uint8_t *row) 
 
 /* >>blocks-out --------------------------------------------------------------------------------- */
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s);
+static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time);
+static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s);
+static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_schema *schema);
+static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f);
+static void telem_i_file_shared_make(telem_file_writer *w);
+#endif
+
 static void telem_i_file_writer_fail(telem_file_writer *w, telem_result code, const char *what) {
     if (w->error.code != TELEM_OK) return; /* the first one sticks */
     w->error.code = code;
@@ -1468,35 +1798,26 @@ static void telem_i_file_lose(telem_file_writer *w, telem_i_file_wstream *s, uin
     s->need_key = 1;
 }
 
-/* Closes the open block of a stream and writes it. With an error that stuck the block stays open:
-   telem_file_writer_clear may yet save it. */
-static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_wstream *s) {
-    uint8_t fields[80];
-    uint8_t *payload, *start;
-    size_t n_fields, len, size, total, cut;
-    uint32_t check;
-    uint8_t kind = TELEM_BLOCK_ROWS;
+/* Writes the open block of a stream: `payload` has TELEM_I_FILE_ROOM bytes free before it and the slack
+   behind. `seal`: where in it a check of what stands before goes; 0: nowhere. */
+static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream *s, uint8_t kind, uint8_t *payload, size_t len, size_t seal) {
+    uint8_t fields[80], head[TELEM_I_FILE_ROOM];
+    size_t n_fields = telem_i_file_data_fields(w, s, fields), size, total, cut;
     uint64_t pos = telem_i_file_tell(w);
-    int lz4;
-    if (s->rows == 0 || w->error.code != TELEM_OK) return w->error.code;
-    if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
-    s->run = 0;
-    n_fields = telem_i_file_data_fields(w, s, fields);
-    payload = telem_i_file_pack_payload(w, s, &len, &lz4);
+    uint32_t check;
     if (s->key) kind |= TELEM_I_FILE_KEY;
-    if (lz4) kind |= TELEM_I_FILE_LZ4;
-    { /* the header goes right before the payload: one write for the whole block */
-        uint8_t head[TELEM_I_FILE_ROOM];
-        size = telem_i_file_block_header(&w->framing, head, kind, w->seq, len, fields, n_fields, &check);
-        start = payload - size;
-        memcpy(start, head, size);
-    }
+    /* the header goes right before the payload: one write for the whole block */
+    size = telem_i_file_block_header(&w->framing, head, kind, w->seq, len, fields, n_fields, &check);
+    memcpy(payload - size, head, size);
+    if (seal) telem_put32(payload + seal, telem_i_file_payload_hash(&w->framing, payload, seal, check));
     total = telem_i_file_aligned(&w->framing, size + len + 4u);
     telem_put32(payload + len, telem_i_file_payload_hash(&w->framing, payload, len, check));
     memset(payload + len + 4, 0, total - size - len - 4u);
-    cut = telem_i_file_out(w, start, total);
-    s->group_bytes += s->used;
+    cut = telem_i_file_out(w, payload - size, total);
+    s->group_bytes += s->g ? len : s->used;
     s->group_rows += s->rows;
+    s->sealed_row = s->first_row + s->rows;
+    s->last_bytes = (uint32_t)len;
     s->bytes += total;
     s->blocks++;
     w->seq++;
@@ -1512,6 +1833,22 @@ static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_
     if (s->key) s->key_seq = w->seq - 1u;
     s->rows = s->used = 0;
     telem_i_file_index_due(w);
+}
+
+/* Closes the open block of a stream and writes it. With an error that stuck the block stays open:
+   telem_file_writer_clear may yet save it. */
+static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_wstream *s) {
+    uint8_t *payload;
+    size_t len;
+    int lz4;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (s->g) return telem_i_file_close_columns(w, s);
+#endif
+    if (s->rows == 0 || w->error.code != TELEM_OK) return w->error.code;
+    if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
+    s->run = 0;
+    payload = telem_i_file_pack_payload(w, s, &len, &lz4);
+    telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_ROWS | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, len, 0);
     return w->error.code;
 }
 
@@ -1556,7 +1893,7 @@ static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
         return;
     }
     while (from < total) {
-        int64_t n = telem_schema_encode(s->schema, from, s->out, s->capacity); /* no block is open */
+        int64_t n = telem_schema_encode(s->schema, from, s->out, s->capacity); /* it holds no block now */
         if (n <= 0) return;
         telem_i_file_body_put(b, s->out, (size_t)n);
         from += (uint64_t)n;
@@ -1655,7 +1992,7 @@ static void telem_i_file_index_body(telem_i_file_body *b, const void *arg) {
         if (s->covered[k].rows == 0) continue;
         telem_i_file_body_put_varint(b, s->id);
         telem_i_file_body_put_varint(b, b->start - s->schema_pos);
-        telem_i_file_body_put_varint(b, s->next_row - s->rows); /* those in the open block come later */
+        telem_i_file_body_put_varint(b, s->sealed_row);
         telem_i_file_body_put_varint(b, s->covered[k].rows);
         telem_i_file_body_put_svarint(b, s->covered[k].min);
         telem_i_file_body_put_varint(b, telem_i_file_since(s->covered[k].min, s->covered[k].max));
@@ -1721,7 +2058,11 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
     f.max_block = telem_i_file_or(d->max_block, wire ? 4096 : 1u << 19);
     f.block_bytes = telem_i_file_or(d->block_bytes, wire ? 512 : 65536);
     if (d->block_bytes == 0 && f.max_block / 2 < f.block_bytes) f.block_bytes = f.max_block / 2;
-    f.block_rows = telem_i_file_or(d->block_rows, 65536);
+    if (d->coding == 0) f.coding = wire ? TELEM_FILE_ROWS : TELEM_FILE_COLUMNS;
+#if defined(TELEM_FILE_NO_COLUMNS)
+    if (d->coding == 0) f.coding = TELEM_FILE_ROWS;
+#endif
+    f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : TELEM_I_FILE_COLUMN_DEFAULT);
     f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : 65536);
     f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
     if (d->key_ns == 0 && wire) f.key_ns = 5000000000u;
@@ -1738,7 +2079,7 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
 
 /* One record of what a writer takes from its memory, for the size and for the taking. */
 typedef struct telem_i_file_writer_sizes {
-    size_t streams, losses, stage, lz4, index, entries;
+    size_t streams, losses, stage, lz4, index, entries, columns;
 } telem_i_file_writer_sizes;
 
 typedef struct telem_i_file_wloss {
@@ -1756,7 +2097,10 @@ static telem_i_file_writer_sizes telem_i_file_writer_layout(const telem_file_wri
     z.stage = f->io ? telem_i_file_align8(f->io->block_size) : 0;
     z.index = f->no_index ? 0 : telem_i_file_align8(sizeof(telem_i_file_windex));
     z.entries = f->no_index ? 0 : telem_i_file_align8(f->index_blocks * sizeof(telem_i_file_entry));
-    z.lz4 = 0;
+    z.lz4 = z.columns = 0;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (f->coding == TELEM_FILE_COLUMNS) z.columns = telem_i_file_shared_bytes(f);
+#endif
 #if !defined(TELEM_NO_LZ4)
     if (f->lz4) z.lz4 = telem_i_file_align8((size_t)LZ4_sizeofState()) + TELEM_I_FILE_ROOM + telem_i_file_align8(f->block_bytes) + TELEM_I_FILE_SLACK;
 #endif
@@ -1766,7 +2110,7 @@ static telem_i_file_writer_sizes telem_i_file_writer_layout(const telem_file_wri
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d) {
     telem_file_writer_desc f = telem_i_file_writer_defaults(d);
     telem_i_file_writer_sizes z = telem_i_file_writer_layout(&f);
-    return z.streams + z.losses + z.stage + z.index + z.entries + z.lz4;
+    return z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns;
 }
 
 /* Most bytes that one row can take in a block, token and run token before it included. */
@@ -1784,12 +2128,17 @@ static uint64_t telem_i_file_worst_row(const telem_schema *schema) {
 
 static uint64_t telem_i_file_block_capacity(const telem_file_writer_desc *f, const telem_file_stream_desc *s) {
     uint64_t bytes = s->block_bytes ? s->block_bytes : f->block_bytes, worst = telem_i_file_worst_row(s->schema);
+    if (f->coding == TELEM_FILE_COLUMNS) return 1024; /* only schemas pass through it */
     return bytes < worst ? worst : bytes;
 }
 
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s) {
     telem_file_writer_desc f = telem_i_file_writer_defaults(d);
-    return telem_i_file_align8(sizeof(telem_i_file_wstream)) + 2u * telem_i_file_align8(telem_schema_row_size(s->schema)) + TELEM_I_FILE_ROOM +
+    size_t columns = 0;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (f.coding == TELEM_FILE_COLUMNS) columns = (size_t)telem_i_file_gather_bytes(&f, s->schema);
+#endif
+    return columns + telem_i_file_align8(sizeof(telem_i_file_wstream)) + 2u * telem_i_file_align8(telem_schema_row_size(s->schema)) + TELEM_I_FILE_ROOM +
            telem_i_file_align8((size_t)telem_i_file_block_capacity(&f, s) + TELEM_I_FILE_SLACK);
 }
 
@@ -1826,9 +2175,13 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
         f.session = telem_i_file_new_session(w);
     }
     if (f.session == 0 || f.profile > TELEM_FILE_WIRE || f.max_block < 256 || f.max_block > 1u << 30 || f.max_row > 16777216u ||
-        f.max_streams > 65535 || f.block_rows > TELEM_I_FILE_MAX_BLOCK_ROWS || f.block_bytes > f.max_block) return TELEM_ERR_ARG;
+        f.max_streams > 65535 || f.block_rows > (f.coding == TELEM_FILE_ROWS ? TELEM_I_FILE_MAX_BLOCK_ROWS : TELEM_I_FILE_COLUMN_ROWS) ||
+        f.block_bytes > f.max_block || f.coding > TELEM_FILE_COLUMNS || f.level > TELEM_FILE_ARCHIVE) return TELEM_ERR_ARG;
+#if defined(TELEM_FILE_NO_COLUMNS)
+    if (f.coding == TELEM_FILE_COLUMNS) return TELEM_ERR_UNSUPPORTED;
+#endif
     z = telem_i_file_writer_layout(&f);
-    if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4) return TELEM_ERR_MEMORY;
+    if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns) return TELEM_ERR_MEMORY;
     memset(w, 0, sizeof *w);
     w->desc = f;
     w->arena.base = (uint8_t *)f.memory;
@@ -1837,6 +2190,9 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
     w->losses = (telem_i_file_wloss *)telem_i_file_take(&w->arena, z.losses);
     if (z.stage) w->stage = (uint8_t *)telem_i_file_take(&w->arena, z.stage);
     if (z.lz4) w->lz4 = (uint8_t *)telem_i_file_take(&w->arena, z.lz4);
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (z.columns) telem_i_file_shared_make(w);
+#endif
     if (z.index) {
         w->index = (telem_i_file_windex *)telem_i_file_take(&w->arena, z.index);
         w->index->entries = (telem_i_file_entry *)telem_i_file_take(&w->arena, z.entries);
@@ -1917,6 +2273,7 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     if (w->stream_count == w->desc.max_streams) return TELEM_ERR_LIMIT;
     if (telem_schema_row_size(d->schema) > w->desc.max_row) return TELEM_ERR_LIMIT;
     if (telem_i_file_block_capacity(&w->desc, d) + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return TELEM_ERR_LIMIT;
+    if (w->columns && telem_i_file_worst_row(d->schema) + 16u * (uint64_t)telem_schema_columns(d->schema) + 512u > w->desc.max_block) return TELEM_ERR_LIMIT;
     if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + strlen(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->arena.size - w->arena.used < telem_file_stream_bytes(&w->desc, d)) return TELEM_ERR_MEMORY;
     return TELEM_OK;
@@ -1948,8 +2305,12 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     s->row = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
     s->prev = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
     s->out = (uint8_t *)telem_i_file_take(&w->arena, TELEM_I_FILE_ROOM + s->capacity + TELEM_I_FILE_SLACK) + TELEM_I_FILE_ROOM;
-    s->start_row = s->next_row = d->start_row;
+    s->start_row = s->next_row = s->sealed_row = d->start_row;
     s->need_key = 1;
+    s->goal = d->block_bytes ? d->block_bytes : w->desc.block_bytes;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->columns) telem_i_file_gather_make(w, s);
+#endif
     s->age_ticks = telem_i_file_ticks(&s->clock, w->desc.max_age_ns);
     s->key_ticks = telem_i_file_ticks(&s->clock, w->desc.key_ns);
     if (w->desc.profile == TELEM_FILE_WIRE) s->announce_ticks = telem_i_file_ticks(&s->clock, w->desc.announce_ns);
@@ -2047,12 +2408,15 @@ static int telem_i_file_code_token(telem_i_file_wstream *s, int64_t time) {
 /* Has the open block waited for max_age? A clock set back by as much counts too. */
 static int telem_i_file_too_old(const telem_i_file_wstream *s, int64_t now) {
     uint64_t apart = now > s->first ? telem_i_file_since(s->first, now) : telem_i_file_since(now, s->first);
-    return s->age_ticks && apart >= s->age_ticks;
+    return s->age_ticks && apart >= s->age_ticks && !s->ageless;
 }
 
 /* Takes s->row into the stream. */
 static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int fresh;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (s->g) return telem_i_file_gather_row(w, s, time);
+#endif
     if (s->rows && (s->rows >= w->desc.block_rows || telem_i_file_too_old(s, time) ||
                     (s->all_present && telem_i_file_has_null(s)))) {
         if (s->all_present && telem_i_file_has_null(s)) s->saw_null = 1;
@@ -2368,6 +2732,18 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
     z.lost = s->lost;
     return z;
 }
+
+#if defined(TELEM_FILE_NO_COLUMNS)
+TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
+                                                const telem_file_column *columns, uint32_t count) {
+    (void)w, (void)stream, (void)rows, (void)times, (void)columns, (void)count;
+    return TELEM_ERR_UNSUPPORTED;
+}
+TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_read *reads, uint32_t n) {
+    (void)r, (void)reads, (void)n;
+    return TELEM_ERR_UNSUPPORTED;
+}
+#endif
 
 /* >>window -- bytes of the stream that are at hand ---------------------------------------------- */
 
@@ -2690,7 +3066,7 @@ static int telem_i_file_decode_groups(telem_i_file_rstream *s, telem_i_file_curs
 }
 
 /* A row without a coded column: counters step. */
-static void telem_i_file_step_counters(telem_i_file_rstream *s) {
+static void telem_i_file_step_row(telem_i_file_rstream *s, uint8_t *row, int all) {
     telem_columns it;
     telem_column col;
     uint32_t absent_end = 0, i;
@@ -2698,25 +3074,25 @@ static void telem_i_file_step_counters(telem_i_file_rstream *s) {
     telem_columns_begin(&it, s->pub.schema);
     while (telem_columns_next(&it, &col)) {
         if (col.row < absent_end) continue;
-        if (col.presence && s->prev[col.row] == 0) absent_end = col.row + 1u + col.covers;
+        if (!all && col.presence && row[col.row] == 0) absent_end = col.row + 1u + col.covers;
         if (!telem_i_file_is_counter(&col)) continue;
         for (i = 0; i < col.count; i++) {
-            uint8_t *p = s->prev + col.row + (size_t)i * col.width;
+            uint8_t *p = row + col.row + (size_t)i * col.width;
             telem_i_file_store(p, col.width, telem_i_file_load(p, col.width) + 1u);
         }
     }
 }
 
 /* The row as it is delivered: what is absent is zero. */
-static const uint8_t *telem_i_file_present_row(telem_i_file_rstream *s) {
+static const uint8_t *telem_i_file_present_row(telem_i_file_rstream *s, const uint8_t *from) {
     telem_columns it;
     telem_column col;
     uint32_t absent_end = 0;
-    if (!s->has_optional) return s->prev;
-    memcpy(s->row, s->prev, s->pub.row_size);
+    if (!s->has_optional) return from;
+    memcpy(s->row, from, s->pub.row_size);
     telem_columns_begin(&it, s->pub.schema);
     while (telem_columns_next(&it, &col)) {
-        if (col.row < absent_end || !col.presence || s->prev[col.row]) continue;
+        if (col.row < absent_end || !col.presence || from[col.row]) continue;
         memset(s->row + col.row + 1u, 0, col.covers);
         absent_end = col.row + 1u + col.covers;
     }
@@ -2748,7 +3124,7 @@ static telem_result telem_i_file_decode_row(telem_file_reader *r) {
     if (kind == 0 || kind == 3) {
         if (!telem_i_file_decode_groups(s, &c, b->all_present)) return TELEM_ERR_CORRUPT;
     } else {
-        telem_i_file_step_counters(s);
+        telem_i_file_step_row(s, s->prev, 0);
     }
     if (b->repeat) b->repeat--;
     time = telem_i_file_plus(telem_i_file_plus(s->t, (uint64_t)s->step), (uint64_t)telem_unzigzag(z));
@@ -2761,6 +3137,6107 @@ static telem_result telem_i_file_decode_row(telem_file_reader *r) {
     b->row++;
     return TELEM_OK;
 }
+
+#if !defined(TELEM_FILE_NO_COLUMNS)
+/* >>columns-common */
+/* What the columns coding's parts share. Included behind telem_file.h's framing helpers.
+   CODEC BYTE of an item: bits 0-5 codec, bit 6 GROUPED (values stand in grouped order), bit 7 bounds follow.
+   Codecs: 0 raw, 1 constant (both the block's), 2..31 numbers (C2), 32..47 text (C3), 48..55 a column
+   predicted from another one of the block (later), 56..63 free. numbers_encode / text_encode never see
+   all-equal columns (the block codes these itself) but must survive them; answer 0 when they cannot be
+   below `cap` (the block gives cap = raw size - 1 and then stores raw). n is 1..cap. BOOL values are 0/1.
+   The time column comes through numbers_encode as an I64 column with field->flags MONOTONIC, as
+   time - base (mod 2^64); run lengths as a U32 column; presence columns as BOOL (col->presence 1). */
+typedef struct telem_i_file_codec {
+    uint8_t level;                  /* 0 default, 1 fast, 2 archive */
+    uint64_t off;                   /* bit per codec or mode that must not be chosen; 0 in use: 0-15 ints, 16-31 text, 32-47 numbers */
+    uint32_t cap;                   /* rows that the scratch is made for, multiple of 64 */
+    uint64_t *a64, *b64, *c64;      /* cap + 1024 elements each, 64-aligned */
+    uint32_t *a32, *b32;            /* the same; a32 IS a64's memory and b32 b64's */
+    uint8_t *bytes;                 /* cap * 10 + 4096, at least 98,304 where there are strings, BYTES, CHARS: trial
+                                       output; 64-aligned */
+    uint8_t *text;                  /* writer, streams with strings: bytes of a block's largest text column + rows +
+                                       64 (text is coded worse when it is smaller); else NULL */
+    size_t text_size;
+    void *table;                    /* hash tables, entropy tables, LZ4's state */
+    size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
+} telem_i_file_codec;
+
+typedef struct telem_i_file_choice { /* per column: what was chosen last and when to look again */
+    uint32_t ints[8];
+    uint32_t front[8];
+} telem_i_file_choice;
+
+/* >>columns-ints: integer streams. A predictor turns n integers into residuals, one of four coders writes those.
+   The width-generic half stands once and is compiled for 32 and for 64 bits (this file includes itself). */
+
+/* --- what both widths share --- */
+
+enum { /* predictors: low nibble of the first byte; 0..3 are the orders */
+    TELEM_I_FILE_LAG = 4,      /* x[i] - x[i - L] */
+    TELEM_I_FILE_LAG_DELTA = 5 /* the same over the deltas */
+};
+enum { /* residual coders: high nibble of the first byte */
+    TELEM_I_FILE_CONSTANT = 0,
+    TELEM_I_FILE_PACKED = 1,
+    TELEM_I_FILE_SPARSE = 2,
+    TELEM_I_FILE_BINNED = 3
+};
+enum { /* bits of codec.off */
+    TELEM_I_FILE_OFF_PATCH = 1,
+    TELEM_I_FILE_OFF_SPARSE = 2,
+    TELEM_I_FILE_OFF_BINNED = 4,
+    TELEM_I_FILE_OFF_LAG = 8,
+    TELEM_I_FILE_OFF_ORDER2 = 16,
+    TELEM_I_FILE_OFF_ORDER3 = 32,
+    TELEM_I_FILE_OFF_LAG_DELTA = 64
+};
+#define TELEM_I_FILE_VECTOR 1024u    /* values that share a width */
+#define TELEM_I_FILE_MAX_LAG 64u
+#define TELEM_I_FILE_LEAVES 128u     /* bins at most */
+#define TELEM_I_FILE_FINEST 6u       /* cells of the histogram to the octave at most, as a power of two */
+#define TELEM_I_FILE_CLASSES (64u << TELEM_I_FILE_FINEST) /* cells of the histogram that the bins are made of */
+#define TELEM_I_FILE_PAYLOAD_OVER 512u /* bytes that an entropy coded payload may have over plain integers */
+#define TELEM_I_FILE_STATES 2048u    /* the entropy coder's table at most */
+#define TELEM_I_FILE_WAYS 4u          /* values that are decoded at a time, at most */
+#define TELEM_I_FILE_WAYS_OF(n) ((n) < 64u ? 1u : (n) < 512u ? 2u : TELEM_I_FILE_WAYS)
+
+#if defined(__GNUC__) || defined(__clang__)
+static inline uint32_t telem_i_file_bit_length(uint64_t v) { return v ? 64u - (uint32_t)__builtin_clzll(v) : 0u; }
+#else
+static inline uint32_t telem_i_file_bit_length(uint64_t v) {
+    uint32_t n = 0, s;
+    for (s = 32; s; s >>= 1)
+        if (v >> s) n += s, v >>= s;
+    return n + (v != 0);
+}
+#endif
+
+/* Words in the stream are little-endian. memcpy where the host is too: loops over it vectorise. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static inline uint32_t telem_i_file_get32(const uint8_t *p) {
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+static inline uint64_t telem_i_file_get64(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+static inline void telem_i_file_set32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
+static inline void telem_i_file_set64(uint8_t *p, uint64_t v) { memcpy(p, &v, 8); }
+#else
+static inline uint32_t telem_i_file_get32(const uint8_t *p) { return telem_get32(p); }
+static inline uint64_t telem_i_file_get64(const uint8_t *p) { return telem_get64(p); }
+static inline void telem_i_file_set32(uint8_t *p, uint32_t v) { telem_put32(p, v); }
+static inline void telem_i_file_set64(uint8_t *p, uint64_t v) { telem_put64(p, v); }
+#endif
+
+static inline uint64_t telem_i_file_low(uint64_t v, uint32_t n) { /* the low n bits, n <= 64 */
+    return n < 64 ? v & (((uint64_t)1 << n) - 1u) : v;
+}
+
+/* log2 in 1/256 bit, within 1/100 bit; integers only, so that every target makes the same choice. 0 for 0. */
+static inline uint32_t telem_i_file_log2(uint64_t v) {
+    uint32_t l, f;
+    if (!v) return 0;
+    l = telem_i_file_bit_length(v) - 1u;
+    f = (uint32_t)(((v << (63u - l)) >> 47) & 0xFFFFu);
+    return l * 256u + ((f + (uint32_t)((((uint64_t)f * (65536u - f)) >> 16) * 22479u >> 16)) >> 8);
+}
+
+/* A bit string, lowest bit of the lowest byte first. */
+typedef struct telem_i_file_bits {
+    uint8_t *p;
+    size_t cap; /* bits */
+    size_t at;
+    int full;
+} telem_i_file_bits;
+
+static void telem_i_file_bits_put(telem_i_file_bits *b, uint64_t v, uint32_t n) { /* n <= 64 */
+    uint8_t *p = b->p + (b->at >> 3);
+    uint32_t at = (uint32_t)(b->at & 7u), k;
+    if (b->at + n > b->cap) {
+        b->full = 1;
+        return;
+    }
+    b->at += n;
+    if (at) {
+        k = 8u - at < n ? 8u - at : n;
+        *p = (uint8_t)(*p | (uint32_t)telem_i_file_low(v, k) << at);
+        if (at + k < 8u) return;
+        p++;
+        v >>= k;
+        n -= k;
+    }
+    for (; n > 8u; n -= 8u, v >>= 8) *p++ = (uint8_t)(v & 0xFFu);
+    if (n) *p = (uint8_t)telem_i_file_low(v, n);
+}
+
+typedef struct telem_i_file_bitr {
+    const uint8_t *p;
+    size_t size; /* bits */
+    size_t at;
+    int bad;
+} telem_i_file_bitr;
+
+static uint64_t telem_i_file_bits_get(telem_i_file_bitr *b, uint32_t n) { /* n <= 64 */
+    const uint8_t *p = b->p + (b->at >> 3);
+    uint32_t at = (uint32_t)(b->at & 7u), got;
+    uint64_t v;
+    if (n > b->size - b->at) {
+        b->bad = 1;
+        return 0;
+    }
+    if (!n) return 0;
+    b->at += n;
+    v = (uint64_t)*p++ >> at;
+    for (got = 8u - at; got < n; got += 8u) v |= (uint64_t)*p++ << got;
+    return telem_i_file_low(v, n);
+}
+
+/* A write position with an end: what does not fit makes p NULL, and it stays NULL. */
+static uint8_t *telem_i_file_put_varint(uint8_t *p, const uint8_t *end, uint64_t v) {
+    if (!p || (size_t)(end - p) < TELEM_VARINT_MAX) return NULL;
+    return p + telem_varint_put(p, v);
+}
+static const uint8_t *telem_i_file_get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v) {
+    int n;
+    if (!p) return NULL;
+    n = telem_varint_get(p, (size_t)(end - p), v);
+    return n > 0 ? p + n : NULL;
+}
+
+/* --- the entropy coder: tANS over bins, four interleaved states --- */
+
+typedef struct telem_i_file_bins {
+    uint32_t count; /* leaves of non-zero weight */
+    uint32_t log;   /* states = 1 << log */
+    uint32_t top;   /* the tree covers [0, 2^top) */
+    uint64_t lo[TELEM_I_FILE_LEAVES];
+    uint8_t width[TELEM_I_FILE_LEAVES];
+    uint8_t weight[TELEM_I_FILE_LEAVES]; /* 1..63: (4 + (q & 3)) << (q >> 2) */
+    uint16_t freq[TELEM_I_FILE_LEAVES];
+} telem_i_file_bins;
+
+static uint32_t telem_i_file_weight(uint32_t q) { return (4u + (q & 3u)) << (q >> 2); }
+
+/* States per bin from the weights: cumulative rounding of what is left after one for each. */
+static void telem_i_file_share_states(telem_i_file_bins *b) {
+    uint64_t sum = 0, at = 0, was = 0;
+    uint32_t i, spare = (1u << b->log) - b->count;
+    for (i = 0; i < b->count; i++) sum += telem_i_file_weight(b->weight[i]);
+    for (i = 0; i < b->count; i++) {
+        uint64_t now;
+        at += telem_i_file_weight(b->weight[i]);
+        now = at * spare / sum;
+        b->freq[i] = (uint16_t)(now - was + 1u);
+        was = now;
+    }
+}
+
+static void telem_i_file_spread(const telem_i_file_bins *b, uint8_t *symbol) {
+    uint32_t states = 1u << b->log, step = (states >> 1) + (states >> 3) + 3u, at = 0, i, j;
+    for (i = 0; i < b->count; i++)
+        for (j = 0; j < b->freq[i]; j++) {
+            symbol[at] = (uint8_t)i;
+            at = (at + step) & (states - 1u);
+        }
+}
+
+typedef struct telem_i_file_state { /* one state of the decoder */
+    uint8_t few; /* bits that make the next state with `next` */
+    uint8_t all; /* and those of the offset in the bin, above them */
+    uint16_t next;
+    uint32_t low; /* the bin's lowest value; in 64-bit streams the bin's number */
+} telem_i_file_state;
+
+static void telem_i_file_decode_table(const telem_i_file_bins *b, uint8_t *symbol, telem_i_file_state *table, int with_low) {
+    uint16_t next[TELEM_I_FILE_LEAVES];
+    uint32_t states = 1u << b->log, i;
+    telem_i_file_spread(b, symbol);
+    memcpy(next, b->freq, b->count * sizeof next[0]);
+    for (i = 0; i < states; i++) {
+        uint32_t s = symbol[i], x = next[s]++, n = b->log + 1u - telem_i_file_bit_length(x);
+        table[i].few = (uint8_t)n;
+        table[i].all = (uint8_t)(n + b->width[s]);
+        table[i].next = (uint16_t)((x << n) - states);
+        table[i].low = with_low ? (uint32_t)b->lo[s] : s;
+    }
+}
+
+/* The low n < 64 bits. Without the instruction for it a table is faster than a shift by a variable. */
+#if defined(__BMI2__) || !(defined(__x86_64__) || defined(__i386__))
+#define TELEM_I_FILE_MASK(n) (((uint64_t)1 << (n)) - 1u)
+#else
+#define TELEM_I_FILE_MASK(n) telem_i_file_masks[n]
+#define TELEM_I_FILE_M8(n) TELEM_I_FILE_M2(n), TELEM_I_FILE_M2((n) + 2), TELEM_I_FILE_M2((n) + 4), TELEM_I_FILE_M2((n) + 6)
+#define TELEM_I_FILE_M2(n) ((uint64_t)1 << (n)) - 1u, ((uint64_t)2 << (n)) - 1u
+static const uint64_t telem_i_file_masks[64] = {TELEM_I_FILE_M8(0),  TELEM_I_FILE_M8(8),  TELEM_I_FILE_M8(16), TELEM_I_FILE_M8(24),
+                                                TELEM_I_FILE_M8(32), TELEM_I_FILE_M8(40), TELEM_I_FILE_M8(48), TELEM_I_FILE_M8(56)};
+#endif
+
+typedef struct telem_i_file_symbol { /* what pushing a bin does to state x */
+    uint32_t bits; /* (x + bits) >> 16 bits leave it */
+    int32_t go;    /* then it becomes next[(x >> those) + go] */
+    uint64_t low;
+    uint32_t width;
+} telem_i_file_symbol;
+
+typedef struct telem_i_file_encoder {
+    telem_i_file_symbol symbol[TELEM_I_FILE_LEAVES];
+    uint16_t next[TELEM_I_FILE_STATES];
+} telem_i_file_encoder;
+
+static void telem_i_file_encode_table(const telem_i_file_bins *b, uint8_t *symbol, telem_i_file_encoder *e) {
+    uint16_t place[TELEM_I_FILE_LEAVES];
+    uint32_t states = 1u << b->log, at = 0, i;
+    telem_i_file_spread(b, symbol);
+    for (i = 0; i < b->count; i++) {
+        uint32_t f = b->freq[i], most = f > 1u ? b->log + 1u - telem_i_file_bit_length(f - 1u) : b->log;
+        place[i] = (uint16_t)at;
+        e->symbol[i].bits = (most << 16) - (f << most);
+        e->symbol[i].go = (int32_t)at - (int32_t)f;
+        e->symbol[i].low = b->lo[i];
+        e->symbol[i].width = b->width[i];
+        at += f;
+    }
+    for (i = 0; i < states; i++) e->next[place[symbol[i]]++] = (uint16_t)(states + i);
+}
+
+/* The tree of bins, in preorder: 1 splits a node, 0 ends it, and its weight follows: a difference to the
+   weight before, unary coded zigzag (0 = empty is told by a bit of its own). */
+static void telem_i_file_put_weight(telem_i_file_bits *o, uint32_t q, uint32_t *before) {
+    uint32_t d, k;
+    if (!q) {
+        telem_i_file_bits_put(o, 0, 1);
+        return;
+    }
+    d = (uint32_t)telem_zigzag((int64_t)q - (int64_t)*before);
+    k = d >> 2; /* at most 30 */
+    telem_i_file_bits_put(o, (((uint64_t)2 << k) - 1u) | (uint64_t)(d & 3u) << (k + 2u), k + 4u);
+    *before = q;
+}
+static uint32_t telem_i_file_get_weight(telem_i_file_bitr *in, uint32_t *before) {
+    uint32_t d = 0;
+    int64_t q;
+    if (!telem_i_file_bits_get(in, 1)) return 0;
+    while (telem_i_file_bits_get(in, 1))
+        if ((d += 4) > 128) in->bad = 1; /* and the loop ends: a bad reader yields zeros or runs out */
+    d += (uint32_t)telem_i_file_bits_get(in, 2);
+    q = (int64_t)*before + telem_unzigzag(d);
+    if (q < 1 || q > 63) {
+        in->bad = 1;
+        return 0;
+    }
+    return *before = (uint32_t)q;
+}
+
+static int telem_i_file_get_bins(telem_i_file_bitr *in, telem_i_file_bins *b) {
+    uint32_t before = 32, width;
+    uint64_t at = 0;
+    b->log = 6u + (uint32_t)telem_i_file_bits_get(in, 3);
+    b->top = (uint32_t)telem_i_file_bits_get(in, 7);
+    b->count = 0;
+    if (in->bad || b->top > 64u || b->log > 11u) return 0;
+    width = b->top;
+    for (;;) { /* at is the next node's lowest value, width its size: what it is aligned to at most */
+        uint32_t q;
+        while (telem_i_file_bits_get(in, 1))
+            if (!width--) return 0;
+        q = telem_i_file_get_weight(in, &before);
+        if (in->bad) return 0;
+        if (q) {
+            if (b->count == TELEM_I_FILE_LEAVES) return 0;
+            b->lo[b->count] = at;
+            b->width[b->count] = (uint8_t)width;
+            b->weight[b->count++] = (uint8_t)q;
+        }
+        while (width < b->top && (at >> width & 1u)) width++; /* a right child ends its parent too */
+        if (width == b->top) break;
+        at = ((at >> width) + 1u) << width;
+    }
+    if (!b->count || b->count > (1u << b->log) / 2u) return 0;
+    telem_i_file_share_states(b);
+    return 1;
+}
+
+/* --- fitting bins: cells of a histogram become leaves of a binary tree over [0, 2^top) --- */
+
+typedef struct telem_i_file_grid { /* how residuals become u and u a cell */
+    uint64_t base;
+    int zigzag;    /* u = zigzag(r - base), else r - base */
+    uint32_t fine; /* cells of one value below 4 << fine, then 1 << fine of them to the octave */
+    uint32_t cells;
+} telem_i_file_grid;
+
+typedef struct telem_i_file_work {
+    uint32_t hist[2 * TELEM_I_FILE_CLASSES];
+    uint8_t leaf[TELEM_I_FILE_CLASSES];   /* width of the leaf that begins at this cell */
+    uint8_t bin_of[TELEM_I_FILE_CLASSES]; /* cell to bin */
+    uint32_t count[TELEM_I_FILE_LEAVES];
+    telem_i_file_bins bins;
+    telem_i_file_encoder encoder;
+    uint8_t symbol[TELEM_I_FILE_STATES];
+} telem_i_file_work;
+
+static inline uint32_t telem_i_file_class_of(uint64_t u, uint32_t fine) {
+    uint32_t l;
+    if (u < (4u << fine)) return (uint32_t)u;
+    l = telem_i_file_bit_length(u) - 1u - fine; /* bits below the cell's number */
+    return ((l + 2u) << fine) + ((uint32_t)(u >> l) & ((1u << fine) - 1u));
+}
+static inline uint64_t telem_i_file_class_low(uint32_t c, uint32_t fine, uint32_t *width) {
+    *width = 0;
+    if (c < (4u << fine)) return c;
+    *width = (c >> fine) - 2u;
+    return (uint64_t)((1u << fine) + (c & ((1u << fine) - 1u))) << *width;
+}
+
+typedef struct telem_i_file_node { /* a part of the tree that holds values */
+    uint64_t lo, cost;           /* 1/256 bit */
+    uint32_t cell, width, count; /* its first cell that is not empty */
+} telem_i_file_node;
+
+#define TELEM_I_FILE_EMPTY_COST 512u /* a leaf of weight zero */
+
+static uint64_t telem_i_file_leaf_cost(uint32_t count, uint32_t width, uint32_t all, uint32_t meta) {
+    return (uint64_t)count * (width * 256u + all - telem_i_file_log2(count)) + meta;
+}
+
+/* Makes the topmost node its own parent, together with its sibling: the node below it or an empty one. It
+   becomes one leaf where that costs no more. Returns the new depth. */
+static uint32_t telem_i_file_raise(telem_i_file_work *w, telem_i_file_node *stack, uint32_t depth, uint32_t all, uint32_t meta) {
+    telem_i_file_node *a = &stack[depth - 1];
+    uint64_t split = a->cost + TELEM_I_FILE_EMPTY_COST + 256u, leaf;
+    if (depth > 1u && a[-1].width == a->width) {
+        split += a[-1].cost - TELEM_I_FILE_EMPTY_COST;
+        a[-1].count += a->count;
+        a--;
+        depth--;
+    }
+    a->lo &= ~((uint64_t)1 << a->width);
+    a->width++;
+    leaf = telem_i_file_leaf_cost(a->count, a->width, all, meta);
+    if (leaf <= split) w->leaf[a->cell] = (uint8_t)a->width;
+    a->cost = leaf <= split ? leaf : split;
+    return depth;
+}
+
+/* Fits the tree from its leaves up, cells in order. On the stack each node is the left child of a node that
+   holds all those above. Returns the cost. */
+static uint64_t telem_i_file_fit(telem_i_file_work *w, const telem_i_file_grid *g, uint32_t n, uint32_t meta) {
+    telem_i_file_node stack[72];
+    uint32_t cell, depth = 0, all = telem_i_file_log2(n);
+    uint64_t last = 0;
+    for (cell = 0; cell < g->cells; cell++) {
+        telem_i_file_node *t;
+        uint32_t width;
+        uint64_t lo;
+        if (!w->hist[cell]) continue;
+        lo = telem_i_file_class_low(cell, g->fine, &width);
+        while (depth && (stack[depth - 1].lo ^ lo) >> stack[depth - 1].width > 1u)
+            depth = telem_i_file_raise(w, stack, depth, all, meta);
+        t = &stack[depth++];
+        t->lo = lo, t->width = width, t->cell = cell, t->count = w->hist[cell];
+        t->cost = telem_i_file_leaf_cost(t->count, width, all, meta);
+        w->leaf[cell] = (uint8_t)width;
+        last = lo + (((uint64_t)1 << width) - 1u);
+    }
+    w->bins.top = telem_i_file_bit_length(last);
+    while (depth > 1u || stack[0].width < w->bins.top) depth = telem_i_file_raise(w, stack, depth, all, meta);
+    return stack[0].cost;
+}
+
+/* The leaves in order, as bins. 0: too many. */
+static int telem_i_file_take_leaves(telem_i_file_work *w, const telem_i_file_grid *g) {
+    telem_i_file_bins *b = &w->bins;
+    uint32_t cell, own;
+    uint64_t behind = 0; /* the last value of the last bin */
+    b->count = 0;
+    for (cell = 0; cell < g->cells; cell++) {
+        uint64_t lo;
+        if (!w->hist[cell]) continue;
+        lo = telem_i_file_class_low(cell, g->fine, &own);
+        if (!b->count || lo > behind) {
+            uint32_t width = w->leaf[cell];
+            if (b->count == TELEM_I_FILE_LEAVES) return 0;
+            lo = width < 64u ? lo >> width << width : 0;
+            behind = lo + (telem_i_file_low(~(uint64_t)0, width));
+            b->lo[b->count] = lo;
+            b->width[b->count] = (uint8_t)width;
+            w->count[b->count++] = 0;
+        }
+        w->bin_of[cell] = (uint8_t)(b->count - 1u);
+        w->count[b->count - 1u] += w->hist[cell];
+    }
+    return 1;
+}
+
+static uint32_t telem_i_file_weigh(uint64_t count, uint32_t n, uint32_t log) { /* of a count: what share_states makes states of */
+    uint32_t t = (uint32_t)(((count << (log + 4u)) + n / 2u) / n), e, m;
+    t = t > 21u ? t - 16u : 5u;
+    e = telem_i_file_bit_length(t) - 3u;
+    m = (t + ((1u << e) >> 1)) >> e;
+    return e * 4u + m - 4u;
+}
+
+static uint64_t telem_i_file_plan_bins(telem_i_file_work *w, const telem_i_file_grid *g, uint32_t n) {
+    telem_i_file_bins *b = &w->bins;
+    uint32_t meta = 8u * 256u, i;
+    uint64_t cost;
+    do {
+        cost = telem_i_file_fit(w, g, n, meta);
+        meta *= 4u;
+    } while (!telem_i_file_take_leaves(w, g));
+    b->log = n >= 16384u ? 10u : n >= 2048u ? 9u : n >= 512u ? 8u : 7u;
+    while ((1u << b->log) < 4u * b->count && b->log < 11u) b->log++;
+    for (i = 0; i < b->count; i++) b->weight[i] = (uint8_t)telem_i_file_weigh(w->count[i], n, b->log);
+    return cost;
+}
+
+static void telem_i_file_put_tree(telem_i_file_bits *o, const telem_i_file_bins *b) {
+    uint32_t width = b->top, i = 0, before = 32;
+    uint64_t at = 0;
+    for (;;) { /* a node is empty when the next bin begins behind it, a leaf when that has its size */
+        uint64_t behind = at + (width < 64u ? (uint64_t)1 << width : 0) - 1u;
+        int empty = i == b->count || b->lo[i] > behind;
+        if (!empty && b->width[i] < width) { /* splits down to where the bin begins or lies in the right half */
+            telem_i_file_bits_put(o, 1, 1);
+            width--;
+            continue;
+        }
+        telem_i_file_bits_put(o, 0, 1);
+        telem_i_file_put_weight(o, empty ? 0 : b->weight[i], &before);
+        i += !empty;
+        while (width < b->top && (at >> width & 1u)) width++;
+        if (width == b->top) return;
+        at = ((at >> width) + 1u) << width;
+    }
+}
+
+static void telem_i_file_put_bins(telem_i_file_work *w, int zigzag, telem_i_file_bits *o) {
+    telem_i_file_bits_put(o, zigzag ? 1 : 0, 1);
+    telem_i_file_bits_put(o, w->bins.log - 6u, 3);
+    telem_i_file_bits_put(o, w->bins.top, 7);
+    telem_i_file_put_tree(o, &w->bins);
+    telem_i_file_share_states(&w->bins);
+    telem_i_file_encode_table(&w->bins, w->symbol, &w->encoder);
+}
+
+/* --- costs from samples --- */
+
+typedef struct telem_i_file_plan { /* a predictor and what its residuals are expected to cost */
+    uint32_t kind, lag;
+    uint32_t packed, binned; /* 1/256 bit per value */
+    uint32_t zeros;          /* of 256 */
+    uint32_t half;           /* the median of the residuals' bit lengths */
+} telem_i_file_plan;
+
+/* Bits of a value of this bit length by a good entropy coder: the entropy of the lengths and the bits below
+   the leading one. */
+static uint32_t telem_i_file_entropy(const uint32_t *hist, uint32_t total) {
+    uint64_t sum = 0;
+    uint32_t i, all = telem_i_file_log2(total), used = 0;
+    if (!total) return 0;
+    for (i = 0; i <= 64; i++)
+        if (hist[i]) {
+            sum += (uint64_t)hist[i] * (all - telem_i_file_log2(hist[i]) + (i > 1 ? (i - 1u) * 256u : 0u));
+            used++;
+        }
+    return (uint32_t)((sum + 128u * used) / total); /* half a bit a cell: what a sample flatters */
+}
+
+/* The cheapest width with the rest as exceptions. */
+static uint32_t telem_i_file_best_width(const uint32_t *hist, uint32_t total, uint32_t top, uint32_t *cost) {
+    uint32_t w = top, best = top, over = 0, least = total * top;
+    while (w--) {
+        uint32_t c;
+        over += hist[w + 1];
+        c = total * w + over * (12u + top - w) + 24u;
+        if (c < least) least = c, best = w;
+    }
+    *cost = total ? (uint32_t)((uint64_t)least * 256u / total) : 0;
+    return best;
+}
+
+#define TELEM_I_FILE_W 32
+#include "telem_file.h"
+#undef TELEM_I_FILE_W
+#define TELEM_I_FILE_W 64
+#include "telem_file.h"
+#undef TELEM_I_FILE_W
+
+
+/* >>columns-numbers: front ends. What turns a column of numbers into integer streams, and back, to the bit.
+   Scratch: c64 and bytes are ours over every call of ints*; the integer coder has the rest. */
+#if defined(__FAST_MATH__)
+#error "telem_file.h needs exact floating point: do not build it with -ffast-math"
+#endif
+
+enum { /* codecs of an item */
+    TELEM_I_FILE_INTS32 = 2,
+    TELEM_I_FILE_INTS64 = 3,
+    TELEM_I_FILE_LATTICE32 = 4,
+    TELEM_I_FILE_LATTICE64 = 5,
+    TELEM_I_FILE_ORDERED = 6,
+    TELEM_I_FILE_ROTATED = 7,
+    TELEM_I_FILE_MULTIPLE = 8,
+    TELEM_I_FILE_RANK = 9,
+    TELEM_I_FILE_LZ4ED = 10,
+    TELEM_I_FILE_PLANES = 11,
+    TELEM_I_FILE_NARROW = 12
+};
+enum { /* MULTIPLE: how k becomes a value */
+    TELEM_I_FILE_BY_TENS = 0,  /* k / (c * 10^e) */
+    TELEM_I_FILE_BY_POWER = 1, /* k * 2^j */
+    TELEM_I_FILE_BY_F32 = 2,   /* k * base */
+    TELEM_I_FILE_BY_F64 = 3,
+    TELEM_I_FILE_EXCEPTIONS = 0x20,
+    TELEM_I_FILE_ULPS = 0x40
+};
+/* bits of codec.off */
+#define TELEM_I_FILE_OFF_NUM_LATTICE   ((uint64_t)1 << 32)
+#define TELEM_I_FILE_OFF_DECIMAL       ((uint64_t)1 << 33)
+#define TELEM_I_FILE_OFF_TENTHS        ((uint64_t)1 << 34)
+#define TELEM_I_FILE_OFF_RATIONAL      ((uint64_t)1 << 35)
+#define TELEM_I_FILE_OFF_POWER         ((uint64_t)1 << 36)
+#define TELEM_I_FILE_OFF_BASE          ((uint64_t)1 << 37)
+#define TELEM_I_FILE_OFF_ULPS          ((uint64_t)1 << 38)
+#define TELEM_I_FILE_OFF_RANK          ((uint64_t)1 << 39)
+#define TELEM_I_FILE_OFF_WHOLE_LZ4     ((uint64_t)1 << 40)
+#define TELEM_I_FILE_OFF_ROTATED       ((uint64_t)1 << 41)
+#define TELEM_I_FILE_OFF_NARROW        ((uint64_t)1 << 42)
+#define TELEM_I_FILE_OFF_EXCEPTIONS    ((uint64_t)1 << 43)
+#define TELEM_I_FILE_OFF_BYTES         ((uint64_t)1 << 44)
+#define TELEM_I_FILE_NUM_CHUNK 256u        /* values that go through a loop's buffers at a time */
+#define TELEM_I_FILE_NUM_MAGIC 0x4338000000000000u /* bits of 1.5 * 2^52: the sum with k, |k| <= 2^51, has its bits plus k */
+#define TELEM_I_FILE_NUM_LIMIT ((uint64_t)1 << 51)  /* |k| is below it */
+#define TELEM_I_FILE_WILD 0x80000000u  /* in the list of ulps: the value is an exception */
+#define TELEM_I_FILE_MAX_RANKS 2048u
+#define TELEM_I_FILE_NUM_SAMPLE 512u
+#define TELEM_I_FILE_NUM_WINDOW 64u
+
+static const double telem_i_file_tens[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                             1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+/* --- arithmetic: one product or quotient, rounded once to f64 ---
+   Where the machine computes with more (x87), it is done on the bits. Both give the same for what may
+   come: k an integer below 2^51, the other a normal number of 2^-500 .. 2^500. */
+#if !defined(TELEM_I_FILE_SOFT)
+#if defined(__FLT_EVAL_METHOD__)
+#if __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 1
+#define TELEM_I_FILE_SOFT 1
+#endif
+#endif
+#endif
+#if !defined(TELEM_I_FILE_SOFT)
+#define TELEM_I_FILE_SOFT 0
+#endif
+
+/* top: 1.x in 2^63..2^64-1 with the bits lost behind it ORed into the lowest; value = top * 2^(e - 63) */
+static uint64_t telem_i_file_round_f64(uint64_t sign, int e, uint64_t top) {
+    uint64_t m = top >> 11, rest = top & 0x7FFu;
+    if (rest > 0x400u || (rest == 0x400u && (m & 1u))) m++;
+    return (sign | (uint64_t)(e + 1022) << 52) + m; /* a carry makes the exponent one more, as it should */
+}
+
+TELEM_UNUSED static uint64_t telem_i_file_soft_times(uint64_t a, uint64_t b) {
+    uint64_t sign = (a ^ b) & 0x8000000000000000u, x, y, mid, high, low;
+    int e;
+    if (!(a << 1) || !(b << 1)) return sign;
+    e = (int)(a >> 52 & 0x7FFu) + (int)(b >> 52 & 0x7FFu) - 2046;
+    x = (a & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+    y = ((b & 0xFFFFFFFFFFFFFu) | 0x10000000000000u) << 11; /* 53 + 64 bits */
+    mid = (x & 0xFFFFFFFFu) * (y & 0xFFFFFFFFu);
+    low = mid & 0xFFFFFFFFu;
+    mid = (mid >> 32) + (x >> 32) * (y & 0xFFFFFFFFu);
+    high = (x >> 32) * (y >> 32) + (mid >> 32);
+    mid = (mid & 0xFFFFFFFFu) + (x & 0xFFFFFFFFu) * (y >> 32);
+    high += mid >> 32;
+    low |= mid << 32; /* high:low = x * y, high in 2^51..2^53-1 */
+    high = high << 11 | low >> 53;
+    low <<= 11;
+    if (high >> 63) e++;
+    else high = high << 1 | low >> 63, low <<= 1;
+    return telem_i_file_round_f64(sign, e, high | (low != 0));
+}
+
+TELEM_UNUSED static uint64_t telem_i_file_soft_over(uint64_t a, uint64_t b) {
+    uint64_t sign = (a ^ b) & 0x8000000000000000u, x, y, q = 0;
+    int e, i;
+    if (!(a << 1)) return sign;
+    e = (int)(a >> 52 & 0x7FFu) - (int)(b >> 52 & 0x7FFu);
+    x = (a & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+    y = (b & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+    if (x < y) x <<= 1, e--;
+    for (i = 0; i < 64; i++) { /* x < 2 y */
+        q <<= 1;
+        if (x >= y) x -= y, q |= 1u;
+        x <<= 1;
+    }
+    return telem_i_file_round_f64(sign, e, q | (x != 0));
+}
+
+typedef struct telem_i_file_num_base {
+    double v;
+    int divide;
+} telem_i_file_num_base;
+
+/* r[i] = k[i] * base or k[i] / base */
+static void telem_i_file_apply(double *r, const double *k, uint32_t n, const telem_i_file_num_base *b) {
+    uint32_t i;
+#if TELEM_I_FILE_SOFT
+    uint64_t x, y;
+    memcpy(&y, &b->v, 8);
+    for (i = 0; i < n; i++) {
+        memcpy(&x, k + i, 8);
+        x = b->divide ? telem_i_file_soft_over(x, y) : telem_i_file_soft_times(x, y);
+        memcpy(r + i, &x, 8);
+    }
+#else
+    double v = b->v;
+    if (b->divide)
+        for (i = 0; i < n; i++) r[i] = k[i] / v;
+    else
+        for (i = 0; i < n; i++) r[i] = k[i] * v;
+#endif
+}
+
+/* k as numbers; what is not below 2^51 in magnitude is told by a bit other than 0 in the answer */
+static uint64_t telem_i_file_from_ints(double *r, const uint64_t *k, uint32_t n) {
+    double magic;
+    uint64_t m = TELEM_I_FILE_NUM_MAGIC, wide = 0, x;
+    uint32_t i;
+    memcpy(&magic, &m, 8);
+    for (i = 0; i < n; i++) {
+        wide |= (k[i] + TELEM_I_FILE_NUM_LIMIT) >> 52;
+        x = k[i] + TELEM_I_FILE_NUM_MAGIC;
+        memcpy(r + i, &x, 8);
+        r[i] -= magic; /* exact */
+    }
+    return wide;
+}
+static void telem_i_file_from_ints32(double *r, const uint32_t *k, uint32_t n) {
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        int32_t x;
+        memcpy(&x, k + i, 4);
+        r[i] = x;
+    }
+}
+
+static void telem_i_file_bits32(uint32_t *to, const double *r, uint32_t n) { /* rounded to f32 */
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        float f = (float)r[i];
+        memcpy(to + i, &f, 4);
+    }
+}
+
+/* f64 that are exact f32. NaN by the bits: the machine would quieten it. */
+static uint64_t telem_i_file_widen(uint32_t b) {
+    float f;
+    double d;
+    uint64_t x, nan = (uint64_t)(b & 0x80000000u) << 32 | 0x7FF0000000000000u | (uint64_t)(b & 0x7FFFFFu) << 29;
+    uint32_t finite = (b & 0x7F800000u) != 0x7F800000u ? b : 0;
+    memcpy(&f, &finite, 4);
+    d = f;
+    memcpy(&x, &d, 8);
+    return (b & 0x7F800000u) != 0x7F800000u ? x : nan;
+}
+/* the f32 of these bits, if any that is normal, zero, infinite or NaN; else 0 */
+static int telem_i_file_narrows(uint64_t x, uint32_t *to) {
+    uint32_t e = (uint32_t)(x >> 52 & 0x7FFu), s = (uint32_t)(x >> 63) << 31, m = (uint32_t)(x >> 29 & 0x7FFFFFu);
+    if (x & 0x1FFFFFFFu) return 0;
+    if (e == 0x7FFu) *to = s | 0x7F800000u | m;
+    else if (!(x << 1)) *to = s;
+    else if (e < 897u || e > 1150u) return 0;
+    else *to = s | (e - 896u) << 23 | m;
+    return 1;
+}
+
+/* --- a column as the encoder sees it --- */
+
+typedef struct telem_i_file_num_view {
+    const uint8_t *p;
+    uint32_t n;
+    uint8_t width; /* of the values */
+    uint8_t step;  /* of the memory; 8 with width 4: f64 read as f32 */
+    uint8_t type;
+} telem_i_file_num_view;
+
+static uint64_t telem_i_file_view_bits(const telem_i_file_num_view *s, uint32_t i) {
+    const uint8_t *p = s->p + (size_t)i * s->step;
+    uint64_t v;
+    uint32_t w = 0;
+    uint16_t h;
+    switch (s->step) {
+    case 1: return *p;
+    case 2: memcpy(&h, p, 2); return h;
+    case 4: memcpy(&w, p, 4); return w;
+    default:
+        memcpy(&v, p, 8);
+        if (s->width == 8) return v;
+        (void)telem_i_file_narrows(v, &w);
+        return w;
+    }
+}
+
+static int telem_i_file_signed_type(uint8_t type) { return type >= TELEM_I8 && type <= TELEM_I64; }
+
+/* floats in the order of their values, as two's complement; its own inverse */
+static uint64_t telem_i_file_order64(uint64_t b) { return b ^ ((uint64_t)0 - (b >> 63)) >> 1; }
+static uint32_t telem_i_file_order32(uint32_t b) { return b ^ ((uint32_t)0 - (b >> 31)) >> 1; }
+static uint32_t telem_i_file_order16(uint32_t b) { /* 16 bits, sign-extended; the inverse takes 16 bits, too */
+    b = (b & 0xFFFFu) ^ ((b & 0x8000u) ? 0x7FFFu : 0u);
+    return (b ^ 0x8000u) - 0x8000u;
+}
+static uint64_t telem_i_file_order(uint64_t b, uint32_t width) {
+    return width == 8 ? telem_i_file_order64(b) : width == 4 ? telem_i_file_order32((uint32_t)b) : telem_i_file_order16((uint32_t)b);
+}
+
+/* --- integers as integers --- */
+
+/* 32-bit two's complement of a column of at most 32 bits */
+static void telem_i_file_load32(const telem_i_file_num_view *s, uint32_t *to) {
+    uint32_t i, n = s->n;
+    const uint8_t *p = s->p;
+    uint16_t h;
+    switch (s->width * 2 + telem_i_file_signed_type(s->type)) {
+    case 2: for (i = 0; i < n; i++) to[i] = p[i]; break;
+    case 3: for (i = 0; i < n; i++) to[i] = (p[i] ^ 0x80u) - 0x80u; break;
+    case 4:
+        for (i = 0; i < n; i++) {
+            memcpy(&h, p + 2 * (size_t)i, 2);
+            to[i] = h;
+        }
+        break;
+    case 5:
+        for (i = 0; i < n; i++) {
+            memcpy(&h, p + 2 * (size_t)i, 2);
+            to[i] = ((uint32_t)h ^ 0x8000u) - 0x8000u;
+        }
+        break;
+    default: memcpy(to, p, (size_t)n * 4);
+    }
+}
+
+static void telem_i_file_store32(const uint32_t *from, uint32_t n, uint32_t width, uint8_t *p) {
+    uint32_t i;
+    if (width == 4) memcpy(p, from, (size_t)n * 4);
+    else if (width == 1)
+        for (i = 0; i < n; i++) p[i] = (uint8_t)from[i];
+    else
+        for (i = 0; i < n; i++) {
+            uint16_t h = (uint16_t)from[i];
+            memcpy(p + 2 * (size_t)i, &h, 2);
+        }
+}
+
+static uint64_t telem_i_file_gcd(uint64_t a, uint64_t b) {
+    while (b) {
+        uint64_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+static uint64_t telem_i_file_magnitude(uint64_t d) { return d >> 63 ? (uint64_t)0 - d : d; }
+static uint64_t telem_i_file_sign32(uint32_t v) { return ((uint64_t)v ^ 0x80000000u) - 0x80000000u; }
+
+/* The greatest common divisor of what a sample differs by from the first; 0: all equal. */
+static uint64_t telem_i_file_gcd64(const uint64_t *v, uint32_t n) {
+    uint32_t i, step = n < 64 ? 1u : n / 64u;
+    uint64_t g = telem_i_file_magnitude(v[n - 1u] - v[0]);
+    for (i = 0; i < n && g != 1; i += step) g = telem_i_file_gcd(telem_i_file_magnitude(v[i] - v[0]), g);
+    return g;
+}
+static uint64_t telem_i_file_gcd32(const uint32_t *v, uint32_t n) {
+    uint32_t i, step = n < 64 ? 1u : n / 64u;
+    uint64_t first = telem_i_file_sign32(v[0]), g = telem_i_file_magnitude(telem_i_file_sign32(v[n - 1u]) - first);
+    for (i = 0; i < n && g != 1; i += step)
+        g = telem_i_file_gcd(telem_i_file_magnitude(telem_i_file_sign32(v[i]) - first), g);
+    return g;
+}
+
+/* v = least + g * q; answers 0 and leaves v as it was when that does not hold. Division by g is a shift and the product
+   with the inverse of its odd part, exact or else beyond span / g. */
+static int telem_i_file_divide64(uint64_t *v, uint32_t n, uint64_t least, uint64_t span, uint64_t g) {
+    uint64_t odd = g, inverse, most = span / g, bad = 0;
+    uint32_t i, shift = 0;
+    while (!(odd & 1u)) odd >>= 1, shift++;
+    inverse = odd * 3u ^ 2u; /* 5 bits right, each step doubles them */
+    for (i = 0; i < 4; i++) inverse *= 2u - odd * inverse;
+    for (i = 0; i < n; i++) {
+        uint64_t d = v[i] - least, q = (d >> shift) * inverse;
+        bad |= (uint64_t)(q > most) | (d & (((uint64_t)1 << shift) - 1u));
+    }
+    if (bad) return 0;
+    for (i = 0; i < n; i++) v[i] = ((v[i] - least) >> shift) * inverse;
+    return 1;
+}
+
+static void telem_i_file_span64(const uint64_t *v, uint32_t n, int64_t *least, int64_t *most) {
+    int64_t lo = INT64_MAX, hi = INT64_MIN;
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        int64_t x;
+        memcpy(&x, v + i, 8);
+        lo = x < lo ? x : lo;
+        hi = x > hi ? x : hi;
+    }
+    *least = lo;
+    *most = hi;
+}
+
+static void telem_i_file_shorten(uint64_t *v, uint32_t n) { /* in place: the low halves */
+    uint8_t *p = (uint8_t *)v;
+    uint32_t i, j, m, part[TELEM_I_FILE_NUM_CHUNK];
+    for (i = 0; i < n; i += m) {
+        m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
+        for (j = 0; j < m; j++) part[j] = (uint32_t)v[i + j];
+        memcpy(p + 4 * (size_t)i, part, (size_t)m * 4);
+    }
+}
+
+/* n 64-bit integers in c64, as the kind that suits; INTS32 + 0..3 */
+static uint8_t *telem_i_file_put_ints64(telem_i_file_codec *k, uint32_t *choice, uint32_t n, uint32_t *kind, uint8_t *p, const uint8_t *end) {
+    uint64_t *v = k->c64, g = k->off & TELEM_I_FILE_OFF_NUM_LATTICE ? 1u : telem_i_file_gcd64(v, n), span;
+    int64_t lo, hi;
+    size_t len;
+    telem_i_file_span64(v, n, &lo, &hi);
+    span = (uint64_t)hi - (uint64_t)lo;
+    if (g < 2 || !telem_i_file_divide64(v, n, (uint64_t)lo, span, g)) g = 1;
+    *kind = g > 1 ? TELEM_I_FILE_LATTICE64 : TELEM_I_FILE_INTS64;
+    if (g == 1 && lo >= INT32_MIN && hi <= INT32_MAX) *kind = TELEM_I_FILE_INTS32;
+    else if (g < (uint64_t)1 << 32 && span / g < (uint64_t)1 << 32) {
+        uint32_t i;
+        if (g == 1)
+            for (i = 0; i < n; i++) v[i] -= (uint64_t)lo;
+        *kind = TELEM_I_FILE_LATTICE32;
+    }
+    if (*kind >= TELEM_I_FILE_LATTICE32) {
+        p = telem_i_file_put_varint(p, end, telem_zigzag(lo));
+        p = telem_i_file_put_varint(p, end, g);
+    }
+    if (!p) return NULL;
+    if (*kind == TELEM_I_FILE_INTS32 || *kind == TELEM_I_FILE_LATTICE32) {
+        telem_i_file_shorten(v, n);
+        len = telem_i_file_ints32_encode(k, choice, (const uint32_t *)(const void *)v, n, p, (size_t)(end - p));
+    } else
+        len = telem_i_file_ints64_encode(k, choice, v, n, p, (size_t)(end - p));
+    return len ? p + len : NULL;
+}
+
+/* the same for 32-bit ones; kinds INTS32 and LATTICE32 */
+static uint8_t *telem_i_file_put_ints32(telem_i_file_codec *k, uint32_t *choice, uint32_t *v, uint32_t n, int lattice, uint32_t *kind,
+                                        uint8_t *p, const uint8_t *end) {
+    uint64_t g = !lattice || (k->off & TELEM_I_FILE_OFF_NUM_LATTICE) ? 1u : telem_i_file_gcd32(v, n);
+    size_t len;
+    *kind = TELEM_I_FILE_INTS32;
+    if (g > 1) {
+        uint64_t *wide = k->c64, lo = UINT64_MAX, hi = 0;
+        uint32_t i;
+        for (i = 0; i < n; i++) { /* from the sign bit turned: unsigned order */
+            uint64_t x = v[i] ^ 0x80000000u;
+            lo = x < lo ? x : lo;
+            hi = x > hi ? x : hi;
+        }
+        for (i = n; i-- > 0;) wide[i] = v[i] ^ 0x80000000u; /* v may be c64's memory */
+        if (telem_i_file_divide64(wide, n, lo, hi - lo, g)) {
+            *kind = TELEM_I_FILE_LATTICE32;
+            p = telem_i_file_put_varint(p, end, telem_zigzag((int64_t)lo - ((int64_t)1 << 31)));
+            p = telem_i_file_put_varint(p, end, g);
+            telem_i_file_shorten(wide, n);
+        } else {
+            for (i = 0; i < n; i++) wide[i] ^= 0x80000000u;
+            telem_i_file_shorten(wide, n);
+        }
+        v = (uint32_t *)(void *)wide;
+    }
+    if (!p) return NULL;
+    len = telem_i_file_ints32_encode(k, choice, v, n, p, (size_t)(end - p));
+    return len ? p + len : NULL;
+}
+
+/* What comes back of these: u holds a stream of 32 bits or v one of 64, a value is o + g times it. */
+typedef struct telem_i_file_num_back {
+    const uint32_t *u; /* or NULL */
+    uint64_t *v;
+    uint64_t o, g;
+    uint32_t kind;
+} telem_i_file_num_back;
+
+static int telem_i_file_get_ints(telem_i_file_codec *k, uint32_t kind, const uint8_t *p, const uint8_t *end, uint32_t n, telem_i_file_num_back *b) {
+    uint64_t z = 0;
+    b->kind = kind;
+    b->v = k->c64;
+    b->u = kind == TELEM_I_FILE_INTS32 || kind == TELEM_I_FILE_LATTICE32 ? (uint32_t *)(void *)k->c64 : NULL;
+    b->o = 0;
+    b->g = 1;
+    if (kind >= TELEM_I_FILE_LATTICE32) {
+        p = telem_i_file_get_varint(p, end, &z);
+        p = telem_i_file_get_varint(p, end, &b->g);
+        if (!p || b->g == 0 || (kind == TELEM_I_FILE_LATTICE32 && b->g >> 32)) return 0;
+        b->o = (uint64_t)telem_unzigzag(z);
+    }
+    if (b->u) return telem_i_file_ints32_decode(k, p, (size_t)(end - p), n, (uint32_t *)(void *)k->c64);
+    return telem_i_file_ints64_decode(k, p, (size_t)(end - p), n, k->c64);
+}
+
+/* m of the values from `at` on as 64 bits */
+static void telem_i_file_back64(const telem_i_file_num_back *b, uint32_t at, uint32_t m, uint64_t *to) {
+    uint64_t o = b->o, g = b->g;
+    uint32_t i;
+    if (b->kind == TELEM_I_FILE_INTS32)
+        for (i = 0; i < m; i++) to[i] = telem_i_file_sign32(b->u[at + i]);
+    else if (b->kind == TELEM_I_FILE_INTS64) memcpy(to, b->v + at, (size_t)m * 8);
+    else if (b->u) {
+        uint32_t g32 = (uint32_t)g;
+        for (i = 0; i < m; i++) to[i] = o + (uint64_t)b->u[at + i] * g32;
+    } else
+        for (i = 0; i < m; i++) to[i] = o + b->v[at + i] * g;
+}
+
+/* --- MULTIPLE --- */
+
+typedef struct telem_i_file_num_front { /* what was chosen for a column */
+    uint8_t codec, form, e, ulps;
+    uint32_t c;
+    telem_i_file_num_base base;
+    uint32_t cost; /* 1/16 bit per value */
+} telem_i_file_num_front;
+
+static double telem_i_file_power(int j) { /* 2^j, -500 <= j <= 500 */
+    uint64_t b = (uint64_t)(j + 1023) << 52;
+    double d;
+    memcpy(&d, &b, 8);
+    return d;
+}
+
+/* What a front multiplies by or divides by; 0: out of range. */
+static int telem_i_file_set_base(telem_i_file_num_front *f, uint32_t width) {
+    uint64_t b;
+    uint32_t e, room = width == 8 ? 500 : 60;
+    f->base.divide = 0;
+    switch (f->form) {
+    case TELEM_I_FILE_BY_TENS:
+        if (f->e > 22 || f->c == 0 || f->c >> 16) return 0;
+        if (f->e > 15 && f->c != 1) return 0; /* c * 10^e stays exact */
+        f->base.v = f->c == 1 ? telem_i_file_tens[f->e] : (double)f->c * telem_i_file_tens[f->e];
+        f->base.divide = 1;
+        return 1;
+    case TELEM_I_FILE_BY_POWER: f->base.v = telem_i_file_power((int)f->e - 128); break;
+    default: break;
+    }
+    memcpy(&b, &f->base.v, 8);
+    e = (uint32_t)(b >> 52); /* sign included */
+    return e >= 1023u - (width == 8 ? 500u : 100u) && e < 1023u + room;
+}
+
+/* c < 2^16, 10^15 = 5^15 * 2^15, 5^15 < 2^35: the product has at most 51 bits before zeros */
+
+/* bits of the values that k stand for; 64-bit ones in r's memory, else u */
+static void telem_i_file_values(const telem_i_file_num_base *b, uint32_t width, const double *kd, uint32_t m, double *r, uint32_t *u) {
+    telem_i_file_apply(r, kd, m, b);
+    if (width == 4) telem_i_file_bits32(u, r, m);
+}
+
+/* Chunk: values to k (as u64) and ulps (WILD: exception). Answers how many are wild. */
+typedef struct telem_i_file_num_tally {
+    uint32_t wild, off; /* exceptions; values that differ from k's */
+} telem_i_file_num_tally;
+
+static void telem_i_file_load_reals(const telem_i_file_num_view *s, uint32_t at, uint32_t m, double *v) {
+    const uint8_t *p = s->p + (size_t)at * s->step;
+    uint32_t i;
+    if (s->step == 8) memcpy(v, p, (size_t)m * 8);
+    else
+        for (i = 0; i < m; i++) {
+            float f;
+            memcpy(&f, p + 4 * (size_t)i, 4);
+            v[i] = f;
+        }
+}
+
+static void telem_i_file_split_chunk(const telem_i_file_num_view *s, const telem_i_file_num_front *f, double inverse, uint32_t at, uint32_t m,
+                                     uint64_t *ks, uint32_t *ulps, telem_i_file_num_tally *t) {
+    double v[TELEM_I_FILE_NUM_CHUNK], kd[TELEM_I_FILE_NUM_CHUNK], r[TELEM_I_FILE_NUM_CHUNK], magic;
+    uint32_t u[TELEM_I_FILE_NUM_CHUNK], i, wild = 0, off = 0, reach = f->ulps;
+    uint64_t bits = TELEM_I_FILE_NUM_MAGIC;
+    const uint8_t *p = s->p + (size_t)at * s->step;
+    memcpy(&magic, &bits, 8);
+    telem_i_file_load_reals(s, at, m, v);
+    for (i = 0; i < m; i++) {
+        double t2 = v[i] * inverse + magic; /* contracted or not: what comes of k is compared */
+        uint64_t x;
+        memcpy(&x, &t2, 8);
+        ks[i] = x - TELEM_I_FILE_NUM_MAGIC;
+    }
+    (void)telem_i_file_from_ints(kd, ks, m);
+    telem_i_file_values(&f->base, s->width, kd, m, r, u);
+    if (s->width == 8)
+        for (i = 0; i < m; i++) {
+            uint64_t x, y, d;
+            memcpy(&x, p + 8 * (size_t)i, 8);
+            memcpy(&y, r + i, 8);
+            d = x - y;
+            u[i] = d + reach > 2u * reach || (ks[i] + TELEM_I_FILE_NUM_LIMIT) >> 52 ? TELEM_I_FILE_WILD : (uint32_t)d;
+        }
+    else
+        for (i = 0; i < m; i++) {
+            uint32_t x, d;
+            if (s->step == 8) x = (uint32_t)telem_i_file_view_bits(s, at + i);
+            else memcpy(&x, p + 4 * (size_t)i, 4);
+            d = x - u[i];
+            u[i] = d + reach > 2u * reach || (ks[i] + TELEM_I_FILE_NUM_LIMIT) >> 52 ? TELEM_I_FILE_WILD : d;
+        }
+    for (i = 0; i < m; i++) {
+        wild += u[i] == TELEM_I_FILE_WILD;
+        off += u[i] != 0;
+    }
+    memcpy(ulps, u, (size_t)m * 4);
+    t->wild += wild;
+    t->off += off;
+}
+
+static telem_i_file_num_tally telem_i_file_split(const telem_i_file_num_view *s, const telem_i_file_num_front *f, uint64_t *ks, uint32_t *ulps) {
+    telem_i_file_num_tally t = {0, 0};
+    double inverse = f->base.divide ? f->base.v : 1.0 / f->base.v;
+    uint32_t i, m;
+    for (i = 0; i < s->n; i += m) {
+        m = s->n - i < TELEM_I_FILE_NUM_CHUNK ? s->n - i : TELEM_I_FILE_NUM_CHUNK;
+        telem_i_file_split_chunk(s, f, inverse, i, m, ks + i, ulps + i, &t);
+    }
+    return t;
+}
+
+/* Each stream but the last has its length before it: room for it is kept, then closed. */
+static uint8_t *telem_i_file_sized(uint8_t *at, size_t room, size_t len) { /* len bytes stand at at + room */
+    uint8_t head[TELEM_VARINT_MAX];
+    size_t n = telem_varint_put(head, len);
+    memmove(at + n, at + room, len);
+    memcpy(at, head, n);
+    return at + n + len;
+}
+static uint8_t *telem_i_file_put_stream32(telem_i_file_codec *k, const uint32_t *v, uint32_t n, uint8_t *p, const uint8_t *end) {
+    size_t len;
+    if (!p || (size_t)(end - p) <= TELEM_VARINT_MAX) return NULL;
+    len = telem_i_file_ints32_encode(k, NULL, v, n, p + TELEM_VARINT_MAX, (size_t)(end - p) - TELEM_VARINT_MAX);
+    return len ? telem_i_file_sized(p, TELEM_VARINT_MAX, len) : NULL;
+}
+static uint8_t *telem_i_file_put_stream64(telem_i_file_codec *k, const uint64_t *v, uint32_t n, uint8_t *p, const uint8_t *end) {
+    size_t len;
+    if (!p || (size_t)(end - p) <= TELEM_VARINT_MAX) return NULL;
+    len = telem_i_file_ints64_encode(k, NULL, v, n, p + TELEM_VARINT_MAX, (size_t)(end - p) - TELEM_VARINT_MAX);
+    return len ? telem_i_file_sized(p, TELEM_VARINT_MAX, len) : NULL;
+}
+/* the stream that a length stands before */
+static const uint8_t *telem_i_file_get_stream(const uint8_t *p, const uint8_t *end, const uint8_t **stream, size_t *len) {
+    uint64_t n;
+    p = telem_i_file_get_varint(p, end, &n);
+    if (!p || n > (uint64_t)(end - p)) return NULL;
+    *stream = p;
+    *len = (size_t)n;
+    return p + n;
+}
+
+/* Takes the wild ones out of k and ulps; their gaps and their bits, in order, become two streams. */
+static uint8_t *telem_i_file_put_wild(telem_i_file_codec *k, const telem_i_file_num_view *s, uint32_t *ulps, uint32_t wild, uint8_t *p, const uint8_t *end) {
+    uint32_t *gap = ulps + ((s->n + 15u) & ~15u), i, j = 0, last = 0; /* bytes: 4 n, then 8 for each of half of them */
+    uint64_t *ks = k->c64;
+    p = telem_i_file_put_varint(p, end, wild);
+    for (i = 0; i < s->n; i++)
+        if (ulps[i] == TELEM_I_FILE_WILD) {
+            gap[j++] = i - last;
+            last = i + 1u;
+        }
+    p = telem_i_file_put_stream32(k, gap, wild, p, end);
+    for (i = 0, j = 0; i < s->n; i++)
+        if (ulps[i] == TELEM_I_FILE_WILD) {
+            uint64_t b = telem_i_file_order(telem_i_file_view_bits(s, i), s->width);
+            if (s->width == 8) memcpy(gap + 2 * (size_t)j, &b, 8);
+            else gap[j] = (uint32_t)b;
+            j++;
+        }
+    if (s->width == 8) p = telem_i_file_put_stream64(k, (const uint64_t *)(const void *)gap, wild, p, end);
+    else p = telem_i_file_put_stream32(k, gap, wild, p, end);
+    for (i = 0, j = 0; i < s->n; i++) {
+        if (ulps[i] == TELEM_I_FILE_WILD) continue;
+        ks[j] = ks[i];
+        ulps[j++] = ulps[i];
+    }
+    return p;
+}
+
+static uint8_t *telem_i_file_put_base(const telem_i_file_num_front *f, uint8_t *p, const uint8_t *end) {
+    if (!p || (size_t)(end - p) < 16) return NULL;
+    switch (f->form) {
+    case TELEM_I_FILE_BY_TENS:
+        *p++ = f->e;
+        return telem_i_file_put_varint(p, end, f->c);
+    case TELEM_I_FILE_BY_F32: {
+        float b = (float)f->base.v;
+        uint32_t u;
+        memcpy(&u, &b, 4);
+        telem_i_file_set32(p, u);
+        return p + 4;
+    }
+    case TELEM_I_FILE_BY_F64: {
+        uint64_t u;
+        memcpy(&u, &f->base.v, 8);
+        telem_i_file_set64(p, u);
+        return p + 8;
+    }
+    default: *p++ = f->e; return p;
+    }
+}
+static const uint8_t *telem_i_file_get_base(telem_i_file_num_front *f, uint32_t width, const uint8_t *p, const uint8_t *end) {
+    size_t size = f->form == TELEM_I_FILE_BY_F64 ? 8u : f->form == TELEM_I_FILE_BY_F32 ? 4u : 1u;
+    uint64_t c = 1;
+    if (f->form > TELEM_I_FILE_BY_F64 || (size_t)(end - p) < size) return NULL;
+    f->e = *p;
+    if (f->form == TELEM_I_FILE_BY_F32) {
+        uint64_t b = telem_i_file_widen(telem_i_file_get32(p));
+        memcpy(&f->base.v, &b, 8);
+    } else if (f->form == TELEM_I_FILE_BY_F64) {
+        uint64_t b = telem_i_file_get64(p);
+        memcpy(&f->base.v, &b, 8);
+    }
+    p += size;
+    if (f->form == TELEM_I_FILE_BY_TENS) p = telem_i_file_get_varint(p, end, &c);
+    if (!p || c >> 16) return NULL;
+    f->c = (uint32_t)c;
+    return telem_i_file_set_base(f, width) ? p : NULL;
+}
+
+/* Answers the end, or NULL: does not fit, or too many exceptions. */
+static uint8_t *telem_i_file_put_multiple(telem_i_file_codec *k, uint32_t *choice, const telem_i_file_num_view *s, const telem_i_file_num_front *f,
+                                          telem_i_file_num_tally *t, uint8_t *p, const uint8_t *end) {
+    uint32_t *ulps = (uint32_t *)(void *)k->bytes, kind, n;
+    uint8_t *head = p;
+    *t = telem_i_file_split(s, f, k->c64, ulps);
+    if (t->wild > s->n / 2 || (size_t)(end - p) < 2) return NULL;
+    n = s->n - t->wild;
+    *p++ = f->form;
+    p = telem_i_file_put_base(f, p, end);
+    if (t->wild) {
+        *head |= TELEM_I_FILE_EXCEPTIONS;
+        p = telem_i_file_put_wild(k, s, ulps, t->wild, p, end);
+    }
+    if (t->off > t->wild) {
+        *head |= TELEM_I_FILE_ULPS;
+        p = telem_i_file_put_stream32(k, ulps, n, p, end);
+    }
+    if (!p) return NULL;
+    p = telem_i_file_put_ints64(k, choice, n, &kind, p, end);
+    *head |= (uint8_t)((kind - TELEM_I_FILE_INTS32) << 3);
+    return p;
+}
+
+static int telem_i_file_get_reals(const telem_i_file_num_back *b, const telem_i_file_num_front *f, const uint32_t *ulps, uint32_t n, uint32_t width,
+                                  uint8_t *to) {
+    double kd[TELEM_I_FILE_NUM_CHUNK], r[TELEM_I_FILE_NUM_CHUNK];
+    uint64_t v[TELEM_I_FILE_NUM_CHUNK], wide = 0;
+    uint32_t u[TELEM_I_FILE_NUM_CHUNK], i, j, m;
+    for (i = 0; i < n; i += m) {
+        m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
+        if (b->kind == TELEM_I_FILE_INTS32) telem_i_file_from_ints32(kd, b->u + i, m);
+        else {
+            telem_i_file_back64(b, i, m, v);
+            wide |= telem_i_file_from_ints(kd, v, m);
+        }
+        telem_i_file_values(&f->base, width, kd, m, r, u);
+        if (width == 8) {
+            if (ulps) {
+                memcpy(v, r, (size_t)m * 8);
+                for (j = 0; j < m; j++) v[j] += telem_i_file_sign32(ulps[i + j]);
+                memcpy(to + 8 * (size_t)i, v, (size_t)m * 8);
+            } else
+                memcpy(to + 8 * (size_t)i, r, (size_t)m * 8);
+        } else {
+            if (ulps)
+                for (j = 0; j < m; j++) u[j] += ulps[i + j];
+            memcpy(to + 4 * (size_t)i, u, (size_t)m * 4);
+        }
+    }
+    return wide == 0;
+}
+
+/* n - wild values stand at the front of `to`: moves them where they belong, from the last on */
+static int telem_i_file_spread_wild(telem_i_file_codec *k, const uint8_t *gaps, size_t gaps_len, const uint8_t *bits, size_t bits_len,
+                                    uint32_t wild, uint32_t n, uint32_t width, uint8_t *to) {
+    uint32_t *gap = (uint32_t *)(void *)k->bytes, *w = (uint32_t *)(void *)k->c64, i, left = n - wild, at = n;
+    uint64_t sum = wild;
+    if (!telem_i_file_ints32_decode(k, gaps, gaps_len, wild, gap)) return 0;
+    if (!(width == 8 ? telem_i_file_ints64_decode(k, bits, bits_len, wild, k->c64) : telem_i_file_ints32_decode(k, bits, bits_len, wild, w)))
+        return 0;
+    for (i = 0; i < wild; i++) sum += gap[i];
+    if (sum > n) return 0;
+    for (i = wild; i-- > 0;) {
+        uint32_t place = (uint32_t)sum - 1u, tail = at - place - 1u; /* ordinary values behind it */
+        sum -= (uint64_t)gap[i] + 1u;
+        left -= tail;
+        memmove(to + ((size_t)place + 1u) * width, to + (size_t)left * width, (size_t)tail * width);
+        if (width == 8) {
+            uint64_t b = telem_i_file_order64(k->c64[i]);
+            memcpy(to + (size_t)place * 8, &b, 8);
+        } else {
+            uint32_t b = telem_i_file_order32(w[i]);
+            memcpy(to + (size_t)place * 4, &b, 4);
+        }
+        at = place;
+    }
+    return 1;
+}
+
+static int telem_i_file_get_multiple(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, uint32_t width, uint8_t *to) {
+    telem_i_file_num_front f;
+    telem_i_file_num_back b;
+    const uint8_t *gaps = NULL, *bits = NULL, *few = NULL;
+    size_t gaps_len = 0, bits_len = 0, few_len = 0;
+    uint64_t wild = 0;
+    uint32_t head, *ulps = (uint32_t *)(void *)k->bytes;
+    if (width < 4 || p == end) return 0;
+    head = *p++;
+    f.form = head & 7u;
+    f.ulps = 0;
+    if (head & 0x80u || !(p = telem_i_file_get_base(&f, width, p, end))) return 0;
+    if (head & TELEM_I_FILE_EXCEPTIONS) {
+        p = telem_i_file_get_varint(p, end, &wild);
+        if (!p || wild == 0 || wild >= n) return 0;
+        if (!(p = telem_i_file_get_stream(p, end, &gaps, &gaps_len))) return 0;
+        if (!(p = telem_i_file_get_stream(p, end, &bits, &bits_len))) return 0;
+    }
+    if (head & TELEM_I_FILE_ULPS && !(p = telem_i_file_get_stream(p, end, &few, &few_len))) return 0;
+    n -= (uint32_t)wild;
+    if (few && !telem_i_file_ints32_decode(k, few, few_len, n, ulps)) return 0;
+    if (!telem_i_file_get_ints(k, TELEM_I_FILE_INTS32 + (head >> 3 & 3u), p, end, n, &b)) return 0;
+    if (!telem_i_file_get_reals(&b, &f, few ? ulps : NULL, n, width, to)) return 0;
+    if (!wild) return 1;
+    return telem_i_file_spread_wild(k, gaps, gaps_len, bits, bits_len, (uint32_t)wild, n + (uint32_t)wild, width, to);
+}
+
+/* --- what suits: candidates are tried on a sample, by estimated bits --- */
+
+typedef struct telem_i_file_num_search {
+    telem_i_file_codec *k;
+    telem_i_file_num_view sample; /* in bytes; windows end to end */
+    telem_i_file_num_front best;
+    double few[48];           /* finite values other than 0, spread over the sample */
+    uint32_t few_count;
+    double biggest;           /* magnitude among them */
+} telem_i_file_num_search;
+
+static void telem_i_file_take_sample(telem_i_file_num_search *q, const telem_i_file_num_view *s) {
+    uint32_t windows = TELEM_I_FILE_NUM_SAMPLE / TELEM_I_FILE_NUM_WINDOW, i, n = 0;
+    uint8_t *to = q->k->bytes;
+    q->sample = *s;
+    q->sample.p = to;
+    if (s->n <= TELEM_I_FILE_NUM_SAMPLE) memcpy(to, s->p, (size_t)s->n * s->step);
+    else {
+        for (i = 0; i < windows; i++, n += TELEM_I_FILE_NUM_WINDOW)
+            memcpy(to + (size_t)n * s->step,
+                   s->p + (size_t)((uint64_t)(s->n - TELEM_I_FILE_NUM_WINDOW) * i / (windows - 1u)) * s->step,
+                   (size_t)TELEM_I_FILE_NUM_WINDOW * s->step);
+        q->sample.n = n;
+    }
+}
+
+static int telem_i_file_is_finite(uint64_t b, uint32_t width) {
+    return width == 8 ? (b >> 52 & 0x7FFu) != 0x7FFu : (b >> 23 & 0xFFu) != 0xFFu;
+}
+
+/* Up to 48 different ones, from all over the sample */
+static void telem_i_file_take_few(telem_i_file_num_search *q) {
+    uint32_t i, j, n = q->sample.n, count = n < 256 ? n : 256u, stride = n > 389 ? 389u : 1u;
+    q->few_count = 0;
+    q->biggest = 0;
+    for (i = 0; i < count && q->few_count < 48; i++) {
+        uint32_t at = (uint32_t)((uint64_t)i * stride % n);
+        double v, a;
+        if (!telem_i_file_is_finite(telem_i_file_view_bits(&q->sample, at), q->sample.width)) continue;
+        telem_i_file_load_reals(&q->sample, at, 1, &v);
+        a = v < 0 ? -v : v;
+        if (!(a > 0)) continue;
+        for (j = 0; j < q->few_count && q->few[j] != v; j++) {}
+        if (j < q->few_count) continue;
+        q->few[q->few_count++] = v;
+        if (a > q->biggest) q->biggest = a;
+    }
+}
+
+static uint32_t telem_i_file_num_estimate(telem_i_file_codec *k, const uint64_t *v, uint32_t n) {
+    int64_t lo, hi;
+    if (n >= 16) return telem_i_file_ints_estimate64(k, v, n, TELEM_I_FILE_NUM_WINDOW);
+    telem_i_file_span64(v, n, &lo, &hi);
+    return telem_i_file_bit_length((uint64_t)hi - (uint64_t)lo) * 16u;
+}
+
+/* 1/16 bit per value of the integers in c64, wild ones held; with_ulps: and of what they are off by. Overwrites c64. */
+static uint32_t telem_i_file_cost_of(telem_i_file_num_search *q, const uint32_t *ulps, const telem_i_file_num_tally *t, int with_ulps) {
+    uint64_t *ks = q->k->c64, last = 0, before = 1, bits = 0;
+    uint32_t i, n = q->sample.n, cost;
+    if (t->wild) {
+        for (i = 0; i < n && ulps[i] == TELEM_I_FILE_WILD; i++) last = ks[i + 1u < n ? i + 1u : i];
+        for (i = 0; i < n; i++) {
+            if (ulps[i] == TELEM_I_FILE_WILD) {
+                uint64_t b = telem_i_file_view_bits(&q->sample, i);
+                bits += b == before ? 6u : q->sample.width * 6u + 9u;
+                before = b;
+                ks[i] = last;
+            }
+            last = ks[i];
+        }
+    }
+    cost = telem_i_file_num_estimate(q->k, ks, n) + (uint32_t)(bits * 16u / n);
+    if (!with_ulps) return cost;
+    for (i = 0; i < n; i++) ks[i] = ulps[i] == TELEM_I_FILE_WILD ? 0 : telem_i_file_sign32(ulps[i]);
+    return cost + telem_i_file_num_estimate(q->k, ks, n);
+}
+
+static void telem_i_file_try(telem_i_file_num_search *q, telem_i_file_num_front *f) {
+    uint32_t *ulps = (uint32_t *)(void *)(q->k->c64 + q->sample.n), n = q->sample.n;
+    telem_i_file_num_tally t;
+    f->codec = TELEM_I_FILE_MULTIPLE;
+    if (!telem_i_file_set_base(f, q->sample.width)) return;
+    f->ulps = 0;
+    t = telem_i_file_split(&q->sample, f, q->k->c64, ulps);
+    if (t.wild * 2u <= n && !(t.wild && (q->k->off & TELEM_I_FILE_OFF_EXCEPTIONS))) {
+        f->cost = telem_i_file_cost_of(q, ulps, &t, 0);
+        if (t.wild) f->cost += f->cost / 32u; /* what is taken out disturbs the rest */
+        if (f->cost < q->best.cost) q->best = *f;
+    }
+    if (t.wild * 64u <= n || (q->k->off & TELEM_I_FILE_OFF_ULPS)) return;
+    f->ulps = 64;
+    t = telem_i_file_split(&q->sample, f, q->k->c64, ulps);
+    if (t.wild * 2u > n) return;
+    f->cost = telem_i_file_cost_of(q, ulps, &t, 1);
+    if (f->cost < q->best.cost) q->best = *f;
+}
+
+/* How many of the few are within `reach` ulps of a multiple. */
+static uint32_t telem_i_file_hits(const telem_i_file_num_search *q, const telem_i_file_num_front *f, uint32_t enough_bad) {
+    uint32_t i, hits = 0, wide = q->sample.width == 8;
+    double inverse = f->base.divide ? f->base.v : 1.0 / f->base.v;
+    for (i = 0; i < q->few_count && i - hits <= enough_bad; i++) {
+        double t = q->few[i] * inverse, k, r;
+        uint32_t u = 0;
+        uint64_t x, y;
+        if (!(t < 2e15 && t > -2e15)) continue;
+        k = (double)(int64_t)(t < 0 ? t - 0.5 : t + 0.5);
+        telem_i_file_values(&f->base, q->sample.width, &k, 1, &r, &u);
+        memcpy(&x, q->few + i, 8);
+        memcpy(&y, &r, 8);
+        if (!wide) {
+            float a = (float)q->few[i];
+            uint32_t b;
+            memcpy(&b, &a, 4);
+            x = b, y = u;
+        }
+        hits += x == y;
+    }
+    return hits;
+}
+
+/* k / 10^e: the first e that most of the few have, and those beyond that more of them have */
+static int telem_i_file_try_tens(telem_i_file_num_search *q, uint32_t declared) {
+    uint32_t e, most = q->sample.width == 8 ? 15 : 9, bad = q->few_count / 8u, tried = 0;
+    telem_i_file_num_front f;
+    memset(&f, 0, sizeof f);
+    f.form = TELEM_I_FILE_BY_TENS;
+    f.c = 1;
+    for (e = declared ? declared - 1u : 0; e <= most; e++) {
+        uint32_t hits;
+        f.e = (uint8_t)e;
+        if (!telem_i_file_set_base(&f, q->sample.width)) return 0;
+        hits = telem_i_file_hits(q, &f, bad);
+        if (hits + bad >= q->few_count) {
+            telem_i_file_try(q, &f);
+            tried = 1;
+            if (hits == q->few_count) return 1;
+            bad = q->few_count - hits - 1u;
+        } else if (declared)
+            return 0;
+    }
+    return (int)tried;
+}
+
+/* k / (c * 10^e): thirds, 1/360, ticks of a clock; the smallest divisor that makes integers of the few */
+static void telem_i_file_try_ratio(telem_i_file_num_search *q) {
+    static const uint8_t most[2] = {9, 12};
+    double least = 1e300, fine = q->sample.width == 8 ? 1.0 / ((uint64_t)1 << 50) : 1.0 / (1u << 22);
+    double room = q->sample.width == 8 ? (double)((uint64_t)1 << 48) : (double)(1u << 19);
+    telem_i_file_num_front f;
+    uint32_t e, c, i;
+    memset(&f, 0, sizeof f);
+    f.form = TELEM_I_FILE_BY_TENS;
+    for (e = 0; e <= most[q->sample.width == 8]; e++)
+        for (c = 2; c < 100; c++) {
+            double d = (double)c * telem_i_file_tens[e];
+            uint32_t bad = 0;
+            if (c % 10u == 0) continue;
+            if (d >= least || d * q->biggest > room) break;
+            for (i = 0; i < q->few_count && bad * 16u <= q->few_count; i++) {
+                double t = q->few[i] * d, m;
+                t = t < 0 ? -t : t;
+                m = t - (double)(int64_t)(t + 0.5);
+                m = m < 0 ? -m : m;
+                bad += m > t * fine;
+            }
+            if (bad * 16u > q->few_count) continue;
+            least = d;
+            f.e = (uint8_t)e;
+            f.c = c;
+        }
+    if (f.c) telem_i_file_try(q, &f);
+}
+
+/* k * 2^j: binary fixed point, f64 that hold integers or short fractions */
+static void telem_i_file_try_power(telem_i_file_num_search *q) {
+    telem_i_file_num_front f;
+    int lowest = 4096;
+    uint32_t i;
+    for (i = 0; i < q->few_count; i++) {
+        uint64_t b, m;
+        int e;
+        memcpy(&b, q->few + i, 8);
+        m = (b & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+        e = (int)(b >> 52 & 0x7FFu) - 1075;
+        while (!(m & 1u)) m >>= 1, e++;
+        if (e < lowest) lowest = e;
+    }
+    memset(&f, 0, sizeof f);
+    if (lowest < -100 || lowest > 59 || q->biggest / telem_i_file_power(lowest) > 1e15) return;
+    f.form = TELEM_I_FILE_BY_POWER;
+    f.e = (uint8_t)(lowest + 128);
+    telem_i_file_try(q, &f);
+}
+
+static void telem_i_file_sort(double *v, uint32_t n) { /* ascending; shell sort */
+    uint32_t gap, i, j;
+    for (gap = n / 2u; gap; gap = gap == 2 ? 1u : gap * 5u / 11u)
+        for (i = gap; i < n; i++) {
+            double x = v[i];
+            for (j = i; j >= gap && v[j - gap] > x; j -= gap) v[j] = v[j - gap];
+            v[j] = x;
+        }
+}
+
+static double telem_i_file_near(double x) { return (double)(int64_t)(x < 0 ? x - 0.5 : x + 0.5); }
+
+/* Euclid's way with noise: what both are multiples of, to within `noise` */
+static double telem_i_file_num_common(double a, double b, double noise) {
+    while (b > noise) {
+        double r = a - b * (double)(int64_t)(a / b);
+        if (r > b * 0.5) r = b - r;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+/* The step that all values of the sample are multiples of, whatever it is (a calibration factor): from the smallest
+   distances between sorted values, made finer by ever longer ones. 0: none. */
+static double telem_i_file_find_step(telem_i_file_num_search *q) {
+    double *v = (double *)(void *)(q->k->c64), *d, noise, step = 0, top = 0, bottom = 0, room;
+    uint32_t n = 0, m = 0, i, pass, bad = 0, skip = (q->sample.n + 255u) / 256u;
+    for (i = 0; i < q->sample.n; i += skip) {
+        if (!telem_i_file_is_finite(telem_i_file_view_bits(&q->sample, i), q->sample.width)) continue;
+        telem_i_file_load_reals(&q->sample, i, 1, v + n);
+        if (v[n] < 0) v[n] = -v[n];
+        n++;
+    }
+    if (n < 16) return 0;
+    telem_i_file_sort(v, n);
+    noise = v[n - 1u] * (q->sample.width == 8 ? 1.0 / ((uint64_t)1 << 50) : 1.0 / (1u << 22));
+    room = q->sample.width == 8 ? 1e9 : 4e6;
+    d = v + n;
+    for (i = 1; i < n; i++)
+        if (v[i] - v[i - 1u] > 4 * noise) d[m++] = v[i] - v[i - 1u];
+    if (m < 8) return 0;
+    telem_i_file_sort(d, m);
+    for (i = 0, step = d[0]; i < m && i < 12; i++) {
+        step = telem_i_file_num_common(d[i] > step ? d[i] : step, d[i] > step ? step : d[i], 8 * noise);
+        if (step < 8 * noise) return 0;
+    }
+    for (i = 0; i < m; i++) {
+        double x = telem_i_file_near(d[i] / step), r = d[i] - x * step;
+        if (d[i] / step > room) return 0;
+        if (r > 0.2 * step || r < -0.2 * step) bad++;
+        else {
+            top += d[i] * x, bottom += x * x;
+            if (bottom > 16) step = top / bottom;
+        }
+    }
+    if (bad * 10u > m || v[n - 1u] / step > room) return 0;
+    for (i = 1; i < n; i++) { /* distances from the smallest value */
+        double l = v[i] - v[0], x = telem_i_file_near(l / step), r = l - x * step;
+        if (r > 0.2 * step || r < -0.2 * step) continue;
+        top += l * x, bottom += x * x;
+        if (bottom > 0) step = top / bottom;
+    }
+    for (pass = 0; pass < 3; pass++) {
+        top = bottom = 0;
+        for (i = 0; i < n; i++) {
+            double x = telem_i_file_near(v[i] / step);
+            top += v[i] * x, bottom += x * x;
+        }
+        if (!(bottom > 0)) return 0;
+        step = top / bottom;
+    }
+    return step;
+}
+
+static void telem_i_file_try_step(telem_i_file_num_search *q) {
+    double step = telem_i_file_find_step(q);
+    telem_i_file_num_front f, best;
+    uint32_t hits = 0;
+    int i, wide;
+    if (!(step > 1e-29 && step < 1e17)) return;
+    step = q->biggest / telem_i_file_near(q->biggest / step); /* within 2 ulps of what made it */
+    memset(&best, 0, sizeof best);
+    for (wide = q->sample.width == 8; wide >= 0; wide--)
+        for (i = -3; i <= 3; i++) {
+            uint32_t h;
+            memset(&f, 0, sizeof f);
+            f.form = wide ? TELEM_I_FILE_BY_F64 : TELEM_I_FILE_BY_F32;
+            if (wide) {
+                uint64_t b;
+                memcpy(&b, &step, 8);
+                b += (uint64_t)(int64_t)i;
+                memcpy(&f.base.v, &b, 8);
+            } else {
+                float g = (float)step;
+                uint32_t b;
+                memcpy(&b, &g, 4);
+                b += (uint32_t)i;
+                memcpy(&g, &b, 4);
+                f.base.v = g;
+            }
+            if (!telem_i_file_set_base(&f, q->sample.width)) continue;
+            h = telem_i_file_hits(q, &f, 48) * 2u + (i == 0 && wide == (q->sample.width == 8));
+            if (h > hits) hits = h, best = f;
+        }
+    if (hits) telem_i_file_try(q, &best);
+}
+
+static void telem_i_file_try_bits(telem_i_file_num_search *q, uint8_t codec) {
+    telem_i_file_num_front f;
+    uint64_t *v = q->k->c64;
+    uint32_t i, w = q->sample.width;
+    memset(&f, 0, sizeof f);
+    f.codec = codec;
+    for (i = 0; i < q->sample.n; i++) {
+        uint64_t b = telem_i_file_view_bits(&q->sample, i);
+        if (codec == TELEM_I_FILE_ROTATED) v[i] = w == 8 ? b << 1 | b >> 63 : (uint64_t)(uint32_t)((uint32_t)b << 1 | (uint32_t)b >> 31);
+        else v[i] = w == 8 ? telem_i_file_order64(b) : telem_i_file_sign32((uint32_t)telem_i_file_order(b, w));
+    }
+    f.cost = telem_i_file_num_estimate(q->k, v, q->sample.n);
+    if (f.cost < q->best.cost) q->best = f;
+}
+
+/* The best of all for a column of floats */
+static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_view *s, uint32_t declared, telem_i_file_num_front *f) {
+    telem_i_file_num_search q;
+    int decimal;
+    memset(&q, 0, sizeof q);
+    q.k = k;
+    q.best.cost = UINT32_MAX;
+    telem_i_file_take_sample(&q, s);
+    telem_i_file_try_bits(&q, TELEM_I_FILE_ORDERED);
+    if (s->width >= 4) {
+        telem_i_file_take_few(&q);
+        if (!(k->off & TELEM_I_FILE_OFF_ROTATED)) telem_i_file_try_bits(&q, TELEM_I_FILE_ROTATED);
+        if (q.few_count == 0) goto out;
+        decimal = declared && telem_i_file_try_tens(&q, declared);
+        if (!decimal && !(k->off & TELEM_I_FILE_OFF_DECIMAL)) decimal = telem_i_file_try_tens(&q, 0);
+        if (!(k->off & TELEM_I_FILE_OFF_POWER)) telem_i_file_try_power(&q);
+        if (decimal && q.best.codec == TELEM_I_FILE_MULTIPLE && q.best.form == TELEM_I_FILE_BY_TENS && q.best.ulps == 0) goto out;
+        if (!(k->off & TELEM_I_FILE_OFF_RATIONAL)) telem_i_file_try_ratio(&q);
+        if (!(k->off & TELEM_I_FILE_OFF_BASE)) telem_i_file_try_step(&q);
+    }
+out:
+    *f = q.best;
+}
+
+/* --- few distinct values: a sorted dictionary and an index --- */
+
+static size_t telem_i_file_index_encode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *tmp, uint8_t *out,
+                                        size_t cap);
+static int telem_i_file_index_decode(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, uint32_t nd, uint32_t *idx);
+static size_t telem_i_file_planes_encode(telem_i_file_codec *k, const uint8_t *p, uint32_t width, int flip, uint32_t n, uint32_t *tmp,
+                                         uint8_t *out, size_t cap);
+static int telem_i_file_planes_decode(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t width, int flip, uint32_t n,
+                                      uint32_t *tmp, uint8_t *to);
+static uint8_t *telem_i_file_put_plain(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
+                                       uint8_t *codec, uint8_t *p, const uint8_t *end);
+static int telem_i_file_get_numbers(telem_i_file_codec *k, uint8_t type, uint32_t width, uint8_t codec, const uint8_t *p, const uint8_t *end,
+                                    uint32_t n, uint32_t depth, uint8_t *to);
+
+typedef struct telem_i_file_num_ranks { /* in table: 48 KiB */
+    uint64_t key[2 * TELEM_I_FILE_MAX_RANKS];
+    uint16_t id[2 * TELEM_I_FILE_MAX_RANKS]; /* + 1; 0: free */
+    uint16_t order[TELEM_I_FILE_MAX_RANKS], rank[TELEM_I_FILE_MAX_RANKS];
+} telem_i_file_num_ranks;
+
+static uint32_t telem_i_file_slot(const telem_i_file_num_ranks *r, uint64_t v) {
+    uint32_t h = (uint32_t)((v * 0x9E3779B97F4A7C15u) >> 52) & (2u * TELEM_I_FILE_MAX_RANKS - 1u);
+    while (r->id[h] && r->key[h] != v) h = (h + 1u) & (2u * TELEM_I_FILE_MAX_RANKS - 1u);
+    return h;
+}
+
+/* Numbers the distinct values (v: in order of the first occurrence); 0: more than `most`. */
+static uint32_t telem_i_file_distinct_numbers(telem_i_file_num_ranks *r, const telem_i_file_num_view *s, uint32_t most, uint64_t *v, uint32_t *idx) {
+    uint32_t i, nd = 0, h = 0;
+    uint64_t before = 0;
+    memset(r->id, 0, sizeof r->id);
+    for (i = 0; i < s->n; i++) {
+        uint64_t b = telem_i_file_view_bits(s, i);
+        if (i == 0 || b != before) {
+            h = telem_i_file_slot(r, b);
+            before = b;
+            if (!r->id[h]) {
+                if (nd == most) return 0;
+                r->key[h] = b;
+                v[nd++] = b;
+                r->id[h] = (uint16_t)nd;
+            }
+        }
+        idx[i] = r->id[h] - 1u;
+    }
+    return nd;
+}
+
+static uint64_t telem_i_file_rank_key(uint64_t b, const telem_i_file_num_view *s) { /* unsigned order is that of the values */
+    uint64_t top = (uint64_t)1 << (s->width * 8u - 1u);
+    if (s->type >= TELEM_F16 && s->type <= TELEM_F64) return telem_i_file_order(b, s->width) + top;
+    return telem_i_file_signed_type(s->type) ? b ^ top : b;
+}
+
+static void telem_i_file_sort_ranks(telem_i_file_num_ranks *r, const telem_i_file_num_view *s, const uint64_t *v, uint32_t nd) {
+    uint32_t gap, i, j;
+    for (i = 0; i < nd; i++) {
+        r->order[i] = (uint16_t)i;
+        r->key[i] = telem_i_file_rank_key(v[i], s) & (s->width == 8 ? UINT64_MAX : ((uint64_t)1 << s->width * 8u) - 1u);
+    }
+    for (gap = nd / 2u; gap; gap = gap == 2 ? 1u : gap * 5u / 11u)
+        for (i = gap; i < nd; i++) {
+            uint16_t x = r->order[i];
+            for (j = i; j >= gap && r->key[r->order[j - gap]] > r->key[x]; j -= gap) r->order[j] = r->order[j - gap];
+            r->order[j] = x;
+        }
+    for (i = 0; i < nd; i++) r->rank[r->order[i]] = (uint16_t)i;
+}
+
+static void telem_i_file_pack_bits(uint64_t b, uint32_t width, uint8_t *p) { /* one native value */
+    uint32_t w = (uint32_t)b;
+    uint16_t h = (uint16_t)b;
+    switch (width) {
+    case 1: *p = (uint8_t)b; break;
+    case 2: memcpy(p, &h, 2); break;
+    case 4: memcpy(p, &w, 4); break;
+    default: memcpy(p, &b, 8);
+    }
+}
+
+static uint8_t *telem_i_file_put_ranks(telem_i_file_codec *k, const telem_i_file_num_view *s, uint8_t *p, const uint8_t *end) {
+    telem_i_file_num_ranks *r = (telem_i_file_num_ranks *)k->table;
+    uint32_t most = s->n / 4u < TELEM_I_FILE_MAX_RANKS ? s->n / 4u : TELEM_I_FILE_MAX_RANKS, nd, i;
+    uint64_t *v = k->c64 + k->cap + 1024u - most;
+    uint32_t *idx = (uint32_t *)(void *)(k->bytes + 6 * (size_t)k->cap), *c32 = (uint32_t *)(void *)k->c64;
+    telem_i_file_num_view d;
+    uint8_t *body;
+    size_t len;
+    if (k->table_size < sizeof *r || !(nd = telem_i_file_distinct_numbers(r, s, most, v, idx))) return NULL;
+    telem_i_file_sort_ranks(r, s, v, nd);
+    for (i = 0; i < s->n; i++) idx[i] = r->rank[idx[i]];
+    for (i = 0; i < nd; i++) r->key[i] = v[r->order[i]];
+    d = *s;
+    d.p = (const uint8_t *)v;
+    d.step = s->width;
+    d.n = nd;
+    for (i = 0; i < nd; i++) telem_i_file_pack_bits(r->key[i], s->width, (uint8_t *)v + (size_t)i * s->width);
+    p = telem_i_file_put_varint(p, end, nd);
+    if (!p || (size_t)(end - p) < 32) return NULL;
+    body = telem_i_file_put_plain(k, NULL, NULL, &d, 0, p + TELEM_VARINT_MAX, p + TELEM_VARINT_MAX + 1, end);
+    if (!body) { /* raw */
+        if ((size_t)(end - p) < (size_t)nd * s->width + 32u) return NULL;
+        p[TELEM_VARINT_MAX] = 0;
+        body = p + TELEM_VARINT_MAX + 1;
+        for (i = 0; i < nd; i++, body += s->width) {
+            uint64_t b = telem_i_file_view_bits(&d, i);
+            uint32_t j;
+            for (j = 0; j < s->width; j++) body[j] = (uint8_t)(b >> 8 * j);
+        }
+    }
+    p = telem_i_file_sized(p, TELEM_VARINT_MAX, (size_t)(body - p) - TELEM_VARINT_MAX);
+    memcpy(c32, idx, (size_t)s->n * 4);
+    len = telem_i_file_index_encode(k, c32, s->n, nd, (uint32_t *)(void *)k->bytes, p, (size_t)(end - p));
+    return len ? p + len : NULL;
+}
+
+static int telem_i_file_get_ranks(telem_i_file_codec *k, uint8_t type, uint32_t width, const uint8_t *p, const uint8_t *end, uint32_t n,
+                                  uint8_t *to) {
+    uint32_t *idx = (uint32_t *)(void *)k->c64, i;
+    const uint8_t *d;
+    size_t len;
+    uint64_t nd;
+    p = telem_i_file_get_varint(p, end, &nd);
+    if (!p || nd == 0 || nd > n || nd > TELEM_I_FILE_MAX_RANKS) return 0;
+    if (!(p = telem_i_file_get_stream(p, end, &d, &len)) || len == 0) return 0;
+    i = (uint32_t)telem_i_file_get_numbers(k, type, width, d[0], d + 1, d + len, (uint32_t)nd, 1, to);
+    if (i != 1) return (int)i;
+    memcpy(k->bytes, to, (size_t)nd * width);
+    if (!telem_i_file_index_decode(k, p, (size_t)(end - p), n, (uint32_t)nd, idx)) return 0;
+    if (width == 8)
+        for (i = 0; i < n; i++) memcpy(to + 8 * (size_t)i, k->bytes + 8 * (size_t)idx[i], 8);
+    else if (width == 4)
+        for (i = 0; i < n; i++) memcpy(to + 4 * (size_t)i, k->bytes + 4 * (size_t)idx[i], 4);
+    else if (width == 2)
+        for (i = 0; i < n; i++) memcpy(to + 2 * (size_t)i, k->bytes + 2 * (size_t)idx[i], 2);
+    else
+        for (i = 0; i < n; i++) to[i] = k->bytes[idx[i]];
+    return 1;
+}
+
+/* --- LZ4 over the values as they stand in a raw column --- */
+
+static void telem_i_file_little(uint8_t *p, size_t n, uint32_t width) { /* native to little-endian or back, in place */
+#if TELEM_I_LITTLE_ENDIAN
+    (void)p, (void)n, (void)width;
+#else
+    size_t i;
+    uint32_t j;
+    for (i = 0; i < n; i++, p += width)
+        for (j = 0; j < width / 2u; j++) {
+            uint8_t t = p[j];
+            p[j] = p[width - 1u - j];
+            p[width - 1u - j] = t;
+        }
+#endif
+}
+
+#if !defined(TELEM_NO_LZ4)
+static size_t telem_i_file_lz4_pack(telem_i_file_codec *k, const telem_i_file_num_view *s, uint32_t at, uint32_t n, uint8_t *out, size_t cap) {
+    size_t size = (size_t)n * s->width;
+    uint8_t *copy = (uint8_t *)k->c64;
+    int got;
+    if (k->table_size < (size_t)LZ4_sizeofState() || size > (size_t)1 << 30 || cap > (size_t)1 << 30 || s->step != s->width) return 0;
+    memcpy(copy, s->p + (size_t)at * s->step, size);
+    telem_i_file_little(copy, n, s->width);
+    got = LZ4_compress_fast_extState(k->table, (const char *)copy, (char *)out, (int)size, (int)cap, 1);
+    return got > 0 ? (size_t)got : 0;
+}
+#endif
+
+/* --- the whole --- */
+
+static int telem_i_file_narrow_view(const telem_i_file_num_view *s) {
+    uint32_t i, bad = 0;
+    for (i = 0; i < s->n && !bad; i += TELEM_I_FILE_NUM_CHUNK) {
+        uint32_t j, x, m = s->n - i < TELEM_I_FILE_NUM_CHUNK ? s->n - i : TELEM_I_FILE_NUM_CHUNK;
+        for (j = 0; j < m; j++) {
+            uint64_t b;
+            memcpy(&b, s->p + 8 * (size_t)(i + j), 8);
+            bad |= (uint32_t)!telem_i_file_narrows(b, &x);
+        }
+    }
+    return !bad;
+}
+
+static uint8_t *telem_i_file_put_bits(telem_i_file_codec *k, uint32_t *ints, const telem_i_file_num_view *s, uint8_t codec, uint8_t *p,
+                                      const uint8_t *end) {
+    uint32_t i, w = s->width, *v = (uint32_t *)(void *)k->c64;
+    size_t len;
+    if (w == 8) {
+        for (i = 0; i < s->n; i++) {
+            uint64_t b;
+            memcpy(&b, s->p + 8 * (size_t)i, 8);
+            k->c64[i] = codec == TELEM_I_FILE_ROTATED ? b << 1 | b >> 63 : telem_i_file_order64(b);
+        }
+        len = telem_i_file_ints64_encode(k, ints, k->c64, s->n, p, (size_t)(end - p));
+    } else {
+        for (i = 0; i < s->n; i++) {
+            uint32_t b = (uint32_t)telem_i_file_view_bits(s, i);
+            v[i] = codec == TELEM_I_FILE_ROTATED ? b << 1 | b >> 31 : (uint32_t)telem_i_file_order(b, w);
+        }
+        len = telem_i_file_ints32_encode(k, ints, v, s->n, p, (size_t)(end - p));
+    }
+    return len ? p + len : NULL;
+}
+
+static int telem_i_file_get_bits(telem_i_file_codec *k, uint32_t width, uint8_t codec, const uint8_t *p, const uint8_t *end, uint32_t n,
+                                 uint8_t *to) {
+    uint32_t i, m, j, *v = (uint32_t *)(void *)k->c64, part[TELEM_I_FILE_NUM_CHUNK];
+    uint64_t wide[TELEM_I_FILE_NUM_CHUNK];
+    if (width == 8) {
+        if (!telem_i_file_ints64_decode(k, p, (size_t)(end - p), n, k->c64)) return 0;
+        for (i = 0; i < n; i += m) {
+            m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
+            if (codec == TELEM_I_FILE_ORDERED)
+                for (j = 0; j < m; j++) wide[j] = telem_i_file_order64(k->c64[i + j]);
+            else
+                for (j = 0; j < m; j++) wide[j] = k->c64[i + j] >> 1 | k->c64[i + j] << 63;
+            memcpy(to + 8 * (size_t)i, wide, (size_t)m * 8);
+        }
+        return 1;
+    }
+    if (width == 1 || (width == 2 && codec != TELEM_I_FILE_ORDERED)) return 0;
+    if (!telem_i_file_ints32_decode(k, p, (size_t)(end - p), n, v)) return 0;
+    for (i = 0; i < n; i += m) {
+        m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
+        if (codec != TELEM_I_FILE_ORDERED)
+            for (j = 0; j < m; j++) part[j] = v[i + j] >> 1 | v[i + j] << 31;
+        else if (width == 4)
+            for (j = 0; j < m; j++) part[j] = telem_i_file_order32(v[i + j]);
+        else
+            for (j = 0; j < m; j++) part[j] = telem_i_file_order16(v[i + j]);
+        telem_i_file_store32(part, m, width, to + (size_t)i * width);
+    }
+    return 1;
+}
+
+/* front[0]: codec, form, e, ulps; [1]: c; [2..3]: base; [4]: 1/16 bit per value when kinds competed last; [5]: low half: the
+   same when the front end was chosen, high half: blocks until it is chosen again; [6]: exceptions in 65,536 then; [7]: low
+   half: kind of the whole column, high half: blocks until all kinds compete again */
+static void telem_i_file_keep(uint32_t *front, const telem_i_file_num_front *f) {
+    uint64_t b;
+    memcpy(&b, &f->base.v, 8);
+    front[0] = (uint32_t)f->codec | (uint32_t)f->form << 8 | (uint32_t)f->e << 16 | (uint32_t)f->ulps << 24;
+    front[1] = f->c;
+    front[2] = (uint32_t)b;
+    front[3] = (uint32_t)(b >> 32);
+}
+static void telem_i_file_recall(const uint32_t *front, uint32_t width, telem_i_file_num_front *f) {
+    uint64_t b = front[2] | (uint64_t)front[3] << 32;
+    memset(f, 0, sizeof *f);
+    f->codec = (uint8_t)front[0];
+    f->form = (uint8_t)(front[0] >> 8);
+    f->e = (uint8_t)(front[0] >> 16);
+    f->ulps = (uint8_t)(front[0] >> 24);
+    f->c = front[1];
+    memcpy(&f->base.v, &b, 8);
+    if (f->codec == TELEM_I_FILE_MULTIPLE && !telem_i_file_set_base(f, width)) f->codec = TELEM_I_FILE_ORDERED;
+}
+
+#define TELEM_I_FILE_NUM_LOOKS 32u /* blocks that a choice is kept for */
+
+/* 32- and 64-bit floats */
+static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
+                                       uint8_t *codec, uint8_t *p, const uint8_t *end) {
+    uint32_t own[8] = {0, 0, 0, 0, 0, 0, 0, 0}, fresh, bits, again;
+    telem_i_file_num_front f;
+    telem_i_file_num_tally t;
+    uint8_t *q = NULL;
+    if (!front) front = own;
+    fresh = front[5] >> 16 == 0;
+    for (again = 0; again < 2 && !q; again++) {
+        if (fresh) {
+            telem_i_file_choose(k, s, declared, &f);
+            telem_i_file_keep(front, &f);
+            front[5] = TELEM_I_FILE_NUM_LOOKS << 16;
+        } else
+            telem_i_file_recall(front, s->width, &f), front[5] -= 0x10000u;
+        t.wild = 0;
+        if (f.codec != TELEM_I_FILE_MULTIPLE) q = telem_i_file_put_bits(k, ints, s, f.codec, p, end);
+        else q = telem_i_file_put_multiple(k, ints, s, &f, &t, p, end);
+        bits = q ? (uint32_t)((uint64_t)(q - p) * 128u / s->n) : 0;
+        if (fresh) break;
+        if (!q || t.wild * 16u > s->n / 16u + front[6] * 2u * (s->n / 4096u + 1u) || bits > (front[5] & 0xFFFFu) * 5u / 4u + 4u) fresh = 1, q = NULL;
+    }
+    if (!q) { /* bad luck of the sample */
+        f.codec = TELEM_I_FILE_ORDERED;
+        telem_i_file_keep(front, &f);
+        q = telem_i_file_put_bits(k, ints, s, f.codec, p, end);
+        t.wild = 0;
+        bits = q ? (uint32_t)((uint64_t)(q - p) * 128u / s->n) : 0;
+    }
+    if (fresh) front[5] = (front[5] & 0xFFFF0000u) | (bits & 0xFFFFu), front[6] = (uint32_t)((uint64_t)t.wild * 65536u / s->n);
+    *codec = f.codec;
+    return q;
+}
+
+static uint8_t *telem_i_file_put_plain(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
+                                       uint8_t *codec, uint8_t *p, const uint8_t *end) {
+    uint32_t kind = TELEM_I_FILE_INTS32, *v = (uint32_t *)(void *)k->c64;
+    if (s->type == TELEM_F64 && !(k->off & TELEM_I_FILE_OFF_NARROW) && s->step == 8 && telem_i_file_narrow_view(s)) {
+        telem_i_file_num_view small = *s;
+        small.width = 4;
+        small.type = TELEM_F32;
+        if (end - p < 2) return NULL;
+        *codec = TELEM_I_FILE_NARROW;
+        return telem_i_file_put_reals(k, ints, front, &small, declared, p, p + 1, end);
+    }
+    if (s->type >= TELEM_F32 && s->type <= TELEM_F64 && s->width >= 4) return telem_i_file_put_reals(k, ints, front, s, declared, codec, p, end);
+    if (s->type == TELEM_F16 || s->type == TELEM_BF16) {
+        *codec = TELEM_I_FILE_ORDERED;
+        return telem_i_file_put_bits(k, ints, s, TELEM_I_FILE_ORDERED, p, end);
+    }
+    if (s->width == 8) {
+        memcpy(k->c64, s->p, (size_t)s->n * 8);
+        p = telem_i_file_put_ints64(k, ints, s->n, &kind, p, end);
+    } else {
+        telem_i_file_load32(s, v);
+        p = telem_i_file_put_ints32(k, ints, v, s->n, s->type != TELEM_BOOL, &kind, p, end);
+    }
+    *codec = (uint8_t)kind;
+    return p;
+}
+
+static uint32_t telem_i_file_sample_distinct(const telem_i_file_num_view *s) { /* of 128 values spread over the column */
+    uint64_t seen[256];
+    uint8_t used[256];
+    uint32_t i, count = s->n < 128 ? s->n : 128u, nd = 0;
+    memset(used, 0, sizeof used);
+    for (i = 0; i < count; i++) {
+        uint64_t b = telem_i_file_view_bits(s, (uint32_t)((uint64_t)i * s->n / count));
+        uint32_t h = (uint32_t)((b * 0x9E3779B97F4A7C15u) >> 56);
+        while (used[h] && seen[h] != b) h = (h + 1u) & 255u;
+        nd += !used[h];
+        used[h] = 1;
+        seen[h] = b;
+    }
+    return nd * 128u / count;
+}
+
+/* Codings of a whole column. PLAIN is the front end; the others compete with it. */
+enum { TELEM_I_FILE_IS_PLAIN, TELEM_I_FILE_IS_RANKS, TELEM_I_FILE_IS_PLANES, TELEM_I_FILE_IS_LZ4 };
+
+typedef struct telem_i_file_num_job {
+    telem_i_file_codec *k;
+    uint32_t *ints, *front;
+    telem_i_file_num_view s;
+    uint32_t declared;
+} telem_i_file_num_job;
+
+static uint8_t *telem_i_file_put_kind(const telem_i_file_num_job *j, uint32_t kind, uint8_t *codec, uint8_t *p, const uint8_t *end) {
+    telem_i_file_codec *k = j->k;
+    const telem_i_file_num_view *s = &j->s;
+    size_t n = 0;
+    switch (kind) {
+    case TELEM_I_FILE_IS_PLAIN: return telem_i_file_put_plain(k, j->ints, j->front, s, j->declared, codec, p, end);
+    case TELEM_I_FILE_IS_RANKS: *codec = TELEM_I_FILE_RANK; return telem_i_file_put_ranks(k, s, p, end);
+    case TELEM_I_FILE_IS_PLANES:
+        *codec = TELEM_I_FILE_PLANES;
+        n = telem_i_file_planes_encode(k, s->p, s->width, !TELEM_I_LITTLE_ENDIAN, s->n, (uint32_t *)(void *)k->bytes, p, (size_t)(end - p));
+        break;
+    default:
+        *codec = TELEM_I_FILE_LZ4ED;
+#if !defined(TELEM_NO_LZ4)
+        n = telem_i_file_lz4_pack(k, s, 0, s->n, p, (size_t)(end - p));
+#endif
+    }
+    return n ? p + n : NULL;
+}
+
+static size_t telem_i_file_planes_estimate(telem_i_file_codec *k, const telem_i_file_num_view *s) { /* bytes for the column */
+    uint32_t windows = s->n <= TELEM_I_FILE_NUM_SAMPLE ? 1u : TELEM_I_FILE_NUM_SAMPLE / TELEM_I_FILE_NUM_WINDOW, size = s->n / windows, i, j, b, cost = 0;
+    uint64_t *v = k->c64;
+    if (windows > 1) size = TELEM_I_FILE_NUM_WINDOW;
+    for (b = 0; b < s->width; b++) {
+        for (i = 0; i < windows; i++)
+            for (j = 0; j < size; j++) {
+                uint32_t at = (windows > 1 ? (uint32_t)((uint64_t)(s->n - size) * i / (windows - 1u)) : 0) + j;
+                v[i * size + j] = telem_i_file_view_bits(s, at) >> 8 * b & 0xFFu;
+            }
+        cost += telem_i_file_num_estimate(k, v, windows * size);
+    }
+    return (size_t)((uint64_t)cost * s->n / 128u);
+}
+
+/* May `kind` be smaller than `size` bytes? A look at a sample. */
+static int telem_i_file_promises(const telem_i_file_num_job *j, uint32_t kind, size_t size) {
+    const telem_i_file_num_view *s = &j->s;
+    telem_i_file_codec *k = j->k;
+    size_t raw = (size_t)s->n * s->width;
+    if (s->step != s->width || s->n < 16) return 0;
+    switch (kind) {
+    case TELEM_I_FILE_IS_RANKS:
+        return !(k->off & TELEM_I_FILE_OFF_RANK) && size * 16 > s->n && telem_i_file_sample_distinct(s) <= 96;
+    case TELEM_I_FILE_IS_PLANES:
+        return !(k->off & TELEM_I_FILE_OFF_BYTES) && s->width >= 4 && s->type < TELEM_F16 && size * 8 > raw && s->n >= 64 &&
+               telem_i_file_planes_estimate(k, s) < size - size / 16u;
+    default: break;
+    }
+#if defined(TELEM_NO_LZ4)
+    return 0;
+#else
+    {
+        uint32_t m = raw > 8192 ? 8192u / s->width : s->n;
+        size_t z;
+        if ((k->off & TELEM_I_FILE_OFF_WHOLE_LZ4) || raw < 512 || size * 8 < raw) return 0;
+        z = telem_i_file_lz4_pack(k, s, (s->n - m) / 2u, m, k->bytes, m * (size_t)s->width + 1024u);
+        return z && (uint64_t)z * raw * 20u < (uint64_t)size * m * s->width * 19u;
+    }
+#endif
+}
+
+/* All kinds, the smallest stays at p. Behind the best so far there may be room to try another; else it is written over
+   and, when the trial was no better, coded again. */
+static uint8_t *telem_i_file_compete(const telem_i_file_num_job *j, uint32_t *best, uint8_t *codec, uint8_t *p, const uint8_t *end) {
+    uint8_t *q = telem_i_file_put_kind(j, TELEM_I_FILE_IS_PLAIN, codec, p, end), own, *r;
+    uint32_t kind;
+    *best = TELEM_I_FILE_IS_PLAIN;
+    for (kind = TELEM_I_FILE_IS_RANKS; kind <= TELEM_I_FILE_IS_LZ4; kind++) {
+        size_t size = q ? (size_t)(q - p) : (size_t)(end - p), limit = size - size / 64u;
+        int behind = q && limit <= (size_t)(end - q);
+        if (!telem_i_file_promises(j, kind, size)) continue;
+        r = telem_i_file_put_kind(j, kind, &own, behind ? q : p, (behind ? q : p) + limit);
+        if (r) {
+            if (behind) {
+                memmove(p, q, (size_t)(r - q));
+                r = p + (r - q);
+            }
+            q = r;
+            *codec = own;
+            *best = kind;
+        } else if (q && !behind)
+            q = telem_i_file_put_kind(j, *best, codec, p, end);
+    }
+    return q;
+}
+
+static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_choice *st, const telem_column *col, const void *values, uint32_t n,
+                                          uint8_t *codec, uint8_t *out, size_t cap) {
+    uint32_t none[8] = {0, 0, 0, 0, 0, 0, 0, 0}, *front = st ? st->front : none, kind, bits;
+    telem_i_file_num_job j;
+    uint8_t *p = NULL;
+    if (n == 0 || cap < 32) return 0;
+    j.k = k;
+    j.ints = st ? st->ints : NULL;
+    j.front = front;
+    j.declared = col->presence || (col->field->scale != 0.0 && col->field->scale != 1.0) || col->field->bias != 0.0 ? 0 : col->field->decimals;
+    j.s.p = (const uint8_t *)values;
+    j.s.n = n;
+    j.s.width = j.s.step = (uint8_t)col->width;
+    j.s.type = col->type;
+    kind = front[7] & 0xFFu;
+    if (k->level == 1 || col->type == TELEM_BOOL) kind = TELEM_I_FILE_IS_PLAIN;
+    else if (front[7] >> 16 == 0) kind = TELEM_I_FILE_IS_LZ4 + 1u;
+    if (kind <= TELEM_I_FILE_IS_LZ4) {
+        p = telem_i_file_put_kind(&j, kind, codec, out, out + cap);
+        bits = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
+        if (k->level == 1 || col->type == TELEM_BOOL) return p ? (size_t)(p - out) : 0;
+        front[7] -= 0x10000u;
+        if (p && bits <= front[4] + front[4] / 4u + 4u && bits + front[4] / 4u + 4u >= front[4]) return (size_t)(p - out);
+    }
+    p = telem_i_file_compete(&j, &kind, codec, out, out + cap);
+    front[7] = kind | 16u << 16;
+    front[4] = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
+    return p ? (size_t)(p - out) : 0;
+}
+
+static int telem_i_file_get_narrow(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, uint8_t *to) {
+    uint8_t *half = to + (size_t)n * 4;
+    uint32_t part[TELEM_I_FILE_NUM_CHUNK], i, j, m;
+    uint64_t wide[TELEM_I_FILE_NUM_CHUNK];
+    if (p == end || (*p != TELEM_I_FILE_ORDERED && *p != TELEM_I_FILE_ROTATED && *p != TELEM_I_FILE_MULTIPLE)) return 0;
+    if (telem_i_file_get_numbers(k, TELEM_F32, 4, *p, p + 1, end, n, 1, half) != 1) return 0;
+    for (i = 0; i < n; i += m) {
+        m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
+        memcpy(part, half + 4 * (size_t)i, (size_t)m * 4);
+        for (j = 0; j < m; j++) wide[j] = telem_i_file_widen(part[j]);
+        memcpy(to + 8 * (size_t)i, wide, (size_t)m * 8);
+    }
+    return 1;
+}
+
+static int telem_i_file_get_lattice(telem_i_file_codec *k, uint32_t width, uint8_t codec, const uint8_t *p, const uint8_t *end, uint32_t n,
+                                    uint8_t *to) {
+    uint32_t i, j, m, part[TELEM_I_FILE_NUM_CHUNK];
+    uint64_t wide[TELEM_I_FILE_NUM_CHUNK];
+    telem_i_file_num_back b;
+    if (!telem_i_file_get_ints(k, codec, p, end, n, &b)) return 0;
+    if (codec == TELEM_I_FILE_INTS32 && width < 8) telem_i_file_store32(b.u, n, width, to);
+    else if (codec == TELEM_I_FILE_INTS64 && width == 8) memcpy(to, b.v, (size_t)n * 8);
+    else
+        for (i = 0; i < n; i += m) {
+            m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
+            telem_i_file_back64(&b, i, m, wide);
+            if (width == 8) memcpy(to + 8 * (size_t)i, wide, (size_t)m * 8);
+            else {
+                for (j = 0; j < m; j++) part[j] = (uint32_t)wide[j];
+                telem_i_file_store32(part, m, width, to + (size_t)i * width);
+            }
+        }
+    return 1;
+}
+
+static int telem_i_file_get_lz4(telem_i_file_codec *k, uint32_t width, const uint8_t *p, const uint8_t *end, uint32_t n, uint8_t *to) {
+    size_t size = (size_t)n * width;
+    (void)k;
+#if defined(TELEM_NO_LZ4)
+    (void)p, (void)end, (void)to, (void)size;
+    return -1;
+#else
+    if ((size_t)(end - p) > (size_t)1 << 30 || size > (size_t)1 << 30) return 0;
+    if (LZ4_decompress_safe((const char *)p, (char *)to, (int)(end - p), (int)size) != (int)size) return 0;
+    telem_i_file_little(to, n, width);
+    return 1;
+#endif
+}
+
+/* depth 1: inside of another codec */
+static int telem_i_file_get_numbers(telem_i_file_codec *k, uint8_t type, uint32_t width, uint8_t codec, const uint8_t *p, const uint8_t *end,
+                                    uint32_t n, uint32_t depth, uint8_t *to) {
+    int real = type >= TELEM_F16 && type <= TELEM_F64;
+    switch (codec) {
+    case 0:
+        if (!depth || (size_t)(end - p) != (size_t)n * width) return 0;
+        memcpy(to, p, (size_t)n * width);
+        telem_i_file_little(to, n, width);
+        return 1;
+    case TELEM_I_FILE_INTS32:
+    case TELEM_I_FILE_INTS64:
+    case TELEM_I_FILE_LATTICE32:
+    case TELEM_I_FILE_LATTICE64: return !real && telem_i_file_get_lattice(k, width, codec, p, end, n, to);
+    case TELEM_I_FILE_ORDERED:
+    case TELEM_I_FILE_ROTATED: return real && telem_i_file_get_bits(k, width, codec, p, end, n, to);
+    case TELEM_I_FILE_MULTIPLE: return real && telem_i_file_get_multiple(k, p, end, n, width, to);
+    case TELEM_I_FILE_RANK: return depth ? 0 : telem_i_file_get_ranks(k, type, width, p, end, n, to);
+    case TELEM_I_FILE_PLANES:
+        return !depth && telem_i_file_planes_decode(k, p, (size_t)(end - p), width, !TELEM_I_LITTLE_ENDIAN, n, (uint32_t *)(void *)k->bytes, to);
+    case TELEM_I_FILE_LZ4ED: return depth ? 0 : telem_i_file_get_lz4(k, width, p, end, n, to);
+    case TELEM_I_FILE_NARROW: return type == TELEM_F64 ? telem_i_file_get_narrow(k, p, end, n, to) : 0;
+    default: return -1;
+    }
+}
+
+static int telem_i_file_numbers_decode(telem_i_file_codec *k, const telem_column *col, uint8_t codec, const uint8_t *p, size_t size, uint32_t n,
+                                       void *values) {
+    uint8_t *to = (uint8_t *)values, wrong = 0;
+    uint32_t i;
+    int r;
+    if (n == 0 || n > k->cap || codec == 0) return 0;
+    r = telem_i_file_get_numbers(k, col->type, col->width, codec, p, p + size, n, 0, to);
+    if (r != 1 || col->type != TELEM_BOOL) return r;
+    for (i = 0; i < n; i++) wrong |= to[i];
+    return wrong < 2;
+}
+
+/* >>columns-text -------------------------------------------------------------------------------- */
+
+/* Scratch of this part: bytes (LZ: matches and literals; dictionary: indices), c64 (dictionary: places; patterns),
+   table (match heads, code tables), a64 (match chains, hash of strings: dead before integers are coded), text (the
+   distinct strings). Integer streams use a64, b64 and table, so nothing of ours stays there. */
+#define TELEM_I_FILE_LZ_SEQS 4096u       /* matches of a chunk at most */
+#define TELEM_I_FILE_LZ_LITS 32768u      /* literals of a chunk at most */
+#define TELEM_I_FILE_LZ_MIN 3u           /* shortest match */
+#define TELEM_I_FILE_HUFF_BITS 11u
+
+enum { TELEM_I_FILE_TEXT_LIST = 32, TELEM_I_FILE_TEXT_DICTIONARY = 33, TELEM_I_FILE_TEXT_PLANES = 34 };
+
+/* Bits of telem_i_file_codec.off that belong to this part: modes that are not to be chosen. */
+#define TELEM_I_FILE_OFF_DICTIONARY 0x00010000u
+#define TELEM_I_FILE_OFF_LZ         0x00020000u
+#define TELEM_I_FILE_OFF_HUFF       0x00040000u
+#define TELEM_I_FILE_OFF_FRONT      0x00080000u /* move to front */
+#define TELEM_I_FILE_OFF_FOLLOW     0x00100000u
+#define TELEM_I_FILE_OFF_CONTEXT    0x00200000u
+#define TELEM_I_FILE_OFF_TEMPLATE   0x00400000u
+#define TELEM_I_FILE_OFF_PLANES     0x00800000u
+#define TELEM_I_FILE_OFF_KEYS       0x01000000u
+#define TELEM_I_FILE_OFF_REPEAT     0x02000000u /* LZ: the last distance again */
+#define TELEM_I_FILE_OFF_PARSE      0x04000000u /* LZ: priced parse */
+#define TELEM_I_FILE_OFF_TERMINATED 0x08000000u
+
+static uint32_t telem_i_file_low_bit(uint64_t v) { /* v not 0 */
+#if defined(__GNUC__)
+    return (uint32_t)__builtin_ctzll(v);
+#else
+    return telem_i_file_bit_length(v & (0u - v)) - 1u;
+#endif
+}
+
+/* What is written: bounded; `full` sticks. */
+typedef struct telem_i_file_sink {
+    uint8_t *p, *end;
+    int full;
+} telem_i_file_sink;
+
+static telem_i_file_sink telem_i_file_sink_make(uint8_t *out, size_t cap) {
+    telem_i_file_sink s;
+    s.p = out;
+    s.end = out + cap;
+    s.full = 0;
+    return s;
+}
+static void telem_i_file_sink_byte(telem_i_file_sink *s, uint32_t v) {
+    if (s->p < s->end) *s->p++ = (uint8_t)v;
+    else s->full = 1;
+}
+static void telem_i_file_sink_varint(telem_i_file_sink *s, uint64_t v) {
+    uint8_t tmp[TELEM_VARINT_MAX];
+    size_t n = telem_varint_put(tmp, v);
+    if (n > (size_t)(s->end - s->p)) s->full = 1;
+    if (s->full) return;
+    memcpy(s->p, tmp, n);
+    s->p += n;
+}
+static void telem_i_file_sink_bytes(telem_i_file_sink *s, const uint8_t *p, size_t n) {
+    if (n > (size_t)(s->end - s->p)) s->full = 1;
+    if (s->full) return;
+    memcpy(s->p, p, n);
+    s->p += n;
+}
+static size_t telem_i_file_sink_left(const telem_i_file_sink *s) { return s->full ? 0 : (size_t)(s->end - s->p); }
+TELEM_UNUSED static void telem_i_file_sink_took(telem_i_file_sink *s, size_t n) { /* n == 0: what was coded did not fit */
+    if (n == 0) s->full = 1;
+    else s->p += n;
+}
+/* Behind `n` bytes that were coded at s->p + 5: their length before them. */
+static void telem_i_file_sink_counted(telem_i_file_sink *s, size_t n) {
+    uint8_t tmp[TELEM_VARINT_MAX];
+    size_t h;
+    if (s->full) return;
+    h = telem_varint_put(tmp, n);
+    memmove(s->p + h, s->p + 5, n);
+    memcpy(s->p, tmp, h);
+    s->p += h + n;
+}
+static void telem_i_file_sink_sized(telem_i_file_sink *s, size_t n) { /* n == 0: what was coded did not fit */
+    if (n == 0) s->full = 1;
+    telem_i_file_sink_counted(s, n);
+}
+static uint8_t *telem_i_file_sink_ahead(telem_i_file_sink *s, size_t *cap) {
+    size_t left = telem_i_file_sink_left(s);
+    *cap = left > 5 ? left - 5 : 0;
+    return s->p + (left > 5 ? 5 : 0);
+}
+
+/* n integers, their size before them. */
+static void telem_i_file_sink_ints(telem_i_file_codec *k, telem_i_file_sink *s, const uint32_t *v, uint32_t n) {
+    size_t cap;
+    uint8_t *at = telem_i_file_sink_ahead(s, &cap);
+    telem_i_file_sink_sized(s, cap ? telem_i_file_ints32_encode(k, NULL, v, n, at, cap) : 0);
+}
+/* Integers that no predictor helps: the coder's search for one is spared (and it might fall for a poor one). */
+static size_t telem_i_file_lone_encode(telem_i_file_codec *k, const uint32_t *v, uint32_t n, uint8_t *out, size_t cap) {
+    uint32_t order0[8] = {1, 1, 0, 0, 0, 0, 0, 0}; /* what it would have remembered */
+    return telem_i_file_ints32_encode(k, order0, v, n, out, cap);
+}
+static void telem_i_file_sink_lone(telem_i_file_codec *k, telem_i_file_sink *s, const uint32_t *v, uint32_t n) {
+    size_t cap;
+    uint8_t *at = telem_i_file_sink_ahead(s, &cap);
+    telem_i_file_sink_sized(s, cap ? telem_i_file_lone_encode(k, v, n, at, cap) : 0);
+}
+static int telem_i_file_take_ints(telem_i_file_codec *k, telem_i_file_cursor *c, uint32_t n, uint32_t *out) {
+    uint64_t size = telem_i_file_take_varint(c);
+    const uint8_t *p = telem_i_file_take_bytes(c, size);
+    return !c->bad && telem_i_file_ints32_decode(k, p, (size_t)size, n, out);
+}
+
+/* >>columns-symbols: bytes under an order-0 prefix code */
+
+typedef struct telem_i_file_huff {
+    uint8_t length[256];
+    uint16_t code[256]; /* first bit lowest */
+} telem_i_file_huff;
+
+static uint32_t telem_i_file_reversed(uint32_t code, uint32_t bits) {
+    uint32_t r = 0;
+    while (bits--) {
+        r = r << 1 | (code & 1u);
+        code >>= 1;
+    }
+    return r;
+}
+
+/* Codes from the lengths of n symbols: canonical, shorter first, then smaller symbol. 0: the code is not complete. */
+static int telem_i_file_huff_codes(telem_i_file_huff *h, uint32_t n) {
+    uint32_t count[TELEM_I_FILE_HUFF_BITS + 1], next[TELEM_I_FILE_HUFF_BITS + 1], code = 0, i, kraft = 0;
+    memset(count, 0, sizeof count);
+    for (i = 0; i < n; i++) count[h->length[i]]++;
+    next[0] = 0;
+    count[0] = 0;
+    for (i = 1; i <= TELEM_I_FILE_HUFF_BITS; i++) {
+        code = (code + count[i - 1]) << 1;
+        next[i] = code;
+        kraft += count[i] << (TELEM_I_FILE_HUFF_BITS - i);
+    }
+    if (kraft != 1u << TELEM_I_FILE_HUFF_BITS) return 0;
+    for (i = 0; i < n; i++)
+        if (h->length[i]) h->code[i] = (uint16_t)telem_i_file_reversed(next[h->length[i]]++, h->length[i]);
+    return 1;
+}
+
+/* Lengths of `n` >= 2 symbols sorted by rising count (key = count << 8 | symbol): two queues (van Leeuwen). */
+static void telem_i_file_huff_tree(const uint64_t *key, uint32_t n, uint8_t *length) {
+    uint64_t weight[256];
+    uint16_t parent[512];
+    uint8_t depth[512];
+    uint32_t leaf = 0, node = 0, made = 0, i;
+    while (made + 1 < n) {
+        uint64_t sum = 0;
+        uint32_t two;
+        for (two = 0; two < 2; two++) {
+            if (leaf < n && (node == made || key[leaf] >> 8 <= weight[node])) {
+                sum += key[leaf] >> 8;
+                parent[leaf++] = (uint16_t)(n + made);
+            } else {
+                sum += weight[node];
+                parent[n + node++] = (uint16_t)(n + made);
+            }
+        }
+        weight[made++] = sum;
+    }
+    depth[n + made - 1] = 0;
+    for (i = n + made - 1; i-- > 0;) depth[i] = (uint8_t)(depth[parent[i]] + (depth[parent[i]] < 255 ? 1 : 0));
+    for (i = 0; i < n; i++) length[key[i] & 255u] = depth[i];
+}
+
+/* No code longer than `top` bits: cut, then lengthen the cheapest until the code fits, then use what is left. */
+static void telem_i_file_huff_limit(const uint64_t *key, uint32_t n, uint32_t top, uint8_t *length) {
+    const uint32_t full = 1u << top;
+    uint32_t kraft = 0, i;
+    for (i = 0; i < n; i++) {
+        uint8_t *l = &length[key[i] & 255u];
+        if (*l > top) *l = (uint8_t)top;
+        kraft += full >> *l;
+    }
+    while (kraft > full) {
+        uint32_t best = n, longest = 0;
+        for (i = 0; i < n; i++) {
+            uint32_t l = length[key[i] & 255u];
+            if (l < top && l > longest) longest = l, best = i;
+        }
+        kraft -= full >> (length[key[best] & 255u] + 1u);
+        length[key[best] & 255u]++;
+    }
+    while (kraft < full)
+        for (i = n; i-- > 0 && kraft < full;) {
+            uint8_t *l = &length[key[i] & 255u];
+            if (*l > 1 && kraft + (full >> *l) <= full) kraft += full >> *l, (*l)--;
+        }
+}
+
+static void telem_i_file_sort64(uint64_t *v, uint32_t n) { /* shell sort: n <= 256 */
+    uint32_t gap, i;
+    for (gap = 121; gap > 0; gap /= 3)
+        for (i = gap; i < n; i++) {
+            uint64_t x = v[i];
+            uint32_t j = i;
+            while (j >= gap && v[j - gap] > x) v[j] = v[j - gap], j -= gap;
+            v[j] = x;
+        }
+}
+
+/* A code for these counts of `symbols` symbols; returns the bits that they take, 0 for less than two symbols. */
+static uint64_t telem_i_file_huff_make(const uint32_t *count, uint32_t symbols, uint32_t top, telem_i_file_huff *h) {
+    uint64_t key[256], bits = 0;
+    uint32_t n = 0, i;
+    memset(h->length, 0, symbols);
+    for (i = 0; i < symbols; i++)
+        if (count[i]) key[n++] = (uint64_t)count[i] << 8 | i;
+    if (n < 2) return 0;
+    telem_i_file_sort64(key, n);
+    telem_i_file_huff_tree(key, n, h->length);
+    telem_i_file_huff_limit(key, n, top, h->length);
+    (void)telem_i_file_huff_codes(h, symbols);
+    for (i = 0; i < symbols; i++) bits += (uint64_t)count[i] * h->length[i];
+    return bits;
+}
+
+static void telem_i_file_huff_stream(telem_i_file_sink *s, const telem_i_file_huff *h, const uint8_t *src, size_t n) {
+    uint64_t acc = 0;
+    uint32_t have = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        acc |= (uint64_t)h->code[src[i]] << have;
+        have += h->length[src[i]];
+        if (have >= 32) {
+            if (telem_i_file_sink_left(s) < 4) {
+                s->full = 1;
+                return;
+            }
+            telem_put32(s->p, (uint32_t)(acc & 0xFFFFFFFFu));
+            s->p += 4;
+            acc >>= 32;
+            have -= 32;
+        }
+    }
+    while (have > 0) {
+        telem_i_file_sink_byte(s, (uint32_t)(acc & 255u));
+        acc >>= 8;
+        have = have > 8 ? have - 8 : 0;
+    }
+}
+
+static void telem_i_file_huff_head(telem_i_file_sink *s, const telem_i_file_huff *h) {
+    uint32_t lo = 0, hi = 255, i;
+    while (!h->length[lo]) lo++;
+    while (!h->length[hi]) hi--;
+    telem_i_file_sink_byte(s, lo);
+    telem_i_file_sink_byte(s, hi);
+    for (i = lo; i <= hi; i += 2)
+        telem_i_file_sink_byte(s, h->length[i] | (i < hi ? (uint32_t)h->length[i + 1] << 4 : 0u));
+}
+
+/* Four streams, each a quarter of the symbols; the size of each but the last stands before it. */
+static void telem_i_file_huff_streams(telem_i_file_sink *s, const telem_i_file_huff *h, const uint8_t *src, size_t n) {
+    size_t q = (n + 3) / 4, i, at;
+    for (i = 0; i < 4; i++) {
+        size_t a = i * q < n ? i * q : n, b = a + q < n ? a + q : n;
+        uint64_t bits = 0;
+        for (at = a; at < b; at++) bits += h->length[src[at]];
+        if (i < 3) telem_i_file_sink_varint(s, (bits + 7) / 8);
+        telem_i_file_huff_stream(s, h, src + a, b - a);
+    }
+}
+
+static void telem_i_file_symbols_put(telem_i_file_codec *k, telem_i_file_sink *s, const uint8_t *src, size_t n) {
+    uint32_t count[256], same = 0, i;
+    telem_i_file_huff h;
+    uint64_t bits;
+    size_t at;
+    memset(count, 0, sizeof count);
+    for (at = 0; at < n; at++) count[src[at]]++;
+    for (i = 0; i < 256; i++) same |= n && count[i] == n ? 1u : 0u;
+    if (same && n > 1) {
+        telem_i_file_sink_byte(s, 1);
+        telem_i_file_sink_byte(s, src[0]);
+        return;
+    }
+    bits = (k->off & TELEM_I_FILE_OFF_HUFF) || n < 32 ? 0 : telem_i_file_huff_make(count, 256, TELEM_I_FILE_HUFF_BITS, &h);
+    if (bits == 0 || bits / 8 + 64 > n) { /* the header weighs some 40 bytes */
+        telem_i_file_sink_byte(s, 0);
+        telem_i_file_sink_bytes(s, src, n);
+        return;
+    }
+    telem_i_file_sink_byte(s, 2);
+    telem_i_file_huff_head(s, &h);
+    telem_i_file_huff_streams(s, &h, src, n);
+}
+
+/* One of the four streams as it is read. Behind its end it reads zeros; `over` counts them in bytes. */
+typedef struct telem_i_file_huff_in {
+    const uint8_t *p, *end;
+    uint64_t acc;
+    uint32_t have, over;
+} telem_i_file_huff_in;
+
+static void telem_i_file_huff_fill(telem_i_file_huff_in *b) { /* to 56 bits or more */
+    if ((size_t)(b->end - b->p) >= 8) {
+        b->acc |= telem_get64(b->p) << b->have;
+        b->p += (63u - b->have) >> 3;
+        b->have |= 56u;
+        return;
+    }
+    while (b->have <= 56u) {
+        if (b->p < b->end) b->acc |= (uint64_t)*b->p++ << b->have;
+        else b->over++;
+        b->have += 8;
+    }
+}
+
+static uint8_t telem_i_file_huff_symbol(telem_i_file_huff_in *b, const uint16_t *table) {
+    uint32_t e = table[b->acc & ((1u << TELEM_I_FILE_HUFF_BITS) - 1u)];
+    b->acc >>= e >> 8;
+    b->have -= e >> 8;
+    return (uint8_t)e;
+}
+
+static int telem_i_file_huff_table(telem_i_file_cursor *c, telem_i_file_huff *h, uint16_t *table) {
+    uint32_t lo = telem_i_file_take_byte(c), hi = telem_i_file_take_byte(c), i, at;
+    memset(h->length, 0, sizeof h->length);
+    if (c->bad || lo >= hi) return 0;
+    for (i = lo; i <= hi; i += 2) {
+        uint8_t b = telem_i_file_take_byte(c);
+        h->length[i] = b & 15u;
+        if (i < hi) h->length[i + 1] = b >> 4;
+        else if (b >> 4) return 0;
+        if ((b & 15u) > TELEM_I_FILE_HUFF_BITS || b >> 4 > TELEM_I_FILE_HUFF_BITS) return 0;
+    }
+    if (c->bad || !telem_i_file_huff_codes(h, 256)) return 0;
+    for (i = lo; i <= hi; i++)
+        if (h->length[i])
+            for (at = h->code[i]; at < 1u << TELEM_I_FILE_HUFF_BITS; at += 1u << h->length[i])
+                table[at] = (uint16_t)(i | (uint32_t)h->length[i] << 8);
+    return 1;
+}
+
+/* Four symbols take at most 44 of 56 bits. */
+#define TELEM_I_FILE_HUFF_STEP(b, d) \
+    do { \
+        telem_i_file_huff_fill(&(b)); \
+        (d)[0] = telem_i_file_huff_symbol(&(b), table); \
+        (d)[1] = telem_i_file_huff_symbol(&(b), table); \
+        (d)[2] = telem_i_file_huff_symbol(&(b), table); \
+        (d)[3] = telem_i_file_huff_symbol(&(b), table); \
+        (d) += 4; \
+    } while (0)
+
+static void telem_i_file_huff_read(telem_i_file_huff_in *b, const uint16_t *table, uint8_t *out, size_t q, size_t n) {
+    telem_i_file_huff_in s0 = b[0], s1 = b[1], s2 = b[2], s3 = b[3];
+    uint8_t *d[4];
+    size_t i, j, last = n > 3 * q ? n - 3 * q : 0, rounds = last / 4;
+    uint8_t *d0 = out, *d1 = out + q, *d2 = out + 2 * q, *d3 = out + 3 * q;
+    for (i = 0; i < rounds; i++) {
+        TELEM_I_FILE_HUFF_STEP(s0, d0);
+        TELEM_I_FILE_HUFF_STEP(s1, d1);
+        TELEM_I_FILE_HUFF_STEP(s2, d2);
+        TELEM_I_FILE_HUFF_STEP(s3, d3);
+    }
+    b[0] = s0, b[1] = s1, b[2] = s2, b[3] = s3;
+    d[0] = d0, d[1] = d1, d[2] = d2, d[3] = d3;
+    for (j = 0; j < 4; j++) {
+        size_t a = j * q < n ? j * q : n, e = a + q < n ? a + q : n;
+        for (i = a + 4 * rounds; i < e; i++) {
+            telem_i_file_huff_fill(&b[j]);
+            *d[j]++ = telem_i_file_huff_symbol(&b[j], table);
+        }
+    }
+}
+
+/* The four streams that the rest of the cursor holds: each of the first three behind its size. */
+static int telem_i_file_huff_quarters(telem_i_file_cursor *c, telem_i_file_huff_in *b) {
+    size_t i;
+    for (i = 0; i < 4; i++) {
+        size_t size = i < 3 ? (size_t)telem_i_file_take_limited(c, UINT32_MAX) : telem_i_file_cursor_left(c);
+        memset(&b[i], 0, sizeof b[i]);
+        b[i].p = telem_i_file_take_bytes(c, size);
+        b[i].end = b[i].p + (c->bad ? 0 : size);
+    }
+    return !c->bad;
+}
+
+/* All bits of the four were used, but for those that fill their last bytes, and no more than there are. */
+static int telem_i_file_huff_ended(const telem_i_file_huff_in *b) {
+    uint32_t i;
+    for (i = 0; i < 4; i++)
+        if (b[i].p != b[i].end || b[i].over * 8u > b[i].have || b[i].have - b[i].over * 8u > 7u) return 0;
+    return 1;
+}
+
+static int telem_i_file_huff_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
+    uint16_t *table = (uint16_t *)k->table;
+    telem_i_file_huff h;
+    telem_i_file_huff_in b[4];
+    if (!telem_i_file_huff_table(c, &h, table) || !telem_i_file_huff_quarters(c, b)) return 0;
+    telem_i_file_huff_read(b, table, out, (n + 3) / 4, n);
+    return telem_i_file_huff_ended(b);
+}
+
+/* n bytes from all that is left of the cursor. */
+static int telem_i_file_symbols_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
+    uint8_t kind = telem_i_file_take_byte(c), v;
+    if (c->bad || kind > 2) return 0;
+    if (kind == 2) return telem_i_file_huff_take(k, c, out, n);
+    if (kind == 1) {
+        v = telem_i_file_take_byte(c);
+        if (c->bad || telem_i_file_cursor_left(c)) return 0;
+        memset(out, v, n);
+        return 1;
+    }
+    if (telem_i_file_cursor_left(c) != n) return 0;
+    if (n) memcpy(out, c->p, n);
+    return 1;
+}
+
+/* >>columns-lz: repeats in text */
+
+/* What the search knows: heads and chains over the last `window` places (a power of two). */
+typedef struct telem_i_file_lz {
+    telem_i_file_codec *k;
+    const uint8_t *src;
+    size_t n, at, anchor, hashed;
+    uint32_t *head, *chain, window, depth, last; /* last: distance of the match before */
+    uint32_t *run, *len, *dist, seqs;
+    uint8_t *lits;
+    uint32_t nlits;
+} telem_i_file_lz;
+
+#define TELEM_I_FILE_LZ_HEADS 8192u
+
+static void telem_i_file_lz_room(telem_i_file_lz *z, telem_i_file_codec *k) { /* 81,920 bytes */
+    z->run = (uint32_t *)(void *)k->bytes;
+    z->len = z->run + TELEM_I_FILE_LZ_SEQS;
+    z->dist = z->len + TELEM_I_FILE_LZ_SEQS;
+    z->lits = k->bytes + 12u * TELEM_I_FILE_LZ_SEQS;
+}
+
+static uint32_t telem_i_file_lz_hash(const uint8_t *p) {
+    return (telem_get32(p) * 2654435761u) >> 19;
+}
+
+/* Places before `to` are entered. Entries are place + 1; 0: none. */
+static void telem_i_file_lz_enter(telem_i_file_lz *z, size_t to) {
+    if (to + 4 > z->n) to = z->n < 4 ? 0 : z->n - 3;
+    for (; z->hashed < to; z->hashed++) {
+        uint32_t h = telem_i_file_lz_hash(z->src + z->hashed);
+        z->chain[z->hashed & (z->window - 1)] = z->head[h];
+        z->head[h] = (uint32_t)z->hashed + 1u;
+    }
+}
+
+static size_t telem_i_file_common(const uint8_t *a, const uint8_t *b, const uint8_t *end) { /* b < end, a < b */
+    const uint8_t *from = b;
+    while ((size_t)(end - b) >= 8) {
+        uint64_t x = telem_get64(a) ^ telem_get64(b);
+        if (x) return (size_t)(b - from) + (telem_i_file_low_bit(x) >> 3);
+        a += 8;
+        b += 8;
+    }
+    while (b < end && *a == *b) a++, b++;
+    return (size_t)(b - from);
+}
+
+/* Worth of a match in eighths of a byte or so: what its bytes would cost less what it costs. */
+static int32_t telem_i_file_lz_worth(size_t len, uint32_t dist, int again) {
+    uint32_t bits = again ? 2u : telem_i_file_bit_length(dist) + 3u;
+    return (int32_t)(len > 4096 ? 4096 : len) * 5 - (int32_t)bits - 6;
+}
+
+typedef struct telem_i_file_match {
+    size_t len;
+    uint32_t dist;
+    int32_t worth;
+} telem_i_file_match;
+
+static telem_i_file_match telem_i_file_lz_find(telem_i_file_lz *z, size_t at) {
+    telem_i_file_match m;
+    const uint8_t *end = z->src + z->n;
+    uint32_t tries = z->depth, next;
+    m.len = 0, m.dist = 0, m.worth = 0;
+    if (at + 4 > z->n) return m;
+    if (z->last && z->last <= at && !(z->k->off & TELEM_I_FILE_OFF_REPEAT)) {
+        size_t len = telem_i_file_common(z->src + at - z->last, z->src + at, end);
+        if (len >= TELEM_I_FILE_LZ_MIN) m.len = len, m.dist = z->last, m.worth = telem_i_file_lz_worth(len, 0, 1);
+    }
+    telem_i_file_lz_enter(z, at);
+    next = z->head[telem_i_file_lz_hash(z->src + at)];
+    while (next && tries--) {
+        size_t from = next - 1u, len;
+        if (at - from > z->window) break;
+        if (m.len < z->n - at && z->src[from + m.len] == z->src[at + m.len]) {
+            len = telem_i_file_common(z->src + from, z->src + at, end);
+            if (len >= 4 && telem_i_file_lz_worth(len, (uint32_t)(at - from), 0) > m.worth) {
+                m.len = len, m.dist = (uint32_t)(at - from);
+                m.worth = telem_i_file_lz_worth(len, m.dist, 0);
+            }
+        }
+        next = z->chain[from & (z->window - 1)];
+        if (next > from) break; /* an entry of a later lap */
+    }
+    return m;
+}
+
+static void telem_i_file_lz_literals(telem_i_file_lz *z, size_t to) {
+    size_t n = to - z->anchor;
+    memcpy(z->lits + z->nlits, z->src + z->anchor, n);
+    z->nlits += (uint32_t)n;
+    z->anchor = to;
+}
+
+static void telem_i_file_lz_take(telem_i_file_lz *z, size_t at, telem_i_file_match m) {
+    z->run[z->seqs] = (uint32_t)(at - z->anchor);
+    telem_i_file_lz_literals(z, at);
+    z->len[z->seqs] = (uint32_t)m.len - TELEM_I_FILE_LZ_MIN;
+    z->dist[z->seqs++] = m.dist == z->last && !(z->k->off & TELEM_I_FILE_OFF_REPEAT) ? 0 : m.dist;
+    z->last = m.dist;
+    z->at = z->anchor = at + m.len;
+}
+
+/* A chunk's matches, each against the one that would begin a byte (or two) later. */
+static void telem_i_file_lz_lazy(telem_i_file_lz *z) {
+    size_t skip = 0;
+    while (z->at < z->n && z->seqs < TELEM_I_FILE_LZ_SEQS &&
+           z->nlits + (z->at - z->anchor) + 1u < TELEM_I_FILE_LZ_LITS) {
+        telem_i_file_match m = telem_i_file_lz_find(z, z->at), next;
+        if (m.worth <= 0) {
+            z->at += 1 + (z->depth < 4 ? skip++ >> 6 : 0);
+            if (z->at > z->n) z->at = z->n;
+            continue;
+        }
+        skip = 0;
+        while (z->depth > 1 && z->nlits + (z->at - z->anchor) + 3u < TELEM_I_FILE_LZ_LITS) {
+            next = telem_i_file_lz_find(z, z->at + 1);
+            if (next.worth > m.worth + 2) {
+                m = next, z->at++;
+                continue;
+            }
+            if (z->depth < 16) break;
+            next = telem_i_file_lz_find(z, z->at + 2);
+            if (next.worth <= m.worth + 7) break;
+            m = next, z->at += 2;
+        }
+        telem_i_file_lz_take(z, z->at, m);
+    }
+    if (z->at - z->anchor + z->nlits > TELEM_I_FILE_LZ_LITS) z->at = z->anchor + (TELEM_I_FILE_LZ_LITS - z->nlits);
+    telem_i_file_lz_literals(z, z->at);
+}
+
+/* The integer coder used a64 and table: the window is entered afresh at each chunk. */
+static void telem_i_file_lz_begin(telem_i_file_lz *z) {
+    memset(z->head, 0, TELEM_I_FILE_LZ_HEADS * sizeof z->head[0]);
+    z->hashed = z->at > z->window ? z->at - z->window : 0;
+    z->seqs = z->nlits = 0;
+}
+
+static void telem_i_file_lz_put(telem_i_file_codec *k, telem_i_file_sink *s, const uint8_t *src, size_t n) {
+    telem_i_file_lz z;
+    size_t cap;
+    memset(&z, 0, sizeof z);
+    z.k = k, z.src = src, z.n = n;
+    z.head = (uint32_t *)k->table;
+    z.chain = k->a32;
+    z.window = 1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u);
+    z.depth = k->level == 1 ? 1 : k->level == 2 ? 256 : 12;
+    telem_i_file_lz_room(&z, k);
+    while (z.at < n && !s->full) {
+        uint8_t *to;
+        telem_i_file_sink mine;
+        telem_i_file_lz_begin(&z);
+        telem_i_file_lz_lazy(&z);
+        telem_i_file_sink_varint(s, z.seqs);
+        telem_i_file_sink_varint(s, z.nlits);
+        to = telem_i_file_sink_ahead(s, &cap);
+        mine = telem_i_file_sink_make(to, cap);
+        telem_i_file_symbols_put(k, &mine, z.lits, z.nlits);
+        telem_i_file_sink_sized(s, mine.full ? 0 : (size_t)(mine.p - to));
+        if (z.seqs == 0) continue;
+        telem_i_file_sink_lone(k, s, z.run, z.seqs);
+        telem_i_file_sink_lone(k, s, z.len, z.seqs);
+        telem_i_file_sink_lone(k, s, z.dist, z.seqs);
+    }
+}
+
+/* Matches of a chunk carried out at out + at; 0 corrupt. Distances and lengths are checked here. */
+static int telem_i_file_lz_apply(const telem_i_file_lz *z, uint8_t *out, size_t *place, size_t n, uint32_t *last) {
+    const uint8_t *lit = z->lits, *lits_end = z->lits + z->nlits;
+    size_t at = *place;
+    uint32_t i;
+    for (i = 0; i < z->seqs; i++) {
+        size_t run = z->run[i], len = (size_t)z->len[i] + TELEM_I_FILE_LZ_MIN, j;
+        uint32_t dist = z->dist[i] ? z->dist[i] : *last;
+        uint8_t *d = out + at;
+        const uint8_t *from;
+        if (run > (size_t)(lits_end - lit) || run > n - at || len > n - at - run) return 0;
+        if (run <= 16 && (size_t)(lits_end - lit) >= 16 && n - at >= 16) memcpy(d, lit, 16);
+        else memcpy(d, lit, run);
+        lit += run, d += run, at += run;
+        if (dist == 0 || dist > at) return 0;
+        from = d - dist;
+        if (dist >= 16 && n - at >= len + 16) {
+            memcpy(d, from, 16);
+            for (j = 16; j < len; j += 16) memcpy(d + j, from + j, 16);
+        } else if (dist >= len) memcpy(d, from, len);
+        else for (j = 0; j < len; j++) d[j] = from[j];
+        at += len;
+        *last = dist;
+    }
+    if ((size_t)(lits_end - lit) > n - at) return 0;
+    memcpy(out + at, lit, (size_t)(lits_end - lit));
+    *place = at + (size_t)(lits_end - lit);
+    return 1;
+}
+
+static int telem_i_file_lz_read(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
+    telem_i_file_lz z;
+    size_t at = 0;
+    uint32_t last = 0;
+    memset(&z, 0, sizeof z);
+    telem_i_file_lz_room(&z, k);
+    while (at < n) {
+        telem_i_file_cursor part;
+        uint64_t size;
+        z.seqs = (uint32_t)telem_i_file_take_limited(c, TELEM_I_FILE_LZ_SEQS);
+        z.nlits = (uint32_t)telem_i_file_take_limited(c, TELEM_I_FILE_LZ_LITS);
+        size = telem_i_file_take_varint(c);
+        part.bad = 0;
+        part.p = telem_i_file_take_bytes(c, size);
+        part.end = part.p + (c->bad ? 0 : (size_t)size);
+        if (c->bad || z.seqs + z.nlits == 0) return 0;
+        if (!telem_i_file_symbols_take(k, &part, z.lits, z.nlits)) return 0;
+        if (z.seqs && (!telem_i_file_take_ints(k, c, z.seqs, z.run) || !telem_i_file_take_ints(k, c, z.seqs, z.len) ||
+                       !telem_i_file_take_ints(k, c, z.seqs, z.dist))) return 0;
+        if (!telem_i_file_lz_apply(&z, out, &at, n, &last)) return 0;
+    }
+    return telem_i_file_cursor_left(c) == 0;
+}
+
+/* Bytes: order 0, or with repeats taken out when that is shorter. */
+static void telem_i_file_bytes_put(telem_i_file_codec *k, telem_i_file_sink *s, const uint8_t *src, size_t n) {
+    telem_i_file_sink lz = *s, plain;
+    size_t room = (size_t)k->cap * 10u + 4096u, used;
+    if (n < 16 || (k->off & TELEM_I_FILE_OFF_LZ)) lz.full = 1;
+    telem_i_file_sink_byte(&lz, 1);
+    if (!lz.full) telem_i_file_lz_put(k, &lz, src, n);
+    used = (size_t)(lz.p - s->p);
+    if (lz.full || used > n / 2 + 16) { /* order 0 may be shorter */
+        plain = lz.full ? *s : telem_i_file_sink_make(k->bytes, used < room ? used : room);
+        telem_i_file_sink_byte(&plain, 0);
+        telem_i_file_symbols_put(k, &plain, src, n);
+        if (lz.full) *s = plain;
+        if (!plain.full && !lz.full) telem_i_file_sink_bytes(s, k->bytes, (size_t)(plain.p - k->bytes));
+        if (lz.full || !plain.full) return;
+    }
+    *s = lz;
+}
+
+static int telem_i_file_bytes_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
+    uint8_t how = telem_i_file_take_byte(c);
+    if (c->bad || how > 1) return 0;
+    return how ? telem_i_file_lz_read(k, c, out, n) : telem_i_file_symbols_take(k, c, out, n);
+}
+
+/* >>columns-index: which of a few values each row has, numbered in order of first occurrence */
+
+#define TELEM_I_FILE_FRONT 16u /* values that move to the front */
+#define TELEM_I_FILE_SKIPS 4u  /* steps along "what came next the last time" */
+
+/* Each way turns idx into integers; a value that was not there before is the next number, so it has no name. */
+static void telem_i_file_front_put(const uint32_t *idx, uint32_t n, uint32_t *v) {
+    uint32_t list[TELEM_I_FILE_FRONT], seen = 0, i, j;
+    for (j = 0; j < TELEM_I_FILE_FRONT; j++) list[j] = UINT32_MAX;
+    for (i = 0; i < n; i++) {
+        uint32_t x = idx[i];
+        for (j = 0; j < TELEM_I_FILE_FRONT && list[j] != x; j++) {}
+        v[i] = j;
+        if (j == TELEM_I_FILE_FRONT) {
+            v[i] = x == seen ? j : j + 1u + x;
+            seen += x == seen;
+            j--;
+        }
+        for (; j > 0; j--) list[j] = list[j - 1];
+        list[0] = x;
+    }
+}
+
+static int telem_i_file_front_get(const uint32_t *v, uint32_t n, uint32_t nd, uint32_t *idx) {
+    uint32_t list[TELEM_I_FILE_FRONT], seen = 0, i, j;
+    memset(list, 0, sizeof list);
+    for (i = 0; i < n; i++) {
+        uint32_t x = v[i];
+        j = x;
+        if (x < TELEM_I_FILE_FRONT) x = list[x];
+        else {
+            j = TELEM_I_FILE_FRONT - 1u;
+            if (x == TELEM_I_FILE_FRONT) x = seen++;
+            else x -= TELEM_I_FILE_FRONT + 1u;
+            if (x >= nd) return 0;
+        }
+        idx[i] = x;
+        for (; j > 0; j--) list[j] = list[j - 1];
+        list[0] = x;
+    }
+    return 1;
+}
+
+/* next[x]: what followed x the last time. 0: that again; 1: new; 2..: further along the chain; else the number. */
+static void telem_i_file_follow_put(const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *next, uint32_t *v) {
+    uint32_t seen = 0, before = 0, i, j;
+    memset(next, 0, (size_t)nd * sizeof next[0]);
+    for (i = 0; i < n; i++) {
+        uint32_t x = idx[i], at = next[before];
+        if (x == seen) v[i] = 1, seen++;
+        else {
+            for (j = 0; j < TELEM_I_FILE_SKIPS && at != x; j++) at = next[at];
+            v[i] = j == 0 ? 0 : j < TELEM_I_FILE_SKIPS ? j + 1u : TELEM_I_FILE_SKIPS + 1u + x;
+        }
+        next[before] = x;
+        before = x;
+    }
+}
+
+static int telem_i_file_follow_get(const uint32_t *v, uint32_t n, uint32_t nd, uint32_t *next, uint32_t *idx) {
+    uint32_t seen = 0, before = 0, i;
+    memset(next, 0, (size_t)nd * sizeof next[0]);
+    for (i = 0; i < n; i++) {
+        uint32_t x = v[i];
+        if (x == 0) x = next[before];
+        else if (x == 1) x = seen++;
+        else if (x > TELEM_I_FILE_SKIPS) x -= TELEM_I_FILE_SKIPS + 1u;
+        else {
+            uint32_t at = next[before];
+            while (--x) at = next[at];
+            x = at;
+        }
+        if (x >= nd) return 0;
+        idx[i] = x;
+        next[before] = x;
+        before = x;
+    }
+    return 1;
+}
+
+/* Mode 3: few values, each under a prefix code that the value before it chooses. */
+#define TELEM_I_FILE_CONTEXTS 32u
+#define TELEM_I_FILE_CONTEXT_BITS 10u /* 32 tables of 2 KB are what the scratch holds */
+#define TELEM_I_FILE_CONTEXT_ONE 15u  /* length that stands for the only value behind another: no bits */
+
+typedef struct telem_i_file_contexts { /* lies in the scratch `table` */
+    uint32_t count[TELEM_I_FILE_CONTEXTS][TELEM_I_FILE_CONTEXTS];
+    telem_i_file_huff one;
+    uint8_t length[TELEM_I_FILE_CONTEXTS][TELEM_I_FILE_CONTEXTS];
+    uint16_t code[TELEM_I_FILE_CONTEXTS][TELEM_I_FILE_CONTEXTS];
+} telem_i_file_contexts;
+
+/* The codes, and the bits that all takes. */
+static uint64_t telem_i_file_context_make(telem_i_file_contexts *t, const uint32_t *idx, uint32_t n, uint32_t nd) {
+    uint32_t i, c, q = (n + 3u) / 4u, before = 0;
+    uint64_t total = 4u * (uint64_t)nd * nd;
+    memset(t, 0, sizeof *t);
+    for (i = 0; i < n; i++) { /* each quarter begins behind value 0 */
+        if (i == q || i == 2 * q || i == 3 * q) before = 0;
+        t->count[before][idx[i]]++;
+        before = idx[i];
+    }
+    for (c = 0; c < nd; c++) {
+        uint64_t bits = telem_i_file_huff_make(t->count[c], nd, TELEM_I_FILE_CONTEXT_BITS, &t->one);
+        total += bits;
+        for (i = 0; i < nd; i++) {
+            t->length[c][i] = bits ? t->one.length[i] : t->count[c][i] ? TELEM_I_FILE_CONTEXT_ONE : 0;
+            t->code[c][i] = bits ? t->one.code[i] : 0;
+        }
+    }
+    return total;
+}
+
+static void telem_i_file_context_stream(const telem_i_file_contexts *t, telem_i_file_sink *s, const uint32_t *idx, uint32_t n) {
+    uint64_t acc = 0;
+    uint32_t have = 0, before = 0, i;
+    for (i = 0; i < n; i++) {
+        uint32_t l = t->length[before][idx[i]];
+        if (l != TELEM_I_FILE_CONTEXT_ONE) {
+            acc |= (uint64_t)t->code[before][idx[i]] << have;
+            have += l;
+        }
+        before = idx[i];
+        for (; have >= 8; have -= 8, acc >>= 8) telem_i_file_sink_byte(s, (uint32_t)(acc & 255u));
+    }
+    if (have) telem_i_file_sink_byte(s, (uint32_t)(acc & 255u));
+}
+
+static size_t telem_i_file_context_encode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint8_t *out, size_t cap) {
+    telem_i_file_contexts *t = (telem_i_file_contexts *)k->table;
+    telem_i_file_sink s = telem_i_file_sink_make(out, cap);
+    uint32_t c, i, q = (n + 3u) / 4u, nibbles = 0, half = 0;
+    if (nd > TELEM_I_FILE_CONTEXTS) return 0;
+    (void)telem_i_file_context_make(t, idx, n, nd);
+    for (c = 0; c < nd; c++)
+        for (i = 0; i < nd; i++, nibbles++) {
+            if (nibbles & 1u) telem_i_file_sink_byte(&s, half | (uint32_t)t->length[c][i] << 4);
+            half = t->length[c][i];
+        }
+    if (nibbles & 1u) telem_i_file_sink_byte(&s, half);
+    for (i = 0; i < 4; i++) {
+        uint32_t a = i * q < n ? i * q : n, b = a + q < n ? a + q : n;
+        size_t room;
+        uint8_t *at = telem_i_file_sink_ahead(&s, &room);
+        telem_i_file_sink part = telem_i_file_sink_make(at, room);
+        if (i == 3) part = s;
+        telem_i_file_context_stream(t, &part, idx + a, b - a);
+        if (part.full) return 0;
+        if (i < 3) telem_i_file_sink_counted(&s, (size_t)(part.p - at));
+        else s = part;
+    }
+    return s.full ? 0 : (size_t)(s.p - out);
+}
+
+static int telem_i_file_context_tables(telem_i_file_cursor *c, uint32_t nd, uint16_t *table) {
+    uint32_t at, i, j, half = 0, nibbles = 0;
+    telem_i_file_huff h;
+    for (at = 0; at < nd; at++, table += 1u << TELEM_I_FILE_CONTEXT_BITS) {
+        uint32_t ones = 0, some = 0, only = 0;
+        memset(h.length, 0, nd);
+        for (i = 0; i < nd; i++, nibbles++) {
+            uint32_t l = nibbles & 1u ? half >> 4 : (half = telem_i_file_take_byte(c)) & 15u;
+            if (l == TELEM_I_FILE_CONTEXT_ONE) ones++, only = i;
+            else if (l > TELEM_I_FILE_CONTEXT_BITS) return 0;
+            else if (l) h.length[i] = (uint8_t)l, some++;
+        }
+        if (c->bad || ones > 1 || (ones && some)) return 0;
+        if (!some) { /* one value, or a value that nothing follows */
+            for (j = 0; j < 1u << TELEM_I_FILE_CONTEXT_BITS; j++) table[j] = (uint16_t)only;
+            continue;
+        }
+        if (!telem_i_file_huff_codes(&h, nd)) return 0;
+        for (i = 0; i < nd; i++)
+            if (h.length[i])
+                for (j = h.code[i]; j < 1u << TELEM_I_FILE_CONTEXT_BITS; j += 1u << h.length[i])
+                    table[j] = (uint16_t)(i | (uint32_t)h.length[i] << 8);
+    }
+    return !(nibbles & 1u) || half >> 4 == 0;
+}
+
+static uint32_t telem_i_file_context_next(telem_i_file_huff_in *b, const uint16_t *table, uint32_t before) {
+    uint32_t e = table[(before << TELEM_I_FILE_CONTEXT_BITS) + (uint32_t)(b->acc & ((1u << TELEM_I_FILE_CONTEXT_BITS) - 1u))];
+    b->acc >>= e >> 8;
+    b->have -= e >> 8;
+    return e & 255u;
+}
+
+#define TELEM_I_FILE_CONTEXT_STEP(b, d, x) \
+    do { \
+        telem_i_file_huff_fill(&(b)); \
+        (d)[i] = x = telem_i_file_context_next(&(b), table, x); \
+        (d)[i + 1] = x = telem_i_file_context_next(&(b), table, x); \
+        (d)[i + 2] = x = telem_i_file_context_next(&(b), table, x); \
+        (d)[i + 3] = x = telem_i_file_context_next(&(b), table, x); \
+    } while (0)
+
+static void telem_i_file_context_read(telem_i_file_huff_in *b, const uint16_t *table, uint32_t q, uint32_t n, uint32_t *idx) {
+    telem_i_file_huff_in s0 = b[0], s1 = b[1], s2 = b[2], s3 = b[3];
+    uint32_t i, j, x[4], last = n > 3 * q ? n - 3 * q : 0, x0 = 0, x1 = 0, x2 = 0, x3 = 0;
+    uint32_t *d0 = idx, *d1 = idx + q, *d2 = d1 + q, *d3 = d2 + q;
+    for (i = 0; i + 4 <= last; i += 4) { /* four take at most 40 of 56 bits */
+        TELEM_I_FILE_CONTEXT_STEP(s0, d0, x0);
+        TELEM_I_FILE_CONTEXT_STEP(s1, d1, x1);
+        TELEM_I_FILE_CONTEXT_STEP(s2, d2, x2);
+        TELEM_I_FILE_CONTEXT_STEP(s3, d3, x3);
+    }
+    b[0] = s0, b[1] = s1, b[2] = s2, b[3] = s3;
+    x[0] = x0, x[1] = x1, x[2] = x2, x[3] = x3;
+    last = i;
+    for (j = 0; j < 4; j++) {
+        uint32_t a = j * q < n ? j * q : n, e = a + q < n ? a + q : n;
+        for (i = a + last; i < e; i++) {
+            telem_i_file_huff_fill(&b[j]);
+            idx[i] = x[j] = telem_i_file_context_next(&b[j], table, x[j]);
+        }
+    }
+}
+
+static int telem_i_file_context_decode(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, uint32_t nd, uint32_t *idx) {
+    telem_i_file_cursor c;
+    telem_i_file_huff_in b[4];
+    c.p = p, c.end = p + size, c.bad = 0;
+    if (nd > TELEM_I_FILE_CONTEXTS || !telem_i_file_context_tables(&c, nd, (uint16_t *)k->table)) return 0;
+    if (!telem_i_file_huff_quarters(&c, b)) return 0;
+    telem_i_file_context_read(b, (const uint16_t *)k->table, (n + 3u) / 4u, n, idx);
+    return telem_i_file_huff_ended(b);
+}
+
+static size_t telem_i_file_index_try(telem_i_file_codec *k, uint32_t mode, const uint32_t *idx, uint32_t n, uint32_t nd,
+                                     uint32_t *tmp, uint8_t *out, size_t cap) {
+    if (mode == 3) return telem_i_file_context_encode(k, idx, n, nd, out, cap);
+    if (mode == 1) telem_i_file_front_put(idx, n, tmp);
+    if (mode == 2) telem_i_file_follow_put(idx, n, nd, tmp + n, tmp);
+    return mode ? telem_i_file_lone_encode(k, tmp, n, out, cap) : telem_i_file_ints32_encode(k, NULL, idx, n, out, cap);
+}
+
+/* About how many bits n values take without a predictor: small ones each by its count, large ones by eighths of
+   octaves. The counts lie in `table`. */
+static uint64_t telem_i_file_lone_bits(telem_i_file_codec *k, const uint32_t *v, uint32_t n) {
+    uint32_t *count = (uint32_t *)k->table, i, b;
+    uint64_t bits = 0, cost = 0;
+    memset(count, 0, 272u * sizeof count[0]);
+    for (i = 0; i < n; i++) {
+        if (v[i] < 64u) {
+            count[v[i]]++;
+            continue;
+        }
+        b = telem_i_file_bit_length(v[i]);
+        count[64u + (b - 7u) * 8u + (v[i] >> (b - 4u) & 7u)]++;
+        bits += b - 4u;
+    }
+    for (i = 0; i < 272u; i++)
+        if (count[i]) cost += (uint64_t)count[i] * (telem_i_file_log2(n) - telem_i_file_log2(count[i])) + 2560u;
+    return bits + cost / 256u;
+}
+
+static uint64_t telem_i_file_index_guess(telem_i_file_codec *k, uint32_t mode, const uint32_t *idx, uint32_t n, uint32_t nd,
+                                         uint32_t *tmp) {
+    uint64_t alone, sampled;
+    uint32_t *sample = k->b32, i, w = n < 1024u ? n : 64u, count = n < 1024u ? 1u : 16u;
+    if (mode == 3) return telem_i_file_context_make((telem_i_file_contexts *)k->table, idx, n, nd);
+    if (mode == 1) telem_i_file_front_put(idx, n, tmp);
+    if (mode == 2) telem_i_file_follow_put(idx, n, nd, tmp + n, tmp);
+    alone = telem_i_file_lone_bits(k, mode ? tmp : idx, n);
+    if (mode) return alone;
+    for (i = 0; i < count; i++) /* as they are a predictor may help: 16 windows tell */
+        memcpy(sample + i * w, idx + (uint64_t)(n - w) * i / (count > 1u ? count - 1u : 1u), w * sizeof sample[0]);
+    sampled = (uint64_t)telem_i_file_ints_estimate32(k, sample, count * w, w) * n / 16u;
+    return alone < sampled ? alone : sampled;
+}
+
+/* Uses a64, b64, table; tmp is the caller's, n + nd elements. */
+static size_t telem_i_file_index_encode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd,
+                                        uint32_t *tmp, uint8_t *out, size_t cap) {
+    static const uint64_t offs[4] = {0, TELEM_I_FILE_OFF_FRONT, TELEM_I_FILE_OFF_FOLLOW, TELEM_I_FILE_OFF_CONTEXT};
+    static const uint8_t order[4] = {3, 0, 2, 1}; /* in order of reading speed: a slower one must be 2 % smaller */
+    uint64_t least = UINT64_MAX, bits;
+    uint32_t i, best = 0;
+    size_t size;
+    if (cap < 2) return 0;
+    for (i = 0; i < 4; i++) {
+        uint32_t mode = order[i];
+        if ((k->off & offs[mode]) || (mode == 3 && nd > TELEM_I_FILE_CONTEXTS) || (mode == 1 && k->level == 1) ||
+            (best == 3 && mode)) continue; /* tables know what came next the last time, and all that recency tells */
+        bits = telem_i_file_index_guess(k, mode, idx, n, nd, tmp);
+        if (least == UINT64_MAX || bits + bits / 64u < least) least = bits, best = mode;
+        if (best == 3 && bits > 32u * (uint64_t)nd * nd && bits > n + n / 2u) break; /* nor can the others be much smaller */
+    }
+    out[0] = (uint8_t)best;
+    size = telem_i_file_index_try(k, best, idx, n, nd, tmp, out + 1, cap - 1);
+    return size ? 1 + size : 0;
+}
+
+static int telem_i_file_index_decode(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, uint32_t nd,
+                                     uint32_t *idx) {
+    uint32_t i, max = 0;
+    uint8_t mode;
+    if (size < 1 || nd == 0) return 0;
+    mode = p[0];
+    if (mode == 3) return telem_i_file_context_decode(k, p + 1, size - 1, n, nd, idx);
+    if (mode > 2 || !telem_i_file_ints32_decode(k, p + 1, size - 1, n, idx)) return 0;
+    if (mode == 1) return telem_i_file_front_get(idx, n, nd, idx);
+    if (mode == 2) return telem_i_file_follow_get(idx, n, nd, k->a32, idx);
+    for (i = 0; i < n; i++) max = idx[i] > max ? idx[i] : max;
+    return max < nd;
+}
+
+/* >>columns-strings */
+
+static uint64_t telem_i_file_string_hash(const uint8_t *p, size_t n) {
+    uint64_t h = (uint64_t)n * 0x9E3779B97F4A7C15u;
+    for (; n >= 8; p += 8, n -= 8) {
+        h = (h ^ telem_get64(p)) * 0x9E3779B97F4A7C15u;
+        h ^= h >> 32;
+    }
+    while (n--) h = (h ^ *p++) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 29;
+}
+
+/* idx[i] = number of row i's string, first[d] = row of the first with number d. Returns how many there are,
+   0 when there are more than max. The table of hashes lies in a64. */
+static uint32_t telem_i_file_distinct(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets, uint32_t n,
+                                      uint32_t max, uint32_t *idx, uint32_t *first) {
+    uint32_t *slots = k->a32, mask = (1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u)) - 1u, nd = 0, i;
+    if (mask + 1u > 4u * n && mask > 255u) while (mask + 1u > 4u * n && mask > 255u) mask >>= 1;
+    if (max > mask / 4u * 3u) max = mask / 4u * 3u;
+    memset(slots, 0, ((size_t)mask + 1u) * sizeof slots[0]);
+    for (i = 0; i < n; i++) {
+        const uint8_t *p = bytes + offsets[i];
+        uint32_t len = offsets[i + 1] - offsets[i];
+        uint64_t h = telem_i_file_string_hash(p, len);
+        uint32_t at = (uint32_t)(h & mask);
+        for (; slots[at]; at = (at + 1u) & mask) {
+            uint32_t row = first[slots[at] - 1u];
+            if (offsets[row + 1] - offsets[row] == len && memcmp(bytes + offsets[row], p, len) == 0) break;
+        }
+        if (!slots[at]) {
+            if (nd == max) return 0;
+            first[nd] = i;
+            slots[at] = ++nd;
+        }
+        idx[i] = slots[at] - 1u;
+    }
+    return nd;
+}
+
+/* A byte that no string has, or -1. */
+static int telem_i_file_unused(const uint8_t *p, size_t n) {
+    uint8_t seen[256];
+    size_t i;
+    int v;
+    memset(seen, 0, sizeof seen);
+    for (i = 0; i < n; i++) seen[p[i]] = 1;
+    for (v = 0; v < 256; v++)
+        if (!seen[(v + 10) & 255]) return (v + 10) & 255; /* line feed first: it is near other text */
+    return -1;
+}
+
+/* The strings picked (pick NULL: all), with a free byte behind each, into k->text; their lengths as u32 at its end.
+   Returns their bytes, or SIZE_MAX: no room. */
+static size_t telem_i_file_list_gather(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets,
+                                       const uint32_t *pick, uint32_t n, uint32_t **lengths) {
+    size_t room = k->text_size / 4u * 4u, at = 0;
+    uint32_t i;
+    if (k->text == NULL || room / 4u < n) return SIZE_MAX;
+    room -= (size_t)n * 4u;
+    *lengths = (uint32_t *)(void *)(k->text + room);
+    for (i = 0; i < n; i++) {
+        uint32_t row = pick ? pick[i] : i, len = offsets[row + 1] - offsets[row];
+        if (room - at <= len) return SIZE_MAX;
+        memcpy(k->text + at, bytes + offsets[row], len);
+        at += len;
+        k->text[at++] = 0;
+        (*lengths)[i] = len;
+    }
+    return at - n;
+}
+
+/* ---- form 2: strings that are one pattern with numbers in it (dotted addresses, dates, names with a counter) ---- */
+
+#define TELEM_I_FILE_FIELDS 4u /* numbers at most: their values fill the scratch */
+#define TELEM_I_FILE_DIGITS 9u
+
+typedef struct telem_i_file_pattern {
+    const uint8_t *text[TELEM_I_FILE_FIELDS + 1u]; /* before each number, and behind the last */
+    uint32_t size[TELEM_I_FILE_FIELDS + 1u], fields;
+    uint32_t least[TELEM_I_FILE_FIELDS], most[TELEM_I_FILE_FIELDS], zeros[TELEM_I_FILE_FIELDS];
+    uint32_t width[TELEM_I_FILE_FIELDS]; /* digits; 0: as many as it takes */
+} telem_i_file_pattern;
+
+static int telem_i_file_is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+
+static int telem_i_file_pattern_of(telem_i_file_pattern *t, const uint8_t *p, uint32_t n) {
+    uint32_t at = 0, from;
+    memset(t, 0, sizeof *t);
+    for (;;) {
+        for (from = at; at < n && !telem_i_file_is_digit(p[at]); at++) {}
+        t->text[t->fields] = p + from;
+        t->size[t->fields] = at - from;
+        if (at - from > 255u) return 0;
+        if (at == n) return t->fields > 0;
+        if (t->fields == TELEM_I_FILE_FIELDS) return 0;
+        for (; at < n && telem_i_file_is_digit(p[at]); at++) {}
+        t->least[t->fields++] = UINT32_MAX;
+    }
+}
+
+/* The numbers of a string; 0: it is not of the pattern. */
+static int telem_i_file_pattern_read(telem_i_file_pattern *t, const uint8_t *p, uint32_t n, uint32_t *v) {
+    uint32_t f, at = 0, from;
+    for (f = 0; f <= t->fields; f++) {
+        if (n - at < t->size[f] || memcmp(p + at, t->text[f], t->size[f]) != 0) return 0;
+        at += t->size[f];
+        if (f == t->fields) break;
+        for (from = at, v[f] = 0; at < n && at - from < TELEM_I_FILE_DIGITS && telem_i_file_is_digit(p[at]); at++)
+            v[f] = v[f] * 10u + (uint32_t)(p[at] - '0');
+        if (at == from) return 0;
+        if (at - from < t->least[f]) t->least[f] = at - from;
+        if (at - from > t->most[f]) t->most[f] = at - from;
+        t->zeros[f] |= at - from > 1u && p[from] == '0';
+    }
+    return at == n;
+}
+
+/* Place of the values of field f: c64 and bytes hold two each. */
+static uint32_t *telem_i_file_pattern_values(telem_i_file_codec *k, uint32_t f, uint32_t n) {
+    return (uint32_t *)(void *)(f < 2 ? (uint8_t *)k->c64 : k->bytes) + (size_t)(f & 1u) * n;
+}
+
+/* The n strings in k->text. Answers 0 when they are not of one pattern. */
+static int telem_i_file_pattern_put(telem_i_file_codec *k, telem_i_file_sink *s, uint32_t n, const uint32_t *lengths) {
+    telem_i_file_pattern t;
+    uint32_t i, f, v[TELEM_I_FILE_FIELDS];
+    size_t at = 0;
+    if (n < 8 || (k->off & TELEM_I_FILE_OFF_TEMPLATE) || !telem_i_file_pattern_of(&t, k->text, lengths[0])) return 0;
+    for (i = 0; i < n; at += lengths[i++] + 1u) {
+        if (!telem_i_file_pattern_read(&t, k->text + at, lengths[i], v)) return 0;
+        for (f = 0; f < t.fields; f++) telem_i_file_pattern_values(k, f, n)[i] = v[f];
+    }
+    telem_i_file_sink_byte(s, 2);
+    telem_i_file_sink_byte(s, t.fields);
+    for (f = 0; f <= t.fields; f++) {
+        telem_i_file_sink_byte(s, t.size[f]);
+        telem_i_file_sink_bytes(s, t.text[f], t.size[f]);
+        if (f == t.fields) break;
+        if (t.zeros[f] && t.least[f] != t.most[f]) return 0;
+        telem_i_file_sink_byte(s, t.zeros[f] ? t.most[f] : 0);
+    }
+    for (f = 0; f < t.fields; f++) telem_i_file_sink_ints(k, s, telem_i_file_pattern_values(k, f, n), n);
+    return !s->full;
+}
+
+static int telem_i_file_pattern_head(telem_i_file_cursor *c, telem_i_file_pattern *t) {
+    uint32_t f;
+    t->fields = telem_i_file_take_byte(c);
+    if (c->bad || t->fields == 0 || t->fields > TELEM_I_FILE_FIELDS) return 0;
+    for (f = 0; f <= t->fields; f++) {
+        t->size[f] = telem_i_file_take_byte(c);
+        t->text[f] = telem_i_file_take_bytes(c, t->size[f]);
+        if (f < t->fields) t->width[f] = telem_i_file_take_byte(c);
+        if (c->bad || (f < t->fields && t->width[f] > TELEM_I_FILE_DIGITS)) return 0;
+    }
+    return 1;
+}
+
+/* v in `width` digits (0: as many as it takes) at p, of which `room` bytes are free. Returns how many, 0: no room. */
+static uint32_t telem_i_file_digits_put(uint8_t *p, size_t room, uint32_t v, uint32_t width) {
+    uint32_t need = 1, x = v, i;
+    while (x >= 10) x /= 10u, need++;
+    if (width && need > width) return 0;
+    if (width) need = width;
+    if (need > room) return 0;
+    for (i = need; i-- > 0; v /= 10u) p[i] = (uint8_t)('0' + v % 10u);
+    return need;
+}
+
+static int telem_i_file_pattern_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint32_t n, size_t total, uint8_t *out,
+                                     uint32_t *starts) {
+    telem_i_file_pattern t;
+    uint32_t i, f, digits;
+    size_t at = 0;
+    if (!telem_i_file_pattern_head(c, &t)) return 0;
+    for (f = 0; f < t.fields; f++)
+        if (!telem_i_file_take_ints(k, c, n, telem_i_file_pattern_values(k, f, n))) return 0;
+    for (i = 0; i < n; i++) {
+        starts[i] = (uint32_t)at;
+        for (f = 0; f <= t.fields; f++) {
+            if (t.size[f] > total - at) return 0;
+            memcpy(out + at, t.text[f], t.size[f]);
+            at += t.size[f];
+            if (f == t.fields) break;
+            digits = telem_i_file_digits_put(out + at, total - at, telem_i_file_pattern_values(k, f, n)[i], t.width[f]);
+            if (digits == 0) return 0;
+            at += digits;
+        }
+    }
+    starts[n] = (uint32_t)at;
+    return at == total && telem_i_file_cursor_left(c) == 0;
+}
+
+/* Forms 0 and 1 of the n strings that were gathered: a byte that none of them has ends each; else their lengths are told. */
+static void telem_i_file_list_text(telem_i_file_codec *k, telem_i_file_sink *s, uint32_t n, size_t total, const uint32_t *lengths) {
+    int mark = -1;
+    size_t at = 0, to = 0;
+    uint32_t i;
+    if (!(k->off & TELEM_I_FILE_OFF_TERMINATED))
+        mark = total ? telem_i_file_unused(k->text, total + n) : -1; /* never the 0 that stands there now */
+    if (mark >= 0) {
+        for (at = 0, i = 0; i < n; i++) at += lengths[i], k->text[at++] = (uint8_t)mark;
+        telem_i_file_sink_byte(s, 1);
+        telem_i_file_sink_byte(s, (uint32_t)mark);
+        telem_i_file_bytes_put(k, s, k->text, total + n);
+        return;
+    }
+    telem_i_file_sink_byte(s, 0);
+    telem_i_file_sink_ints(k, s, lengths, n);
+    for (at = 0, i = 0; i < n; i++) {
+        memmove(k->text + to, k->text + at, lengths[i]);
+        to += lengths[i], at += lengths[i] + 1u;
+    }
+    telem_i_file_bytes_put(k, s, k->text, total);
+}
+
+static void telem_i_file_list_put(telem_i_file_codec *k, telem_i_file_sink *s, uint32_t n, size_t total, const uint32_t *lengths) {
+    telem_i_file_sink t = *s, other;
+    size_t size, used;
+    if (!telem_i_file_pattern_put(k, &t, n, lengths)) {
+        telem_i_file_list_text(k, s, n, total, lengths);
+        return;
+    }
+    if (k->level != 2) {
+        *s = t;
+        return;
+    }
+    size = (size_t)(t.p - s->p);
+    other = telem_i_file_sink_make(t.p, size < (size_t)(t.end - t.p) ? size : (size_t)(t.end - t.p));
+    telem_i_file_list_text(k, &other, n, total, lengths);
+    used = (size_t)(other.p - t.p);
+    if (!other.full) memmove(s->p, t.p, used);
+    s->p += other.full ? size : used;
+}
+
+static int telem_i_file_has_byte(const uint8_t *p, uint8_t v) { /* among 8 */
+    uint64_t x = telem_i_file_get64(p) ^ v * 0x0101010101010101u;
+    return ((x - 0x0101010101010101u) & ~x & 0x8080808080808080u) != 0;
+}
+
+/* n strings of `total` bytes to the end of out[0..cap): pos[i] = place of string i, pos[n] = one past the last byte
+   and gap; returns the gap (0, 1), or -1 corrupt. `lengths` is the caller's, n + 1 elements. */
+static int telem_i_file_list_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint32_t n, size_t total, uint8_t *out,
+                                  size_t cap, uint32_t *lengths) {
+    uint8_t form = telem_i_file_take_byte(c), mark;
+    size_t at, sum = 0;
+    uint32_t i;
+    if (c->bad || form > 2) return -1;
+    if (form == 2) return total <= cap && telem_i_file_pattern_take(k, c, n, total, out + (cap - total), lengths) ? 0 : -1;
+    if (form == 0) {
+        if (total > cap || !telem_i_file_take_ints(k, c, n, lengths + 1)) return -1;
+        for (i = 1; i <= n; i++) {
+            if (lengths[i] > total - sum) return -1;
+            sum += lengths[i];
+            lengths[i] = (uint32_t)sum;
+        }
+        lengths[0] = 0;
+        if (sum != total || !telem_i_file_bytes_take(k, c, out + (cap - total), total)) return -1;
+        return 0;
+    }
+    mark = telem_i_file_take_byte(c);
+    if (total + n > cap || !telem_i_file_bytes_take(k, c, out + (cap - total - n), total + n)) return -1;
+    out += cap - total - n;
+    lengths[0] = 0;
+    for (at = 0, i = 0; at < total + n; at++) {
+        while (total + n - at >= 8 && !telem_i_file_has_byte(out + at, mark)) at += 8;
+        if (at == total + n) break;
+        if (out[at] != mark) continue;
+        if (i == n) return -1;
+        lengths[++i] = (uint32_t)(at + 1);
+    }
+    return i == n && lengths[n] == total + n ? 1 : -1;
+}
+
+static size_t telem_i_file_list_encode(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets, uint32_t n,
+                                       uint8_t *out, size_t cap) {
+    telem_i_file_sink s = telem_i_file_sink_make(out, cap);
+    uint32_t *lengths;
+    size_t total = telem_i_file_list_gather(k, bytes, offsets, NULL, n, &lengths);
+    if (total == SIZE_MAX) return 0;
+    telem_i_file_sink_varint(&s, total);
+    telem_i_file_list_put(k, &s, n, total, lengths);
+    return s.full ? 0 : (size_t)(s.p - out);
+}
+
+/* idx lies in c64's lower half. */
+static size_t telem_i_file_dictionary_encode(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets,
+                                             uint32_t n, uint32_t nd, const uint32_t *idx, const uint32_t *first,
+                                             uint8_t *out, size_t cap) {
+    telem_i_file_sink s = telem_i_file_sink_make(out, cap);
+    uint32_t *lengths;
+    uint8_t *at;
+    size_t room, total = telem_i_file_list_gather(k, bytes, offsets, first, nd, &lengths);
+    if (total == SIZE_MAX) return 0;
+    telem_i_file_sink_varint(&s, offsets[n] - offsets[0]);
+    telem_i_file_sink_varint(&s, nd);
+    telem_i_file_sink_varint(&s, total);
+    at = telem_i_file_sink_ahead(&s, &room);
+    telem_i_file_sink_sized(&s, room ? telem_i_file_index_encode(k, idx, n, nd, (uint32_t *)(void *)k->bytes, at, room) : 0);
+    telem_i_file_list_put(k, &s, nd, total, lengths);
+    return s.full ? 0 : (size_t)(s.p - out);
+}
+
+static size_t telem_i_file_text_encode(telem_i_file_codec *k, telem_i_file_choice *st, const uint8_t *bytes,
+                                       const uint32_t *offsets, uint32_t n, uint8_t *codec, uint8_t *out, size_t cap) {
+    uint32_t *idx = (uint32_t *)(void *)k->c64, nd = 0;
+    (void)st;
+    if (!(k->off & TELEM_I_FILE_OFF_DICTIONARY)) nd = telem_i_file_distinct(k, bytes, offsets, n, n - n / 8u, idx, k->b32);
+    if (nd) {
+        size_t size = telem_i_file_dictionary_encode(k, bytes, offsets, n, nd, idx, k->b32, out, cap);
+        *codec = TELEM_I_FILE_TEXT_DICTIONARY;
+        if (size) return size;
+    }
+    *codec = TELEM_I_FILE_TEXT_LIST;
+    return telem_i_file_list_encode(k, bytes, offsets, n, out, cap);
+}
+
+/* A copy that may write up to 15 bytes more, which the caller has room for. */
+static inline void telem_i_file_copy16(uint8_t *d, const uint8_t *s, uint32_t n) {
+    uint32_t i;
+    memcpy(d, s, 16);
+    for (i = 16; i < n; i += 16) memcpy(d + i, s + i, 16);
+}
+
+static int telem_i_file_list_decode(telem_i_file_codec *k, telem_i_file_cursor *c, size_t total, uint32_t n, uint8_t *bytes,
+                                    size_t cap, uint32_t *offsets) {
+    int gap = telem_i_file_list_take(k, c, n, total, bytes, cap, offsets);
+    const uint8_t *from;
+    uint32_t i, at = 0;
+    if (gap < 0) return 0;
+    from = bytes + (cap - offsets[n]);
+    for (i = 0; i < n; i++) { /* the room behind the strings keeps from 64 bytes ahead */
+        uint32_t len = offsets[i + 1] - offsets[i] - (uint32_t)gap;
+        telem_i_file_copy16(bytes + at, from, len);
+        from += len + (uint32_t)gap;
+        offsets[i] = at;
+        at += len;
+    }
+    offsets[n] = at;
+    return 1;
+}
+
+/* Rows from a dictionary of which every string has the same length of at most 16. */
+static int telem_i_file_expand_even(telem_i_file_codec *k, const uint8_t *dict, uint32_t nd, uint32_t len, uint32_t step, const uint32_t *idx,
+                                    uint32_t n, size_t total, uint8_t *bytes, uint32_t *offsets) {
+    uint8_t *t = (uint8_t *)k->table;
+    uint32_t i;
+    if (total != (size_t)n * len) return 0;
+    for (i = 0; i < nd; i++) memcpy(t + (size_t)i * 16u, dict + (size_t)i * step, len);
+    if (len == 1) for (i = 0; i < n; i++) bytes[i] = t[idx[i] * 16u];
+    else for (i = 0; i < n; i++) memcpy(bytes + (size_t)i * len, t + (size_t)idx[i] * 16u, 16);
+    for (i = 0; i <= n; i++) offsets[i] = i * len;
+    return 1;
+}
+
+/* Rows from a dictionary at the end of the same memory: a string's first row moves it there; later ones copy that.
+   What is not yet read lies behind what is written, as the strings still to come are part of what is still to write. */
+static int telem_i_file_expand(uint64_t *place, uint32_t nd, const uint8_t *dict, uint32_t step, const uint32_t *idx, uint32_t n,
+                               size_t total, uint8_t *bytes, uint32_t *offsets) {
+    uint32_t seen = 0, i;
+    size_t at = 0;
+    for (i = 0; i < n; i++) {
+        uint32_t x = idx[i], len = (uint32_t)(place[x] >> 32);
+        const uint8_t *from = bytes + (uint32_t)place[x];
+        offsets[i] = (uint32_t)at;
+        if (len > total - at) return 0;
+        if (x >= seen) {
+            if (x != seen) return 0; /* not in order of first occurrence */
+            from = dict;
+            dict += len + step;
+            place[x] = (uint64_t)len << 32 | at;
+            seen++;
+        }
+        telem_i_file_copy16(bytes + at, from, len);
+        at += len;
+    }
+    offsets[n] = (uint32_t)at;
+    return at == total && seen == nd;
+}
+
+static int telem_i_file_dictionary_decode(telem_i_file_codec *k, telem_i_file_cursor *c, size_t total, uint32_t n,
+                                          uint8_t *bytes, size_t cap, uint32_t *offsets) {
+    uint32_t nd = (uint32_t)telem_i_file_take_limited(c, n), i, even;
+    size_t dtotal = (size_t)telem_i_file_take_limited(c, total), size = (size_t)telem_i_file_take_limited(c, UINT32_MAX);
+    const uint8_t *index = telem_i_file_take_bytes(c, size), *dict;
+    uint64_t *place = k->c64;
+    uint32_t *idx = (uint32_t *)(void *)k->bytes;
+    int gap;
+    if (c->bad || nd == 0) return 0;
+    gap = telem_i_file_list_take(k, c, nd, dtotal, bytes, cap, offsets);
+    if (gap < 0) return 0;
+    dict = bytes + (cap - offsets[nd]);
+    even = offsets[1] - (uint32_t)gap;
+    for (i = 0; i < nd; i++) {
+        uint32_t len = offsets[i + 1] - offsets[i] - (uint32_t)gap;
+        if (len != even) even = UINT32_MAX;
+        place[i] = (uint64_t)len << 32;
+    }
+    if (!telem_i_file_index_decode(k, index, size, n, nd, idx)) return 0;
+    if (even <= 16 && nd <= 4096 && k->table_size >= 65536u)
+        return telem_i_file_expand_even(k, dict, nd, even, even + (uint32_t)gap, idx, n, total, bytes, offsets);
+    return telem_i_file_expand(place, nd, dict, (uint32_t)gap, idx, n, total, bytes, offsets);
+}
+
+/* The bytes of all strings of an item, or SIZE_MAX. */
+static size_t telem_i_file_text_total(const uint8_t *p, size_t size) {
+    telem_i_file_cursor c;
+    uint64_t total;
+    c.p = p, c.end = p + size, c.bad = 0;
+    total = telem_i_file_take_varint(&c);
+    return c.bad || total > UINT32_MAX / 2u ? SIZE_MAX : (size_t)total;
+}
+
+/* 1, 0 corrupt, -1 unsupported. bytes_cap must be total + n + 64 at least. */
+static int telem_i_file_text_decode(telem_i_file_codec *k, uint8_t codec, const uint8_t *p, size_t size, uint32_t n,
+                                    uint8_t *bytes, size_t bytes_cap, uint32_t *offsets) {
+    telem_i_file_cursor c;
+    size_t total;
+    if (codec != TELEM_I_FILE_TEXT_LIST && codec != TELEM_I_FILE_TEXT_DICTIONARY) return -1;
+    c.p = p, c.end = p + size, c.bad = 0;
+    total = (size_t)telem_i_file_take_limited(&c, UINT32_MAX / 2u);
+    if (c.bad || bytes_cap < 64u + n || total > bytes_cap - 64u - n) return 0;
+    bytes_cap -= 16; /* copies of 16 bytes read a little further */
+    if (codec == TELEM_I_FILE_TEXT_LIST) return telem_i_file_list_decode(k, &c, total, n, bytes, bytes_cap, offsets);
+    return telem_i_file_dictionary_decode(k, &c, total, n, bytes, bytes_cap, offsets);
+}
+
+/* >>columns-planes: values of a few bytes each as that many streams */
+
+/* Byte j of value i stands at p[i * width + j]; `flip` counts j from the far end (native values of a big-endian
+   host: plane 0 is always the lowest byte). Uses a64, b64, table; tmp is the caller's, n elements. */
+static size_t telem_i_file_planes_encode(telem_i_file_codec *k, const uint8_t *p, uint32_t width, int flip, uint32_t n,
+                                         uint32_t *tmp, uint8_t *out, size_t cap) {
+    telem_i_file_sink s = telem_i_file_sink_make(out, cap);
+    uint32_t j, i;
+    for (j = 0; j < width && !s.full; j++) {
+        const uint8_t *from = p + (flip ? width - 1u - j : j);
+        for (i = 0; i < n; i++) tmp[i] = from[(size_t)i * width];
+        telem_i_file_sink_ints(k, &s, tmp, n);
+    }
+    return s.full ? 0 : (size_t)(s.p - out);
+}
+
+static int telem_i_file_planes_decode(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t width, int flip,
+                                      uint32_t n, uint32_t *tmp, uint8_t *out) {
+    telem_i_file_cursor c;
+    uint32_t j, i;
+    c.p = p, c.end = p + size, c.bad = 0;
+    for (j = 0; j < width; j++) {
+        uint8_t *to = out + (flip ? width - 1u - j : j);
+        if (!telem_i_file_take_ints(k, &c, n, tmp)) return 0;
+        for (i = 0; i < n; i++) to[(size_t)i * width] = (uint8_t)tmp[i];
+    }
+    return telem_i_file_cursor_left(&c) == 0;
+}
+
+/* >>columns-keys: rows of interleaved sources, put together by source
+
+   A key's index numbers the tuples of its members' values in order of first occurrence. place[row] is where a row
+   goes when rows are sorted by that number, stably; the order follows from the index, so it is not stored. */
+
+#define TELEM_I_FILE_KEY_ROWS 2048u      /* looked at when keys are sought */
+#define TELEM_I_FILE_KEY_LEAST 512u      /* fewer rows are not worth it */
+#define TELEM_I_FILE_KEY_CANDIDATES 5u
+#define TELEM_I_FILE_KEY_COLUMNS 64u     /* columns of a stream that are considered */
+
+/* A column of the rows at hand: n values of `width` bytes, native; or strings (width 0). */
+typedef struct telem_i_file_view {
+    const uint8_t *values;
+    const uint32_t *offsets;
+    uint32_t width;
+    uint8_t type, flags; /* telem_type; TELEM_INDEX.. of the field */
+} telem_i_file_view;
+
+/* Shows column `column` of the first n rows until the next call; 0: it cannot be had (then it is left out). */
+typedef int (*telem_i_file_viewer)(void *user, uint32_t column, uint32_t n, telem_i_file_view *view);
+
+static uint64_t telem_i_file_view_value(const telem_i_file_view *v, uint32_t i) {
+    switch (v->width) {
+    case 1: return v->values[i];
+    case 2: {
+        uint16_t x;
+        memcpy(&x, v->values + (size_t)i * 2u, 2);
+        return x;
+    }
+    case 4: {
+        uint32_t x;
+        memcpy(&x, v->values + (size_t)i * 4u, 4);
+        return x;
+    }
+    default: {
+        uint64_t x;
+        memcpy(&x, v->values + (size_t)i * 8u, 8);
+        return x;
+    }
+    }
+}
+
+static uint32_t telem_i_file_slots(const telem_i_file_codec *k, uint32_t n) { /* of a hash in a64: a power of two */
+    uint32_t most = 1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u), want = 512;
+    while (want < 4u * n && want < most) want <<= 1;
+    return want;
+}
+
+/* Numbers the n values in c64 in order of first occurrence; 0: more than max. */
+static uint32_t telem_i_file_number(telem_i_file_codec *k, uint32_t n, uint32_t max, uint32_t *idx) {
+    uint32_t *slots = k->a32, mask = telem_i_file_slots(k, n) - 1u, nd = 0, i;
+    const uint64_t *v = k->c64;
+    uint64_t *seen = k->b64;
+    if (max > mask / 4u * 3u) max = mask / 4u * 3u;
+    memset(slots, 0, ((size_t)mask + 1u) * sizeof slots[0]);
+    for (i = 0; i < n; i++) {
+        uint64_t x = v[i];
+        uint32_t at = (uint32_t)((x * 0x9E3779B97F4A7C15u) >> 40) & mask;
+        while (slots[at] && seen[slots[at] - 1u] != x) at = (at + 1u) & mask;
+        if (!slots[at]) {
+            if (nd == max) return 0;
+            seen[nd] = x;
+            slots[at] = ++nd;
+        }
+        idx[i] = slots[at] - 1u;
+    }
+    return nd;
+}
+
+/* The same for a column; uses a64, b64, c64. */
+static uint32_t telem_i_file_number_column(telem_i_file_codec *k, const telem_i_file_view *v, uint32_t n, uint32_t max, uint32_t *idx) {
+    uint32_t i;
+    if (v->width == 0) return telem_i_file_distinct(k, v->values, v->offsets, n, max, idx, k->b32);
+    for (i = 0; i < n; i++) k->c64[i] = telem_i_file_view_value(v, i);
+    return telem_i_file_number(k, n, max, idx);
+}
+
+/* idx becomes the number of the pairs (idx, more). */
+static uint32_t telem_i_file_number_pairs(telem_i_file_codec *k, uint32_t *idx, const uint32_t *more, uint32_t n, uint32_t max) {
+    uint32_t i;
+    for (i = 0; i < n; i++) k->c64[i] = (uint64_t)idx[i] << 32 | more[i];
+    return telem_i_file_number(k, n, max, idx);
+}
+
+/* The index of a key with these members: idx[n]. Returns how many tuples there are, 0: none. Uses a64 b64 c64 bytes. */
+static uint32_t telem_i_file_key_index(telem_i_file_codec *k, telem_i_file_viewer show, void *user, const uint32_t *member,
+                                       uint32_t members, uint32_t n, uint32_t *idx) {
+    uint32_t *more = (uint32_t *)(void *)k->bytes, nd = 0, m;
+    for (m = 0; m < members; m++) {
+        telem_i_file_view v;
+        if (!show(user, member[m], n, &v)) return 0;
+        nd = telem_i_file_number_column(k, &v, n, n, m ? more : idx);
+        if (nd && m) nd = telem_i_file_number_pairs(k, idx, more, n, n);
+        if (nd == 0) return 0;
+    }
+    return nd;
+}
+
+/* The row of each number's first occurrence. */
+static void telem_i_file_key_firsts(const uint32_t *idx, uint32_t n, uint32_t *first) {
+    uint32_t seen = 0, i;
+    for (i = 0; i < n; i++)
+        if (idx[i] == seen) first[seen++] = i;
+}
+
+/* 1 when the numbers come in order of first occurrence, all nd of them: what a reader checks. */
+static int telem_i_file_key_valid(const uint32_t *idx, uint32_t n, uint32_t nd) {
+    uint32_t seen = 0, i;
+    for (i = 0; i < n; i++) {
+        if (idx[i] > seen) return 0;
+        seen += idx[i] == seen;
+    }
+    return seen == nd;
+}
+
+/* place[row] of the stable counting sort by idx (all below nd). `count` is scratch of nd elements. */
+static void telem_i_file_key_places(const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *count, uint32_t *place) {
+    uint32_t i, at = 0;
+    memset(count, 0, (size_t)nd * sizeof count[0]);
+    for (i = 0; i < n; i++) count[idx[i]]++;
+    for (i = 0; i < nd; i++) {
+        uint32_t c = count[i];
+        count[i] = at;
+        at += c;
+    }
+    for (i = 0; i < n; i++) place[i] = count[idx[i]]++;
+}
+
+/* Rows to grouped order and back: width 1, 2, 4 or 8. `to` and `from` do not overlap. */
+static void telem_i_file_group(uint32_t width, const uint32_t *place, uint32_t n, const uint8_t *from, uint8_t *to) {
+    uint32_t i;
+    switch (width) {
+    case 1: for (i = 0; i < n; i++) to[place[i]] = from[i]; break;
+    case 2: for (i = 0; i < n; i++) memcpy(to + (size_t)place[i] * 2u, from + (size_t)i * 2u, 2); break;
+    case 4: for (i = 0; i < n; i++) memcpy(to + (size_t)place[i] * 4u, from + (size_t)i * 4u, 4); break;
+    default: for (i = 0; i < n; i++) memcpy(to + (size_t)place[i] * 8u, from + (size_t)i * 8u, 8); break;
+    }
+}
+static void telem_i_file_ungroup(uint32_t width, const uint32_t *place, uint32_t n, const uint8_t *from, uint8_t *to) {
+    uint32_t i;
+    switch (width) {
+    case 1: for (i = 0; i < n; i++) to[i] = from[place[i]]; break;
+    case 2: for (i = 0; i < n; i++) memcpy(to + (size_t)i * 2u, from + (size_t)place[i] * 2u, 2); break;
+    case 4: for (i = 0; i < n; i++) memcpy(to + (size_t)i * 4u, from + (size_t)place[i] * 4u, 4); break;
+    default: for (i = 0; i < n; i++) memcpy(to + (size_t)i * 8u, from + (size_t)place[i] * 8u, 8); break;
+    }
+}
+
+/* Strings in grouped order: `to` and `to_offsets` get them; row is scratch of n elements. */
+static void telem_i_file_group_strings(const uint32_t *place, uint32_t n, const uint8_t *from, const uint32_t *offsets,
+                                       uint32_t *row, uint8_t *to, uint32_t *to_offsets) {
+    uint32_t i, at = 0;
+    for (i = 0; i < n; i++) row[place[i]] = i;
+    for (i = 0; i < n; i++) {
+        uint32_t len = offsets[row[i] + 1] - offsets[row[i]];
+        memcpy(to + at, from + offsets[row[i]], len);
+        to_offsets[i] = at;
+        at += len;
+    }
+    to_offsets[n] = at;
+}
+TELEM_UNUSED static void telem_i_file_ungroup_strings(const uint32_t *place, uint32_t n, const uint8_t *from, const uint32_t *offsets,
+                                         uint8_t *to, uint32_t *to_offsets) {
+    uint32_t i, at = 0;
+    for (i = 0; i < n; i++) {
+        uint32_t len = offsets[place[i] + 1] - offsets[place[i]];
+        memcpy(to + at, from + offsets[place[i]], len);
+        to_offsets[i] = at;
+        at += len;
+    }
+    to_offsets[n] = at;
+}
+
+/* ---- which columns are keys: told by what neighbours cost in row order and in grouped order ---- */
+
+typedef struct telem_i_file_grouping {
+    struct {
+        uint32_t member[8], members;
+    } key[8];
+    uint32_t keys;
+    uint32_t column[TELEM_I_FILE_KEY_COLUMNS]; /* columns that are worth trying in the order.. */
+    uint8_t by[TELEM_I_FILE_KEY_COLUMNS];      /* ..of this key */
+    uint32_t columns;
+} telem_i_file_grouping;
+
+/* Candidates' indices lie in bytes, the sample of a column in b64, an order in c64. */
+typedef struct telem_i_file_sources {
+    telem_i_file_codec *k;
+    telem_i_file_viewer show;
+    void *user;
+    uint32_t n;                        /* rows looked at */
+    uint32_t candidate[TELEM_I_FILE_KEY_CANDIDATES], distinct[TELEM_I_FILE_KEY_CANDIDATES], candidates;
+    uint32_t column[TELEM_I_FILE_KEY_COLUMNS], columns; /* columns that are not constant */
+    uint32_t row[TELEM_I_FILE_KEY_COLUMNS];             /* their cost in row order */
+    uint32_t best[TELEM_I_FILE_KEY_COLUMNS];            /* in the best order so far */
+    uint8_t by[TELEM_I_FILE_KEY_COLUMNS];               /* 1 + the key of that order; 0: row order */
+    uint8_t member[TELEM_I_FILE_KEY_COLUMNS];           /* of a key: not grouped */
+} telem_i_file_sources;
+
+static uint16_t *telem_i_file_sources_index(const telem_i_file_sources *s, uint32_t candidate) {
+    return (uint16_t *)(void *)s->k->bytes + (size_t)candidate * s->n;
+}
+
+/* Bits that y takes behind x, roughly: by difference, or (whole: not floats) by the bytes that differ. */
+static uint32_t telem_i_file_step_cost(uint64_t x, uint64_t y, int whole) {
+    uint64_t d = y - x, b = x ^ y;
+    uint32_t by_step, by_bytes = 0;
+    if (d == 0) return 1;
+    d = (d << 1) ^ (0u - (d >> 63));
+    by_step = telem_i_file_bit_length(d) + 2u;
+    if (!whole) return by_step;
+    for (; b; b >>= 8) by_bytes += b & 255u ? 7u : 0u;
+    return by_step < by_bytes + 2u ? by_step : by_bytes + 2u;
+}
+
+/* The sample of a column as integers in b64; strings as numbers with far steps. 0: not to be had or constant. */
+static int telem_i_file_sources_load(const telem_i_file_sources *s, uint32_t column, telem_i_file_view *v) {
+    uint64_t *x = s->k->b64, any = 0;
+    uint32_t *idx = (uint32_t *)(void *)s->k->c64, i;
+    if (!s->show(s->user, column, s->n, v)) return 0;
+    if (v->width == 0) {
+        if (!telem_i_file_distinct(s->k, v->values, v->offsets, s->n, s->n, idx, s->k->b32)) return 0;
+        for (i = 0; i < s->n; i++) x[i] = (uint64_t)idx[i] * 0x0101u;
+    } else
+        for (i = 0; i < s->n; i++) {
+            x[i] = telem_i_file_view_value(v, i);
+            if (v->type >= TELEM_F16 && v->type <= TELEM_F64 && x[i] >> (8u * v->width - 1u)) /* keep the order of floats */
+                x[i] = 0u - (x[i] & ~((uint64_t)1 << (8u * v->width - 1u)));
+            else if (v->type >= TELEM_I8 && v->type <= TELEM_I64 && v->width < 8 && x[i] >> (8u * v->width - 1u))
+                x[i] |= ~(uint64_t)0 << (8u * v->width);
+        }
+    for (i = 1; i < s->n; i++) any |= x[i] ^ x[0];
+    return any != 0;
+}
+
+static uint32_t telem_i_file_sources_cost(const telem_i_file_sources *s, const telem_i_file_view *v, const uint16_t *order) {
+    const uint64_t *x = s->k->b64;
+    uint32_t i, cost = 0;
+    int whole = v->type < TELEM_F16 || v->type > TELEM_F64;
+    uint64_t before = x[order ? order[0] : 0];
+    for (i = 1; i < s->n; i++) {
+        uint64_t now = x[order ? order[i] : i];
+        cost += telem_i_file_step_cost(before, now, whole);
+        before = now;
+    }
+    return cost;
+}
+
+/* order[place] = row for an index of u16 numbers. */
+static void telem_i_file_sources_order(const uint16_t *idx, uint32_t n, uint16_t *order) {
+    uint16_t count[TELEM_I_FILE_KEY_ROWS + 1];
+    uint32_t i;
+    memset(count, 0, sizeof count);
+    for (i = 0; i < n; i++) count[idx[i] + 1u]++;
+    for (i = 0; i < TELEM_I_FILE_KEY_ROWS; i++) count[i + 1] = (uint16_t)(count[i + 1] + count[i]);
+    for (i = 0; i < n; i++) order[count[idx[i]]++] = (uint16_t)i;
+}
+
+/* Few values that change from row to row: a candidate. Its index is kept as u16. */
+static void telem_i_file_sources_candidate(telem_i_file_sources *s, uint32_t column, const telem_i_file_view *v) {
+    uint32_t *idx = (uint32_t *)(void *)(s->k->c64 + s->n), nd, i, changes = 0, at; /* behind what is numbered */
+    if ((v->type >= TELEM_F16 && v->type <= TELEM_F64) || v->width > 4) return;
+    nd = telem_i_file_number_column(s->k, v, s->n, s->n / 2u, idx);
+    if (nd < 2) return;
+    for (i = 1; i < s->n; i++) changes += idx[i] != idx[i - 1];
+    if (changes * 8u < s->n && !(v->flags & TELEM_INDEX)) return;
+    at = s->candidates;
+    if (at == TELEM_I_FILE_KEY_CANDIDATES) { /* the one with the fewest values goes */
+        for (i = 1, at = 0; i < s->candidates; i++)
+            if (s->distinct[i] < s->distinct[at]) at = i;
+        if (s->distinct[at] >= nd) return;
+    } else s->candidates++;
+    s->candidate[at] = column;
+    s->distinct[at] = nd;
+    for (i = 0; i < s->n; i++) telem_i_file_sources_index(s, at)[i] = (uint16_t)idx[i];
+}
+
+/* The cost of every column in the order of an index; returns what it saves in all. */
+static uint32_t telem_i_file_sources_gain(const telem_i_file_sources *s, const uint16_t *idx, uint32_t *cost) {
+    uint16_t *order = (uint16_t *)(void *)s->k->c64;
+    uint32_t c, gain = 0;
+    telem_i_file_view v;
+    for (c = 0; c < s->columns; c++) {
+        cost[c] = s->best[c];
+        if (s->member[c] || !telem_i_file_sources_load(s, s->column[c], &v)) continue;
+        telem_i_file_sources_order(idx, s->n, order);
+        cost[c] = telem_i_file_sources_cost(s, &v, order);
+        if (cost[c] + s->best[c] / 64u >= s->best[c]) cost[c] = s->best[c]; /* too little to change for */
+        gain += s->best[c] - cost[c];
+    }
+    return gain;
+}
+
+static uint32_t telem_i_file_sources_place(const telem_i_file_sources *s, uint32_t column) {
+    uint32_t c;
+    for (c = 0; c < s->columns; c++)
+        if (s->column[c] == column) break;
+    return c;
+}
+
+/* What a column costs as a member is about what it costs by itself, so its own gain does not count. */
+static uint32_t telem_i_file_sources_try(telem_i_file_sources *s, const uint16_t *idx, uint32_t candidate, uint32_t *cost) {
+    uint32_t at = telem_i_file_sources_place(s, s->candidate[candidate]), gain;
+    uint8_t was = s->member[at];
+    s->member[at] = 1;
+    gain = telem_i_file_sources_gain(s, idx, cost);
+    s->member[at] = was;
+    return gain;
+}
+
+static uint32_t telem_i_file_sources_join(telem_i_file_sources *s, uint32_t a, uint32_t b, uint16_t *joint) {
+    const uint16_t *x = telem_i_file_sources_index(s, a), *y = telem_i_file_sources_index(s, b);
+    uint32_t *idx = (uint32_t *)(void *)(s->k->c64 + s->n), nd, i;
+    for (i = 0; i < s->n; i++) s->k->c64[i] = (uint64_t)x[i] << 32 | y[i];
+    nd = telem_i_file_number(s->k, s->n, s->n / 2u, idx);
+    for (i = 0; i < s->n && nd; i++) joint[i] = (uint16_t)idx[i];
+    return nd;
+}
+
+/* Columns that join the key of candidate `a`: those that hardly split its groups, or whose split pays. */
+static uint32_t telem_i_file_sources_members(telem_i_file_sources *s, uint32_t a, uint32_t gain, uint32_t total, uint32_t *cost,
+                                          uint32_t *member, uint32_t members) {
+    uint16_t *joint = (uint16_t *)(void *)(s->k->a64 + s->k->cap); /* behind the hash of so few */
+    uint32_t b, more[TELEM_I_FILE_KEY_COLUMNS];
+    for (b = 0; b < s->candidates && members < 8; b++) {
+        uint32_t at = telem_i_file_sources_place(s, s->candidate[b]), nd, now, own;
+        if (b == a || s->member[at]) continue;
+        nd = telem_i_file_sources_join(s, a, b, joint);
+        if (nd == 0) continue;
+        memcpy(telem_i_file_sources_index(s, TELEM_I_FILE_KEY_CANDIDATES), joint, s->n * sizeof joint[0]);
+        own = s->best[at] - cost[at];
+        now = telem_i_file_sources_try(s, telem_i_file_sources_index(s, TELEM_I_FILE_KEY_CANDIDATES), b, more);
+        if (nd > s->distinct[a] + s->distinct[a] / 4u && now < gain - own + total / 64u) continue;
+        memcpy(telem_i_file_sources_index(s, a), telem_i_file_sources_index(s, TELEM_I_FILE_KEY_CANDIDATES), s->n * sizeof joint[0]);
+        memcpy(cost, more, sizeof more);
+        s->distinct[a] = nd;
+        s->member[at] = 1;
+        member[members++] = s->candidate[b];
+        gain = now;
+    }
+    return members;
+}
+
+/* Keys for the first rows of a block; 0 when none seems worth it. Uses a64 b64 c64 bytes. */
+static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewer show, void *user, uint32_t columns, uint32_t n,
+                                       telem_i_file_grouping *g) {
+    telem_i_file_sources s;
+    telem_i_file_view v;
+    uint32_t c, total = 0, cost[TELEM_I_FILE_KEY_COLUMNS], best_cost[TELEM_I_FILE_KEY_COLUMNS], rounds;
+    memset(g, 0, sizeof *g);
+    memset(&s, 0, sizeof s);
+    if (n < TELEM_I_FILE_KEY_LEAST || (k->off & TELEM_I_FILE_OFF_KEYS) || k->level == 1) return 0;
+    s.k = k, s.show = show, s.user = user;
+    s.n = n < TELEM_I_FILE_KEY_ROWS ? n : TELEM_I_FILE_KEY_ROWS;
+    for (c = 0; c < columns && s.columns < TELEM_I_FILE_KEY_COLUMNS; c++) {
+        if (!telem_i_file_sources_load(&s, c, &v)) continue;
+        s.column[s.columns] = c;
+        s.row[s.columns] = s.best[s.columns] = telem_i_file_sources_cost(&s, &v, NULL);
+        total += s.row[s.columns++];
+        telem_i_file_sources_candidate(&s, c, &v);
+    }
+    for (rounds = 0; rounds < 2; rounds++) {
+        uint32_t best = 0, best_gain = 0, gain, a;
+        for (a = 0; a < s.candidates; a++) {
+            if (s.member[telem_i_file_sources_place(&s, s.candidate[a])]) continue;
+            gain = telem_i_file_sources_try(&s, telem_i_file_sources_index(&s, a), a, cost);
+            if (gain <= best_gain) continue;
+            best = a, best_gain = gain;
+            memcpy(best_cost, cost, sizeof cost);
+        }
+        if (best_gain <= total / 40u) break;
+        g->key[rounds].member[0] = s.candidate[best];
+        s.member[telem_i_file_sources_place(&s, s.candidate[best])] = 1;
+        g->key[rounds].members = telem_i_file_sources_members(&s, best, best_gain, total, best_cost, g->key[rounds].member, 1);
+        for (c = 0; c < s.columns; c++)
+            if (!s.member[c] && best_cost[c] < s.best[c]) s.best[c] = best_cost[c], s.by[c] = (uint8_t)(rounds + 1u);
+        g->keys++;
+    }
+    for (c = 0; c < s.columns; c++)
+        if (s.by[c] && !s.member[c]) g->column[g->columns] = s.column[c], g->by[g->columns++] = (uint8_t)(s.by[c] - 1u);
+    return g->keys;
+}
+
+/* >>columns-block -- a block of columns: the container around the codecs (section 8) --------------- */
+
+#define TELEM_I_FILE_SECTION 64u        /* columns of a directory's section */
+#define TELEM_I_FILE_INDEXED_FROM 16384u /* payloads of so many bytes get checks of their own for each chunk */
+#define TELEM_I_FILE_CHECKED 1024u        /* columns share a check up to so many bytes */
+#define TELEM_I_FILE_FORM_INDEXED 1u
+#define TELEM_I_FILE_FORM_ALIGNED 2u
+#define TELEM_I_FILE_FORM_KEYS 4u
+#define TELEM_I_FILE_CODEC_ID 0x3Fu
+#define TELEM_I_FILE_CODEC_RAW 0u
+#define TELEM_I_FILE_CODEC_CONSTANT 1u
+#define TELEM_I_FILE_CODEC_TEXT 32u     /* codecs 32..47 are the texts' */
+#define TELEM_I_FILE_CODEC_BOUNDS 0x80u
+#define TELEM_I_FILE_CODEC_GROUPED 0x40u
+#define TELEM_I_FILE_OPENING 262144u    /* raw bytes of a stream's first block, whose coded size nobody knows */
+#define TELEM_I_FILE_TRY 1024u          /* rows that are coded to see what a row takes */
+#define TELEM_I_FILE_LEAST_ROWS 256u    /* a block is not closed for its bytes before it has so many */
+#define TELEM_I_FILE_REPEATS 8u         /* row repeat is used when one row in so many repeats */
+
+/* The time and the run lengths as columns. */
+static telem_column telem_i_file_own_column(uint32_t item) {
+    static const telem_field fields[2] = {
+        {0, 0, "runs", NULL, NULL, NULL, NULL, NULL, NULL, 0.0, 0.0, 0, 0, 0, 0, TELEM_U32, 0, 0, 0},
+        {0, 0, "time", NULL, NULL, NULL, NULL, NULL, NULL, 0.0, 0.0, 0, 0, 0, 0, TELEM_I64, TELEM_MONOTONIC, 0, 0}};
+    telem_column c = TELEM_ZERO;
+    c.field = &fields[item];
+    c.type = fields[item].type;
+    c.width = item ? 8u : 4u;
+    c.count = 1;
+    c.guard = TELEM_NO_GUARD;
+    return c;
+}
+
+/* Native values of `width` bytes to little-endian ones, and back. */
+static void telem_i_file_to_little(uint8_t *to, const uint8_t *from, uint32_t width, size_t n) {
+#if TELEM_I_LITTLE_ENDIAN
+    memcpy(to, from, n * width);
+#else
+    size_t i;
+    uint32_t b;
+    for (i = 0; i < n; i++, to += width, from += width)
+        for (b = 0; b < width; b++) to[b] = from[width - 1u - b];
+#endif
+}
+
+/* The same where both may be one place. */
+static void telem_i_file_to_little_at(uint8_t *to, const uint8_t *from, uint32_t width, size_t n) {
+#if TELEM_I_LITTLE_ENDIAN
+    if (to != from) memcpy(to, from, n * width);
+#else
+    size_t i;
+    for (i = 0; i < n; i++, to += width, from += width) {
+        uint8_t v[8];
+        telem_i_file_to_little(v, from, width, 1);
+        memcpy(to, v, width);
+    }
+#endif
+}
+
+/* One little-endian value that a field of native values of `width` bytes holds. */
+static uint64_t telem_i_file_native(const uint8_t *p, uint32_t width) {
+    uint8_t v[8];
+    telem_i_file_to_little(v, p, width, 1);
+    return telem_i_file_load(v, width);
+}
+
+static int telem_i_file_all_equal(const uint8_t *p, uint32_t width, size_t n) {
+    return n < 2 || memcmp(p, p + width, (n - 1u) * width) == 0;
+}
+
+/* ---- the writer's side ---- */
+
+typedef struct telem_i_file_citem {
+    uint32_t length; /* bytes of data */
+    uint8_t coded;   /* 0: as the state says */
+    uint8_t codec, lo, hi, key;
+} telem_i_file_citem;
+
+#define TELEM_I_FILE_KEYS 8u
+
+/* Columns whose tuples of values tell the sources of interleaved rows apart. */
+typedef struct telem_i_file_key {
+    uint32_t member[TELEM_I_FILE_KEYS]; /* column numbers of the block, ascending */
+    uint32_t members, distinct, length; /* columns, tuples, bytes of the index item */
+} telem_i_file_key;
+
+typedef struct telem_i_file_keys {
+    telem_i_file_key key[TELEM_I_FILE_KEYS];
+    uint8_t count;
+} telem_i_file_keys;
+
+#define TELEM_I_FILE_KEYED 2u  /* keys that the writer uses at most */
+#define TELEM_I_FILE_LOOKS 32u /* blocks from one look for keys to the next */
+
+/* What all streams of a writer share. */
+typedef struct telem_i_file_cshared {
+    telem_i_file_codec k;
+    uint8_t *column; /* one column, native: cap + 64 values of 8 bytes */
+    uint32_t *place[TELEM_I_FILE_KEYED], *first[TELEM_I_FILE_KEYED]; /* of the open block's keys, cap elements each */
+} telem_i_file_cshared;
+
+/* A stream's keys: found on a block, kept for the next ones. Column numbers are the block's less 2. */
+typedef struct telem_i_file_keyed {
+    telem_i_file_grouping found;
+    uint32_t left;                                     /* blocks until keys are looked for again */
+    uint32_t plain[TELEM_I_FILE_KEY_COLUMNS];          /* at a look: what the columns took in row order */
+    telem_i_file_choice choice[TELEM_I_FILE_KEY_COLUMNS]; /* of columns in grouped order */
+    uint8_t look, all_present;
+} telem_i_file_keyed;
+
+/* Rows of a stream on their way into columns. */
+typedef struct telem_i_file_gather {
+    uint8_t *rows;     /* `cap` records: the time (native), the row form with only the length of each text */
+    uint32_t *runs;    /* how many rows repeat each */
+    uint32_t *at;      /* texts: where each row's begin in the heap */
+    uint32_t *cursor;  /* and where the next one lies while columns are coded */
+    uint8_t *heap;     /* texts of all rows, row by row */
+    uint8_t *out;      /* the coded block */
+    uint8_t *state;    /* row form: the last row of the block before */
+    telem_i_file_citem *items;
+    telem_i_file_choice *choice;
+    uint32_t record, cap, limit, count, heap_size, heap_used, columns;
+    uint32_t raw;      /* bytes of a row, texts at their longest */
+    uint8_t trial;     /* a block is coded only to see its size */
+    uint8_t *text;     /* texts: the coder's room */
+    size_t out_size, head_size, text_size;
+    int64_t t, step;   /* section 6, before the open block */
+    uint64_t bytes_per_row; /* of the blocks so far, in 1/256 bytes; 0: not known */
+    telem_i_file_keys keys; /* of the open block */
+    telem_i_file_keyed *keyed;
+} telem_i_file_gather;
+
+/* Rows that become a block: gathered ones, or whole columns of the caller's. */
+typedef struct telem_i_file_source {
+    telem_i_file_gather *g;
+    const telem_file_column *columns; /* NULL: gathered */
+    const int64_t *times;
+    const uint32_t *pick;  /* whole columns: the distinct rows, counted from `from`; NULL: each row is */
+    const uint32_t *runs;  /* NULL: nothing repeats */
+    uint64_t from;         /* whole columns: first row */
+    uint64_t number;       /* of the row at times[0] when times is NULL */
+    uint32_t first, n;     /* distinct rows [first, first + n) */
+    uint32_t rows;         /* with those that repeat */
+} telem_i_file_source;
+
+static uint64_t telem_i_file_source_row(const telem_i_file_source *q, uint32_t i) {
+    return q->from + (q->pick ? q->pick[q->first + i] : q->first + i);
+}
+
+static int64_t telem_i_file_source_time(const telem_i_file_source *q, uint32_t i) {
+    int64_t t;
+    if (q->columns) {
+        uint64_t row = telem_i_file_source_row(q, i);
+        return q->times ? q->times[row] : telem_i_signed(q->number + row);
+    }
+    memcpy(&t, q->g->rows + (size_t)(q->first + i) * q->g->record, 8);
+    return t;
+}
+
+static uint32_t telem_i_file_source_run(const telem_i_file_source *q, uint32_t i) { return q->runs ? q->runs[q->first + i] : 0; }
+
+/* Values of `width` bytes that lie `step` bytes apart, one behind the other. */
+static void telem_i_file_collect(uint8_t *to, const uint8_t *from, size_t step, uint32_t width, uint32_t n) {
+    uint32_t i;
+    switch (width) {
+    case 1: for (i = 0; i < n; i++, from += step) to[i] = *from; break;
+    case 2: for (i = 0; i < n; i++, from += step, to += 2) memcpy(to, from, 2); break;
+    case 4: for (i = 0; i < n; i++, from += step, to += 4) memcpy(to, from, 4); break;
+    default: for (i = 0; i < n; i++, from += step, to += 8) memcpy(to, from, 8); break;
+    }
+}
+
+/* Little-endian values as they stand in rows become native in place. */
+static void telem_i_file_to_native(uint8_t *p, uint32_t width, size_t n) {
+#if TELEM_I_LITTLE_ENDIAN
+    (void)p, (void)width, (void)n;
+#else
+    size_t i;
+    uint32_t b;
+    for (i = 0; i < n; i++, p += width)
+        for (b = 0; b < width / 2; b++) {
+            uint8_t x = p[b];
+            p[b] = p[width - 1u - b];
+            p[width - 1u - b] = x;
+        }
+#endif
+}
+
+/* COUNTERs are stored less the number of their row in the block: one that counts is constant. */
+static void telem_i_file_discount(uint8_t *p, uint32_t width, const telem_i_file_source *q, int back) {
+    uint64_t row = 0;
+    uint32_t i;
+    for (i = 0; i < q->n; i++, p += width) {
+        uint8_t v[8];
+        uint64_t x = telem_i_file_native(p, width);
+        telem_i_file_store(v, width, back ? x + row : x - row);
+        telem_i_file_to_native(v, width, 1);
+        memcpy(p, v, width);
+        row += 1u + telem_i_file_source_run(q, i);
+    }
+}
+
+/* The values of a column of numbers, native; `room` takes them when they must be moved. `fix`: where the
+   column begins in a record. */
+static const uint8_t *telem_i_file_source_numbers(const telem_i_file_source *q, const telem_column *c, uint32_t element, uint32_t fix, uint8_t *room) {
+    uint32_t w = c->width, i;
+    const uint8_t *p, *all;
+    int counter = telem_i_file_is_counter(c), odd = 0;
+    if (!q->columns) {
+        telem_i_file_collect(room, q->g->rows + (size_t)q->first * q->g->record + 8u + fix + (size_t)element * w, q->g->record, w, q->n);
+        telem_i_file_to_native(room, w, q->n);
+    } else {
+        all = (const uint8_t *)q->columns[c->index + element].data;
+        if (!all) { /* presence: all there */
+            memset(room, 1, q->n);
+            return room;
+        }
+        p = all + (size_t)(q->from + q->first) * w;
+        if (c->type == TELEM_BOOL)
+            for (i = 0; i < q->n; i++) odd |= all[telem_i_file_source_row(q, i)] > 1;
+        if (!q->pick && !counter && !odd) return p;
+        if (!q->pick) memcpy(room, p, (size_t)q->n * w);
+        else
+            for (i = 0; i < q->n; i++) telem_i_file_collect(room + (size_t)i * w, all + (size_t)telem_i_file_source_row(q, i) * w, w, w, 1);
+        for (i = 0; odd && i < q->n; i++) room[i] = room[i] != 0;
+    }
+    if (counter) telem_i_file_discount(room, w, q, 0);
+    return room;
+}
+
+/* One text of a source. */
+static const uint8_t *telem_i_file_source_text(const telem_i_file_source *q, const telem_column *c, uint32_t element, uint32_t fix, uint32_t i, uint32_t *n) {
+    const uint8_t *p;
+    uint32_t w = c->width;
+    if (q->columns) {
+        const telem_file_column *v = &q->columns[c->index + element];
+        uint64_t row = telem_i_file_source_row(q, i);
+        p = (const uint8_t *)v->data;
+        if (telem_i_file_codes_variable(c->type)) {
+            *n = v->offsets[row + 1u] - v->offsets[row];
+            return p ? p + v->offsets[row] : (const uint8_t *)"";
+        }
+        p += row * w;
+    } else {
+        p = q->g->rows + (size_t)(q->first + i) * q->g->record + 8u + fix;
+        if (telem_i_file_codes_variable(c->type)) {
+            *n = telem_get32(p + 4u * element);
+            return q->g->heap + q->g->cursor[q->first + i];
+        }
+        p += (size_t)element * w;
+    }
+    *n = telem_i_file_trimmed(p, w);
+    return p;
+}
+
+typedef struct telem_i_file_cencoder {
+    telem_file_writer *w;
+    telem_i_file_wstream *s;
+    telem_i_file_gather *g;
+    const telem_i_file_source *q;
+    telem_i_file_citem *item;
+    uint8_t *data, *p, *limit;
+    uint8_t aligned; /* a raw column is there */
+} telem_i_file_cencoder;
+
+/* A column's bytes were written at e->p. */
+static void telem_i_file_put_item(telem_i_file_cencoder *e, uint8_t codec, size_t n) {
+    e->item->coded = 1;
+    e->item->codec = codec;
+    e->item->length = (uint32_t)n;
+    e->p += n;
+}
+
+/* Raw columns begin at a multiple of A from the data's start. NULL: there is no room. */
+static uint8_t *telem_i_file_raw_room(telem_i_file_cencoder *e, size_t n) {
+    size_t pad = telem_i_file_aligned(&e->w->framing, (size_t)(e->p - e->data)) - (size_t)(e->p - e->data);
+    if (n + pad > (size_t)(e->limit - e->p)) return NULL;
+    memset(e->p, 0, pad);
+    e->p += pad;
+    e->aligned = 1;
+    return e->p;
+}
+
+/* n values. `old`: the state's value, little-endian; NULL: there is none. */
+static int telem_i_file_put_values(telem_i_file_cencoder *e, const telem_column *c, telem_i_file_choice *choice, const uint8_t *v, uint32_t n,
+                                   const uint8_t *old) {
+    uint32_t w = c->width;
+    size_t room = (size_t)((v >= e->p && v < e->limit ? v : e->limit) - e->p), raw = (size_t)n * w, used = 0;
+    uint8_t codec = 0, *to;
+    if (telem_i_file_all_equal(v, w, n)) {
+        uint8_t one[8];
+        telem_i_file_to_little(one, v, w, 1);
+        if (old && memcmp(one, old, w) == 0) return 1;
+        if (room < w) return 0;
+        memcpy(e->p, one, w);
+        telem_i_file_put_item(e, TELEM_I_FILE_CODEC_CONSTANT, w);
+        return 1;
+    }
+    used = telem_i_file_numbers_encode(&e->w->columns->k, choice, c, v, n, &codec, e->p, raw - 1u < room ? raw - 1u : room);
+    if (used) {
+        telem_i_file_put_item(e, codec, used);
+        return 1;
+    }
+    to = telem_i_file_raw_room(e, raw);
+    if (!to) return 0;
+    if (v >= to && v < e->limit) memmove(to, v, raw), v = to;
+    telem_i_file_to_little_at(to, v, w, n);
+    telem_i_file_put_item(e, TELEM_I_FILE_CODEC_RAW, raw);
+    return 1;
+}
+static int telem_i_file_put_numbers(telem_i_file_cencoder *e, const telem_column *c, telem_i_file_choice *choice, const uint8_t *v, const uint8_t *old) {
+    return telem_i_file_put_values(e, c, choice, v, e->q->n, old);
+}
+
+/* Texts one behind the other with offsets; the caller's own where they lie so. NULL: no room. */
+static const uint8_t *telem_i_file_source_texts(telem_i_file_cencoder *e, const telem_column *c, uint32_t element, uint32_t fix, const uint32_t **offsets) {
+    const telem_i_file_source *q = e->q;
+    uint32_t *at = (uint32_t *)(void *)e->w->columns->column;
+    uint64_t total = 0;
+    uint32_t i, n = 0;
+    uint8_t *to;
+    if (q->columns && !q->pick && telem_i_file_codes_variable(c->type)) {
+        const telem_file_column *v = &q->columns[c->index + element];
+        *offsets = v->offsets + q->from + q->first;
+        return v->data ? (const uint8_t *)v->data : (const uint8_t *)"";
+    }
+    for (i = 0; i < q->n; i++) {
+        (void)telem_i_file_source_text(q, c, element, fix, i, &n);
+        total += n;
+    }
+    if (total > (size_t)(e->limit - e->p)) return NULL;
+    to = e->limit - (size_t)total;
+    for (i = 0, total = 0; i < q->n; i++) {
+        const uint8_t *p = telem_i_file_source_text(q, c, element, fix, i, &n);
+        at[i] = (uint32_t)total;
+        if (n) memmove(to + (size_t)total, p, n);
+        total += n;
+        if (!q->columns && telem_i_file_codes_variable(c->type)) q->g->cursor[q->first + i] += n;
+    }
+    at[q->n] = (uint32_t)total;
+    *offsets = at;
+    return to;
+}
+
+static int telem_i_file_texts_equal(const uint8_t *p, const uint32_t *at, uint32_t n) {
+    uint32_t i, len = at[1] - at[0];
+    for (i = 1; i < n; i++)
+        if (at[i + 1] - at[i] != len || memcmp(p + at[i], p + at[0], len) != 0) return 0;
+    return 1;
+}
+
+/* Is the first text the state's? `old`: its bytes in row form. */
+static int telem_i_file_text_is(const telem_column *c, const uint8_t *old, const uint8_t *p, uint32_t n) {
+    if (!telem_i_file_codes_variable(c->type)) return telem_i_file_trimmed(old, c->width) == n && memcmp(old, p, n) == 0;
+    return telem_get32(old) == n && memcmp(old + 4, p, n) == 0;
+}
+
+/* Raw texts: n + 1 offsets, then the bytes. */
+static int telem_i_file_put_raw_texts(telem_i_file_cencoder *e, const uint8_t *p, const uint32_t *at, uint32_t n) {
+    uint32_t i, bytes = at[n] - at[0];
+    size_t head = 4u * ((size_t)n + 1u);
+    uint8_t *to = telem_i_file_raw_room(e, head + bytes);
+    if (!to) return 0;
+    memmove(to + head, p + at[0], bytes);
+    for (i = 0; i <= n; i++) telem_put32(to + 4u * (size_t)i, at[i] - at[0]);
+    telem_i_file_put_item(e, TELEM_I_FILE_CODEC_RAW, head + bytes);
+    return 1;
+}
+
+/* n texts. They may wait at the end of the room. */
+static int telem_i_file_put_strings(telem_i_file_cencoder *e, const telem_column *c, telem_i_file_choice *choice, const uint8_t *p, const uint32_t *at,
+                                    uint32_t n, const uint8_t *old) {
+    size_t room, used, raw;
+    uint32_t bytes;
+    uint8_t codec = 0;
+    if (telem_i_file_texts_equal(p, at, n)) {
+        bytes = at[1] - at[0];
+        if (telem_i_file_text_is(c, old, p + at[0], bytes)) return 1;
+        if (bytes > (size_t)(e->limit - e->p)) return 0;
+        memmove(e->p, p + at[0], bytes);
+        telem_i_file_put_item(e, TELEM_I_FILE_CODEC_CONSTANT, bytes);
+        return 1;
+    }
+    raw = 4u * ((size_t)n + 1u) + (at[n] - at[0]);
+    room = (size_t)((p >= e->p && p < e->limit ? p : e->limit) - e->p);
+    used = telem_i_file_text_encode(&e->w->columns->k, choice, p, at, n, &codec, e->p, raw - 1u < room ? raw - 1u : room);
+    if (!used) return telem_i_file_put_raw_texts(e, p, at, n);
+    telem_i_file_put_item(e, codec, used);
+    return 1;
+}
+
+/* ---- keys: the writer's side ---- */
+
+/* The field and element of the block's column `number` (2 and up), and where it begins in a record. */
+static int telem_i_file_column_at(const telem_i_file_cencoder *e, uint32_t number, telem_column *c, uint32_t *element, uint32_t *fix) {
+    telem_columns it;
+    uint32_t at = 2;
+    *fix = 0;
+    telem_columns_begin(&it, e->s->schema);
+    while (telem_columns_next(&it, c)) {
+        uint32_t size = telem_i_file_codes_variable(c->type) ? 4u : c->width;
+        if (!(c->presence && e->s->all_present)) {
+            if (number - at < c->count) {
+                *element = number - at;
+                return 1;
+            }
+            at += c->count;
+        }
+        *fix += size * c->count;
+    }
+    return 0;
+}
+
+/* Bytes in the heap that a gathered row's texts before this one take. */
+static uint32_t telem_i_file_texts_before(const telem_i_file_cencoder *e, const telem_column *to, uint32_t element, const uint8_t *record) {
+    telem_columns it;
+    telem_column c;
+    uint32_t fix = 8, i, sum = 0;
+    telem_columns_begin(&it, e->s->schema);
+    while (telem_columns_next(&it, &c)) {
+        int variable = telem_i_file_codes_variable(c.type), last = c.index == to->index;
+        for (i = 0; variable && i < (last ? element : c.count); i++) sum += telem_get32(record + fix + 4u * i);
+        if (last) break;
+        fix += (variable ? 4u : c.width) * c.count;
+    }
+    return sum;
+}
+
+/* The texts of the first n rows at the end of the room, wherever the cursors stand. */
+static int telem_i_file_view_texts(telem_i_file_cencoder *e, const telem_column *c, uint32_t element, uint32_t fix, uint32_t n, telem_i_file_view *v) {
+    const telem_i_file_source *q = e->q;
+    uint32_t *at = (uint32_t *)(void *)e->w->columns->column, i, len = 0;
+    int heap = !q->columns && telem_i_file_codes_variable(c->type);
+    size_t total = 0;
+    uint8_t *to = e->p;
+    v->offsets = at;
+    v->values = to;
+    for (i = 0; i < n; i++) {
+        const uint8_t *p = telem_i_file_source_text(q, c, element, fix, i, &len);
+        const uint8_t *record = heap ? q->g->rows + (size_t)(q->first + i) * q->g->record : NULL;
+        if (heap) p = q->g->heap + q->g->at[q->first + i] + telem_i_file_texts_before(e, c, element, record);
+        if (total + len > (size_t)(e->limit - e->p)) return 0;
+        at[i] = (uint32_t)total;
+        if (len) memcpy(to + total, p, len);
+        total += len;
+    }
+    at[n] = (uint32_t)total;
+    return 1;
+}
+
+/* A telem_i_file_viewer. */
+static int telem_i_file_view_column(void *user, uint32_t column, uint32_t n, telem_i_file_view *v) {
+    telem_i_file_cencoder *e = (telem_i_file_cencoder *)user;
+    telem_i_file_source q = *e->q;
+    telem_column c;
+    uint32_t element = 0, fix;
+    memset(v, 0, sizeof *v);
+    if (!telem_i_file_column_at(e, column + 2u, &c, &element, &fix)) return 0;
+    v->type = c.type;
+    v->flags = c.presence ? 0 : (uint8_t)c.field->flags;
+    if (telem_i_file_codes_text(c.type)) return telem_i_file_view_texts(e, &c, element, fix, n, v);
+    q.n = n;
+    v->width = c.width;
+    v->values = telem_i_file_source_numbers(&q, &c, element, fix, e->w->columns->column);
+    return 1;
+}
+
+/* The index items, and where each row goes. A key that does not hold here is left out with its columns. */
+static int telem_i_file_put_indices(telem_i_file_cencoder *e) {
+    telem_i_file_keyed *x = e->g->keyed;
+    telem_i_file_cshared *w = e->w->columns;
+    uint32_t n = e->q->n, i, m, *idx = (uint32_t *)(void *)w->column, nd;
+    e->g->keys.count = 0;
+    for (i = 0; i < x->found.keys && n >= TELEM_I_FILE_LEAST_ROWS; i++) {
+        telem_i_file_key *key = &e->g->keys.key[i];
+        size_t room = (size_t)(e->limit - e->p), used;
+        uint32_t *spare = w->first[i];
+        nd = telem_i_file_key_index(&w->k, telem_i_file_view_column, e, x->found.key[i].member, x->found.key[i].members, n, spare);
+        if (nd == 0) return 0;
+        memcpy(idx, spare, (size_t)n * 4u);
+        used = telem_i_file_index_encode(&w->k, idx, n, nd, (uint32_t *)(void *)w->k.bytes, e->p, room);
+        if (used == 0) return 0;
+        e->p += used;
+        key->members = x->found.key[i].members;
+        for (m = 0; m < key->members; m++) key->member[m] = x->found.key[i].member[m] + 2u;
+        key->distinct = nd;
+        key->length = (uint32_t)used;
+        telem_i_file_key_firsts(idx, n, w->first[i]);
+        telem_i_file_key_places(idx, n, nd, w->k.b32, w->place[i]);
+        e->g->keys.count++;
+    }
+    return 1;
+}
+
+/* The key that a column is a member of, or -1. */
+static int telem_i_file_key_of(const telem_i_file_gather *g, uint32_t number) {
+    uint32_t i, m;
+    for (i = 0; i < g->keys.count; i++)
+        for (m = 0; m < g->keys.key[i].members; m++)
+            if (g->keys.key[i].member[m] == number) return (int)i;
+    return -1;
+}
+
+/* The place of a column among those that are grouped, or -1. */
+static int telem_i_file_grouped_at(const telem_i_file_gather *g, uint32_t number) {
+    uint32_t i;
+    for (i = 0; g->keys.count && i < g->keyed->found.columns; i++)
+        if (g->keyed->found.column[i] + 2u == number && g->keyed->found.by[i] < g->keys.count) return (int)i;
+    return -1;
+}
+
+/* Bytes at the end of the room, 8-aligned, when they leave room enough; NULL else. `until`: what is taken there. */
+static uint8_t *telem_i_file_end_room(const telem_i_file_cencoder *e, const uint8_t *until, size_t n) {
+    size_t left = (size_t)((until >= e->p && until < e->limit ? until : e->limit) - e->p);
+    uint8_t *to;
+    if (left < 8u || n > left - 8u) return NULL;
+    to = e->p + (left - n);
+    return to - ((uintptr_t)to & 7u);
+}
+
+/* A column that is grouped was coded from `from` on. At a look it must have become smaller. */
+static int telem_i_file_keep_grouped(telem_i_file_cencoder *e, uint32_t slot, uint8_t *from) {
+    telem_i_file_keyed *x = e->g->keyed;
+    if (!e->item->coded) return 1;
+    if (e->item->codec == TELEM_I_FILE_CODEC_RAW || (x->look && e->item->length >= x->plain[slot])) {
+        if (x->look) x->found.by[slot] = UINT8_MAX;
+        memset(e->item, 0, sizeof *e->item);
+        e->p = from;
+        return 0;
+    }
+    if (e->item->codec != TELEM_I_FILE_CODEC_CONSTANT) {
+        e->item->codec |= TELEM_I_FILE_CODEC_GROUPED;
+        e->item->key = x->found.by[slot];
+    }
+    return 1;
+}
+
+/* A column of numbers, in row order, as a member of a key or grouped. */
+static int telem_i_file_put_column(telem_i_file_cencoder *e, const telem_column *c, telem_i_file_choice *choice, uint32_t number, const uint8_t *v,
+                                   const uint8_t *old) {
+    telem_i_file_cshared *x = e->w->columns;
+    int key = telem_i_file_key_of(e->g, number), slot = telem_i_file_grouped_at(e->g, number);
+    uint32_t n = e->q->n, i, nd;
+    uint8_t *to, *from = e->p;
+    if (key >= 0) {
+        nd = e->g->keys.key[key].distinct;
+        to = telem_i_file_end_room(e, v, (size_t)nd * c->width);
+        if (!to) return 0;
+        for (i = 0; i < nd; i++) memcpy(to + (size_t)i * c->width, v + (size_t)x->first[key][i] * c->width, c->width);
+        return telem_i_file_put_values(e, c, choice, to, nd, old);
+    }
+    to = slot >= 0 ? telem_i_file_end_room(e, v, (size_t)n * c->width) : NULL;
+    if (to) {
+        telem_i_file_group(c->width, x->place[e->g->keyed->found.by[slot]], n, v, to);
+        if (!telem_i_file_put_values(e, c, &e->g->keyed->choice[slot], to, n, old)) return 0;
+        if (telem_i_file_keep_grouped(e, (uint32_t)slot, from)) return 1;
+    }
+    return telem_i_file_put_values(e, c, choice, v, n, old);
+}
+
+static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *c, uint32_t element, telem_i_file_choice *choice, uint32_t number,
+                                  uint32_t fix, const uint8_t *old) {
+    telem_i_file_cshared *x = e->w->columns;
+    const uint32_t *at = NULL;
+    const uint8_t *p = telem_i_file_source_texts(e, c, element, fix, &at);
+    int key = telem_i_file_key_of(e->g, number), slot = telem_i_file_grouped_at(e->g, number);
+    uint32_t n = e->q->n, i, nd, sum = 0, *offsets;
+    uint8_t *to, *from = e->p;
+    if (!p) return 0;
+    if (key >= 0) { /* offsets first, then the bytes */
+        nd = e->g->keys.key[key].distinct;
+        for (i = 0; i < nd; i++) sum += at[x->first[key][i] + 1u] - at[x->first[key][i]];
+        to = telem_i_file_end_room(e, p, sum + 4u * ((size_t)nd + 1u));
+        if (!to) return 0;
+        offsets = (uint32_t *)(void *)to;
+        to += 4u * ((size_t)nd + 1u);
+        for (sum = 0, i = 0; i < nd; i++) {
+            uint32_t row = x->first[key][i], len = at[row + 1u] - at[row];
+            offsets[i] = sum;
+            if (len) memcpy(to + sum, p + at[row], len);
+            sum += len;
+        }
+        offsets[nd] = sum;
+        e->limit = (uint8_t *)(void *)offsets; /* nothing is written over them */
+        i = (uint32_t)telem_i_file_put_strings(e, c, choice, to, offsets, nd, old);
+        e->limit = e->g->out + e->g->out_size;
+        return (int)i;
+    }
+    to = slot >= 0 ? telem_i_file_end_room(e, p, (at[n] - at[0]) + 8u * ((size_t)n + 1u)) : NULL;
+    if (to) {
+        offsets = (uint32_t *)(void *)to;
+        to += 8u * ((size_t)n + 1u);
+        telem_i_file_group_strings(x->place[e->g->keyed->found.by[slot]], n, p, at, offsets + n + 1u, to, offsets);
+        e->limit = (uint8_t *)(void *)offsets;
+        i = (uint32_t)telem_i_file_put_strings(e, c, &e->g->keyed->choice[slot], to, offsets, n, old);
+        e->limit = e->g->out + e->g->out_size;
+        if (!i) return 0;
+        if (telem_i_file_keep_grouped(e, (uint32_t)slot, from)) return 1;
+    }
+    return telem_i_file_put_strings(e, c, choice, p, at, n, old);
+}
+
+/* The time: less the KEY block's, or where rows repeat less what each was expected to be. */
+static int telem_i_file_put_time(telem_i_file_cencoder *e) {
+    const telem_i_file_source *q = e->q;
+    const telem_i_file_wstream *s = e->s;
+    telem_column c = telem_i_file_own_column(1);
+    uint8_t *to = e->w->columns->column;
+    int64_t t = s->key ? s->first : e->g->t, step = s->key ? 0 : e->g->step;
+    uint64_t v, regular = 0;
+    uint32_t i;
+    int repeats = q->n != q->rows;
+    for (i = 0; i < q->n; i++) {
+        int64_t now = telem_i_file_source_time(q, i);
+        uint64_t off = telem_i_file_since(telem_i_file_plus(t, (uint64_t)step), now);
+        v = repeats ? off : telem_i_file_since(s->key_time, now);
+        memcpy(to + 8u * (size_t)i, &v, 8);
+        regular |= off;
+        step = i == 0 && s->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
+        t = telem_i_file_plus(now, (uint64_t)step * telem_i_file_source_run(q, i));
+    }
+    if (regular == 0) return 1;
+    return telem_i_file_put_numbers(e, &c, &e->g->choice[1], to, NULL);
+}
+
+static int telem_i_file_put_runs(telem_i_file_cencoder *e) {
+    const telem_i_file_source *q = e->q;
+    telem_column c = telem_i_file_own_column(0);
+    if (q->n == q->rows) return 1;
+    return telem_i_file_put_numbers(e, &c, &e->g->choice[0], (const uint8_t *)(q->runs + q->first), NULL);
+}
+
+/* Where the state of a KEY block is all zero. */
+static int telem_i_file_put_columns(telem_i_file_cencoder *e) {
+    telem_columns it;
+    telem_column c;
+    uint32_t fix = 0, i, number = 2;
+    uint8_t state[8];
+    telem_columns_begin(&it, e->s->schema);
+    while (telem_columns_next(&it, &c)) {
+        int text = telem_i_file_codes_text(c.type);
+        uint32_t size = telem_i_file_codes_variable(c.type) ? 4u : c.width;
+        if (!(c.presence && e->s->all_present)) {
+            for (i = 0; i < c.count; i++, number++) {
+                const uint8_t *old = e->g->state + c.row + (size_t)i * c.width;
+                telem_i_file_choice *choice = &e->g->choice[2u + c.index + i];
+                e->item = &e->g->items[number];
+                if (text) {
+                    if (!telem_i_file_put_texts(e, &c, i, choice, number, fix, old)) return 0;
+                    continue;
+                }
+                if (telem_i_file_is_counter(&c)) telem_i_file_store(state, c.width, telem_i_file_load(old, c.width) + 1u);
+                if (!telem_i_file_put_column(e, &c, choice, number, telem_i_file_source_numbers(e->q, &c, i, fix, e->w->columns->column),
+                                             telem_i_file_is_counter(&c) ? state : old)) return 0;
+            }
+        }
+        fix += size * c.count;
+    }
+    e->g->columns = number;
+    return 1;
+}
+
+/* The block's items, with the keys that are planned. */
+static int telem_i_file_put_items(telem_i_file_cencoder *e) {
+    telem_i_file_gather *g = e->g;
+    e->p = e->data;
+    e->aligned = 0;
+    if (g->cursor && !e->q->columns) memcpy(g->cursor, g->at, (size_t)g->count * 4u);
+    memset(g->items, 0, (2u + (size_t)telem_schema_columns(e->s->schema)) * sizeof *g->items);
+    if (!telem_i_file_put_indices(e)) return 0;
+    e->item = &g->items[0];
+    if (!telem_i_file_put_runs(e)) return 0;
+    e->item = &g->items[1];
+    return telem_i_file_put_time(e) && telem_i_file_put_columns(e);
+}
+
+/* Keys are looked for now and then: the block is coded without and with them, and the smaller form stands. */
+static int telem_i_file_put_looking(telem_i_file_cencoder *e) {
+    telem_i_file_keyed *x = e->g->keyed;
+    telem_i_file_grouping found;
+    size_t plain;
+    uint32_t i;
+    x->left = TELEM_I_FILE_LOOKS;
+    x->all_present = e->s->all_present;
+    x->found.keys = x->found.columns = 0;
+    e->p = e->data;
+    telem_i_file_keys_seek(&e->w->columns->k, telem_i_file_view_column, e, telem_schema_columns(e->s->schema), e->q->n, &found);
+    if (!telem_i_file_put_items(e)) return 0;
+    if (found.keys == 0) return 1;
+    plain = (size_t)(e->p - e->data);
+    for (i = 0; i < found.columns; i++) x->plain[i] = e->g->items[2u + found.column[i]].length;
+    x->found = found;
+    memset(x->choice, 0, sizeof x->choice);
+    x->look = 1;
+    if (telem_i_file_put_items(e) && (size_t)(e->p - e->data) < plain - plain / 32u) {
+        x->look = 0;
+        return 1;
+    }
+    x->look = 0;
+    x->found.keys = x->found.columns = 0;
+    return telem_i_file_put_items(e);
+}
+
+static int telem_i_file_put_data(telem_i_file_cencoder *e) {
+    telem_i_file_keyed *x = e->g->keyed;
+    if (x->left == 0 || x->all_present != e->s->all_present) return telem_i_file_put_looking(e);
+    x->left--;
+    if (telem_i_file_put_items(e)) return 1;
+    if (x->found.keys == 0) return 0;
+    x->left = x->found.keys = 0; /* they do not hold any more */
+    return telem_i_file_put_items(e);
+}
+
+/* ---- the head: form, distinct rows, keys, directory ---- */
+
+/* Bytes that go out one behind the other, or are only counted (p NULL). */
+typedef struct telem_i_file_head {
+    uint8_t *p;
+    size_t n;
+} telem_i_file_head;
+
+static void telem_i_file_head_byte(telem_i_file_head *h, uint32_t v) {
+    if (h->p) h->p[h->n] = (uint8_t)v;
+    h->n++;
+}
+static void telem_i_file_head_varint(telem_i_file_head *h, uint64_t v) {
+    if (h->p) (void)telem_varint_put(h->p + h->n, v);
+    h->n += telem_varint_size(v);
+}
+
+/* A section of the directory being written. */
+typedef struct telem_i_file_section {
+    const telem_i_file_framing *f;
+    const uint8_t *data; /* of the block */
+    size_t at, chunk;    /* where the next column lies; where the chunk began */
+    uint8_t indexed;
+} telem_i_file_section;
+
+static void telem_i_file_put_check(telem_i_file_head *h, telem_i_file_section *x) {
+    if (h->p) telem_put32(h->p + h->n, telem_i_file_payload_hash(x->f, x->data + x->chunk, x->at - x->chunk, x->f->seed));
+    h->n += 4;
+    x->chunk = x->at;
+}
+
+static void telem_i_file_put_entry(telem_i_file_head *h, telem_i_file_section *x, const telem_i_file_citem *item) {
+    if (!item->coded) return;
+    telem_i_file_head_byte(h, item->codec);
+    telem_i_file_head_varint(h, item->length);
+    if (item->codec & TELEM_I_FILE_CODEC_GROUPED) telem_i_file_head_byte(h, item->key);
+    if (item->codec & TELEM_I_FILE_CODEC_BOUNDS) {
+        telem_i_file_head_byte(h, item->lo);
+        telem_i_file_head_byte(h, item->hi);
+    }
+    if ((item->codec & TELEM_I_FILE_CODEC_ID) == TELEM_I_FILE_CODEC_RAW) x->at = telem_i_file_aligned(x->f, x->at);
+    x->at += item->length;
+    if (x->indexed && x->at - x->chunk >= TELEM_I_FILE_CHECKED) telem_i_file_put_check(h, x);
+}
+
+static void telem_i_file_put_section(telem_i_file_head *h, telem_i_file_section *x, const telem_i_file_citem *items, uint32_t n) {
+    uint32_t i, k, zeros = 0;
+    for (i = 0; i < n; i += 8) {
+        uint32_t size = n - i < 8 ? n - i : 8, mask = 0;
+        for (k = 0; k < size; k++) mask |= (uint32_t)items[i + k].coded << k;
+        if (mask == 0) zeros++;
+        if (zeros && (mask || i + 8 >= n)) {
+            telem_i_file_head_byte(h, 0);
+            telem_i_file_head_varint(h, zeros - 1u);
+            zeros = 0;
+        }
+        if (mask == 0) continue;
+        telem_i_file_head_byte(h, mask);
+        for (k = 0; k < size; k++) telem_i_file_put_entry(h, x, &items[i + k]);
+    }
+    if (x->indexed && x->at > x->chunk) telem_i_file_put_check(h, x); /* no chunk lies in two sections */
+}
+
+/* The whole directory; `table` gets the sizes of its sections. */
+static void telem_i_file_put_directory(telem_i_file_head *h, telem_i_file_head *table, telem_i_file_section *x, const telem_i_file_gather *g) {
+    uint32_t i;
+    for (i = 0; i < g->columns; i += TELEM_I_FILE_SECTION) {
+        uint32_t n = g->columns - i < TELEM_I_FILE_SECTION ? g->columns - i : TELEM_I_FILE_SECTION;
+        size_t dir = h->n, data = x->at;
+        telem_i_file_put_section(h, x, g->items + i, n);
+        if (!table) continue;
+        telem_i_file_head_varint(table, h->n - dir);
+        telem_i_file_head_varint(table, x->at - data);
+    }
+}
+
+static void telem_i_file_put_keys(telem_i_file_head *h, telem_i_file_section *x, const telem_i_file_gather *g) {
+    uint32_t i, m;
+    telem_i_file_head_byte(h, g->keys.count);
+    for (i = 0; i < g->keys.count; i++) {
+        const telem_i_file_key *key = &g->keys.key[i];
+        telem_i_file_head_varint(h, key->members);
+        for (m = 0; m < key->members; m++) telem_i_file_head_varint(h, key->member[m]);
+        telem_i_file_head_varint(h, key->distinct);
+        telem_i_file_head_varint(h, key->length);
+        x->at += key->length;
+        if (x->indexed) telem_i_file_put_check(h, x);
+    }
+}
+
+/* The head goes right before the data. Returns the payload; *seal is where the head's check goes, 0: none. */
+static uint8_t *telem_i_file_put_head(telem_i_file_cencoder *e, size_t *len, size_t *seal) {
+    size_t data = (size_t)(e->p - e->data), pad;
+    telem_i_file_head h, table;
+    telem_i_file_section x;
+    uint8_t form = (uint8_t)((data >= TELEM_I_FILE_INDEXED_FROM ? TELEM_I_FILE_FORM_INDEXED : 0u) | (e->aligned ? TELEM_I_FILE_FORM_ALIGNED : 0u) |
+                             (e->g->keys.count ? TELEM_I_FILE_FORM_KEYS : 0u));
+    uint8_t *room = e->data - e->g->head_size;
+    int pass;
+    memset(&h, 0, sizeof h);
+    memset(&table, 0, sizeof table);
+    *seal = 0;
+    for (pass = 0; pass < 2; pass++) { /* first only counted: the sizes come before the directory */
+        size_t rest = h.n + table.n + 4u;
+        memset(&x, 0, sizeof x);
+        x.f = &e->w->framing;
+        x.data = e->data;
+        x.indexed = form & TELEM_I_FILE_FORM_INDEXED;
+        h.n = 0;
+        if (pass) {
+            h.p = room;
+            telem_i_file_head_byte(&h, form);
+            telem_i_file_head_varint(&h, e->q->n);
+            if (x.indexed) telem_i_file_head_varint(&h, rest);
+        }
+        if (e->g->keys.count) telem_i_file_put_keys(&h, &x, e->g);
+        if (pass && x.indexed) {
+            telem_i_file_head t = h, none;
+            size_t n = table.n;
+            telem_i_file_section y = x;
+            memset(&none, 0, sizeof none);
+            telem_i_file_put_directory(&none, &t, &y, e->g);
+            h.n += n;
+        }
+        telem_i_file_put_directory(&h, pass || !x.indexed ? NULL : &table, &x, e->g);
+    }
+    if (x.indexed) {
+        *seal = h.n;
+        h.n += 4;
+    }
+    pad = e->aligned ? telem_i_file_aligned(&e->w->framing, h.n) - h.n : 0;
+    memset(room + h.n, 0, pad);
+    memmove(e->data - pad - h.n, room, h.n + pad);
+    *len = h.n + pad + data;
+    return e->data - pad - h.n;
+}
+
+/* ---- a block of a source ---- */
+
+/* Row numbers and times of the block for its header. */
+static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
+    int64_t t = s->g->t, step = s->g->step;
+    uint32_t i;
+    s->disorder = 0;
+    s->first = s->min = s->max = telem_i_file_source_time(q, 0);
+    if (s->key) {
+        s->key_time = s->t = t = s->first;
+        step = 0;
+    }
+    for (i = 0; i < q->n; i++) {
+        int64_t now = telem_i_file_source_time(q, i), last;
+        uint32_t run = telem_i_file_source_run(q, i);
+        if (i && now < t) s->disorder = 1;
+        step = i == 0 && s->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
+        last = telem_i_file_plus(now, (uint64_t)step * run);
+        if (run && (step < 0 || last < now)) s->disorder = 1;
+        if (now < s->min) s->min = now;
+        if (last < s->min) s->min = last;
+        if (now > s->max) s->max = now;
+        if (last > s->max) s->max = last;
+        t = last;
+    }
+    s->t = t;
+    s->step = step;
+}
+
+/* The state that the block leaves: its last row. */
+static void telem_i_file_source_state(telem_i_file_wstream *s, const telem_i_file_source *q) {
+    telem_columns it;
+    telem_column c;
+    telem_i_file_source last = *q;
+    uint32_t fix = 0, i, n = 0, run = telem_i_file_source_run(q, q->n - 1u);
+    const uint8_t *p;
+    uint8_t v[8];
+    last.first = q->first + q->n - 1u;
+    last.n = 1;
+    last.runs = NULL;
+    if (s->g->cursor && !q->columns) s->g->cursor[last.first] = s->g->at[last.first];
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c)) {
+        uint32_t size = telem_i_file_codes_variable(c.type) ? 4u : c.width;
+        for (i = 0; i < c.count; i++) {
+            uint8_t *to = s->g->state + c.row + (size_t)i * c.width;
+            if (!telem_i_file_codes_text(c.type)) {
+                telem_i_file_to_little(to, telem_i_file_source_numbers(&last, &c, i, fix, v), c.width, 1);
+                if (telem_i_file_is_counter(&c)) telem_i_file_store(to, c.width, telem_i_file_load(to, c.width) + run);
+                continue;
+            }
+            p = telem_i_file_source_text(&last, &c, i, fix, 0, &n);
+            memset(to, 0, c.width);
+            if (telem_i_file_codes_variable(c.type)) {
+                telem_put32(to, n);
+                to += 4;
+                if (!q->columns) q->g->cursor[last.first] += n;
+            }
+            if (n) memcpy(to, p, n);
+        }
+        fix += size * c.count;
+    }
+}
+
+/* Is each optional field there in all rows? */
+static int telem_i_file_source_all_present(telem_i_file_wstream *s, const telem_i_file_source *q, uint8_t *room) {
+    telem_columns it;
+    telem_column c;
+    uint32_t fix = 0;
+    if (!s->has_optional) return 0;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c)) {
+        if (c.presence) {
+            const uint8_t *p = telem_i_file_source_numbers(q, &c, 0, fix, room);
+            if (p[0] == 0 || !telem_i_file_all_equal(p, 1, q->n)) return 0;
+        }
+        fix += (telem_i_file_codes_variable(c.type) ? 4u : c.width) * c.count;
+    }
+    return 1;
+}
+
+/* Codes and writes a source as one block. s->key, s->first_row are set. 0: it does not fit. */
+static int telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q) {
+    telem_i_file_gather *g = s->g;
+    telem_i_file_cencoder e;
+    size_t len, seal;
+    uint8_t *payload;
+    memset(&e, 0, sizeof e);
+    w->columns->k.text = g->text;
+    w->columns->k.text_size = g->text_size;
+    e.w = w;
+    e.s = s;
+    e.g = g;
+    e.q = q;
+    e.data = e.p = g->out + g->head_size;
+    e.limit = g->out + g->out_size;
+    telem_i_file_source_times(s, q);
+    s->all_present = (uint8_t)telem_i_file_source_all_present(s, q, w->columns->column);
+    if (s->key) memset(g->state, 0, s->row_size);
+    if (s->all_present) telem_i_file_set_presence(s->schema, g->state);
+    if (!telem_i_file_put_data(&e)) return 0;
+    payload = telem_i_file_put_head(&e, &len, &seal);
+    g->bytes_per_row = (len * 256u + q->n - 1u) / q->n;
+    if (g->trial) return 1;
+    if (len + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return 0;
+    s->rows = q->rows;
+    if (s->key) {
+        s->key_row = s->first_row;
+        s->group_bytes = s->group_rows = 0;
+        s->need_key = 0;
+    }
+    telem_i_file_source_state(s, q);
+    g->t = s->t;
+    g->step = s->step;
+    telem_i_file_frame_block(w, s, TELEM_BLOCK_COLUMNS, payload, len, seal);
+    return 1;
+}
+
+/* Rows of the next block of a stream by what its blocks took so far. */
+static uint32_t telem_i_file_block_goal(const telem_file_writer *w, const telem_i_file_wstream *s) {
+    const telem_i_file_gather *g = s->g;
+    uint64_t n = TELEM_I_FILE_OPENING / g->raw;
+    if (g->bytes_per_row) n = (uint64_t)s->goal * 256u / g->bytes_per_row;
+    if (n < TELEM_I_FILE_LEAST_ROWS) n = TELEM_I_FILE_LEAST_ROWS;
+    return n > w->desc.block_rows ? w->desc.block_rows : (uint32_t)n;
+}
+
+/* A block begins: KEY when one is due, or when the group would grow too large with it. */
+static void telem_i_file_begin_columns(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    telem_i_file_announce(w, s, time);
+    s->key = (uint8_t)(telem_i_file_key_due(w, s, time) ||
+                       (s->group_bytes + s->last_bytes > w->desc.key_bytes && s->group_rows >= w->desc.key_rows));
+    s->first_row = s->next_row;
+}
+
+/* In parts, where one block does not hold it. Rows of a part that does not go out are lost. */
+static void telem_i_file_write_parts(telem_file_writer *w, telem_i_file_wstream *s, telem_i_file_source *q) {
+    uint32_t end = q->first + q->n, i;
+    q->n = end - q->first;
+    while (q->first < end && w->error.code == TELEM_OK) {
+        for (q->rows = q->n, i = 0; i < q->n; i++) q->rows += telem_i_file_source_run(q, i);
+        if (!telem_i_file_write_source(w, s, q)) {
+            if (q->n == 1) { /* the stream's rows were checked to fit */
+                telem_i_file_writer_fail(w, TELEM_ERR_LIMIT, "a row is larger than a block");
+                break;
+            }
+            q->n = (q->n + 1u) / 2u;
+            continue;
+        }
+        s->first_row += q->rows;
+        q->first += q->n;
+        q->n = end - q->first;
+        s->key = 0;
+    }
+    for (q->rows = 0, i = q->first; i < end; i++) q->rows += 1u + (q->runs ? q->runs[i] : 0u);
+    if (q->rows) telem_i_file_lose(w, s, q->rows, s->min, s->max);
+}
+
+/* The gathered rows become a block. With an error that stuck they stay: telem_file_writer_clear. */
+static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_gather *g = s->g;
+    telem_i_file_source q;
+    if (g->count == 0 || w->error.code != TELEM_OK) return w->error.code;
+    memset(&q, 0, sizeof q);
+    q.g = g;
+    q.n = g->count;
+    q.runs = g->runs;
+    telem_i_file_write_parts(w, s, &q);
+    g->count = g->heap_used = 0;
+    s->rows = 0;
+    g->limit = telem_i_file_block_goal(w, s);
+    if (g->limit > g->cap) g->limit = g->cap;
+    return w->error.code;
+}
+
+/* Does s->row only repeat s->prev, COUNTERs stepping? What is absent does not count. */
+static int telem_i_file_repeats(const telem_i_file_wstream *s) {
+    telem_columns it;
+    telem_column c;
+    uint32_t absent_end = 0, i;
+    if (!s->has_optional && !s->has_counter) return memcmp(s->row, s->prev, s->row_size) == 0;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c)) {
+        const uint8_t *a = s->row + c.row, *b = s->prev + c.row;
+        if (c.row < absent_end) continue;
+        if (c.presence && *a == 0) absent_end = c.row + 1u + c.covers;
+        if (!telem_i_file_is_counter(&c)) {
+            if (memcmp(a, b, (size_t)c.width * c.count) != 0) return 0;
+            continue;
+        }
+        for (i = 0; i < c.count; i++, a += c.width, b += c.width)
+            if (telem_i_file_residual(telem_i_file_load(a, c.width), telem_i_file_load(b, c.width) + 1u, c.width) != 0) return 0;
+    }
+    return 1;
+}
+
+/* COUNTERs that are absent keep their value in rows that repeat: both sides step them. */
+static void telem_i_file_step_prev(telem_i_file_wstream *s) {
+    telem_columns it;
+    telem_column c;
+    uint32_t i;
+    if (!s->has_counter) return;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c)) {
+        uint8_t *p = s->prev + c.row;
+        if (!telem_i_file_is_counter(&c)) continue;
+        for (i = 0; i < c.count; i++, p += c.width) telem_i_file_store(p, c.width, telem_i_file_load(p, c.width) + 1u);
+    }
+}
+
+static uint32_t telem_i_file_texts_size(const telem_schema *schema, const uint8_t *row) {
+    telem_columns it;
+    telem_column c;
+    uint32_t n = 0, i;
+    telem_columns_begin(&it, schema);
+    while (telem_columns_next(&it, &c))
+        for (i = 0; telem_i_file_codes_variable(c.type) && i < c.count; i++) n += telem_get32(row + c.row + (size_t)i * c.width);
+    return n;
+}
+
+/* s->prev as a record. */
+static void telem_i_file_gather_store(telem_i_file_wstream *s, int64_t time) {
+    telem_i_file_gather *g = s->g;
+    uint8_t *to = g->rows + (size_t)g->count * g->record;
+    telem_columns it;
+    telem_column c;
+    uint32_t i;
+    memcpy(to, &time, 8);
+    to += 8;
+    g->runs[g->count] = 0;
+    if (!s->has_variable) {
+        memcpy(to, s->prev, s->row_size);
+        g->count++;
+        return;
+    }
+    g->at[g->count++] = g->heap_used;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c)) {
+        const uint8_t *p = s->prev + c.row;
+        if (!telem_i_file_codes_variable(c.type)) {
+            memcpy(to, p, (size_t)c.width * c.count);
+            to += (size_t)c.width * c.count;
+            continue;
+        }
+        for (i = 0; i < c.count; i++, p += c.width, to += 4) {
+            uint32_t n = telem_get32(p);
+            memcpy(to, p, 4);
+            memcpy(g->heap + g->heap_used, p + 4, n);
+            g->heap_used += n;
+        }
+    }
+}
+
+/* Takes s->row into a stream in columns coding. */
+static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    telem_i_file_gather *g = s->g;
+    int fresh, repeats;
+    int64_t step;
+    if (g->count && (s->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS || telem_i_file_too_old(s, time))) (void)telem_i_file_close_columns(w, s);
+    repeats = g->count && time == telem_i_file_plus(s->t, (uint64_t)s->step) && telem_i_file_repeats(s);
+    if (g->count && !repeats &&
+        (g->count >= g->limit || (s->has_variable && telem_i_file_texts_size(s->schema, s->row) > g->heap_size - g->heap_used)))
+        (void)telem_i_file_close_columns(w, s);
+    fresh = g->count == 0;
+    if (fresh) {
+        telem_i_file_begin_columns(w, s, time);
+        s->first = s->min = s->max = time;
+        if (s->key) memset(s->prev, 0, s->row_size);
+    }
+    if (w->error.code != TELEM_OK) { /* closing the block before failed: this row goes with it */
+        s->next_row++;
+        telem_i_file_lose(w, s, 1, time, time);
+        return w->error.code;
+    }
+    step = fresh && s->key ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
+    if (repeats) {
+        g->runs[g->count - 1u]++;
+        telem_i_file_step_prev(s);
+    } else {
+        telem_i_file_keep_row(s);
+        telem_i_file_gather_store(s, time);
+    }
+    s->step = step;
+    s->t = time;
+    if (time < s->min) s->min = time;
+    if (time > s->max) s->max = time;
+    s->rows++;
+    s->next_row++;
+    s->taken++;
+    w->rows++;
+    return TELEM_OK;
+}
+
+/* ---- memory ---- */
+
+#define TELEM_I_FILE_GATHER (416u << 10) /* bytes of rows that a stream gathers, as a rule; as much for texts */
+#define TELEM_I_FILE_GATHER_MOST (4u << 20) /* and at most for the sake of LEAST_ROWS, and of a block's raw bytes */
+#define TELEM_I_FILE_TABLE 65536u
+#define TELEM_I_FILE_TRIAL 98304u
+
+/* What the writer needs once, for blocks of `rows` rows. */
+static size_t telem_i_file_round64(size_t n) { return (n + 63u) & ~(size_t)63u; }
+static size_t telem_i_file_trial_size(size_t rows) { return rows * 10u + 4096u < TELEM_I_FILE_TRIAL ? TELEM_I_FILE_TRIAL : rows * 10u + 4096u; }
+static size_t telem_i_file_scratch_bytes(uint32_t rows) {
+    size_t cap = telem_i_file_round64(rows);
+    return 3u * telem_i_file_round64((cap + 1024u) * 8u) + telem_i_file_round64(telem_i_file_trial_size(cap)) + TELEM_I_FILE_TABLE + 64u;
+}
+
+/* Lays the codecs' room into `p`. */
+static void telem_i_file_scratch_make(telem_i_file_codec *k, uint8_t *p, uint32_t rows, uint8_t level) {
+    size_t cap = telem_i_file_round64(rows), words = telem_i_file_round64((cap + 1024u) * 8u);
+    memset(k, 0, sizeof *k);
+    p += (64u - ((uintptr_t)p & 63u)) & 63u;
+    k->level = level;
+    k->cap = (uint32_t)cap;
+    k->a64 = (uint64_t *)(void *)p;
+    k->b64 = (uint64_t *)(void *)(p + words);
+    k->c64 = (uint64_t *)(void *)(p + 2u * words);
+    k->a32 = (uint32_t *)(void *)p;
+    k->b32 = (uint32_t *)(void *)(p + words);
+    k->bytes = p + 3u * words;
+    k->table = k->bytes + telem_i_file_round64(telem_i_file_trial_size(cap));
+    k->table_size = TELEM_I_FILE_TABLE;
+}
+
+typedef struct telem_i_file_gather_sizes {
+    uint32_t record, cap, heap, raw, columns;
+    uint8_t variable, text;
+    size_t head, out, textual;
+    uint64_t total;
+} telem_i_file_gather_sizes;
+
+static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_writer_desc *f, const telem_schema *schema) {
+    telem_i_file_gather_sizes z;
+    telem_columns it;
+    telem_column c;
+    uint64_t fixed = 0, texts = 0, rows;
+    memset(&z, 0, sizeof z);
+    telem_columns_begin(&it, schema);
+    while (telem_columns_next(&it, &c)) {
+        int variable = telem_i_file_codes_variable(c.type);
+        fixed += (uint64_t)c.count * (variable ? 4u : c.width);
+        texts += variable ? (uint64_t)c.count * (c.width - 4u) : 0;
+        z.variable |= (uint8_t)variable;
+        z.text |= (uint8_t)telem_i_file_codes_text(c.type);
+    }
+    z.columns = telem_schema_columns(schema) + 2u;
+    z.record = (uint32_t)fixed + 8u;
+    z.raw = (uint32_t)(fixed + texts + 8u);
+    rows = TELEM_I_FILE_GATHER / z.record;
+    if (rows < TELEM_I_FILE_LEAST_ROWS) rows = TELEM_I_FILE_LEAST_ROWS;
+    if (rows > TELEM_I_FILE_GATHER_MOST / z.record) rows = TELEM_I_FILE_GATHER_MOST / z.record;
+    if (rows < 1) rows = 1;
+    z.cap = rows > f->block_rows ? f->block_rows : (uint32_t)rows;
+    if (z.variable) z.heap = texts > TELEM_I_FILE_GATHER ? (uint32_t)texts : TELEM_I_FILE_GATHER;
+    if (z.text) z.textual = (size_t)(z.heap ? z.heap : TELEM_I_FILE_GATHER) + f->block_rows + 64u;
+    z.head = telem_i_file_round64(256u + (size_t)z.columns * 16u + (size_t)(z.columns / TELEM_I_FILE_SECTION + 1u) * 16u);
+    z.out = TELEM_I_FILE_ROOM + z.head + (size_t)z.cap * (z.record + 8u) + z.heap + (size_t)z.columns * 16u + TELEM_I_FILE_SLACK;
+    z.total = telem_i_file_align8(sizeof(telem_i_file_gather)) + telem_i_file_align8((size_t)z.cap * z.record) +
+              telem_i_file_align8(4u * (size_t)z.cap) * (z.variable ? 3u : 1u) + telem_i_file_align8(z.heap) + telem_i_file_align8(z.out) +
+              telem_i_file_align8(telem_schema_row_size(schema)) + telem_i_file_align8(z.columns * sizeof(telem_i_file_citem)) +
+              telem_i_file_align8(z.columns * sizeof(telem_i_file_choice)) + telem_i_file_align8(z.textual) +
+              telem_i_file_align8(sizeof(telem_i_file_keyed));
+    return z;
+}
+
+static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_schema *schema) {
+    return telem_i_file_gather_layout(f, schema).total;
+}
+
+/* As telem_i_file_take, but what large buffers held before does not matter: a PC gives their pages only
+   when they are used. */
+static uint8_t *telem_i_file_grab(telem_i_file_pool *a, size_t n) {
+    size_t need = telem_i_file_align8(n);
+    uint8_t *p = a->base + a->used;
+    if (need < n || need > a->size - a->used) return NULL;
+    a->used += need;
+    return p;
+}
+
+/* Memory was counted before. */
+static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_gather_sizes z = telem_i_file_gather_layout(&w->desc, s->schema);
+    telem_i_file_gather *g = s->g = (telem_i_file_gather *)telem_i_file_take(&w->arena, sizeof *g);
+    g->rows = telem_i_file_grab(&w->arena, (size_t)z.cap * z.record);
+    g->runs = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * (size_t)z.cap);
+    if (z.variable) {
+        g->at = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * (size_t)z.cap);
+        g->cursor = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * (size_t)z.cap);
+        g->heap = telem_i_file_grab(&w->arena, z.heap);
+    }
+    g->out = telem_i_file_grab(&w->arena, z.out);
+    g->state = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
+    g->items = (telem_i_file_citem *)telem_i_file_take(&w->arena, z.columns * sizeof *g->items);
+    g->choice = (telem_i_file_choice *)telem_i_file_take(&w->arena, z.columns * sizeof *g->choice);
+    g->keyed = (telem_i_file_keyed *)telem_i_file_take(&w->arena, sizeof *g->keyed);
+    if (z.text) g->text = telem_i_file_grab(&w->arena, z.textual);
+    g->text_size = z.textual;
+    g->record = z.record;
+    g->cap = z.cap;
+    g->raw = z.raw;
+    g->heap_size = z.heap;
+    g->out += TELEM_I_FILE_ROOM; /* for the block's header */
+    g->out_size = z.out - TELEM_I_FILE_ROOM - TELEM_I_FILE_SLACK;
+    g->head_size = z.head;
+    g->limit = telem_i_file_block_goal(w, s);
+    if (g->limit > g->cap) g->limit = g->cap;
+}
+
+/* What the writer has once. */
+static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f) {
+    return telem_i_file_align8(sizeof(telem_i_file_cshared)) + telem_i_file_align8(telem_i_file_scratch_bytes(f->block_rows)) +
+           8u * ((size_t)telem_i_file_round64(f->block_rows) + 64u) + 8u * TELEM_I_FILE_KEYED * telem_i_file_round64(f->block_rows);
+}
+
+static void telem_i_file_shared_make(telem_file_writer *w) {
+    telem_i_file_cshared *x = w->columns = (telem_i_file_cshared *)telem_i_file_take(&w->arena, sizeof *x);
+    uint8_t *p = telem_i_file_grab(&w->arena, telem_i_file_scratch_bytes(w->desc.block_rows));
+    uint32_t i;
+    telem_i_file_scratch_make(&x->k, p, w->desc.block_rows, w->desc.level);
+    x->column = telem_i_file_grab(&w->arena, 8u * ((size_t)telem_i_file_round64(w->desc.block_rows) + 64u));
+    for (i = 0; i < TELEM_I_FILE_KEYED; i++) {
+        x->place[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * telem_i_file_round64(w->desc.block_rows));
+        x->first[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * telem_i_file_round64(w->desc.block_rows));
+    }
+}
+
+/* ---- whole columns of the caller's ---- */
+
+/* Are the columns as the schema wants them? *texts: bytes of all variable texts. */
+static telem_result telem_i_file_check_columns(const telem_schema *schema, const telem_file_column *columns, uint64_t rows, uint64_t *texts, int *nulls) {
+    telem_columns it;
+    telem_column c;
+    uint32_t i;
+    uint64_t k;
+    *texts = 0;
+    *nulls = 0;
+    telem_columns_begin(&it, schema);
+    while (telem_columns_next(&it, &c))
+        for (i = 0; i < c.count; i++) {
+            const telem_file_column *v = &columns[c.index + i];
+            if (c.presence) {
+                for (k = 0; v->data && !*nulls && k < rows; k++) *nulls = ((const uint8_t *)v->data)[k] == 0;
+            } else if (telem_i_file_codes_variable(c.type)) {
+                if (!v->offsets || (!v->data && v->offsets[rows] != v->offsets[0])) return TELEM_ERR_ARG;
+                for (k = 0; k < rows; k++)
+                    if (v->offsets[k + 1] < v->offsets[k] || v->offsets[k + 1] - v->offsets[k] > c.width - 4u) return TELEM_ERR_RANGE;
+                *texts += v->offsets[rows] - v->offsets[0];
+            } else if (!v->data) {
+                return TELEM_ERR_ARG;
+            }
+        }
+    return TELEM_OK;
+}
+
+/* Row `row` of whole columns as s->row. */
+static void telem_i_file_row_of_columns(telem_i_file_wstream *s, const telem_file_column *columns, uint64_t row) {
+    telem_columns it;
+    telem_column c;
+    uint32_t i;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c))
+        for (i = 0; i < c.count; i++) {
+            const telem_file_column *v = &columns[c.index + i];
+            const uint8_t *p = (const uint8_t *)v->data;
+            uint8_t *to = s->row + c.row + (size_t)i * c.width;
+            uint32_t n;
+            if (telem_i_file_codes_variable(c.type)) {
+                n = v->offsets[row + 1u] - v->offsets[row];
+                telem_put32(to, n);
+                if (n) memcpy(to + 4, p + v->offsets[row], n);
+                memset(to + 4 + n, 0, c.width - 4u - n);
+            } else if (telem_i_file_codes_text(c.type)) {
+                memcpy(to, p + row * c.width, c.width);
+            } else if (c.type == TELEM_BOOL) {
+                *to = (uint8_t)(!p || p[row] ? 1 : 0);
+            } else {
+                telem_i_file_to_little(to, p + row * c.width, c.width, 1);
+            }
+        }
+}
+
+/* Which rows of a block repeat: pick and runs of q, when enough do. */
+static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_source *q, uint32_t *pick, uint32_t *runs, uint8_t *same) {
+    telem_columns it;
+    telem_column c;
+    uint32_t i, k, n = q->n, left = 0, distinct = 0;
+    int64_t step = s->key ? 0 : s->g->step, t = s->key ? telem_i_file_source_time(q, 0) : s->g->t;
+    for (i = 0; i < n; i++) { /* first the times */
+        int64_t now = telem_i_file_source_time(q, i);
+        same[i] = (uint8_t)(i > 0 && now == telem_i_file_plus(t, (uint64_t)step));
+        left += same[i];
+        step = i == 0 && s->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
+        t = now;
+    }
+    telem_columns_begin(&it, s->schema);
+    while (left >= n / TELEM_I_FILE_REPEATS && left && telem_columns_next(&it, &c)) {
+        for (k = 0; k < c.count && left >= n / TELEM_I_FILE_REPEATS; k++) {
+            const telem_file_column *v = &q->columns[c.index + k];
+            const uint8_t *p = (const uint8_t *)v->data + (size_t)q->from * c.width;
+            if (!v->data && c.presence) continue;
+            for (i = 1, left = 0; i < n; i++) {
+                if (!same[i]) continue;
+                if (telem_i_file_codes_variable(c.type)) {
+                    const uint32_t *at = v->offsets + q->from + i;
+                    same[i] = (uint8_t)(at[1] - at[0] == at[0] - at[-1] && memcmp((const uint8_t *)v->data + at[0], (const uint8_t *)v->data + at[-1], at[1] - at[0]) == 0);
+                } else if (telem_i_file_is_counter(&c)) {
+                    uint64_t a = telem_i_file_native(p + (size_t)(i - 1u) * c.width, c.width), b = telem_i_file_native(p + (size_t)i * c.width, c.width);
+                    same[i] = (uint8_t)(telem_i_file_residual(b, a + 1u, c.width) == 0);
+                } else {
+                    same[i] = (uint8_t)(memcmp(p + (size_t)i * c.width, p + (size_t)(i - 1u) * c.width, c.width) == 0);
+                }
+                left += same[i];
+            }
+        }
+    }
+    if (left == 0 || left < n / TELEM_I_FILE_REPEATS) return;
+    for (i = 0; i < n; i++) {
+        if (same[i]) {
+            runs[distinct - 1u]++;
+            continue;
+        }
+        pick[distinct] = i;
+        runs[distinct++] = 0;
+    }
+    q->pick = pick;
+    q->runs = runs;
+    q->n = distinct;
+}
+
+/* One block straight from the caller's columns. */
+static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream *s, telem_i_file_source *q, uint32_t n) {
+    telem_i_file_gather *g = s->g;
+    uint64_t lost = s->lost;
+    q->first = 0;
+    q->n = n;
+    q->pick = q->runs = NULL;
+    telem_i_file_begin_columns(w, s, telem_i_file_source_time(q, 0));
+    if ((size_t)n * 9u <= (size_t)g->cap * g->record) { /* nothing is gathered: the room is free */
+        uint32_t *pick = (uint32_t *)(void *)g->rows;
+        telem_i_file_find_repeats(s, q, pick, pick + n, (uint8_t *)(pick + 2u * (size_t)n));
+    }
+    telem_i_file_write_parts(w, s, q);
+    s->rows = 0;
+    s->next_row += n;
+    s->taken += n - (s->lost - lost);
+    w->rows += n - (s->lost - lost);
+    g->limit = telem_i_file_block_goal(w, s);
+    if (g->limit > g->cap) g->limit = g->cap;
+}
+
+/* What a row of the stream takes, roughly: some rows are coded and thrown away. */
+static void telem_i_file_try_rows(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint32_t n) {
+    telem_i_file_source some = *q;
+    int64_t t = s->t, step = s->step;
+    uint8_t key = s->key;
+    some.first = 0;
+    some.n = some.rows = n;
+    some.pick = some.runs = NULL;
+    s->key = 1;
+    s->g->trial = 1;
+    (void)telem_i_file_write_source(w, s, &some);
+    s->g->trial = 0;
+    memset(s->g->choice, 0, (2u + (size_t)telem_schema_columns(s->schema)) * sizeof *s->g->choice); /* so few tell too little */
+    memset(s->g->keyed, 0, sizeof *s->g->keyed);
+    s->key = key;
+    s->t = t;
+    s->step = step;
+}
+
+/* Rows of the next direct block when `left` are there; 0: too few, they are gathered. */
+static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t left, uint64_t raw) {
+    uint64_t goal, most = TELEM_I_FILE_GATHER_MOST / raw;
+    if (s->g->bytes_per_row == 0 && left * raw > TELEM_I_FILE_OPENING && left >= 4u * TELEM_I_FILE_TRY) telem_i_file_try_rows(w, s, q, TELEM_I_FILE_TRY);
+    goal = s->g->bytes_per_row ? telem_i_file_block_goal(w, s) : TELEM_I_FILE_OPENING / raw;
+    if (goal > most) goal = most;
+    if (goal < TELEM_I_FILE_LEAST_ROWS) goal = TELEM_I_FILE_LEAST_ROWS;
+    if (goal > w->desc.block_rows) goal = w->desc.block_rows;
+    if (left < goal) return 0;
+    if (left < goal * 2u) goal = left <= goal + goal / 4u && left <= w->desc.block_rows ? left : (left + 1u) / 2u;
+    return (uint32_t)goal;
+}
+
+TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
+                                                const telem_file_column *columns, uint32_t count) {
+    telem_i_file_wstream *s;
+    telem_i_file_source q;
+    telem_result r;
+    uint64_t at = 0, texts, raw;
+    uint32_t n;
+    int nulls;
+    if (!w || !w->open) return TELEM_ERR_STATE;
+    s = telem_i_file_find_stream(w, stream);
+    if (!s) return TELEM_ERR_NOT_FOUND;
+    if (rows == 0) return w->error.code;
+    if (count != telem_schema_columns(s->schema) || (count && !columns)) return TELEM_ERR_ARG;
+    r = telem_i_file_check_columns(s->schema, columns, rows, &texts, &nulls);
+    if (r != TELEM_OK) return r;
+    memset(&q, 0, sizeof q);
+    q.g = s->g;
+    q.columns = columns;
+    q.times = times;
+    q.number = s->next_row;
+    raw = s->g ? s->g->record + texts / rows : 0;
+    if (s->g && s->g->count && telem_i_file_too_old(s, times ? times[0] : telem_i_signed(q.number))) (void)telem_i_file_close_columns(w, s);
+    while (at < rows && w->error.code == TELEM_OK) {
+        q.from = at;
+        if (s->g && s->g->count >= s->g->limit) (void)telem_i_file_close_columns(w, s);
+        n = s->g && s->g->count == 0 && !nulls && columns ? telem_i_file_direct_rows(w, s, &q, rows - at, raw) : 0;
+        if (n) {
+            telem_i_file_direct_block(w, s, &q, n);
+            at += n;
+            continue;
+        }
+        telem_i_file_row_of_columns(s, columns, at);
+        s->ageless = at > 0; /* rows of one call do not wait for each other */
+        (void)telem_i_file_take_row(w, s, times ? times[at] : telem_i_signed(q.number + at));
+        s->ageless = 0;
+        at++;
+    }
+    if (at < rows) {
+        s->next_row += rows - at;
+        telem_i_file_lose(w, s, rows - at, times ? times[at] : 0, times ? times[rows - 1u] : 0);
+    }
+    return w->error.code;
+}
+
+/* ---- the reader's side ---- */
+
+/* A column of a block, by the directory. */
+typedef struct telem_i_file_centry {
+    size_t at, chunk, chunk_end; /* of the block's data: the column, and the chunk it lies in */
+    uint32_t length, check;
+    uint8_t coded, codec, key, bounded, lo, hi;
+} telem_i_file_centry;
+
+/* A block's head, taken apart. */
+typedef struct telem_i_file_chead {
+    const telem_i_file_framing *f;
+    telem_i_file_cursor dir;   /* sections not yet taken */
+    telem_i_file_cursor table; /* indexed: their sizes */
+    telem_i_file_keys keys;
+    size_t key_at[TELEM_I_FILE_KEYS];
+    uint32_t key_check[TELEM_I_FILE_KEYS];
+    size_t at;                 /* where the next section's data begin */
+    size_t data;               /* from the payload's start to the data; room for the data */
+    size_t size;
+    uint32_t distinct, columns, taken; /* taken: columns of the sections so far */
+    uint8_t form;
+} telem_i_file_chead;
+
+/* 1: the column is a member of a key already. */
+static int telem_i_file_is_member(const telem_i_file_keys *keys, uint32_t up_to, uint32_t members, uint32_t number) {
+    uint32_t i, m;
+    for (i = 0; i <= up_to; i++)
+        for (m = 0; m < (i < up_to ? keys->key[i].members : members); m++)
+            if (keys->key[i].member[m] == number) return 1;
+    return 0;
+}
+
+static void telem_i_file_take_keys(telem_i_file_chead *h, telem_i_file_cursor *c) {
+    uint32_t i, m;
+    h->keys.count = telem_i_file_take_byte(c);
+    if (h->keys.count == 0 || h->keys.count > TELEM_I_FILE_KEYS) c->bad = 1;
+    for (i = 0; i < h->keys.count && !c->bad; i++) {
+        telem_i_file_key *key = &h->keys.key[i];
+        key->members = (uint32_t)telem_i_file_take_limited(c, TELEM_I_FILE_KEYS);
+        if (key->members == 0) c->bad = 1;
+        for (m = 0; m < key->members && !c->bad; m++) {
+            key->member[m] = (uint32_t)telem_i_file_take_limited(c, h->columns - 1u);
+            if (key->member[m] < 2 || telem_i_file_is_member(&h->keys, i, m, key->member[m])) c->bad = 1;
+        }
+        key->distinct = (uint32_t)telem_i_file_take_limited(c, h->distinct);
+        key->length = (uint32_t)telem_i_file_take_limited(c, h->size);
+        if (key->distinct == 0) c->bad = 1;
+        h->key_at[i] = h->at;
+        h->at += key->length;
+        if (h->form & TELEM_I_FILE_FORM_INDEXED) {
+            const uint8_t *p = telem_i_file_take_bytes(c, 4);
+            if (!c->bad) h->key_check[i] = telem_get32(p);
+        }
+    }
+}
+
+/* How many bytes the head of an indexed block has, as far as the first `n` tell; 0: not indexed or not to
+   be told. */
+static size_t telem_i_file_head_bytes(const uint8_t *p, size_t n) {
+    telem_i_file_cursor c = telem_i_file_cursor_at(p, n);
+    uint8_t form = telem_i_file_take_byte(&c);
+    uint64_t rest;
+    (void)telem_i_file_take_varint(&c);
+    rest = telem_i_file_take_varint(&c);
+    if (c.bad || !(form & TELEM_I_FILE_FORM_INDEXED) || rest > (uint64_t)1 << 30) return 0;
+    return (size_t)(c.p - p) + (size_t)rest;
+}
+
+/* `have`: bytes of the payload at hand, all of its `size` or, indexed, the head at least. 0: a violation,
+   -1: a reserved bit. */
+static int telem_i_file_take_head(telem_i_file_chead *h, const telem_i_file_framing *f, const uint8_t *p, size_t have, size_t size, uint32_t columns, uint32_t rows) {
+    telem_i_file_cursor c = telem_i_file_cursor_at(p, have);
+    uint32_t i;
+    memset(h, 0, sizeof *h);
+    h->f = f;
+    h->columns = columns;
+    h->size = size;
+    h->form = telem_i_file_take_byte(&c);
+    if (c.bad) return 0;
+    if (h->form > 7) return -1;
+    h->distinct = (uint32_t)telem_i_file_take_limited(&c, rows < TELEM_I_FILE_COLUMN_ROWS ? rows : TELEM_I_FILE_COLUMN_ROWS);
+    if (c.bad || h->distinct == 0) return 0;
+    if (h->form & TELEM_I_FILE_FORM_INDEXED) {
+        size_t rest = (size_t)telem_i_file_take_limited(&c, telem_i_file_cursor_left(&c));
+        if (c.bad || rest < 4) return 0;
+        c.end = c.p + rest - 4u;
+        h->data = rest + (size_t)(c.p - p);
+    }
+    if (h->form & TELEM_I_FILE_FORM_KEYS) telem_i_file_take_keys(h, &c);
+    if (h->form & TELEM_I_FILE_FORM_INDEXED) {
+        h->table = c;
+        for (i = 0; i < columns; i += TELEM_I_FILE_SECTION) {
+            (void)telem_i_file_take_varint(&c);
+            (void)telem_i_file_take_varint(&c);
+        }
+    }
+    h->dir = c;
+    return !c.bad;
+}
+
+static void telem_i_file_take_check(telem_i_file_chead *h, telem_i_file_centry *e, uint32_t from, uint32_t to, size_t chunk) {
+    const uint8_t *p = telem_i_file_take_bytes(&h->dir, 4);
+    if (h->dir.bad) return;
+    for (; from < to; from++) {
+        e[from].check = telem_get32(p);
+        e[from].chunk = chunk;
+        e[from].chunk_end = h->at;
+    }
+}
+
+/* The next section into e[0..63]. 0: a violation. */
+static int telem_i_file_take_section(telem_i_file_chead *h, telem_i_file_centry *e) {
+    uint32_t n = h->columns - h->taken, i, k, first = 0; /* first: of the chunk */
+    size_t chunk = h->at, zeros = 0;
+    int indexed = h->form & TELEM_I_FILE_FORM_INDEXED;
+    if (n > TELEM_I_FILE_SECTION) n = TELEM_I_FILE_SECTION;
+    memset(e, 0, n * sizeof *e);
+    for (i = 0; i < n && !h->dir.bad; i += 8) {
+        uint32_t size = n - i < 8 ? n - i : 8, mask = 0;
+        if (zeros) {
+            zeros--;
+            continue;
+        }
+        mask = telem_i_file_take_byte(&h->dir);
+        if (mask == 0) zeros = (size_t)telem_i_file_take_limited(&h->dir, (n - i - 1u) / 8u);
+        if (mask >> size) return 0;
+        for (k = i; k < i + size && !h->dir.bad; k++) {
+            telem_i_file_centry *x = &e[k];
+            if (!(mask >> (k - i) & 1u)) continue;
+            x->coded = 1;
+            x->codec = telem_i_file_take_byte(&h->dir);
+            x->length = (uint32_t)telem_i_file_take_limited(&h->dir, h->size);
+            if (x->codec & TELEM_I_FILE_CODEC_GROUPED) {
+                x->key = telem_i_file_take_byte(&h->dir);
+                if (x->key >= h->keys.count) return 0;
+            }
+            x->bounded = (x->codec & TELEM_I_FILE_CODEC_BOUNDS) != 0;
+            if (x->bounded) {
+                x->lo = telem_i_file_take_byte(&h->dir);
+                x->hi = telem_i_file_take_byte(&h->dir);
+            }
+            if ((x->codec & TELEM_I_FILE_CODEC_ID) == TELEM_I_FILE_CODEC_RAW) h->at = telem_i_file_aligned(h->f, h->at);
+            x->at = h->at;
+            h->at += x->length;
+            if (h->at > h->size) return 0;
+            if (indexed && h->at - chunk >= TELEM_I_FILE_CHECKED) {
+                telem_i_file_take_check(h, e, first, k + 1u, chunk);
+                chunk = h->at;
+                first = k + 1u;
+            }
+        }
+    }
+    if (indexed && h->at > chunk && !h->dir.bad) telem_i_file_take_check(h, e, first, n, chunk);
+    h->taken += n;
+    return !h->dir.bad;
+}
+
+/* All sections were taken: where the data begin. 0: bytes are missing or left over. */
+static int telem_i_file_end_head(telem_i_file_chead *h, const uint8_t *p) {
+    if (h->form & TELEM_I_FILE_FORM_INDEXED) {
+        if (h->dir.p != h->dir.end) return 0;
+    } else {
+        h->data = (size_t)(h->dir.p - p);
+    }
+    if (h->form & TELEM_I_FILE_FORM_ALIGNED) h->data = telem_i_file_aligned(h->f, h->data);
+    return h->data <= h->size && h->at == h->size - h->data;
+}
+
+/* Native values from little-endian ones that may lie unaligned. */
+static void telem_i_file_from_little(uint8_t *to, const uint8_t *from, uint32_t width, size_t n) { telem_i_file_to_little(to, from, width, n); }
+
+static void telem_i_file_fill_value(uint8_t *to, const uint8_t *one, uint32_t width, size_t n) {
+    size_t i;
+    uint16_t a;
+    uint32_t b;
+    uint64_t d;
+    switch (width) {
+    case 1: memset(to, one[0], n); break;
+    case 2:
+        memcpy(&a, one, 2);
+        for (i = 0; i < n; i++, to += 2) memcpy(to, &a, 2);
+        break;
+    case 4:
+        memcpy(&b, one, 4);
+        for (i = 0; i < n; i++, to += 4) memcpy(to, &b, 4);
+        break;
+    default:
+        memcpy(&d, one, 8);
+        for (i = 0; i < n; i++, to += 8) memcpy(to, &d, 8);
+        break;
+    }
+}
+
+/* `n` values of a column of numbers as they are stored (grouped ones in their order), native. `old`: the
+   state's value, little-endian. */
+static telem_result telem_i_file_entry_numbers(telem_i_file_codec *k, const telem_column *c, const telem_i_file_centry *e, const uint8_t *p, const uint8_t *old,
+                                             uint32_t n, uint8_t *out) {
+    uint8_t one[8], codec = e->codec & TELEM_I_FILE_CODEC_ID;
+    int r;
+    if (!e->coded || codec == TELEM_I_FILE_CODEC_CONSTANT) {
+        if (e->coded && e->length != c->width) return TELEM_ERR_CORRUPT;
+        telem_i_file_from_little(one, e->coded ? p : old, c->width, 1);
+        telem_i_file_fill_value(out, one, c->width, n);
+    } else if (codec == TELEM_I_FILE_CODEC_RAW) {
+        if (e->length != (uint64_t)n * c->width) return TELEM_ERR_CORRUPT;
+        telem_i_file_from_little(out, p, c->width, n);
+    } else {
+        r = codec < TELEM_I_FILE_CODEC_TEXT ? telem_i_file_numbers_decode(k, c, codec, p, e->length, n, out) : -1;
+        if (r < 0) return TELEM_ERR_UNSUPPORTED;
+        if (r == 0) return TELEM_ERR_CORRUPT;
+    }
+    if (c->type == TELEM_BOOL) {
+        uint32_t i, odd = 0;
+        for (i = 0; i < n; i++) odd |= out[i];
+        if (odd > 1) return TELEM_ERR_CORRUPT;
+    }
+    return TELEM_OK;
+}
+
+/* A columns block being decoded. All of it lies in the reader's memory above what is kept. */
+typedef struct telem_i_file_cblock {
+    telem_i_file_chead h;
+    telem_i_file_codec k;
+    telem_i_file_pool temp;
+    telem_i_file_rstream *s;
+    const uint8_t *data;            /* the block's data; NULL: they are fetched chunk by chunk */
+    uint64_t data_pos;              /* their place in the stream */
+    uint32_t *idx[TELEM_I_FILE_KEYS], *place[TELEM_I_FILE_KEYS];
+    uint32_t *runs;                 /* NULL: nothing repeats */
+    int64_t *times;                 /* of the distinct rows */
+    uint32_t rows;                  /* with those that repeat */
+    uint8_t all_present;
+} telem_i_file_cblock;
+
+static uint8_t *telem_i_file_temp(telem_i_file_cblock *b, uint64_t n) {
+    uint8_t *p;
+    b->temp.used = (b->temp.used + 63u) & ~(size_t)63u;
+    if (b->temp.used > b->temp.size || n > b->temp.size - b->temp.used) return NULL;
+    p = telem_i_file_grab(&b->temp, (size_t)n);
+    return p;
+}
+
+/* Bytes of the data; those of a chunk that is fetched are checked. NULL: damage, or the io fails. */
+static const uint8_t *telem_i_file_data_bytes(telem_file_reader *r, telem_i_file_cblock *b, size_t at, size_t chunk, size_t chunk_end, uint32_t check) {
+    const uint8_t *p;
+    uint64_t pos = b->data_pos + chunk;
+    if (b->data) return b->data + at;
+    if (chunk_end <= chunk) return r->window; /* no bytes */
+    if (pos >= r->offset && pos - r->offset <= r->have) r->at = (size_t)(pos - r->offset);
+    else if (telem_i_file_goto(r, pos) != TELEM_OK) return NULL;
+    if (telem_i_file_fill(r, chunk_end - chunk) != TELEM_OK) return NULL;
+    p = telem_i_file_here(r);
+    if (telem_i_file_payload_hash(&r->framing, p, chunk_end - chunk, r->framing.seed) != check) return NULL;
+    return p + (at - chunk);
+}
+
+static const uint8_t *telem_i_file_entry_bytes(telem_file_reader *r, telem_i_file_cblock *b, const telem_i_file_centry *e) {
+    return e->coded ? telem_i_file_data_bytes(r, b, e->at, e->chunk, e->chunk_end, e->check) : r->window;
+}
+
+/* Room of the codecs for n rows; what the decoders work in comes from it. */
+static int telem_i_file_cblock_scratch(telem_i_file_cblock *b, uint32_t n) {
+    uint8_t *p = telem_i_file_temp(b, telem_i_file_scratch_bytes(n));
+    if (p) telem_i_file_scratch_make(&b->k, p, n, 0);
+    return p != NULL;
+}
+
+/* The key that a column is a member of; -1: none. */
+static int telem_i_file_member_of(const telem_i_file_chead *h, uint32_t number) {
+    uint32_t i, m;
+    for (i = 0; i < h->keys.count; i++)
+        for (m = 0; m < h->keys.key[i].members; m++)
+            if (h->keys.key[i].member[m] == number) return (int)i;
+    return -1;
+}
+
+/* A key's index, and the place of each row in the grouped order. */
+static telem_result telem_i_file_key_rows(telem_file_reader *r, telem_i_file_cblock *b, uint32_t key) {
+    const telem_i_file_key *x = &b->h.keys.key[key];
+    uint32_t n = b->h.distinct;
+    const uint8_t *p;
+    if (b->idx[key]) return TELEM_OK;
+    b->idx[key] = (uint32_t *)(void *)telem_i_file_temp(b, 4u * (uint64_t)n);
+    b->place[key] = (uint32_t *)(void *)telem_i_file_temp(b, 4u * ((uint64_t)n + x->distinct + 1u));
+    if (!b->idx[key] || !b->place[key]) {
+        b->idx[key] = NULL;
+        return TELEM_ERR_MEMORY;
+    }
+    p = telem_i_file_data_bytes(r, b, b->h.key_at[key], b->h.key_at[key], b->h.key_at[key] + x->length, b->h.key_check[key]);
+    if (!p || !telem_i_file_index_decode(&b->k, p, x->length, n, x->distinct, b->idx[key]) || !telem_i_file_key_valid(b->idx[key], n, x->distinct)) {
+        b->idx[key] = NULL;
+        return TELEM_ERR_CORRUPT;
+    }
+    telem_i_file_key_places(b->idx[key], n, x->distinct, b->place[key] + n, b->place[key]);
+    return TELEM_OK;
+}
+
+/* The n values of a column of numbers in the order of the distinct rows, native, COUNTERs less their rows. */
+static telem_result telem_i_file_read_numbers(telem_file_reader *r, telem_i_file_cblock *b, const telem_column *c, uint32_t number, const telem_i_file_centry *e,
+                                              const uint8_t *old, uint8_t *out) {
+    uint32_t n = b->h.distinct, w = c->width;
+    int member = telem_i_file_member_of(&b->h, number), grouped = e->coded && (e->codec & TELEM_I_FILE_CODEC_GROUPED) != 0;
+    size_t mark = b->temp.used;
+    uint8_t *values = out;
+    const uint8_t *p;
+    telem_result v;
+    if (member >= 0 || grouped) {
+        uint32_t key = member >= 0 ? (uint32_t)member : e->key;
+        if (member >= 0 && grouped) return TELEM_ERR_CORRUPT;
+        v = telem_i_file_key_rows(r, b, key);
+        if (v != TELEM_OK) return v;
+        mark = b->temp.used;
+        values = telem_i_file_temp(b, 8u * (uint64_t)n + 64u);
+        if (!values) return TELEM_ERR_MEMORY;
+    }
+    p = telem_i_file_entry_bytes(r, b, e);
+    if (!p) return TELEM_ERR_CORRUPT;
+    v = telem_i_file_entry_numbers(&b->k, c, e, p, old, member >= 0 ? b->h.keys.key[member].distinct : n, values);
+    if (v == TELEM_OK && values != out) {
+        telem_i_file_ungroup(w, member >= 0 ? b->idx[member] : b->place[e->key], n, values, out);
+    }
+    b->temp.used = mark;
+    return v;
+}
+
+/* COUNTERs get their rows' numbers back. */
+static void telem_i_file_recount(const telem_i_file_cblock *b, uint8_t *p, uint32_t width) {
+    uint64_t row = 0;
+    uint32_t i;
+    for (i = 0; i < b->h.distinct; i++, p += width) {
+        uint8_t v[8];
+        telem_i_file_store(v, width, telem_i_file_native(p, width) + row);
+        telem_i_file_to_native(v, width, 1);
+        memcpy(p, v, width);
+        row += 1u + (b->runs ? b->runs[i] : 0u);
+    }
+}
+
+/* The texts of a column: bytes one behind the other, n + 1 offsets. Constants come as one (*one). */
+static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_cblock *b, const telem_column *c, const telem_i_file_centry *e, uint32_t n,
+                                           uint8_t **bytes, uint32_t *at, uint32_t *one) {
+    uint32_t longest = telem_i_file_codes_variable(c->type) ? c->width - 4u : c->width, i;
+    uint8_t codec = e->codec & TELEM_I_FILE_CODEC_ID;
+    const uint8_t *p = telem_i_file_entry_bytes(r, b, e);
+    size_t total;
+    int v;
+    *one = 0;
+    if (!p) return TELEM_ERR_CORRUPT;
+    if (codec == TELEM_I_FILE_CODEC_CONSTANT) {
+        if (e->length > longest) return TELEM_ERR_CORRUPT;
+        *bytes = telem_i_file_temp(b, e->length + 1u);
+        if (!*bytes) return TELEM_ERR_MEMORY;
+        memcpy(*bytes, p, e->length);
+        at[0] = 0;
+        at[1] = e->length;
+        *one = 1;
+        return TELEM_OK;
+    }
+    if (codec == TELEM_I_FILE_CODEC_RAW) {
+        uint64_t head = 4u * ((uint64_t)n + 1u);
+        if (e->length < head || telem_get32(p) != 0) return TELEM_ERR_CORRUPT;
+        *bytes = telem_i_file_temp(b, e->length - head + 1u);
+        if (!*bytes) return TELEM_ERR_MEMORY;
+        for (i = 0; i <= n; i++) at[i] = telem_get32(p + 4u * (size_t)i);
+        if (at[n] != e->length - head) return TELEM_ERR_CORRUPT;
+        memcpy(*bytes, p + head, (size_t)(e->length - head));
+    } else {
+        if (codec < TELEM_I_FILE_CODEC_TEXT) return TELEM_ERR_UNSUPPORTED;
+        total = telem_i_file_text_total(p, e->length);
+        if (total > (uint64_t)n * longest) return TELEM_ERR_CORRUPT;
+        *bytes = telem_i_file_temp(b, 2u * (uint64_t)total + n + 128u); /* a dictionary stands behind the texts made of it */
+        if (!*bytes) return TELEM_ERR_MEMORY;
+        v = telem_i_file_text_decode(&b->k, codec, p, e->length, n, *bytes, 2u * total + n + 128u, at);
+        if (v <= 0) return v < 0 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
+    }
+    for (i = 0; i < n; i++)
+        if (at[i + 1u] < at[i] || at[i + 1u] - at[i] > longest) return TELEM_ERR_CORRUPT;
+    return TELEM_OK;
+}
+
+/* Where the texts of the distinct rows lie. */
+typedef struct telem_i_file_texts {
+    const uint8_t *bytes;
+    const uint32_t *at;   /* n + 1 offsets, or of one */
+    const uint32_t *from; /* row i is text from[i]; NULL: i */
+    uint32_t one;         /* all rows are text 0 */
+} telem_i_file_texts;
+
+static uint32_t telem_i_file_text_of(const telem_i_file_texts *t, uint32_t i) { return t->one ? 0 : t->from ? t->from[i] : i; }
+
+static telem_result telem_i_file_read_texts(telem_file_reader *r, telem_i_file_cblock *b, const telem_column *c, uint32_t number, const telem_i_file_centry *e,
+                                            const uint8_t *old, telem_i_file_texts *t) {
+    uint32_t n = b->h.distinct, *at;
+    int member = telem_i_file_member_of(&b->h, number), grouped = e->coded && (e->codec & TELEM_I_FILE_CODEC_GROUPED) != 0;
+    uint8_t *bytes = NULL;
+    telem_result v;
+    memset(t, 0, sizeof *t);
+    if (member >= 0 || grouped) {
+        if (member >= 0 && grouped) return TELEM_ERR_CORRUPT;
+        v = telem_i_file_key_rows(r, b, member >= 0 ? (uint32_t)member : e->key);
+        if (v != TELEM_OK) return v;
+        t->from = member >= 0 ? b->idx[member] : b->place[e->key];
+        if (member >= 0) n = b->h.keys.key[member].distinct;
+    }
+    at = (uint32_t *)(void *)telem_i_file_temp(b, 4u * ((uint64_t)n + 1u));
+    if (!at) return TELEM_ERR_MEMORY;
+    t->at = at;
+    if (!e->coded) { /* the state's */
+        at[0] = 0;
+        at[1] = telem_i_file_codes_variable(c->type) ? telem_get32(old) : telem_i_file_trimmed(old, c->width);
+        t->bytes = telem_i_file_codes_variable(c->type) ? old + 4 : old;
+        t->one = 1;
+        return TELEM_OK;
+    }
+    v = telem_i_file_entry_texts(r, b, c, e, n, &bytes, at, &t->one);
+    t->bytes = bytes;
+    return v;
+}
+
+/* Run lengths and times. */
+static telem_result telem_i_file_read_runs(telem_file_reader *r, telem_i_file_cblock *b, const telem_i_file_centry *e) {
+    telem_column c = telem_i_file_own_column(0);
+    static const uint8_t zero[8] = {0};
+    uint32_t n = b->h.distinct, i;
+    uint64_t sum = n;
+    telem_result v;
+    if (n == b->rows) return e->coded ? TELEM_ERR_CORRUPT : TELEM_OK;
+    if (!e->coded || (e->codec & TELEM_I_FILE_CODEC_GROUPED)) return TELEM_ERR_CORRUPT;
+    b->runs = (uint32_t *)(void *)telem_i_file_temp(b, 4u * (uint64_t)n + 64u);
+    if (!b->runs) return TELEM_ERR_MEMORY;
+    v = telem_i_file_read_numbers(r, b, &c, 0, e, zero, (uint8_t *)b->runs);
+    for (i = 0; v == TELEM_OK && i < n; i++) sum += b->runs[i];
+    if (v == TELEM_OK && sum != b->rows) v = TELEM_ERR_CORRUPT;
+    if (v != TELEM_OK) b->runs = NULL;
+    return v;
+}
+
+/* Into b->times; the state's time goes on to the last row. */
+static telem_result telem_i_file_read_times(telem_file_reader *r, telem_i_file_cblock *b, const telem_i_file_centry *e, int key) {
+    telem_i_file_rstream *s = b->s;
+    telem_column c = telem_i_file_own_column(1);
+    static const uint8_t zero[8] = {0};
+    uint32_t n = b->h.distinct, i;
+    int64_t t = s->t, step = key ? 0 : s->step;
+    telem_result v = TELEM_OK;
+    int off = !e->coded || n != b->rows; /* off the expected time */
+    b->times = (int64_t *)(void *)telem_i_file_temp(b, 8u * (uint64_t)n + 64u);
+    if (!b->times) return TELEM_ERR_MEMORY;
+    if (e->coded && (e->codec & TELEM_I_FILE_CODEC_GROUPED)) return TELEM_ERR_CORRUPT;
+    if (e->coded) v = telem_i_file_read_numbers(r, b, &c, 1, e, zero, (uint8_t *)b->times);
+    else memset(b->times, 0, 8u * (size_t)n);
+    if (v != TELEM_OK) return v;
+    for (i = 0; i < n; i++) {
+        uint64_t x = (uint64_t)b->times[i];
+        int64_t now = telem_i_file_plus(off ? telem_i_file_plus(t, (uint64_t)step) : s->key_time, x);
+        if (i == 0 && key && x != 0) return TELEM_ERR_CORRUPT; /* a KEY block begins at its base_time */
+        b->times[i] = now;
+        step = i == 0 && key ? 0 : telem_i_signed(telem_i_file_since(t, now));
+        t = telem_i_file_plus(now, (uint64_t)step * (b->runs ? b->runs[i] : 0u));
+    }
+    s->t = t;
+    s->step = step;
+    return TELEM_OK;
+}
+
+/* ---- rows out of a columns block ---- */
+
+#define TELEM_I_FILE_TILE 16u /* rows that are put together at a time */
+
+typedef struct telem_i_file_cview {
+    const uint8_t *p;    /* numbers, native; NULL: as the state says */
+    telem_i_file_texts texts;
+} telem_i_file_cview;
+
+struct telem_i_file_crows {
+    telem_i_file_cblock b;
+    telem_i_file_cview *views; /* by number in the block, from 2 on */
+    uint8_t *tile;             /* rows [from, to) in row form */
+    uint32_t from, to, tile_rows, next, repeat;
+    int64_t step;
+};
+
+static telem_result telem_i_file_view_columns(telem_file_reader *r, struct telem_i_file_crows *x, const telem_i_file_centry *e) {
+    telem_columns it;
+    telem_column c;
+    telem_i_file_cblock *b = &x->b;
+    uint32_t number = 2, i;
+    telem_result v;
+    telem_columns_begin(&it, b->s->pub.schema);
+    while (telem_columns_next(&it, &c)) {
+        if (c.presence && b->all_present) continue;
+        for (i = 0; i < c.count; i++, number++) {
+            telem_i_file_cview *view = &x->views[number - 2u];
+            const uint8_t *old = b->s->prev + c.row + (size_t)i * c.width;
+            int counter = telem_i_file_is_counter(&c);
+            uint8_t *to, first[8];
+            if (telem_i_file_codes_text(c.type)) {
+                v = telem_i_file_read_texts(r, b, &c, number, &e[number], old, &view->texts);
+                if (v != TELEM_OK) return v;
+                continue;
+            }
+            if (!e[number].coded && !counter) continue;
+            to = telem_i_file_temp(b, (uint64_t)b->h.distinct * c.width + 64u);
+            if (!to) return TELEM_ERR_MEMORY;
+            if (counter) telem_i_file_store(first, c.width, telem_i_file_load(old, c.width) + 1u);
+            v = telem_i_file_read_numbers(r, b, &c, number, &e[number], counter ? first : old, to);
+            if (v != TELEM_OK) return v;
+            if (counter) telem_i_file_recount(b, to, c.width);
+            view->p = to;
+        }
+    }
+    return TELEM_OK;
+}
+
+static void telem_i_file_tile_texts(const telem_i_file_texts *t, const telem_column *c, uint32_t from, uint32_t n, uint8_t *to, size_t row) {
+    uint32_t i, variable = telem_i_file_codes_variable(c->type) ? 4u : 0u;
+    for (i = 0; i < n; i++, to += row) {
+        uint32_t k = telem_i_file_text_of(t, from + i), len = t->at[k + 1u] - t->at[k];
+        if (variable) telem_put32(to, len);
+        if (len) memcpy(to + variable, t->bytes + t->at[k], len);
+        memset(to + variable + len, 0, c->width - variable - len);
+    }
+}
+
+/* Puts the next rows together. */
+static void telem_i_file_tile_fill(struct telem_i_file_crows *x) {
+    telem_i_file_cblock *b = &x->b;
+    const telem_i_file_rstream *s = b->s;
+    telem_columns it;
+    telem_column c;
+    uint32_t number = 2, n = b->h.distinct - x->next, i, k;
+    size_t row = s->pub.row_size;
+    if (n > x->tile_rows) n = x->tile_rows;
+    x->from = x->next;
+    x->to = x->next + n;
+    telem_columns_begin(&it, s->pub.schema);
+    while (telem_columns_next(&it, &c)) {
+        if (c.presence && b->all_present) {
+            for (k = 0; k < n; k++) x->tile[k * row + c.row] = 1;
+            continue;
+        }
+        for (i = 0; i < c.count; i++, number++) {
+            const telem_i_file_cview *view = &x->views[number - 2u];
+            uint8_t *to = x->tile + c.row + (size_t)i * c.width;
+            const uint8_t *p = view->p ? view->p + (size_t)x->from * c.width : NULL;
+            if (telem_i_file_codes_text(c.type)) {
+                telem_i_file_tile_texts(&view->texts, &c, x->from, n, to, row);
+            } else if (!view->p) {
+                for (k = 0; k < n; k++, to += row) memcpy(to, s->prev + c.row + (size_t)i * c.width, c.width);
+            } else {
+                for (k = 0; k < n; k++, to += row, p += c.width) telem_i_file_to_little(to, p, c.width, 1);
+            }
+        }
+    }
+}
+
+/* A columns block, verified: its columns are decoded, its rows come by telem_i_file_column_row. */
+static telem_result telem_i_file_begin_crows(telem_file_reader *r, telem_i_file_rblock *blk, const uint8_t *p, size_t n, uint32_t rows, int key) {
+    telem_i_file_rstream *s = blk->stream;
+    struct telem_i_file_crows *x;
+    telem_i_file_cblock probe, *b = &probe;
+    telem_i_file_centry *e;
+    uint32_t columns = 2u + s->columns - (blk->all_present ? s->presences : 0u), i;
+    telem_result v;
+    int good;
+    memset(b, 0, sizeof *b);
+    good = telem_i_file_take_head(&b->h, &r->framing, p, n, n, columns, rows);
+    if (good <= 0) return good < 0 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
+    b->temp = r->arena;
+    b->s = s;
+    b->rows = rows;
+    b->all_present = blk->all_present;
+    x = (struct telem_i_file_crows *)(void *)telem_i_file_temp(b, sizeof *x);
+    if (!x) return TELEM_ERR_MEMORY;
+    memset(x, 0, sizeof *x);
+    x->b = *b;
+    b = &x->b;
+    e = (telem_i_file_centry *)(void *)telem_i_file_temp(b, (uint64_t)(columns + TELEM_I_FILE_SECTION) * sizeof *e);
+    x->views = (telem_i_file_cview *)(void *)telem_i_file_temp(b, (uint64_t)columns * sizeof *x->views);
+    x->tile_rows = s->pub.row_size > 65536u / TELEM_I_FILE_TILE ? 65536u / s->pub.row_size + 1u : TELEM_I_FILE_TILE;
+    x->tile = telem_i_file_temp(b, (uint64_t)x->tile_rows * s->pub.row_size + 1u);
+    if (!e || !x->views || !x->tile || !telem_i_file_cblock_scratch(b, b->h.distinct)) return TELEM_ERR_MEMORY;
+    memset(x->views, 0, columns * sizeof *x->views);
+    for (i = 0; i < columns; i += TELEM_I_FILE_SECTION)
+        if (!telem_i_file_take_section(&b->h, e + i)) return TELEM_ERR_CORRUPT;
+    if (!telem_i_file_end_head(&b->h, p)) return TELEM_ERR_CORRUPT;
+    b->data = p + b->h.data;
+    v = telem_i_file_read_runs(r, b, &e[0]);
+    if (v == TELEM_OK) {
+        int64_t t = s->t, step = s->step;
+        v = telem_i_file_read_times(r, b, &e[1], key);
+        x->step = key ? 0 : step;
+        s->t = t; /* goes on with the rows */
+    }
+    if (v == TELEM_OK) v = telem_i_file_view_columns(r, x, e);
+    if (v != TELEM_OK) return v;
+    s->step = x->step;
+    blk->columns = x;
+    return TELEM_OK;
+}
+
+/* The next row of the block; state t and step go on with it. */
+static const uint8_t *telem_i_file_column_row(telem_i_file_rblock *blk) {
+    struct telem_i_file_crows *x = blk->columns;
+    telem_i_file_rstream *s = blk->stream;
+    uint8_t *row;
+    int64_t time;
+    if (x->repeat) {
+        x->repeat--;
+        time = telem_i_file_plus(s->t, (uint64_t)s->step);
+        row = x->tile + (size_t)(x->next - 1u - x->from) * s->pub.row_size;
+        if (s->has_counter) telem_i_file_step_row(s, row, 1);
+    } else {
+        if (x->next == x->to) telem_i_file_tile_fill(x);
+        time = x->b.times[x->next];
+        row = x->tile + (size_t)(x->next - x->from) * s->pub.row_size;
+        x->repeat = x->b.runs ? x->b.runs[x->next] : 0;
+        x->next++;
+    }
+    s->step = blk->first ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
+    s->t = time;
+    s->has_time = 1;
+    blk->first = 0;
+    blk->rows--;
+    blk->row++;
+    if (blk->rows == 0) memcpy(s->prev, row, s->pub.row_size); /* the state that the block leaves */
+    return row;
+}
+#endif
 
 /* >>blocks-in ---------------------------------------------------------------------------------- */
 
@@ -2961,7 +9438,14 @@ static void telem_i_file_lose_block(telem_file_reader *r, const telem_i_file_hea
     s->has_time = 0;
 }
 
-/* Begins to decode a good block of rows. `p`: its payload. */
+#if !defined(TELEM_FILE_NO_COLUMNS)
+static const char *telem_i_file_columns_wrong(telem_result e) {
+    return e == TELEM_ERR_MEMORY ? "the reader's memory is too small for a block of columns" :
+           e == TELEM_ERR_UNSUPPORTED ? "a column is in a coding that this reader does not have" : "a block's columns do not decode";
+}
+#endif
+
+/* Begins to decode a good block of rows or columns. `p`: its payload. */
 static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d, const uint8_t *p, size_t n) {
     telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
     telem_i_file_rblock *b = &r->block;
@@ -2995,6 +9479,20 @@ static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_hea
     b->all_present = (d->flags & TELEM_I_FILE_ALL_PRESENT) != 0;
     if (b->all_present) telem_i_file_set_presence(s->pub.schema, s->prev);
     b->stream = s;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (h->type == TELEM_BLOCK_COLUMNS) {
+        telem_result e = telem_i_file_begin_crows(r, b, p, n, d->rows, h->key);
+        if (e != TELEM_OK) {
+            b->stream = NULL;
+            s->decodable = s->has_time = 0;
+            telem_i_file_damage(r, e, h->offset, h->total, telem_i_file_columns_wrong(e));
+            telem_i_file_missing(r, s, d->first_row, d->rows, 0, e, h->offset, telem_i_file_columns_wrong(e));
+            s->next_row = d->first_row + d->rows;
+            return;
+        }
+        n = 0; /* nothing is left over */
+    }
+#endif
     b->p = p;
     b->end = p + n;
     b->row = d->first_row;
@@ -3290,7 +9788,7 @@ static const char *telem_i_file_read_end(telem_file_reader *r, telem_i_file_head
         if (c.bad) break;
         s = telem_i_file_rstream_get(r, id);
         if (!s) continue;
-        s->end_row = next_row;
+        s->end_row = s->pub.end_row = next_row;
         s->has_end = 1;
     }
     if (c.bad) return "an end block does not parse";
@@ -3359,11 +9857,14 @@ static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_hea
     case TELEM_BLOCK_END: return telem_i_file_read_end(r, h, c);
     case TELEM_BLOCK_INDEX:
     case TELEM_BLOCK_CHAIN: return NULL; /* read when seeking; what they say is a cache */
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    case TELEM_BLOCK_COLUMNS:
+#endif
     case TELEM_BLOCK_ROWS: telem_i_file_begin_rows(r, h, d, c.p, telem_i_file_cursor_left(&c)); return NULL;
     default: break;
     }
     h->code = TELEM_ERR_UNSUPPORTED;
-    if (h->type == TELEM_BLOCK_COLUMNS) return "a block in columns coding: this version does not read it";
+    if (h->type == TELEM_BLOCK_COLUMNS) return "a block in columns coding: this reader was built without it";
     if (h->type == TELEM_BLOCK_MINI) return "a block in mini coding: this version does not read it";
     return "an attachment: this version does not read it";
 }
@@ -3640,7 +10141,8 @@ static telem_result telem_i_file_read_step(telem_file_reader *r) {
 static int telem_i_file_row_item(telem_file_reader *r, telem_file_item *item) {
     telem_i_file_rblock *b = &r->block;
     telem_i_file_rstream *s = b->stream;
-    telem_result e;
+    const uint8_t *row = s->prev;
+    telem_result e = TELEM_OK;
     if (b->rows == 0) {
         b->stream = NULL;
         if (b->p == b->end) return 0;
@@ -3648,6 +10150,10 @@ static int telem_i_file_row_item(telem_file_reader *r, telem_file_item *item) {
         telem_i_file_damage(r, TELEM_ERR_CORRUPT, b->offset, b->bytes, "bytes are left over behind a block's rows");
         return 0;
     }
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (b->columns) row = telem_i_file_column_row(b);
+    else
+#endif
     e = telem_i_file_decode_row(r);
     if (e != TELEM_OK) {
         b->stream = NULL;
@@ -3665,7 +10171,7 @@ static int telem_i_file_row_item(telem_file_reader *r, telem_file_item *item) {
     item->stream = &s->pub;
     item->row = b->row - 1u;
     item->time = s->t;
-    item->data = telem_i_file_present_row(s);
+    item->data = telem_i_file_present_row(s, row);
     return 1;
 }
 
@@ -3820,6 +10326,7 @@ TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const 
 /* >>seek --------------------------------------------------------------------------------------- */
 
 #define TELEM_I_FILE_TAIL (256u << 10) /* bytes at the end that are searched for the latest index */
+#define TELEM_I_FILE_TAIL_END 4096u    /* and for an end block */
 #define TELEM_I_FILE_SMALL 4096u       /* bytes read at a time while only headers matter */
 
 /* What is looked for. */
@@ -3927,7 +10434,7 @@ static void telem_i_file_visit_scan(telem_file_reader *r, telem_i_file_header *h
         if (s->scan_rows == 0 || max > s->scan_last) s->scan_last = max;
     }
     s->scan_rows += d->rows;
-    s->scan_next = d->first_row + d->rows;
+    s->scan_next = s->pub.end_row = d->first_row + d->rows;
 }
 
 /* Back to the first block, as after open; schemas and clocks stay known. */
@@ -4112,10 +10619,89 @@ static void telem_i_file_visit_keys(telem_file_reader *r, telem_i_file_header *h
     if (h->key) look->key_pos = h->offset;
 }
 
+/* The end block, if it is the last thing in the io: its schema blocks are read. */
+static void telem_i_file_visit_end(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    (void)r, (void)d;
+    look->key_pos = h->type == TELEM_BLOCK_END ? h->offset : 0;
+}
+
+/* Clocks stand before the streams that use them: those before the first row are read. */
+static void telem_i_file_visit_first(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    telem_i_file_cursor c;
+    look->stop = (uint8_t)telem_i_file_is_data(h->type);
+    look->key_pos = h->offset;
+    if (h->type == TELEM_BLOCK_CLOCK && telem_i_file_whole_block(r, h, &c)) (void)telem_i_file_use_block(r, h, d);
+}
+
+static int telem_i_file_learn_stream(telem_file_reader *r, uint64_t pos, uint32_t id, uint64_t end_row, uint64_t first_rows) {
+    telem_i_file_header h;
+    telem_i_file_data none;
+    telem_i_file_cursor c;
+    telem_i_file_rstream *s;
+    memset(&none, 0, sizeof none);
+    if (telem_i_file_goto(r, pos) != TELEM_OK || telem_i_file_read_header(r, &h) != TELEM_OK || h.wrong) return 0;
+    if (h.type != TELEM_BLOCK_SCHEMA || !telem_i_file_whole_block(r, &h, &c) || telem_i_file_use_block(r, &h, &none)) return 0;
+    s = telem_i_file_rfind(r, id);
+    if (!s || !s->known) return 0;
+    s->pub.end_row = end_row;
+    return pos < first_rows || telem_i_file_rclock_find(r, s->pub.clock_id) != NULL;
+}
+
+/* 0: there is no end block, or what it says does not hold. */
+static int telem_i_file_learn_end(telem_file_reader *r) {
+    int64_t size = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : 0;
+    uint64_t from = r->blocks_at, n, i, at;
+    telem_i_file_look look;
+    telem_i_file_header h;
+    telem_i_file_cursor c, keep;
+    uint8_t *copy;
+    size_t len;
+    memset(&look, 0, sizeof look);
+    if (size > 0 && (uint64_t)size > from + TELEM_I_FILE_TAIL_END) from = (uint64_t)size - TELEM_I_FILE_TAIL_END;
+    if (telem_i_file_walk(r, from, telem_i_file_visit_end, &look) != TELEM_OK || !look.key_pos) return 0;
+    at = look.key_pos;
+    if (telem_i_file_goto(r, at) != TELEM_OK || telem_i_file_read_header(r, &h) != TELEM_OK || h.wrong) return 0;
+    if (h.type != TELEM_BLOCK_END || !telem_i_file_whole_block(r, &h, &c)) return 0;
+    (void)telem_i_file_take_varint(&c);
+    (void)telem_i_file_take_varint(&c);
+    n = telem_i_file_take_limited(&c, r->session.max_streams);
+    len = telem_i_file_cursor_left(&c);
+    if (c.bad || n > len || len > r->arena.size - r->arena.used) return 0;
+    copy = r->arena.base + r->arena.size - len; /* the window moves while schemas are read */
+    memcpy(copy, c.p, len);
+    r->arena.size -= len;
+    keep = telem_i_file_cursor_at(copy, len);
+    look.key_pos = 0;
+    (void)telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_first, &look);
+    for (i = 0; i < n && !keep.bad; i++) {
+        uint32_t id = (uint32_t)telem_i_file_take_limited(&keep, UINT32_MAX - 1u);
+        uint64_t distance = telem_i_file_take_varint(&keep), end_row = telem_i_file_take_varint(&keep);
+        if (keep.bad || distance == 0 || distance > at - r->blocks_at) break;
+        if (!telem_i_file_learn_stream(r, at - distance, id, end_row, look.key_pos)) break;
+    }
+    r->arena.size += len;
+    r->queued = r->taken = 0;
+    return i == n;
+}
+
 /* All schemas of the session: seeking may land behind some. */
 static telem_result telem_i_file_learn(telem_file_reader *r) {
-    int64_t n = r->learnt ? 0 : telem_file_reader_scan(r, NULL, 0);
+    int64_t n;
+    if (r->learnt) return TELEM_OK;
+    if (telem_i_file_learn_end(r)) {
+        r->learnt = 1;
+        return TELEM_OK;
+    }
+    n = telem_file_reader_scan(r, NULL, 0);
     return n < 0 ? (telem_result)n : TELEM_OK;
+}
+
+TELEM_API telem_result telem_file_reader_learn(telem_file_reader *r) {
+    telem_result e;
+    if (!r || !r->has_session) return TELEM_ERR_ARG;
+    if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
+    e = telem_i_file_learn(r);
+    return e != TELEM_OK ? e : telem_i_file_rewind(r);
 }
 
 static telem_result telem_i_file_locate(telem_file_reader *r, telem_i_file_look *look) {
@@ -4166,6 +10752,620 @@ static telem_result telem_i_file_seek(telem_file_reader *r, telem_file_stream *s
     return telem_i_file_read_up_to(r, look);
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+/* >>columns-read -- many rows straight into the caller's arrays ---------------------------------------- */
+
+/* A column of `number` in a block, looked for by its number in the schema. */
+typedef struct telem_i_file_wanted {
+    telem_column c;
+    uint32_t element, number; /* number in the block; 0: left out (ALL_PRESENT) */
+} telem_i_file_wanted;
+
+/* A walk over the schema that goes on where the last one stopped: columns are asked for in order, as a rule. */
+typedef struct telem_i_file_finder {
+    telem_columns it;
+    telem_column c;
+    uint32_t left_out; /* presence columns before c */
+    uint8_t begun;
+} telem_i_file_finder;
+
+/* Where the schema's column number `index` stands in a block. 0: there is no such column. */
+static int telem_i_file_want(telem_i_file_finder *f, const telem_schema *schema, uint32_t index, int all_present, telem_i_file_wanted *out) {
+    if (!f->begun || index < f->c.index) {
+        telem_columns_begin(&f->it, schema);
+        f->left_out = 0;
+        f->begun = 0;
+        if (!telem_columns_next(&f->it, &f->c)) return 0;
+        f->begun = 1;
+    }
+    while (index >= f->c.index + f->c.count) {
+        f->left_out += f->c.presence;
+        if (!telem_columns_next(&f->it, &f->c)) {
+            f->begun = 0;
+            return 0;
+        }
+    }
+    out->c = f->c;
+    out->element = index - f->c.index;
+    out->number = f->c.presence && all_present ? 0 : 2u + index - (all_present ? f->left_out : 0u);
+    return 1;
+}
+
+/* The presence column whose byte stands at `row` of the row form. */
+static int telem_i_file_want_presence(const telem_schema *schema, uint32_t row, telem_i_file_wanted *out) {
+    telem_columns it;
+    telem_columns_begin(&it, schema);
+    while (telem_columns_next(&it, &out->c))
+        if (out->c.presence && out->c.row == row) {
+            out->element = 0;
+            out->number = 2u + out->c.index; /* not under ALL_PRESENT */
+            return 1;
+        }
+    return 0;
+}
+
+/* The entry of a column: its section is taken when it was not yet. Sections come in order. */
+static telem_result telem_i_file_entry_of(telem_i_file_cblock *b, telem_i_file_centry *e, uint32_t number, telem_i_file_centry *out) {
+    uint32_t section = number / TELEM_I_FILE_SECTION * TELEM_I_FILE_SECTION;
+    telem_i_file_chead h = b->h;
+    while (h.taken < section) { /* indexed: the table tells how far to skip */
+        uint64_t dir = telem_i_file_take_varint(&h.table), data = telem_i_file_take_varint(&h.table);
+        (void)telem_i_file_take_bytes(&h.dir, dir);
+        if (h.table.bad || h.dir.bad || data > h.size - h.at) return TELEM_ERR_CORRUPT;
+        h.at += (size_t)data;
+        h.taken += TELEM_I_FILE_SECTION;
+    }
+    if (!telem_i_file_take_section(&h, e)) return TELEM_ERR_CORRUPT;
+    *out = e[number - section];
+    if (out->chunk_end > b->h.size - b->h.data) return TELEM_ERR_CORRUPT;
+    return TELEM_OK;
+}
+
+/* Rows of one block that go to one request. */
+typedef struct telem_i_file_span {
+    telem_i_file_cblock b;
+    telem_i_file_centry *entries; /* all of them, or one section's */
+    uint32_t *row_of;             /* which distinct row each of the rows [skip, skip + n) is; NULL: skip + i */
+    telem_file_read *read;
+    uint64_t to;                  /* index in the caller's arrays */
+    uint32_t skip, n;             /* rows of the block that are wanted; n 0: only the state */
+    uint32_t columns;
+    uint8_t key, all, tail;       /* entries are of all columns; tail: the state behind the block is wanted */
+} telem_i_file_span;
+
+static telem_result telem_i_file_span_entry(telem_i_file_span *x, uint32_t number, telem_i_file_centry *e) {
+    if (!x->all) return telem_i_file_entry_of(&x->b, x->entries, number, e);
+    *e = x->entries[number];
+    return TELEM_OK;
+}
+
+static uint32_t telem_i_file_span_row(const telem_i_file_span *x, uint32_t i) { return x->row_of ? x->row_of[i] : x->skip + i; }
+
+/* The distinct values of a column of numbers: native, COUNTERs as they count. In *p; `room` may be the
+   caller's own array. */
+static telem_result telem_i_file_span_numbers(telem_file_reader *r, telem_i_file_span *x, const telem_i_file_wanted *want, uint8_t *room) {
+    const telem_column *c = &want->c;
+    telem_i_file_cblock *b = &x->b;
+    uint8_t *old = b->s->prev + c->row + (size_t)want->element * c->width, first[8];
+    int counter = telem_i_file_is_counter(c);
+    telem_i_file_centry e;
+    telem_result v = telem_i_file_span_entry(x, want->number, &e);
+    uint32_t n = b->h.distinct;
+    if (v != TELEM_OK) return v;
+    if (counter) telem_i_file_store(first, c->width, telem_i_file_load(old, c->width) + 1u);
+    v = telem_i_file_read_numbers(r, b, c, want->number, &e, counter ? first : old, room);
+    if (v != TELEM_OK) return v;
+    if (counter) telem_i_file_recount(b, room, c->width);
+    telem_i_file_to_little(old, room + (size_t)(n - 1u) * c->width, c->width, 1); /* the state */
+    if (counter && b->runs) telem_i_file_store(old, c->width, telem_i_file_load(old, c->width) + b->runs[n - 1u]);
+    return TELEM_OK;
+}
+
+/* A COUNTER of a row that repeats stands higher than its distinct row by the rows between. */
+static void telem_i_file_span_spread(const telem_i_file_span *x, const uint8_t *from, uint8_t *to, uint32_t width, int counter) {
+    uint32_t i, k = 0;
+    uint32_t last = UINT32_MAX, before = 0;
+    for (i = 0; i < x->n; i++, to += width) {
+        uint32_t row = telem_i_file_span_row(x, i);
+        memcpy(to, from + (size_t)row * width, width);
+        if (!counter || !x->row_of) continue;
+        if (row != last) {
+            if (i == 0)
+                for (k = 0, before = 0; k < row; k++) before += 1u + x->b.runs[k];
+            else
+                for (k = last; k < row; k++) before += 1u + x->b.runs[k];
+            last = row;
+        }
+        k = x->skip + i - before; /* how often it was repeated */
+        if (k) {
+            uint8_t v[8];
+            telem_i_file_store(v, width, telem_i_file_native(to, width) + k);
+            telem_i_file_to_native(v, width, 1);
+            memcpy(to, v, width);
+        }
+    }
+}
+
+/* What is absent reads as zero. */
+static telem_result telem_i_file_span_absent(telem_file_reader *r, telem_i_file_span *x, uint32_t guard, uint8_t *absent) {
+    telem_i_file_wanted p;
+    size_t mark = x->b.temp.used;
+    uint8_t *room = telem_i_file_temp(&x->b, x->b.h.distinct + 64u);
+    telem_result v;
+    uint32_t i;
+    if (!room) return TELEM_ERR_MEMORY;
+    memset(absent, 0, x->n);
+    while (guard != TELEM_NO_GUARD) {
+        if (!telem_i_file_want_presence(x->b.s->pub.schema, guard, &p)) return TELEM_ERR_CORRUPT;
+        v = telem_i_file_span_numbers(r, x, &p, room);
+        if (v != TELEM_OK) return v;
+        for (i = 0; i < x->n; i++) absent[i] = (uint8_t)(absent[i] | (room[telem_i_file_span_row(x, i)] == 0));
+        guard = p.c.guard;
+    }
+    x->b.temp.used = mark;
+    return TELEM_OK;
+}
+
+static void telem_i_file_physical(const telem_column *c, const uint8_t *from, uint8_t *to, uint32_t n) {
+    uint32_t i;
+    for (i = 0; i < n; i++, from += c->width, to += 8) {
+        uint8_t little[8];
+        double v;
+        telem_i_file_to_little(little, from, c->width, 1);
+        v = telem_i_raw_number(c, little);
+        if (!c->presence && telem_i_converts(c->field)) v = telem_i_physical(c->field, v);
+        memcpy(to, &v, 8);
+    }
+}
+
+static telem_result telem_i_file_span_column(telem_file_reader *r, telem_i_file_span *x, const telem_i_file_wanted *want, telem_file_into *into) {
+    const telem_column *c = &want->c;
+    telem_i_file_cblock *b = &x->b;
+    uint32_t n = b->h.distinct, i, w = c->width;
+    uint8_t *out = (uint8_t *)into->data + (size_t)x->to * (into->physical ? 8u : w), *room = out, *absent = NULL;
+    int whole = x->skip == 0 && x->n == n && !b->runs && !into->physical;
+    telem_result v;
+    if (want->number == 0) {
+        if (into->physical) {
+            double one = 1.0;
+            for (i = 0; i < x->n; i++) memcpy(out + 8u * (size_t)i, &one, 8);
+        } else {
+            memset(out, 1, x->n);
+        }
+        return TELEM_OK;
+    }
+    if (c->guard != TELEM_NO_GUARD && !b->all_present) {
+        absent = telem_i_file_temp(b, (uint64_t)x->n + 1u);
+        if (!absent) return TELEM_ERR_MEMORY;
+        v = telem_i_file_span_absent(r, x, c->guard, absent);
+        if (v != TELEM_OK) return v;
+    }
+    if (!whole) room = telem_i_file_temp(b, (uint64_t)n * w + 64u);
+    if (!room) return TELEM_ERR_MEMORY;
+    v = telem_i_file_span_numbers(r, x, want, room);
+    if (v != TELEM_OK) return v;
+    if (!whole && into->physical) {
+        uint8_t *wide = telem_i_file_temp(b, (uint64_t)x->n * w + 64u);
+        if (!wide) return TELEM_ERR_MEMORY;
+        telem_i_file_span_spread(x, room, wide, w, telem_i_file_is_counter(c));
+        telem_i_file_physical(c, wide, out, x->n);
+        w = 8;
+    } else if (!whole) {
+        telem_i_file_span_spread(x, room, out, w, telem_i_file_is_counter(c));
+    }
+    for (i = 0; absent && i < x->n; i++)
+        if (absent[i]) memset(out + (size_t)i * w, 0, w);
+    return TELEM_OK;
+}
+
+/* CHARS and BYTES: rows of their size; STRING and BLOB: offsets and bytes. */
+static telem_result telem_i_file_span_texts(telem_file_reader *r, telem_i_file_span *x, const telem_i_file_wanted *want, telem_file_into *into) {
+    const telem_column *c = &want->c;
+    telem_i_file_cblock *b = &x->b;
+    uint8_t *old = b->s->prev + c->row + (size_t)want->element * c->width, *absent = NULL, *out = (uint8_t *)into->data;
+    telem_i_file_centry e;
+    telem_i_file_texts t;
+    uint32_t i, k, variable = telem_i_file_codes_variable(c->type) ? 4u : 0u, at = 0;
+    telem_result v = telem_i_file_span_entry(x, want->number, &e);
+    if (v == TELEM_OK && c->guard != TELEM_NO_GUARD && !b->all_present) {
+        absent = telem_i_file_temp(b, (uint64_t)x->n + 1u);
+        v = absent ? telem_i_file_span_absent(r, x, c->guard, absent) : TELEM_ERR_MEMORY;
+    }
+    if (v == TELEM_OK) v = telem_i_file_read_texts(r, b, c, want->number, &e, old, &t);
+    if (v != TELEM_OK) return v;
+    if (variable && x->n) at = into->offsets[x->to];
+    for (i = 0; i < x->n; i++) {
+        uint32_t from, len;
+        k = telem_i_file_text_of(&t, telem_i_file_span_row(x, i));
+        from = t.at[k];
+        len = absent && absent[i] ? 0 : t.at[k + 1u] - from;
+        if (variable) {
+            if (len > into->data_size - at || at > into->data_size || len > UINT32_MAX - at) return TELEM_ERR_LIMIT;
+            if (len) memcpy(out + at, t.bytes + from, len);
+            at += len;
+            into->offsets[x->to + i + 1u] = at;
+        } else {
+            uint8_t *to = out + (size_t)(x->to + i) * c->width;
+            memcpy(to, t.bytes + from, len);
+            memset(to + len, 0, c->width - len);
+        }
+    }
+    if (e.coded) { /* the state */
+        uint32_t len;
+        k = telem_i_file_text_of(&t, b->h.distinct - 1u);
+        len = t.at[k + 1u] - t.at[k];
+        memset(old, 0, c->width);
+        if (variable) telem_put32(old, len);
+        memcpy(old + variable, t.bytes + t.at[k], len);
+    }
+    return TELEM_OK;
+}
+
+/* Which distinct row each wanted row is. */
+static telem_result telem_i_file_span_rows(telem_i_file_span *x) {
+    uint32_t i, k = 0, from = 0;
+    if (!x->b.runs || x->n == 0) return TELEM_OK;
+    x->row_of = (uint32_t *)(void *)telem_i_file_temp(&x->b, 4u * (uint64_t)x->n);
+    if (!x->row_of) return TELEM_ERR_MEMORY;
+    for (i = 0; i < x->n; i++) {
+        while (x->skip + i - from > x->b.runs[k]) from += 1u + x->b.runs[k++];
+        x->row_of[i] = k;
+    }
+    return TELEM_OK;
+}
+
+static void telem_i_file_span_times(telem_i_file_span *x, int64_t t, int64_t step) {
+    telem_i_file_cblock *b = &x->b;
+    int64_t *out = x->read->times + x->to;
+    uint32_t i, k, row = 0, end = x->skip + x->n;
+    for (i = 0; i < b->h.distinct && row < end; i++) {
+        int64_t now = b->times[i];
+        step = i == 0 && x->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
+        t = now;
+        if (row >= x->skip) out[row - x->skip] = t;
+        row++;
+        for (k = b->runs ? b->runs[i] : 0; k > 0; k--, row++) {
+            t = telem_i_file_plus(t, (uint64_t)step);
+            if (row >= x->skip && row < end) out[row - x->skip] = t;
+        }
+    }
+}
+
+/* Rows that are not there have empty texts. */
+static void telem_i_file_fill_offsets(telem_file_into *into, uint64_t to) {
+    while (into->filled < to) {
+        into->offsets[into->filled + 1u] = into->offsets[into->filled];
+        into->filled++;
+    }
+}
+
+/* One row's value of a column. */
+static telem_result telem_i_file_row_into(telem_i_file_finder *f, const telem_schema *schema, const uint8_t *row, telem_file_into *into, uint64_t to) {
+    telem_i_file_wanted want;
+    const telem_column *c = &want.c;
+    const uint8_t *p;
+    uint8_t *out = (uint8_t *)into->data, v[8];
+    (void)telem_i_file_want(f, schema, into->column, 0, &want);
+    p = row + c->row + (size_t)want.element * c->width;
+    if (into->offsets) {
+        uint32_t len = telem_get32(p), at;
+        telem_i_file_fill_offsets(into, to);
+        at = into->offsets[to];
+        if (at > into->data_size || len > into->data_size - at || len > UINT32_MAX - at) return TELEM_ERR_LIMIT;
+        if (len) memcpy(out + at, p + 4, len);
+        into->offsets[to + 1u] = at + len;
+        into->filled = to + 1u;
+    } else if (telem_i_file_codes_text(c->type)) {
+        memcpy(out + to * c->width, p, c->width);
+    } else if (into->physical) {
+        memcpy(v, p, c->width);
+        telem_i_file_to_native(v, c->width, 1);
+        telem_i_file_physical(c, v, out + to * 8u, 1);
+    } else {
+        memcpy(out + to * c->width, p, c->width);
+        telem_i_file_to_native(out + to * c->width, c->width, 1);
+    }
+    return TELEM_OK;
+}
+
+/* All that a request wants of a block whose head was taken. */
+static telem_result telem_i_file_span_read(telem_file_reader *r, telem_i_file_span *x) {
+    telem_i_file_cblock *b = &x->b;
+    telem_i_file_centry e;
+    telem_file_read *q = x->read;
+    telem_result v = TELEM_OK, worst = TELEM_OK;
+    telem_i_file_finder finder;
+    int64_t t = b->s->t, step = b->s->step;
+    uint32_t i;
+    size_t mark;
+    if (b->h.distinct != b->rows && (v = telem_i_file_span_entry(x, 0, &e)) == TELEM_OK) v = telem_i_file_read_runs(r, b, &e);
+    if (v == TELEM_OK && q->times && (v = telem_i_file_span_entry(x, 1, &e)) == TELEM_OK) v = telem_i_file_read_times(r, b, &e, x->key);
+    if (v == TELEM_OK) v = telem_i_file_span_rows(x);
+    if (v != TELEM_OK) return v;
+    if (q->times && x->n) telem_i_file_span_times(x, t, step);
+    for (i = 0; x->all && i < b->h.keys.count; i++)
+        if (telem_i_file_key_rows(r, b, i) == TELEM_ERR_MEMORY) return TELEM_ERR_MEMORY;
+    mark = b->temp.used;
+    finder.begun = 0;
+    q->good = 1; /* from here on it is the columns' own affair */
+    for (i = 0; i < q->count; i++) {
+        telem_file_into *into = &q->columns[i];
+        telem_i_file_wanted want;
+        uint32_t k;
+        b->temp.used = mark;
+        for (k = 0; k < b->h.keys.count && !x->all; k++) b->idx[k] = NULL; /* they went with the column before */
+        if (x->key) into->stale = 0;
+        (void)telem_i_file_want(&finder, b->s->pub.schema, into->column, b->all_present, &want); /* it was checked */
+        if (into->offsets) telem_i_file_fill_offsets(into, x->to);
+        if (into->stale) v = into->result;
+        else if (telem_i_file_codes_text(want.c.type)) v = telem_i_file_span_texts(r, x, &want, into);
+        else v = telem_i_file_span_column(r, x, &want, into);
+        if (v != TELEM_OK) { /* on to the next KEY block */
+            into->stale = 1;
+            into->lost += x->n;
+            if (into->result == TELEM_OK) into->result = v;
+            if (worst == TELEM_OK) worst = v;
+        }
+        if (into->offsets) {
+            if (v == TELEM_OK) into->filled = x->to + x->n;
+            telem_i_file_fill_offsets(into, x->to + x->n);
+        }
+    }
+    return worst;
+}
+
+/* One block for one request. Its header is taken, the position is its first byte. */
+static telem_result telem_i_file_read_span(telem_file_reader *r, telem_file_read *q, telem_i_file_header *h, const telem_i_file_data *d, int few) {
+    telem_i_file_rstream *s = telem_i_file_rfind(r, d->stream);
+    telem_i_file_span x;
+    telem_i_file_cblock *b = &x.b;
+    const uint8_t *p;
+    uint64_t end = d->first_row + d->rows;
+    size_t have = (size_t)h->len, head;
+    telem_result v;
+    int good;
+    memset(&x, 0, sizeof x);
+    x.read = q;
+    x.key = h->key;
+    b->temp = r->arena;
+    b->s = s;
+    b->rows = d->rows;
+    b->all_present = (d->flags & TELEM_I_FILE_ALL_PRESENT) != 0;
+    if (q->first < end && d->first_row < q->first + q->rows) {
+        x.skip = q->first > d->first_row ? (uint32_t)(q->first - d->first_row) : 0;
+        x.n = (uint32_t)((end < q->first + q->rows ? end : q->first + q->rows) - d->first_row) - x.skip;
+        x.to = d->first_row + x.skip - q->first;
+    }
+    x.columns = 2u + s->columns - (b->all_present ? s->presences : 0u);
+    if (h->key) {
+        memset(s->prev, 0, s->pub.row_size);
+        s->t = d->base_time;
+        s->step = 0;
+    }
+    if (b->all_present) telem_i_file_set_presence(s->pub.schema, s->prev);
+    x.all = 1;
+    if (few && h->len >= TELEM_I_FILE_INDEXED_FROM) { /* perhaps the columns' own checks do */
+        v = telem_i_file_fill(r, h->size + 32u);
+        if (v != TELEM_OK) return v;
+        head = telem_i_file_head_bytes(telem_i_file_here(r) + h->size, 32);
+        if (head && head < h->len) {
+            v = telem_i_file_fill(r, h->size + head);
+            if (v != TELEM_OK) return v;
+            p = telem_i_file_here(r) + h->size;
+            if (telem_get32(p + head - 4u) != telem_i_file_payload_hash(&r->framing, p, head - 4u, h->check)) return TELEM_ERR_CORRUPT;
+            x.all = 0;
+            have = head;
+        }
+    }
+    if (x.all) {
+        v = telem_i_file_fill(r, h->total);
+        if (v != TELEM_OK) return v == TELEM_END ? TELEM_ERR_TRUNCATED : v;
+        p = telem_i_file_here(r) + h->size;
+        if (telem_get32(p + have) != telem_i_file_payload_hash(&r->framing, p, have, h->check)) return TELEM_ERR_CORRUPT;
+        if (h->lz4) {
+            telem_i_file_cursor c;
+            if (telem_i_file_payload(r, h, &c)) return h->code;
+            p = c.p;
+            have = telem_i_file_cursor_left(&c);
+            b->temp = r->arena;
+        }
+    }
+    p = x.all && h->lz4 ? r->expanded : telem_i_file_here(r) + h->size;
+    if (!x.all) { /* the window moves: the head is kept */
+        uint8_t *copy = telem_i_file_temp(b, have);
+        if (!copy) return TELEM_ERR_MEMORY;
+        memcpy(copy, p, have);
+        p = copy;
+    }
+    good = telem_i_file_take_head(&b->h, &r->framing, p, have, x.all ? have : (size_t)h->len, x.columns, d->rows);
+    if (good <= 0) return good < 0 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
+    x.entries = (telem_i_file_centry *)(void *)telem_i_file_temp(b, (uint64_t)((x.all ? x.columns : 0u) + TELEM_I_FILE_SECTION) * sizeof *x.entries);
+    if (!x.entries || !telem_i_file_cblock_scratch(b, b->h.distinct)) return TELEM_ERR_MEMORY;
+    if (x.all) {
+        uint32_t i;
+        for (i = 0; i < x.columns; i += TELEM_I_FILE_SECTION)
+            if (!telem_i_file_take_section(&b->h, x.entries + i)) return TELEM_ERR_CORRUPT;
+        if (!telem_i_file_end_head(&b->h, p)) return TELEM_ERR_CORRUPT;
+        b->data = p + b->h.data;
+    } else {
+        if (b->h.form & TELEM_I_FILE_FORM_ALIGNED) b->h.data = telem_i_file_aligned(&r->framing, b->h.data);
+        b->data_pos = h->offset + h->size + b->h.data;
+    }
+    v = telem_i_file_span_read(r, &x);
+    q->got += x.n;
+    if (x.n) q->next = x.to + x.n;
+    return v;
+}
+
+/* A block in rows coding, row by row. */
+static telem_result telem_i_file_read_row_span(telem_file_reader *r, telem_file_read *q, telem_i_file_header *h, const telem_i_file_data *d) {
+    telem_i_file_rstream *s = telem_i_file_rfind(r, d->stream);
+    telem_i_file_cursor c;
+    telem_file_item item;
+    telem_i_file_finder finder;
+    telem_result v = TELEM_OK;
+    finder.begun = 0;
+    if (telem_i_file_fill(r, h->total) != TELEM_OK || !telem_i_file_whole_block(r, h, &c)) return TELEM_ERR_CORRUPT;
+    if (telem_i_file_payload(r, h, &c)) return h->code;
+    s->next_row = d->first_row;
+    s->anywhere = 0;
+    if (!h->key) { /* what it continues was read or the state is void: see telem_i_file_read_data_block */
+        s->decodable = 1;
+        s->type = TELEM_BLOCK_ROWS;
+    }
+    telem_i_file_begin_rows(r, h, d, c.p, telem_i_file_cursor_left(&c));
+    while (r->block.stream) {
+        uint32_t i;
+        uint64_t to;
+        if (!telem_i_file_row_item(r, &item)) continue;
+        if (item.row < q->first || item.row - q->first >= q->rows) continue;
+        to = item.row - q->first;
+        q->got++;
+        q->next = to + 1u;
+        if (q->times) q->times[to] = item.time;
+        for (i = 0; i < q->count; i++) {
+            telem_result e = telem_i_file_row_into(&finder, s->pub.schema, item.data, &q->columns[i], to);
+            if (e == TELEM_OK) continue;
+            if (q->columns[i].result == TELEM_OK) q->columns[i].result = e;
+            q->columns[i].lost++;
+            v = e;
+        }
+    }
+    q->good = r->queued == 0;
+    if (r->queued) v = TELEM_ERR_CORRUPT;
+    r->queued = r->taken = 0;
+    return v;
+}
+
+/* A block of a wanted stream. */
+static telem_result telem_i_file_read_data_block(telem_file_reader *r, telem_file_read *q, telem_i_file_header *h, const telem_i_file_data *d, int few) {
+    telem_i_file_rstream *s = telem_i_file_rfind(r, d->stream);
+    telem_result v;
+    if (!s || !s->known || !d->known || (h->key && d->tag != (uint16_t)(s->pub.fingerprint & 0xFFFFu))) return TELEM_ERR_CORRUPT;
+    if (d->first_row < q->seen) return TELEM_OK; /* a repeat */
+    if (!h->key && (!q->good || q->seen != d->first_row)) return TELEM_ERR_CORRUPT; /* its state is missing */
+    q->good = 0;
+    q->seen = d->first_row + d->rows;
+    if (h->wrong) return h->code;
+    if (h->type == TELEM_BLOCK_COLUMNS) v = telem_i_file_read_span(r, q, h, d, few);
+    else if (h->type == TELEM_BLOCK_ROWS) v = telem_i_file_read_row_span(r, q, h, d);
+    else v = TELEM_ERR_UNSUPPORTED;
+    return v;
+}
+
+static int telem_i_file_reads_done(const telem_file_read *reads, uint32_t n) {
+    uint32_t i;
+    for (i = 0; i < n; i++)
+        if (reads[i].rows && reads[i].seen < reads[i].first + reads[i].rows) return 0;
+    return 1;
+}
+
+/* Are the requests sound? */
+static telem_result telem_i_file_check_reads(telem_file_reader *r, telem_file_read *reads, uint32_t n) {
+    uint32_t i, k;
+    for (i = 0; i < n; i++) {
+        telem_file_read *q = &reads[i];
+        telem_i_file_rstream *s;
+        telem_i_file_finder finder;
+        finder.begun = 0;
+        for (s = r->streams; s && &s->pub != q->stream; s = s->next) {}
+        if (!s || !s->known || (q->count && !q->columns) || q->first > UINT64_MAX - q->rows) return TELEM_ERR_ARG;
+        for (k = 0; k < i; k++)
+            if (reads[k].stream == q->stream) return TELEM_ERR_ARG;
+        q->got = q->next = q->seen = 0;
+        q->good = 0;
+        for (k = 0; k < q->count; k++) {
+            telem_file_into *into = &q->columns[k];
+            telem_i_file_wanted want;
+            int text;
+            if (!telem_i_file_want(&finder, s->pub.schema, into->column, 0, &want)) return TELEM_ERR_NOT_FOUND;
+            text = telem_i_file_codes_text(want.c.type);
+            if (!into->data && !(telem_i_file_codes_variable(want.c.type) && into->data_size == 0)) return TELEM_ERR_ARG;
+            if ((into->offsets != NULL) != (telem_i_file_codes_variable(want.c.type) != 0) || (text && into->physical)) return TELEM_ERR_ARG;
+            into->result = TELEM_OK;
+            into->lost = into->filled = 0;
+            into->stale = 0;
+            if (into->offsets) into->offsets[0] = 0;
+        }
+    }
+    return TELEM_OK;
+}
+
+static telem_file_read *telem_i_file_read_of(telem_file_read *reads, uint32_t n, uint32_t *hint, const telem_i_file_rstream *s) {
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        *hint = *hint + 1u < n ? *hint + 1u : 0;
+        if (reads[*hint].stream == &s->pub) return &reads[*hint];
+    }
+    return NULL;
+}
+
+/* Are only a few of the columns wanted? */
+static int telem_i_file_few(const telem_file_read *q) {
+    const telem_i_file_rstream *s = (const telem_i_file_rstream *)(const void *)q->stream;
+    return q->count * 4u < s->columns;
+}
+
+TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_read *reads, uint32_t n) {
+    telem_i_file_header h;
+    telem_i_file_data d;
+    telem_i_file_look look;
+    telem_result e, worst = TELEM_OK;
+    uint64_t from;
+    size_t chunk;
+    uint32_t i, k, hint = 0;
+    if (!r || !r->has_session || (n && !reads)) return TELEM_ERR_ARG;
+    if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
+    e = telem_i_file_check_reads(r, reads, n);
+    if (e != TELEM_OK) return e;
+    from = r->blocks_at;
+    r->held = r->finish = r->tail_end = 0;
+    memset(&look, 0, sizeof look);
+    if (n == 1 && reads[0].first > reads[0].stream->start_row) { /* the index tells where to begin */
+        look.stream = (telem_i_file_rstream *)(void *)reads[0].stream;
+        look.row = reads[0].first;
+        e = telem_i_file_locate(r, &look);
+        if (e != TELEM_OK) return e;
+        if (look.key_pos) from = look.key_pos;
+    }
+    telem_i_file_streams_restart(r, 1);
+    chunk = r->chunk;
+    r->chunk = n * 2u < r->stream_count || (n == 1 && telem_i_file_few(&reads[0])) ? TELEM_I_FILE_SMALL : SIZE_MAX;
+    e = telem_i_file_goto(r, from);
+    while (e == TELEM_OK && !telem_i_file_reads_done(reads, n)) {
+        telem_file_read *q = NULL;
+        telem_i_file_rstream *s;
+        uint64_t next;
+        e = telem_i_file_next_header(r, &h);
+        if (e != TELEM_OK) break;
+        next = h.offset + h.total;
+        memset(&d, 0, sizeof d);
+        if (telem_i_file_is_data(h.type) && telem_i_file_read_data(r, &h, &d)) {
+            telem_i_file_note_key(r, &h, &d);
+            s = telem_i_file_rfind(r, d.stream);
+            q = s ? telem_i_file_read_of(reads, n, &hint, s) : NULL;
+        }
+        if (q && q->seen < q->first + q->rows) {
+            telem_result v = telem_i_file_read_data_block(r, q, &h, &d, telem_i_file_few(q));
+            if (v != TELEM_OK) {
+                if (v == TELEM_END || v == TELEM_AGAIN) v = TELEM_ERR_TRUNCATED;
+                if (worst == TELEM_OK) worst = telem_i_file_reader_fail(r, v, h.offset, telem_i_file_columns_wrong(v));
+            }
+        }
+        r->queued = r->taken = 0;
+        if (next >= r->offset && next - r->offset <= r->have) r->at = (size_t)(next - r->offset);
+        else e = telem_i_file_is_behind(r, next) ? TELEM_END : telem_i_file_goto(r, next);
+    }
+    r->chunk = chunk;
+    for (i = 0; i < n; i++)
+        for (k = 0; k < reads[i].count; k++)
+            if (reads[i].columns[k].offsets) telem_i_file_fill_offsets(&reads[i].columns[k], reads[i].rows);
+    if (e != TELEM_OK && e != TELEM_END && e != TELEM_AGAIN) return e;
+    e = telem_i_file_rewind(r);
+    return worst != TELEM_OK ? worst : e;
+}
+#endif
+
 TELEM_API telem_result telem_file_seek_row(telem_file_reader *r, telem_file_stream *stream, uint64_t row) {
     telem_i_file_look look;
     memset(&look, 0, sizeof look);
@@ -4182,6 +11382,893 @@ TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_str
 }
 
 #endif /* TELEM_IMPLEMENTATION */
+
+#else /* TELEM_I_FILE_W: the half of >>columns-ints that is compiled for 32 and for 64 bits */
+
+#if TELEM_I_FILE_W == 32
+#define TELEM_I_FILE_T uint32_t
+#define TELEM_I_FILE_N(x) x##32
+#define TELEM_I_FILE_INTS(x) telem_i_file_ints32_##x
+#define TELEM_I_FILE_SOURCE telem_i_file_source32
+#define TELEM_I_FILE_GET telem_i_file_get32
+#define TELEM_I_FILE_SET telem_i_file_set32
+#define TELEM_I_FILE_A(k) ((k)->a32)
+#else
+#define TELEM_I_FILE_T uint64_t
+#define TELEM_I_FILE_N(x) x##64
+#define TELEM_I_FILE_INTS(x) telem_i_file_ints64_##x
+#define TELEM_I_FILE_SOURCE telem_i_file_source64
+#define TELEM_I_FILE_GET telem_i_file_get64
+#define TELEM_I_FILE_SET telem_i_file_set64
+#define TELEM_I_FILE_A(k) ((k)->a64)
+#endif
+#define TELEM_I_FILE_TOP (TELEM_I_FILE_W - 1)
+
+static inline TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_zig)(TELEM_I_FILE_T v) {
+    return (TELEM_I_FILE_T)(v << 1) ^ (TELEM_I_FILE_T)(0u - (v >> TELEM_I_FILE_TOP));
+}
+static inline TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_zag)(TELEM_I_FILE_T z) {
+    return (TELEM_I_FILE_T)(z >> 1) ^ (TELEM_I_FILE_T)(0u - (z & 1u));
+}
+/* svarint of a value of this width; on reading one that does not fit is damage */
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_value)(uint8_t *p, const uint8_t *end, TELEM_I_FILE_T v) {
+    return telem_i_file_put_varint(p, end, TELEM_I_FILE_N(telem_i_file_zig)(v));
+}
+static const uint8_t *TELEM_I_FILE_N(telem_i_file_get_value)(const uint8_t *p, const uint8_t *end, TELEM_I_FILE_T *v) {
+    uint64_t z = 0;
+    p = telem_i_file_get_varint(p, end, &z);
+    if (!p || telem_i_file_bit_length(z) > TELEM_I_FILE_W) return NULL;
+    *v = TELEM_I_FILE_N(telem_i_file_zag)((TELEM_I_FILE_T)z);
+    return p;
+}
+
+/* --- predictors --- */
+
+/* How many values stand before the residuals. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_heads)(uint32_t kind) {
+    return kind <= 3 ? kind : kind - (TELEM_I_FILE_LAG - 1);
+}
+
+/* The residuals of x[from .. from + n): needs the history before them. */
+static void TELEM_I_FILE_N(telem_i_file_differ)(const TELEM_I_FILE_T *x, uint32_t n, uint32_t kind, uint32_t lag, TELEM_I_FILE_T *r) {
+    uint32_t i;
+    const TELEM_I_FILE_T *y = x - lag;
+    switch (kind) {
+    case 0: memcpy(r, x, n * sizeof x[0]); break;
+    case 1: for (i = 0; i < n; i++) r[i] = x[i] - (x - 1)[i]; break;
+    case 2: for (i = 0; i < n; i++) r[i] = x[i] - 2u * (x - 1)[i] + (x - 2)[i]; break;
+    case 3: for (i = 0; i < n; i++) r[i] = x[i] - 3u * ((x - 1)[i] - (x - 2)[i]) - (x - 3)[i]; break;
+    case TELEM_I_FILE_LAG: for (i = 0; i < n; i++) r[i] = x[i] - y[i]; break;
+    default: for (i = 0; i < n; i++) r[i] = x[i] - (x - 1)[i] - (y[i] - (y - 1)[i]); break;
+    }
+}
+
+/* All residuals: r[0 .. n - heads). A lag reaches back to the first value (delta) until it has L of them. */
+static void TELEM_I_FILE_N(telem_i_file_residuals)(const TELEM_I_FILE_T *x, uint32_t n, uint32_t kind, uint32_t lag, TELEM_I_FILE_T *r) {
+    uint32_t i, h = TELEM_I_FILE_N(telem_i_file_heads)(kind);
+    if (kind == TELEM_I_FILE_LAG) {
+        for (i = 1; i < lag; i++) *r++ = x[i] - x[0];
+        h = lag;
+    } else if (kind == TELEM_I_FILE_LAG_DELTA) {
+        for (i = 2; i <= lag; i++) *r++ = x[i] - x[i - 1] - (x[1] - x[0]);
+        h = lag + 1;
+    }
+    TELEM_I_FILE_N(telem_i_file_differ)(x + h, n - h, kind, lag, r);
+}
+
+static void TELEM_I_FILE_N(telem_i_file_sum)(TELEM_I_FILE_T *x, uint32_t n, TELEM_I_FILE_T at) {
+    uint32_t i;
+    for (i = 0; i < n; i++) x[i] = at += x[i];
+}
+
+/* Residuals at x[heads ..], heads at x[0 ..] as differences (value, delta, delta of delta): makes values. */
+static void TELEM_I_FILE_N(telem_i_file_integrate)(TELEM_I_FILE_T *x, uint32_t n, uint32_t kind, uint32_t lag) {
+    TELEM_I_FILE_T a = x[0], b, c;
+    uint32_t i;
+    switch (kind) {
+    case 0: break;
+    case 1: TELEM_I_FILE_N(telem_i_file_sum)(x + 1, n - 1, a); break;
+    case 2:
+        b = x[1];
+        x[1] = a += b;
+        for (i = 2; i < n; i++) b += x[i], x[i] = a += b;
+        break;
+    case 3:
+        b = x[1], c = x[2];
+        x[1] = a += b;
+        b += c;
+        x[2] = a += b;
+        for (i = 3; i < n; i++) c += x[i], b += c, x[i] = a += b;
+        break;
+    case TELEM_I_FILE_LAG:
+        for (i = 1; i < lag; i++) x[i] += a;
+        for (; i < n; i++) x[i] += x[i - lag];
+        break;
+    default:
+        b = x[1];
+        for (i = 2; i <= lag; i++) x[i] += b;
+        for (; i < n; i++) x[i] += x[i - lag];
+        TELEM_I_FILE_N(telem_i_file_sum)(x + 1, n - 1, a);
+        break;
+    }
+}
+
+/* --- packing at a fixed width --- */
+
+/* Values of w bits in lanes of W-bit words, W values a lane: value j * lanes + l is the w bits from j * w of
+   lane l, whose word q is word q * lanes + l. The inner loops run over lanes and vectorise. */
+static inline void TELEM_I_FILE_N(telem_i_file_pack_lanes)(const TELEM_I_FILE_T *in, uint32_t lanes, uint32_t w, TELEM_I_FILE_T *words) {
+    uint32_t j, l;
+    memset(words, 0, (size_t)lanes * w * sizeof words[0]);
+    for (j = 0; j < TELEM_I_FILE_W; j++) {
+        uint32_t q = j * w / TELEM_I_FILE_W, s = j * w % TELEM_I_FILE_W;
+        const TELEM_I_FILE_T *x = in + j * lanes;
+        TELEM_I_FILE_T *d = words + q * lanes, *e = d + lanes;
+        for (l = 0; l < lanes; l++) d[l] |= x[l] << s;
+        if (s + w > TELEM_I_FILE_W)
+            for (l = 0; l < lanes; l++) e[l] = x[l] >> (TELEM_I_FILE_W - s);
+    }
+}
+static inline void TELEM_I_FILE_N(telem_i_file_unpack_lanes)(const uint8_t *p, uint32_t lanes, uint32_t w, TELEM_I_FILE_T *out) {
+    const TELEM_I_FILE_T mask = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, w);
+    const size_t word = sizeof out[0];
+    uint32_t j, l;
+    for (j = 0; j < TELEM_I_FILE_W; j++) {
+        uint32_t q = j * w / TELEM_I_FILE_W, s = j * w % TELEM_I_FILE_W;
+        const uint8_t *x = p + q * lanes * word, *y = x + lanes * word;
+        TELEM_I_FILE_T *d = out + j * lanes;
+        if (s + w <= TELEM_I_FILE_W)
+            for (l = 0; l < lanes; l++) d[l] = (TELEM_I_FILE_GET(x + l * word) >> s) & mask;
+        else
+            for (l = 0; l < lanes; l++)
+                d[l] = (TELEM_I_FILE_GET(x + l * word) >> s | TELEM_I_FILE_GET(y + l * word) << (TELEM_I_FILE_W - s)) & mask;
+    }
+}
+
+/* n <= 1,024 values of w bits (1 .. W) as ceil(n * w / 8) bytes: whole lanes, then a bit string of the rest. */
+static uint8_t *TELEM_I_FILE_N(telem_i_file_pack)(const TELEM_I_FILE_T *in, uint32_t n, uint32_t w, TELEM_I_FILE_T *words, uint8_t *p) {
+    uint32_t lanes = n / TELEM_I_FILE_W, i, m = lanes * w;
+    telem_i_file_bits o;
+    if (lanes == TELEM_I_FILE_VECTOR / TELEM_I_FILE_W)
+        TELEM_I_FILE_N(telem_i_file_pack_lanes)(in, TELEM_I_FILE_VECTOR / TELEM_I_FILE_W, w, words);
+    else
+        TELEM_I_FILE_N(telem_i_file_pack_lanes)(in, lanes, w, words);
+    for (i = 0; i < m; i++) TELEM_I_FILE_SET(p + i * sizeof words[0], words[i]);
+    o.p = p + m * sizeof words[0], o.cap = (size_t)-1, o.at = 0, o.full = 0;
+    for (i = lanes * TELEM_I_FILE_W; i < n; i++) telem_i_file_bits_put(&o, in[i], w);
+    return o.p + ((o.at + 7u) >> 3);
+}
+static void TELEM_I_FILE_N(telem_i_file_unpack)(const uint8_t *p, uint32_t n, uint32_t w, TELEM_I_FILE_T *out) {
+    uint32_t lanes = n / TELEM_I_FILE_W, i = lanes * TELEM_I_FILE_W;
+    telem_i_file_bitr in;
+    if (lanes == TELEM_I_FILE_VECTOR / TELEM_I_FILE_W)
+        TELEM_I_FILE_N(telem_i_file_unpack_lanes)(p, TELEM_I_FILE_VECTOR / TELEM_I_FILE_W, w, out);
+    else
+        TELEM_I_FILE_N(telem_i_file_unpack_lanes)(p, lanes, w, out);
+    in.p = p + (size_t)lanes * w * sizeof out[0], in.size = (size_t)(n - i) * w, in.at = 0, in.bad = 0;
+    for (; i < n; i++) out[i] = (TELEM_I_FILE_T)telem_i_file_bits_get(&in, w);
+}
+
+/* --- coder: packed --- */
+
+typedef struct TELEM_I_FILE_N(telem_i_file_vector) {
+    TELEM_I_FILE_T least;
+    uint32_t top, width, over; /* bits of the largest, of all but the exceptions, and how many those are */
+} TELEM_I_FILE_N(telem_i_file_vector);
+
+static void TELEM_I_FILE_N(telem_i_file_range)(const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T *least, TELEM_I_FILE_T *most) {
+    const TELEM_I_FILE_T flip = (TELEM_I_FILE_T)1 << TELEM_I_FILE_TOP; /* signed order */
+    TELEM_I_FILE_T lo = r[0] ^ flip, hi = lo;
+    uint32_t i;
+    for (i = 1; i < n; i++) {
+        TELEM_I_FILE_T v = r[i] ^ flip;
+        lo = v < lo ? v : lo;
+        hi = v > hi ? v : hi;
+    }
+    *least = lo ^ flip;
+    *most = hi ^ flip;
+}
+
+/* The width of a vector, from the bit lengths of every eighth value. */
+static void TELEM_I_FILE_N(telem_i_file_measure)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
+                                                 TELEM_I_FILE_N(telem_i_file_vector) *v) {
+    TELEM_I_FILE_T most;
+    uint32_t hist[66], i, cost, step = n >= 256u ? 8u : 1u, over = 0;
+    TELEM_I_FILE_N(telem_i_file_range)(r, n, &v->least, &most);
+    v->top = v->width = telem_i_file_bit_length((TELEM_I_FILE_T)(most - v->least));
+    v->over = 0;
+    if (v->top < 3u || (k->off & TELEM_I_FILE_OFF_PATCH)) return;
+    memset(hist, 0, sizeof hist);
+    for (i = 0; i < n; i += step) hist[telem_i_file_bit_length((TELEM_I_FILE_T)(r[i] - v->least))]++;
+    v->width = telem_i_file_best_width(hist, (n + step - 1u) / step, v->top, &cost);
+    if (v->width == v->top) return;
+    most = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v->width);
+    for (i = 0; i < n; i++) over += (TELEM_I_FILE_T)(r[i] - v->least) > most;
+    v->over = over;
+    if (over * (10u + v->top - v->width) + 24u >= n * (v->top - v->width)) v->width = v->top, v->over = 0;
+}
+
+static uint32_t TELEM_I_FILE_N(telem_i_file_vector_bytes)(const TELEM_I_FILE_N(telem_i_file_vector) *v, uint32_t n) {
+    return 3u + (n * v->width + 7u) / 8u + (v->over ? 4u + (v->over * (10u + v->top - v->width) + 7u) / 8u : 0u);
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_over)(const TELEM_I_FILE_T *r, uint32_t n, const TELEM_I_FILE_N(telem_i_file_vector) *v,
+                                                      uint8_t *p, const uint8_t *end) {
+    TELEM_I_FILE_T most = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v->width);
+    telem_i_file_bits o;
+    uint32_t i;
+    p = telem_i_file_put_varint(p, end, v->over);
+    *p++ = (uint8_t)(v->top - v->width);
+    o.p = p, o.cap = (size_t)(end - p) * 8u, o.at = 0, o.full = 0;
+    for (i = 0; i < n; i++) {
+        TELEM_I_FILE_T u = r[i] - v->least;
+        if (u <= most) continue;
+        telem_i_file_bits_put(&o, i, 10);
+        telem_i_file_bits_put(&o, u >> v->width, v->top - v->width);
+    }
+    return o.full ? NULL : p + ((o.at + 7u) >> 3);
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_vector)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T *before,
+                                                        uint8_t *p, const uint8_t *end) {
+    TELEM_I_FILE_N(telem_i_file_vector) v;
+    uint32_t i;
+    TELEM_I_FILE_N(telem_i_file_measure)(k, r, n, &v);
+    if (!p || (size_t)(end - p) < TELEM_I_FILE_N(telem_i_file_vector_bytes)(&v, n) + 32u) return NULL;
+    *p++ = (uint8_t)(v.width | (v.over ? 0x80u : 0u));
+    p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, v.least - *before);
+    *before = v.least;
+    if (p && v.over) p = TELEM_I_FILE_N(telem_i_file_put_over)(r, n, &v, p, end);
+    if (!p || !v.width) return p;
+    if (v.width <= 32u) {
+        uint32_t *t = (uint32_t *)k->table, mask = (uint32_t)telem_i_file_low(~(uint64_t)0, v.width);
+        for (i = 0; i < n; i++) t[i] = (uint32_t)(r[i] - v.least) & mask;
+        return telem_i_file_pack32(t, n, v.width, t + TELEM_I_FILE_VECTOR, p);
+    } else {
+        TELEM_I_FILE_T *t = (TELEM_I_FILE_T *)k->table, mask = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v.width);
+        for (i = 0; i < n; i++) t[i] = (r[i] - v.least) & mask;
+        return TELEM_I_FILE_N(telem_i_file_pack)(t, n, v.width, t + TELEM_I_FILE_VECTOR, p);
+    }
+}
+
+static uint64_t TELEM_I_FILE_N(telem_i_file_packed_bytes)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n) {
+    TELEM_I_FILE_N(telem_i_file_vector) v;
+    uint64_t sum = 0;
+    uint32_t at, m;
+    for (at = 0; at < n; at += m) {
+        m = n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR;
+        TELEM_I_FILE_N(telem_i_file_measure)(k, r + at, m, &v);
+        sum += TELEM_I_FILE_N(telem_i_file_vector_bytes)(&v, m);
+    }
+    return sum;
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_packed)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, uint8_t *p, const uint8_t *end) {
+    TELEM_I_FILE_T before = 0;
+    uint32_t at;
+    for (at = 0; at < n && p; at += TELEM_I_FILE_VECTOR)
+        p = TELEM_I_FILE_N(telem_i_file_put_vector)(k, r + at, n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR, &before, p, end);
+    return p;
+}
+
+static const uint8_t *TELEM_I_FILE_N(telem_i_file_get_vector)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n,
+                                                              TELEM_I_FILE_T *before, TELEM_I_FILE_T *out) {
+    uint32_t w, i, high = 0;
+    uint64_t over = 0;
+    telem_i_file_bitr in;
+    if (!p || p == end) return NULL;
+    w = *p++;
+    memset(&in, 0, sizeof in);
+    p = TELEM_I_FILE_N(telem_i_file_get_value)(p, end, &out[0]);
+    if (!p || (w & 0x7Fu) > TELEM_I_FILE_W) return NULL;
+    *before += out[0];
+    if (w & 0x80u) {
+        w &= 0x7Fu;
+        p = telem_i_file_get_varint(p, end, &over);
+        if (!p || p == end || over > n) return NULL;
+        high = *p++;
+        if (!high || high + w > TELEM_I_FILE_W) return NULL;
+        in.p = p, in.size = (size_t)over * (10u + high);
+        if ((in.size + 7u) / 8u > (size_t)(end - p)) return NULL;
+        p += (in.size + 7u) / 8u;
+    }
+    if (((size_t)n * w + 7u) / 8u > (size_t)(end - p)) return NULL;
+    if (!w) {
+        for (i = 0; i < n; i++) out[i] = *before;
+    } else if (w <= 32u) {
+        uint32_t *t = (uint32_t *)k->table;
+        telem_i_file_unpack32(p, n, w, t);
+        for (i = 0; i < n; i++) out[i] = t[i] + *before;
+    } else {
+        TELEM_I_FILE_N(telem_i_file_unpack)(p, n, w, out);
+        for (i = 0; i < n; i++) out[i] += *before;
+    }
+    while (over--) {
+        uint32_t at = (uint32_t)telem_i_file_bits_get(&in, 10);
+        TELEM_I_FILE_T u = (TELEM_I_FILE_T)telem_i_file_bits_get(&in, high);
+        if (at >= n) return NULL;
+        out[at] += u << w;
+    }
+    return p + ((size_t)n * w + 7u) / 8u;
+}
+
+static const uint8_t *TELEM_I_FILE_N(telem_i_file_get_packed)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out) {
+    TELEM_I_FILE_T before = 0;
+    uint32_t at;
+    for (at = 0; at < n && p; at += TELEM_I_FILE_VECTOR)
+        p = TELEM_I_FILE_N(telem_i_file_get_vector)(k, p, end, n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR, &before, out + at);
+    return p;
+}
+
+/* --- coder: binned --- */
+
+/* Residual to u, what the bins divide: its zigzag distance from the centre, or its distance from the least. */
+static inline TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_distance)(TELEM_I_FILE_T r, TELEM_I_FILE_T base, int zigzag) {
+    TELEM_I_FILE_T d = r - base;
+    return zigzag ? TELEM_I_FILE_N(telem_i_file_zig)(d) : d;
+}
+
+/* Every residual's cell, and how many are in each. */
+static void TELEM_I_FILE_N(telem_i_file_classify)(const TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_grid *g, uint16_t *cls, uint32_t *hist) {
+    uint32_t *other = hist + TELEM_I_FILE_CLASSES, i;
+    const TELEM_I_FILE_T base = (TELEM_I_FILE_T)g->base;
+    memset(hist, 0, g->cells * sizeof hist[0]);
+    memset(other, 0, g->cells * sizeof hist[0]);
+    for (i = 0; i < n; i++) {
+        uint32_t c = telem_i_file_class_of(TELEM_I_FILE_N(telem_i_file_distance)(r[i], base, g->zigzag), g->fine);
+        cls[i] = (uint16_t)c;
+        (i & 1u ? other : hist)[c]++; /* two counters: neighbours are often alike, and an increment takes its time */
+    }
+    for (i = 0; i < g->cells; i++) hist[i] += other[i];
+}
+
+/* The grid for residuals between least and most: from the least value when all can be told apart, else out of
+   the middle. */
+static void TELEM_I_FILE_N(telem_i_file_make_grid)(const telem_i_file_codec *k, TELEM_I_FILE_T least, TELEM_I_FILE_T most, TELEM_I_FILE_T middle,
+                                                   uint32_t n, telem_i_file_grid *g) {
+    TELEM_I_FILE_T range = most - least, a, b;
+    g->fine = n < 1024u ? 3u : n < 4096u ? 4u : 5u;
+    if (k->level == 2u) g->fine = TELEM_I_FILE_FINEST;
+    g->zigzag = range >= (64u << g->fine) || range >= n;
+    if (!g->zigzag) {
+        while ((4u << g->fine) <= range) g->fine++;
+        g->base = least;
+        g->cells = (uint32_t)range + 1u;
+        return;
+    }
+    g->base = middle;
+    if (range >> TELEM_I_FILE_TOP) { /* distances may wrap: no bound on them */
+        g->cells = telem_i_file_class_of((TELEM_I_FILE_T)0 - 1u, g->fine) + 1u;
+        return;
+    }
+    a = TELEM_I_FILE_N(telem_i_file_distance)(least, middle, 1);
+    b = TELEM_I_FILE_N(telem_i_file_distance)(most, middle, 1);
+    g->cells = telem_i_file_class_of(a > b ? a : b, g->fine) + 1u;
+}
+
+/* Values go in last to first, so that they come out first to last; the bits grow downwards from the end of
+   what there is room for. Value i belongs to state i mod states: neighbours do not wait for each other. */
+typedef struct TELEM_I_FILE_N(telem_i_file_sink) {
+    uint8_t *p;
+    const uint8_t *floor; /* p - 16 may not pass it */
+    uint64_t acc;
+    uint32_t count; /* bits of acc that are not in memory yet, < 8 between two values */
+    const telem_i_file_work *work;
+    const uint16_t *cls;
+    const TELEM_I_FILE_T *r;
+    TELEM_I_FILE_T base;
+    uint32_t state[TELEM_I_FILE_WAYS];
+} TELEM_I_FILE_N(telem_i_file_sink);
+
+static inline void TELEM_I_FILE_N(telem_i_file_push)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint64_t v, uint32_t n) { /* n <= 56 */
+    s->acc = s->acc << n | v;
+    s->count += n;
+    telem_i_file_set64(s->p - 8, (s->acc << 1) << (63u - s->count));
+    s->p -= s->count >> 3;
+    s->count &= 7u;
+}
+static inline void TELEM_I_FILE_N(telem_i_file_push_value)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t i, uint32_t way, int zigzag) {
+    const telem_i_file_work *w = s->work;
+    const telem_i_file_symbol *y = &w->encoder.symbol[w->bin_of[s->cls[i]]];
+    uint32_t x = s->state[way], n = (x + y->bits) >> 16, width = y->width;
+    uint64_t offset = (TELEM_I_FILE_T)(TELEM_I_FILE_N(telem_i_file_distance)(s->r[i], s->base, zigzag) - (TELEM_I_FILE_T)y->low);
+#if TELEM_I_FILE_W == 64
+    if (width > 32u) {
+        TELEM_I_FILE_N(telem_i_file_push)(s, offset >> 32, width - 32u);
+        offset &= 0xFFFFFFFFu;
+        width = 32;
+    }
+#endif
+    TELEM_I_FILE_N(telem_i_file_push)(s, offset << n | (x & ((1u << n) - 1u)), width + n);
+    s->state[way] = w->encoder.next[(int32_t)(x >> n) + y->go];
+}
+
+static inline int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(telem_i_file_sink) *sink, uint32_t n, uint32_t ways, int zigzag) {
+    TELEM_I_FILE_N(telem_i_file_sink) s = *sink; /* a copy that lives in registers */
+    uint32_t i = n;
+    while (i % 4u) {
+        if (s.p - s.floor < 32) return 0;
+        i--;
+        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i, i & (ways - 1u), zigzag);
+    }
+    while (i) {
+        if (s.p - s.floor < 64) return 0;
+        i -= 4u;
+        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + 3u, 3u & (ways - 1u), zigzag);
+        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + 2u, 2u & (ways - 1u), zigzag);
+        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + 1u, 1u & (ways - 1u), zigzag);
+        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i, 0, zigzag);
+    }
+    *sink = s;
+    return 1;
+}
+static int TELEM_I_FILE_N(telem_i_file_push_ways)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t n, int zigzag) { /* constants for the compiler */
+    uint32_t ways = TELEM_I_FILE_WAYS_OF(n);
+    if (ways == 4u) return zigzag ? TELEM_I_FILE_N(telem_i_file_push_all)(s, n, 4, 1) : TELEM_I_FILE_N(telem_i_file_push_all)(s, n, 4, 0);
+    return TELEM_I_FILE_N(telem_i_file_push_all)(s, n, ways, zigzag);
+}
+
+/* svarint base; bits: zigzag 1, log - 6 3, top 7, the tree, the states (log bits each), 3: how many bits of the
+   next byte are unused; the values. The work area is planned. */
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_binned)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_grid *g,
+                                                        uint8_t *p, uint8_t *end) {
+    telem_i_file_work *w = (telem_i_file_work *)k->table;
+    TELEM_I_FILE_N(telem_i_file_sink) s;
+    telem_i_file_bits o;
+    uint32_t i, unused, states = 1u << w->bins.log;
+    p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, (TELEM_I_FILE_T)g->base);
+    if (!p || end - p < 64) return NULL;
+    o.p = p, o.cap = (size_t)(end - p) * 8u, o.at = 0, o.full = 0;
+    telem_i_file_put_bins(w, g->zigzag, &o);
+    if (o.full) return NULL;
+    s.p = end, s.floor = p + ((o.at + 7u) >> 3) + 8u + TELEM_I_FILE_WAYS * 2u, s.acc = 0, s.count = 0;
+    s.work = w, s.cls = (const uint16_t *)(const void *)k->b32, s.r = r, s.base = (TELEM_I_FILE_T)g->base;
+    for (i = 0; i < TELEM_I_FILE_WAYS; i++) s.state[i] = states;
+    if (!TELEM_I_FILE_N(telem_i_file_push_ways)(&s, n, g->zigzag)) return NULL;
+    unused = (8u - s.count) & 7u;
+    if (s.count) *--s.p = (uint8_t)(s.acc << unused);
+    for (i = 0; i < TELEM_I_FILE_WAYS_OF(n); i++) telem_i_file_bits_put(&o, s.state[i] - states, w->bins.log);
+    telem_i_file_bits_put(&o, unused, 3);
+    p += (o.at + 7u) >> 3;
+    if ((size_t)(end - s.p) > n * sizeof r[0] + TELEM_I_FILE_PAYLOAD_OVER) return NULL;
+    memmove(p, s.p, (size_t)(end - s.p));
+    return p + (end - s.p);
+}
+
+/* Values are pulled from a copy that has SLACK bytes behind it; the end is looked at every CHUNK values. */
+#define TELEM_I_FILE_CHUNK 32u
+#define TELEM_I_FILE_PULL_SLACK (TELEM_I_FILE_CHUNK * 10u + 16u)
+
+/* The next 57 bits or more; one value out of them and the state that it came from. */
+#define TELEM_I_FILE_LOOK(p, v, a) v = telem_i_file_get64((p) + ((a) >> 3)) >> ((a)&7u)
+#if TELEM_I_FILE_W == 32
+#define TELEM_I_FILE_VALUE(v, e, to) \
+    (to) = (e)->low + (uint32_t)(((v)&TELEM_I_FILE_MASK((e)->all)) >> (e)->few)
+#else
+#define TELEM_I_FILE_VALUE(v, e, to) \
+    (to) = low[(e)->low] + (((v)&TELEM_I_FILE_MASK((e)->all)) >> (e)->few)
+#endif
+#define TELEM_I_FILE_PULL(s, to)                                       \
+    do {                                                               \
+        const telem_i_file_state *e = table + (s);                     \
+        TELEM_I_FILE_VALUE(v, e, to);                                  \
+        (s) = e->next + (uint32_t)(v & TELEM_I_FILE_MASK(e->few));     \
+        a += e->all;                                                   \
+        v >>= e->all & 63u;                                            \
+    } while (0)
+
+typedef struct TELEM_I_FILE_SOURCE {
+    const uint8_t *p;
+    const telem_i_file_state *table;
+    const uint64_t *low;
+    size_t at, stop; /* bit positions in p */
+    uint32_t state[TELEM_I_FILE_WAYS];
+    uint32_t most; /* bits of a value at most */
+} TELEM_I_FILE_SOURCE;
+
+/* Whole chunks, `per` values between two looks, `ways` states in turn (constants where this is inlined).
+   Returns how many values came; the rest is for the slow loop. */
+static inline uint32_t TELEM_I_FILE_N(telem_i_file_pull_many)(TELEM_I_FILE_SOURCE *s, uint32_t n, TELEM_I_FILE_T *out, uint32_t per, uint32_t ways) {
+    const uint8_t *p = s->p;
+    const telem_i_file_state *table = s->table;
+    const uint64_t *low = s->low;
+    size_t a = s->at, stop = s->stop;
+    uint32_t s0 = s->state[0], s1 = s->state[1], s2 = s->state[2], s3 = s->state[3], i = 0;
+    (void)low;
+    while (n - i >= TELEM_I_FILE_CHUNK && a <= stop) {
+        uint32_t to = i + TELEM_I_FILE_CHUNK;
+        for (; i < to; i += 4u) {
+            uint64_t v;
+            TELEM_I_FILE_LOOK(p, v, a);
+            TELEM_I_FILE_PULL(s0, out[i]);
+            if (per < 2u) TELEM_I_FILE_LOOK(p, v, a);
+            TELEM_I_FILE_PULL(s1, out[i + 1]);
+            if (per < 4u) TELEM_I_FILE_LOOK(p, v, a);
+            if (ways == 2u) TELEM_I_FILE_PULL(s0, out[i + 2]);
+            else TELEM_I_FILE_PULL(s2, out[i + 2]);
+            if (per < 2u) TELEM_I_FILE_LOOK(p, v, a);
+            if (ways == 2u) TELEM_I_FILE_PULL(s1, out[i + 3]);
+            else TELEM_I_FILE_PULL(s3, out[i + 3]);
+        }
+    }
+    s->at = a;
+    s->state[0] = s0, s->state[1] = s1, s->state[2] = s2, s->state[3] = s3;
+    return i;
+}
+
+/* Any number of values of any width, one by one. */
+static int TELEM_I_FILE_N(telem_i_file_pull_rest)(TELEM_I_FILE_SOURCE *s, uint32_t i, uint32_t n, uint32_t ways, TELEM_I_FILE_T *out) {
+    size_t a = s->at;
+    for (; i < n; i++) {
+        uint32_t *state = &s->state[i % ways];
+        const telem_i_file_state *e = s->table + *state;
+        size_t b = a + e->few;
+        uint64_t v;
+        if (a > s->stop) return 0;
+        TELEM_I_FILE_LOOK(s->p, v, a);
+        *state = e->next + (uint32_t)telem_i_file_low(v, e->few);
+        a += e->all;
+        TELEM_I_FILE_LOOK(s->p, v, b);
+        if (b & 7u) v |= (uint64_t)s->p[(b >> 3) + 8u] << (64u - (b & 7u));
+        out[i] = (TELEM_I_FILE_T)((TELEM_I_FILE_W == 32 ? e->low : s->low[e->low]) + telem_i_file_low(v, (uint32_t)e->all - e->few));
+    }
+    s->at = a;
+    return 1;
+}
+
+static int TELEM_I_FILE_N(telem_i_file_pull)(TELEM_I_FILE_SOURCE *s, uint32_t n, TELEM_I_FILE_T *out) {
+    uint32_t i = 0, ways = TELEM_I_FILE_WAYS_OF(n), any = 0;
+    if (ways == 2u && s->most <= 28u) i = TELEM_I_FILE_N(telem_i_file_pull_many)(s, n, out, 2, 2);
+    else if (ways == 2u && s->most <= 57u) i = TELEM_I_FILE_N(telem_i_file_pull_many)(s, n, out, 1, 2);
+    else if (ways == 4u && s->most <= 14u) i = TELEM_I_FILE_N(telem_i_file_pull_many)(s, n, out, 4, 4);
+    else if (ways == 4u && s->most <= 28u) i = TELEM_I_FILE_N(telem_i_file_pull_many)(s, n, out, 2, 4);
+    else if (ways == 4u && s->most <= 57u) i = TELEM_I_FILE_N(telem_i_file_pull_many)(s, n, out, 1, 4);
+    if (!TELEM_I_FILE_N(telem_i_file_pull_rest)(s, i, n, ways, out)) return 0;
+    while (ways--) any |= s->state[ways];
+    return s->at == s->stop && !any;
+}
+#undef TELEM_I_FILE_LOOK
+#undef TELEM_I_FILE_VALUE
+#undef TELEM_I_FILE_PULL
+
+static int TELEM_I_FILE_N(telem_i_file_get_binned)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out) {
+    telem_i_file_bins b;
+    telem_i_file_bitr in;
+    TELEM_I_FILE_SOURCE s;
+    telem_i_file_state *table = (telem_i_file_state *)k->table;
+    uint8_t *copy = (uint8_t *)TELEM_I_FILE_A(k);
+    size_t bytes;
+    uint32_t i;
+    TELEM_I_FILE_T base;
+    int zigzag;
+    p = TELEM_I_FILE_N(telem_i_file_get_value)(p, end, &base);
+    if (!p) return 0;
+    in.p = p, in.size = (size_t)(end - p) * 8u, in.at = 0, in.bad = 0;
+    zigzag = (int)telem_i_file_bits_get(&in, 1);
+    if (!telem_i_file_get_bins(&in, &b) || b.top > TELEM_I_FILE_W) return 0;
+    memset(s.state, 0, sizeof s.state);
+    for (i = 0; i < TELEM_I_FILE_WAYS_OF(n); i++) s.state[i] = (uint32_t)telem_i_file_bits_get(&in, b.log);
+    s.at = (size_t)telem_i_file_bits_get(&in, 3);
+    if (in.bad) return 0;
+    p += (in.at + 7u) >> 3;
+    bytes = (size_t)(end - p);
+    s.stop = bytes * 8u;
+    if (bytes > n * sizeof out[0] + TELEM_I_FILE_PAYLOAD_OVER) return 0; /* so that it fits where it is copied */
+    memcpy(copy, p, bytes);
+    memset(copy + bytes, 0, TELEM_I_FILE_PULL_SLACK);
+    telem_i_file_decode_table(&b, (uint8_t *)(table + TELEM_I_FILE_STATES), table, TELEM_I_FILE_W == 32);
+    s.p = copy, s.table = table, s.low = b.lo, s.most = 0;
+    for (i = 0; i < b.count; i++) s.most = b.width[i] > s.most ? b.width[i] : s.most;
+    s.most += b.log;
+    if (!TELEM_I_FILE_N(telem_i_file_pull)(&s, n, out)) return 0;
+    if (zigzag)
+        for (i = 0; i < n; i++) out[i] = TELEM_I_FILE_N(telem_i_file_zag)(out[i]) + base;
+    else
+        for (i = 0; i < n; i++) out[i] += base;
+    return 1;
+}
+
+/* --- coder: sparse --- */
+
+static size_t TELEM_I_FILE_N(telem_i_file_ints_put)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, uint8_t *out, size_t cap, int nested);
+static int TELEM_I_FILE_N(telem_i_file_ints_get)(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, TELEM_I_FILE_T *out, int nested);
+
+/* Where gaps and values lie between the two levels: clear of what the inner level uses (a, the front of b32). */
+static uint32_t *TELEM_I_FILE_N(telem_i_file_gaps)(const telem_i_file_codec *k) { return k->b32 + 1024u + k->cap / 2u; }
+static TELEM_I_FILE_T *TELEM_I_FILE_N(telem_i_file_values)(const telem_i_file_codec *k) {
+#if TELEM_I_FILE_W == 32
+    return k->b32 + 1024u + k->cap / 4u * 3u;
+#else
+    return k->b64 + (k->cap + 1024u) / 2u;
+#endif
+}
+
+/* svarint of the common value, varint count, varint length, gaps (32-bit integers), values less the common one. */
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_sparse)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common,
+                                                        uint8_t *p, const uint8_t *end) {
+    uint32_t *gaps = TELEM_I_FILE_N(telem_i_file_gaps)(k), i, count = 0, from = 0;
+    TELEM_I_FILE_T *values = TELEM_I_FILE_N(telem_i_file_values)(k);
+    size_t bytes, head;
+    uint8_t length[TELEM_VARINT_MAX];
+    for (i = 0; i < n; i++)
+        if (r[i] != common) {
+            gaps[count] = i - from;
+            values[count++] = r[i] - common;
+            from = i + 1u;
+        }
+    p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, common);
+    p = telem_i_file_put_varint(p, end, count);
+    if (!p || end - p < 4) return NULL;
+    bytes = telem_i_file_ints_put32(k, NULL, gaps, count, p + 1, (size_t)(end - p) - 1u, 1);
+    head = telem_varint_put(length, bytes);
+    if (!bytes || bytes + head >= (size_t)(end - p)) return NULL;
+    memmove(p + head, p + 1, bytes);
+    memcpy(p, length, head);
+    p += head + bytes;
+    bytes = TELEM_I_FILE_N(telem_i_file_ints_put)(k, NULL, values, count, p, (size_t)(end - p), 1);
+    return bytes ? p + bytes : NULL;
+}
+
+static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out) {
+    uint32_t *gaps = TELEM_I_FILE_N(telem_i_file_gaps)(k), i, at = 0;
+    TELEM_I_FILE_T *values = TELEM_I_FILE_N(telem_i_file_values)(k), common = 0;
+    uint64_t count = 0, bytes = 0;
+    p = TELEM_I_FILE_N(telem_i_file_get_value)(p, end, &common);
+    p = telem_i_file_get_varint(p, end, &count);
+    p = telem_i_file_get_varint(p, end, &bytes);
+    if (!p || bytes > (uint64_t)(end - p) || count > n / 4u) return 0;
+    if (!telem_i_file_ints_get32(k, p, (size_t)bytes, (uint32_t)count, gaps, 1)) return 0;
+    p += bytes;
+    if (!TELEM_I_FILE_N(telem_i_file_ints_get)(k, p, (size_t)(end - p), (uint32_t)count, values, 1)) return 0;
+    for (i = 0; i < n; i++) out[i] = common;
+    for (i = 0; i < (uint32_t)count; i++) {
+        if (gaps[i] >= n - at) return 0;
+        at += gaps[i];
+        out[at++] += values[i];
+    }
+    return 1;
+}
+
+/* --- choosing the predictor --- */
+
+static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_median)(const TELEM_I_FILE_T *r, uint32_t n) {
+    const TELEM_I_FILE_T flip = (TELEM_I_FILE_T)1 << TELEM_I_FILE_TOP;
+    TELEM_I_FILE_T m[15];
+    uint32_t i, j, c = n < 15u ? n : 15u;
+    for (i = 0; i < c; i++) {
+        TELEM_I_FILE_T v = r[(uint64_t)i * n / c] ^ flip;
+        for (j = i; j && m[j - 1] > v; j--) m[j] = m[j - 1];
+        m[j] = v;
+    }
+    return m[c / 2u] ^ flip;
+}
+
+/* Fills in what residuals laid end to end in r would cost. */
+static void TELEM_I_FILE_N(telem_i_file_weigh_sample)(const TELEM_I_FILE_T *r, uint32_t n, telem_i_file_plan *p) {
+    TELEM_I_FILE_T centre = TELEM_I_FILE_N(telem_i_file_median)(r, n);
+    uint32_t hist[66], i, top = 64;
+    memset(hist, 0, sizeof hist);
+    for (i = 0; i < n; i++) hist[telem_i_file_bit_length(TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(r[i] - centre)))]++;
+    while (top && !hist[top]) top--;
+    p->zeros = hist[0] * 256u / n;
+    for (i = 0, p->half = 0; i < n / 2u; i += hist[p->half++]) {}
+    if (p->half) p->half--;
+    p->binned = telem_i_file_entropy(hist, n);
+    telem_i_file_best_width(hist, n, top, &p->packed);
+}
+
+typedef struct TELEM_I_FILE_N(telem_i_file_windows) { /* where samples lie: `count` windows of `length`, `step` apart */
+    const TELEM_I_FILE_T *first;
+    uint32_t length, count, step;
+} TELEM_I_FILE_N(telem_i_file_windows);
+
+static void TELEM_I_FILE_N(telem_i_file_try)(telem_i_file_codec *k, const TELEM_I_FILE_N(telem_i_file_windows) *w, uint32_t kind, uint32_t lag,
+                                             telem_i_file_plan *best) {
+    TELEM_I_FILE_T *r = TELEM_I_FILE_A(k);
+    telem_i_file_plan p;
+    uint32_t i;
+    for (i = 0; i < w->count; i++) TELEM_I_FILE_N(telem_i_file_differ)(w->first + i * w->step, w->length, kind, lag, r + i * w->length);
+    p.kind = kind, p.lag = lag;
+    TELEM_I_FILE_N(telem_i_file_weigh_sample)(r, w->count * w->length, &p);
+    if (p.binned + (kind ? best->binned / 64u + 4u : 0u) < best->binned) *best = p;
+}
+
+/* How many of the samples' residuals lie within -2^s/2 .. 2^s/2 - 1. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_near)(const TELEM_I_FILE_N(telem_i_file_windows) *w, uint32_t lag, int deltas, uint32_t s) {
+    const TELEM_I_FILE_T half = (TELEM_I_FILE_T)1 << s >> 1;
+    uint32_t i, j, count = 0;
+    for (j = w->count / 3u; j < w->count; j += w->count / 3u + 1u) {
+        const TELEM_I_FILE_T *x = w->first + j * w->step, *y = x - lag;
+        uint32_t m = w->length < 64u ? w->length : 64u;
+        if (deltas)
+            for (i = 0; i < m; i++) count += (TELEM_I_FILE_T)(x[i] - (x - 1)[i] - (y[i] - (y - 1)[i]) + half) >> s == 0;
+        else
+            for (i = 0; i < m; i++) count += (TELEM_I_FILE_T)(x[i] - y[i] + half) >> s == 0;
+    }
+    return count;
+}
+
+/* The lag that brings most residuals near zero: nearer than half of those of the best order are. */
+static void TELEM_I_FILE_N(telem_i_file_seek_lag)(telem_i_file_codec *k, const TELEM_I_FILE_N(telem_i_file_windows) *w, uint32_t reach,
+                                                  uint32_t kind, telem_i_file_plan *best) {
+    uint32_t lag, good = 0, most = 0, total = TELEM_I_FILE_N(telem_i_file_near)(w, 0, 0, 1);
+    for (lag = 2; lag <= reach; lag++) {
+        uint32_t c = TELEM_I_FILE_N(telem_i_file_near)(w, lag, kind == TELEM_I_FILE_LAG_DELTA, best->half < TELEM_I_FILE_W ? best->half : TELEM_I_FILE_W - 1);
+        if (c > most) most = c, good = lag;
+    }
+    if (most > total / 8u * 5u) TELEM_I_FILE_N(telem_i_file_try)(k, w, kind, good, best);
+}
+
+static void TELEM_I_FILE_N(telem_i_file_choose)(telem_i_file_codec *k, const TELEM_I_FILE_T *v, uint32_t n, telem_i_file_plan *best) {
+    TELEM_I_FILE_N(telem_i_file_windows) w;
+    uint32_t reach = n / 16u < TELEM_I_FILE_MAX_LAG ? n / 16u : TELEM_I_FILE_MAX_LAG, kind;
+    w.count = n >= 4096u ? 8u : n >= 400u ? 4u : 1u;
+    w.first = v + reach + 3u;
+    w.length = w.count > 1u ? 64u : n - reach - 3u;
+    w.step = w.count > 1u ? (n - reach - 3u - w.length) / (w.count - 1u) : 0u;
+    memset(best, 0, sizeof *best);
+    best->binned = ~0u;
+    if (n < 8u) return;
+    for (kind = 0; kind <= 3u && best->kind + 1u >= kind; kind++) /* no order is skipped: 3 only where 2 is good */
+        if (kind < 2u || !(k->off & (kind == 2u ? TELEM_I_FILE_OFF_ORDER2 : TELEM_I_FILE_OFF_ORDER3)))
+            TELEM_I_FILE_N(telem_i_file_try)(k, &w, kind, 0, best);
+    if (best->binned < 64u || reach < 2u) return;
+    if (!(k->off & TELEM_I_FILE_OFF_LAG)) TELEM_I_FILE_N(telem_i_file_seek_lag)(k, &w, reach, TELEM_I_FILE_LAG, best);
+    if (!(k->off & TELEM_I_FILE_OFF_LAG_DELTA)) TELEM_I_FILE_N(telem_i_file_seek_lag)(k, &w, reach, TELEM_I_FILE_LAG_DELTA, best);
+}
+
+/* --- the whole stream --- */
+
+static int TELEM_I_FILE_N(telem_i_file_same)(const TELEM_I_FILE_T *v, uint32_t n) {
+    return v[n / 2u] == v[0] && !memcmp(v, v + 1, (n - 1u) * sizeof v[0]);
+}
+
+/* What is remembered from block to block: [0] 1 + kind, lag << 8; [1] blocks until the next look; [2] bits. */
+static void TELEM_I_FILE_N(telem_i_file_recall)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, telem_i_file_plan *p) {
+    if (choice && choice[0] && choice[1] && (choice[0] >> 8) * 8u <= n) {
+        choice[1]--;
+        p->kind = (choice[0] & 0xFFu) - 1u;
+        p->lag = choice[0] >> 8;
+        p->binned = choice[2], p->packed = choice[3], p->zeros = choice[4];
+        return;
+    }
+    if (TELEM_I_FILE_N(telem_i_file_same)(v, n)) {
+        memset(p, 0, sizeof *p);
+        return;
+    }
+    TELEM_I_FILE_N(telem_i_file_choose)(k, v, n, p);
+    if (!choice) return;
+    choice[0] = (p->kind + 1u) | p->lag << 8;
+    choice[1] = 16;
+    choice[2] = p->binned, choice[3] = p->packed, choice[4] = p->zeros;
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_heads)(const TELEM_I_FILE_T *v, const telem_i_file_plan *plan, uint32_t heads, uint8_t *p, const uint8_t *end) {
+    if (plan->kind >= TELEM_I_FILE_LAG) *p++ = (uint8_t)plan->lag;
+    if (heads > 0) p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, v[0]);
+    if (heads > 1) p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, v[1] - v[0]);
+    if (heads > 2) p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, v[2] - 2u * v[1] + v[0]);
+    return p;
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_residuals)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_plan *plan,
+                                                           uint8_t *head, uint8_t *p, uint8_t *end, int nested) {
+    static const uint32_t share[3] = {244, 192, 254}; /* of 256: what entropy coding must come down to */
+    TELEM_I_FILE_T least, most, common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
+    uint32_t i, others = 0;
+    TELEM_I_FILE_N(telem_i_file_range)(r, n, &least, &most);
+    if (least == most) return TELEM_I_FILE_N(telem_i_file_put_value)(p, end, least);
+    if (!nested && n >= 64u && !(k->off & TELEM_I_FILE_OFF_SPARSE)) {
+        for (i = 0; i < n; i++) others += r[i] != common;
+        if (others * 12u <= n) {
+            *head |= TELEM_I_FILE_SPARSE << 4;
+            return TELEM_I_FILE_N(telem_i_file_put_sparse)(k, r, n, common, p, end);
+        }
+    }
+    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u) {
+        uint64_t bits = TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n) * 8u * share[k->level];
+        if ((uint64_t)plan->binned * n < bits + bits / 16u) {
+            telem_i_file_grid g;
+            TELEM_I_FILE_N(telem_i_file_make_grid)(k, least, most, common, n, &g);
+            TELEM_I_FILE_N(telem_i_file_classify)(r, n, &g, (uint16_t *)(void *)k->b32, ((telem_i_file_work *)k->table)->hist);
+            if (telem_i_file_plan_bins((telem_i_file_work *)k->table, &g, n) + 10u * 8u * 256u < bits) {
+                uint8_t *q = TELEM_I_FILE_N(telem_i_file_put_binned)(k, r, n, &g, p, end);
+                if (q) {
+                    *head |= TELEM_I_FILE_BINNED << 4;
+                    return q;
+                }
+            }
+        }
+    }
+    *head |= TELEM_I_FILE_PACKED << 4;
+    return TELEM_I_FILE_N(telem_i_file_put_packed)(k, r, n, p, end);
+}
+
+static size_t TELEM_I_FILE_N(telem_i_file_ints_put)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, uint8_t *out, size_t cap, int nested) {
+    telem_i_file_plan plan;
+    uint8_t *p = out, *end = out + cap;
+    uint32_t heads;
+    if (cap < 4u + 3u * TELEM_VARINT_MAX) return 0;
+    *p++ = 0;
+    if (!n) return 1;
+    TELEM_I_FILE_N(telem_i_file_recall)(k, choice, v, n, &plan);
+    heads = TELEM_I_FILE_N(telem_i_file_heads)(plan.kind);
+    if (n <= heads + plan.lag) plan.kind = plan.lag = heads = 0;
+    *out = (uint8_t)plan.kind;
+    p = TELEM_I_FILE_N(telem_i_file_put_heads)(v, &plan, heads, p, end);
+    TELEM_I_FILE_N(telem_i_file_residuals)(v, n, plan.kind, plan.lag, TELEM_I_FILE_A(k));
+    if (p) p = TELEM_I_FILE_N(telem_i_file_put_residuals)(k, TELEM_I_FILE_A(k), n - heads, &plan, out, p, end, nested);
+    return p ? (size_t)(p - out) : 0;
+}
+
+static int TELEM_I_FILE_N(telem_i_file_ints_get)(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, TELEM_I_FILE_T *out, int nested) {
+    const uint8_t *end = p + size;
+    uint32_t kind, coder, lag = 0, heads, i;
+    TELEM_I_FILE_T c = 0;
+    if (!size) return 0;
+    kind = *p & 15u, coder = *p >> 4;
+    p++;
+    if (kind > TELEM_I_FILE_LAG_DELTA || coder > TELEM_I_FILE_BINNED || (nested && coder == TELEM_I_FILE_SPARSE)) return 0;
+    if (!n) return size == 1u && !kind && !coder;
+    heads = TELEM_I_FILE_N(telem_i_file_heads)(kind);
+    if (kind >= TELEM_I_FILE_LAG && (p == end || (lag = *p++) == 0)) return 0;
+    if (n <= heads + lag) {
+        if (kind) return 0;
+    }
+    for (i = 0; i < heads; i++) p = TELEM_I_FILE_N(telem_i_file_get_value)(p, end, out + i);
+    if (!p) return 0;
+    switch (coder) {
+    case TELEM_I_FILE_CONSTANT:
+        p = TELEM_I_FILE_N(telem_i_file_get_value)(p, end, &c);
+        for (i = heads; i < n; i++) out[i] = c;
+        if (p != end) return 0;
+        break;
+    case TELEM_I_FILE_PACKED:
+        if (TELEM_I_FILE_N(telem_i_file_get_packed)(k, p, end, n - heads, out + heads) != end) return 0;
+        break;
+    case TELEM_I_FILE_SPARSE:
+        if (!TELEM_I_FILE_N(telem_i_file_get_sparse)(k, p, end, n - heads, out + heads)) return 0;
+        break;
+    default:
+        if (!TELEM_I_FILE_N(telem_i_file_get_binned)(k, p, end, n - heads, out + heads)) return 0;
+    }
+    TELEM_I_FILE_N(telem_i_file_integrate)(out, n, kind, lag);
+    return 1;
+}
+
+static size_t TELEM_I_FILE_INTS(encode)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, uint8_t *out, size_t cap) {
+    return TELEM_I_FILE_N(telem_i_file_ints_put)(k, choice, v, n, out, cap, 0);
+}
+static int TELEM_I_FILE_INTS(decode)(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, TELEM_I_FILE_T *out) {
+    return TELEM_I_FILE_N(telem_i_file_ints_get)(k, p, size, n, out, 0);
+}
+
+/* What n values would cost, in 1/16 bit each: a sample of windows of w values laid end to end. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_ints_estimate)(telem_i_file_codec *k, const TELEM_I_FILE_T *v, uint32_t n, uint32_t w) {
+    telem_i_file_plan best;
+    TELEM_I_FILE_N(telem_i_file_windows) s;
+    uint32_t kind, head;
+    if (!n || !w) return 0;
+    if (w > n) w = n;
+    head = w > 8u ? 3u : 0u;
+    memset(&best, 0, sizeof best);
+    s.first = v + head, s.length = w - head, s.step = w, s.count = n / w;
+    best.binned = ~0u;
+    for (kind = 0; kind <= head; kind++) TELEM_I_FILE_N(telem_i_file_try)(k, &s, kind, 0, &best);
+    return best.binned / 16u;
+}
+
+#undef TELEM_I_FILE_T
+#undef TELEM_I_FILE_N
+#undef TELEM_I_FILE_INTS
+#undef TELEM_I_FILE_SOURCE
+#undef TELEM_I_FILE_A
+#undef TELEM_I_FILE_GET
+#undef TELEM_I_FILE_SET
+#undef TELEM_I_FILE_TOP
+#undef TELEM_I_FILE_CHUNK
+#undef TELEM_I_FILE_PULL_SLACK
+#endif /* TELEM_I_FILE_W */
 
 /*  MIT License
 

@@ -378,7 +378,8 @@ typedef struct telem_shm_frame {
 typedef struct telem_shm_writer_desc {
     const char *name;  /* for display, up to 23 bytes */
     uint8_t refuse;    /* 1: TELEM_FULL instead of waiting for a reliable reader */
-    uint64_t patience; /* ns that any reliable reader is waited for at most; 0: 1 s */
+    uint64_t patience; /* ns that one publish waits for reliable readers at most, whatever they ask
+                          for; 0: 1 s */
 } telem_shm_writer_desc;
 
 /* A writer's handle. The fields are the implementation's. */
@@ -2634,14 +2635,14 @@ static telem_result telem_i_shm_hold_step(telem_shm_writer *w, telem_i_shm_hold 
     }
     now = telem_i_shm_now();
     if (h->began == 0) h->began = h->moved = h->looked = now, h->least = least;
-    if (least != h->least) h->moved = now, h->least = least;
+    if (least > h->least) h->moved = now, h->least = least;
     TELEM_I_SHM_SET64(&me->waited, TELEM_LOAD64_RELAXED(&me->waited) + (now - h->looked));
     if (now - h->looked > 1000000u || h->steps > 1000u) {
         (void)telem_i_shm_sweep(w->shm);
         h->steps = 201u;
     }
     h->looked = now;
-    telem_i_shm_expel(w, least, now - h->moved);
+    telem_i_shm_expel(w, least, now - h->began > w->desc.patience ? UINT64_MAX : now - h->moved);
     if (h->steps > 200u && now - h->began > 50000u) telem_i_shm_nap(20000u);
     return TELEM_OK;
 }
@@ -2751,6 +2752,7 @@ static telem_result telem_i_shm_reserve_shared(telem_shm_writer *w, uint64_t *nu
         uint64_t word = TELEM_LOAD64_ACQUIRE(d);
         int64_t ahead = telem_i_shm_ahead(word, n);
         if (ahead >= 0) { /* taken, by a faster one */
+            if (++looked > 4u * (uint64_t)s->g.frames + 1000u) return TELEM_AGAIN; /* nonsense */
             n += (uint64_t)ahead + 1u;
             continue;
         }
@@ -2769,7 +2771,6 @@ static telem_result telem_i_shm_reserve_shared(telem_shm_writer *w, uint64_t *nu
             continue;
         }
         if (TELEM_CAS64(d, &word, telem_i_shm_word(n, TELEM_I_SHM_RESERVED, w->index, 0))) break;
-        if (++looked > (uint64_t)1 << 32) return TELEM_AGAIN;
     }
     TELEM_I_SHM_POINT();
     *number = n;
@@ -3628,7 +3629,7 @@ static telem_result telem_i_shm_wait_busy(const telem_shm *s) {
         uint32_t tries = 0;
         while ((seen & 1u) && TELEM_LOAD64_ACQUIRE(&e->busy) == seen) {
             if (++tries % 1000u == 0 && !telem_i_shm_writer_alive(s, i)) break;
-            if (tries > 100000u) return TELEM_AGAIN;
+            if (tries > 2000u) return TELEM_AGAIN; /* some 100 ms */
             if (tries > 1000u) telem_i_shm_nap(10000u);
             else TELEM_I_SHM_PAUSE();
         }

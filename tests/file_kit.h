@@ -421,6 +421,8 @@ TELEM_UNUSED static void kit_make(kit_random_file *k, uint64_t *rng, uint32_t st
         d = *desc;
     } else {
         d.profile = (uint8_t)kit_below(rng, 2);
+        d.coding = (uint8_t)kit_below(rng, 3);
+        d.level = (uint8_t)kit_below(rng, 3);
         d.lz4 = (uint8_t)kit_below(rng, 2);
         d.no_index = (uint8_t)kit_one_in(rng, 4);
         d.block_bytes = kit_one_in(rng, 3) ? 0 : kit_one_in(rng, 2) ? 1 : 50u + kit_below(rng, 2000);

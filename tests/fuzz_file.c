@@ -201,6 +201,7 @@ static void write_orders(kit_file *f, orders *o) {
     Rec zero;
     memset(f, 0, sizeof *f);
     memset(&d, 0, sizeof d);
+    d.coding = TELEM_FILE_ROWS;
     memset(&zero, 0, sizeof zero);
     (void)kit_add(f, 1, &Rec_schema, settings & 0x80 ? 1000 : 0);
     (void)kit_add(f, 2, &One_schema, 0);

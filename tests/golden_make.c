@@ -915,7 +915,7 @@ static void unsupported_columns(g_make *m) {
     begin(m);
     key(m, G_COLUMNS, 1, 7, G_TIMES, 0, 1000), g_var(&m->fields, 60);
     g_hex(&m->payload,
-          "01 03"                              /* 3 distinct rows */
+          "08 03"                              /* a reserved bit, 3 distinct rows */
           "17"                                 /* columns 0 runs, 1 time, 2 a, 4 c; b and d idle */
           "00 0C  00 18  80 06 00 00  01 04"); /* raw, raw, raw with bounds, constant */
     g_fill(&m->payload, 0, 3);                 /* to the next multiple of 8: 13 + 3 */
@@ -1517,7 +1517,7 @@ static void bad_wire_payload_at_end(g_make *m) {
     X(unsupported_major, "Major version 2.") \
     X(unsupported_incompatible, "An unknown incompatible flag.") \
     X(unsupported_hash, "An unknown payload hash.") \
-    X(unsupported_columns, "A block in the columns coding: raw and constant columns, run lengths.") \
+    X(unsupported_columns, "A block in the columns coding of a newer kind: a reserved bit of its form.") \
     X(unsupported_mini, "Two blocks in the mini coding, the second continues the first.") \
     X(unsupported_attachment, "An attachment in two chunks.") \
     X(unsupported_journal, "A journal zone with two rows in it.") \

@@ -53,6 +53,7 @@ static size_t live(kit_file *f, flash *area, uint64_t session, size_t power) {
     telem_io io;
     size_t begin = area->at;
     memset(&d, 0, sizeof d);
+    d.coding = TELEM_FILE_ROWS;
     d.session = session;
     d.block_bytes = 200;
     d.key_bytes = 500;

@@ -11,6 +11,7 @@ static telem_file_writer_desc small_desc(uint8_t profile, uint8_t lz4) {
     telem_file_writer_desc d;
     memset(&d, 0, sizeof d);
     d.profile = profile;
+    d.coding = TELEM_FILE_ROWS;
     d.lz4 = lz4;
     d.max_block = 4096;
     d.max_row = 1024;
@@ -406,6 +407,7 @@ TEST(unsupported_block_is_skipped) {
     telem_file_writer_desc d = small_desc(0, 0);
     static const uint8_t key_rows[] = {7, 5, 0, 0, 0, 0, 0};       /* stream, rows, flags, tag, first row, base time */
     static const uint8_t one_row[] = {0, 1, 9};                    /* token, mask, tag: v = 1 */
+    static const uint8_t newer[] = {8, 5, 0};                      /* columns: a reserved bit of its form */
     static const uint8_t kinds[] = {TELEM_BLOCK_COLUMNS | 0x40, TELEM_BLOCK_ATTACHMENT, 20, 21 | 0x80, TELEM_BLOCK_MINI | 0x40};
     static const uint8_t rows[] = {5, 0, 0, 0, 3};
     uint8_t out[4096], fields[16];
@@ -435,7 +437,7 @@ TEST(unsupported_block_is_skipped) {
         fields[5] = (uint8_t)first;
         first += rows[i];
         at[i] = n;
-        n += kit_put_block(&frame, out + n, kinds[i], i + 1, fields, rows[i] ? 7 : 0, one_row, 3);
+        n += kit_put_block(&frame, out + n, kinds[i], i + 1, fields, rows[i] ? 7 : 0, i ? one_row : newer, 3);
     }
     at[5] = n;
     fields[1] = 1;
@@ -972,6 +974,7 @@ TEST(extreme_rows_come_back) {
     telem_file_writer_desc d = TELEM_ZERO;
     uint8_t lz4;
     uint32_t n = check_quick() ? 20 : 120;
+    d.coding = TELEM_FILE_ROWS;
     for (lz4 = 0; lz4 < 2; lz4++) {
         d.lz4 = lz4;
         kit_at("extremes, lz4 %u", lz4);

@@ -436,6 +436,7 @@ static void written_begin(written *x, uint64_t session) {
     x->io = telem_io_memory(&x->state, x->out, WRITTEN_MAX);
     x->desc.io = &x->io, x->desc.memory = x->memory, x->desc.memory_size = MEMORY;
     x->desc.session = session;
+    x->desc.coding = TELEM_FILE_ROWS;
     x->desc.max_row = 1024, x->desc.max_block = 8192, x->desc.max_streams = 8;
 }
 

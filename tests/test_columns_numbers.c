@@ -1,0 +1,449 @@
+/* The front ends of the columns coding (telem_file.h, >>numbers): every type, exact to the bit, at the
+   edges of what their sampled choice sees; arithmetic that is the same on every machine; any bytes. */
+#define _POSIX_C_SOURCE 200809L
+#define TELEM_STATIC
+#define TELEM_IMPLEMENTATION
+#include "telem_file.h"
+#include "check.h"
+
+enum { MOST = 65536, GUARD = 64 };
+
+#define HOLDS(cond) check_that((cond) ? 1 : 0, __FILE__, __LINE__, #cond)
+
+static telem_i_file_codec codec;
+static uint8_t *coded, *wanted, *back;
+
+/* The codec's scratch as a writer would give it, made for exactly `cap` rows. */
+static void make_codec(uint32_t cap) {
+    static uint8_t *memory;
+    size_t words = (size_t)((cap + 63u) / 64u * 64u) + 1024u, bytes = (size_t)((cap + 63u) / 64u * 64u) * 10u + 4096u;
+    uint8_t *p;
+    if (bytes < 98304u) bytes = 98304u;
+    free(memory);
+    memory = (uint8_t *)malloc(3u * words * 8u + bytes + 65536u + 64u);
+    p = memory + (64u - (uintptr_t)memory % 64u);
+    memset(&codec, 0, sizeof codec);
+    codec.cap = (cap + 63u) / 64u * 64u;
+    codec.a64 = (uint64_t *)(void *)p;
+    codec.b64 = codec.a64 + words;
+    codec.c64 = codec.b64 + words;
+    codec.a32 = (uint32_t *)(void *)codec.a64;
+    codec.b32 = (uint32_t *)(void *)codec.b64;
+    codec.bytes = (uint8_t *)(codec.c64 + words);
+    codec.table = codec.bytes + (bytes + 63u) / 64u * 64u;
+    codec.table_size = 65536u;
+    memset(p, 0xA5, 3u * words * 8u + bytes);
+}
+
+static telem_field field;
+static telem_column column_of(uint8_t type, uint8_t decimals) {
+    telem_column c;
+    memset(&field, 0, sizeof field);
+    memset(&c, 0, sizeof c);
+    field.decimals = decimals;
+    c.field = &field;
+    c.type = type;
+    c.count = 1;
+    switch (type) {
+    case TELEM_BOOL: case TELEM_U8: case TELEM_I8: case TELEM_ENUM8: case TELEM_BITS8: c.width = 1; break;
+    case TELEM_U16: case TELEM_I16: case TELEM_F16: case TELEM_BF16: case TELEM_ENUM16: case TELEM_BITS16: c.width = 2; break;
+    case TELEM_U64: case TELEM_I64: case TELEM_F64: c.width = 8; break;
+    default: c.width = 4;
+    }
+    return c;
+}
+
+static const uint8_t all_types[] = {TELEM_BOOL, TELEM_U8, TELEM_U16, TELEM_U32, TELEM_U64, TELEM_I8, TELEM_I16, TELEM_I32,
+                                    TELEM_I64, TELEM_F16, TELEM_BF16, TELEM_F32, TELEM_F64, TELEM_ENUM8, TELEM_ENUM16,
+                                    TELEM_ENUM32, TELEM_BITS8, TELEM_BITS16, TELEM_BITS32};
+enum { TYPES = sizeof all_types };
+
+/* Codes n values of v and decodes them again. The size, 0 when the block would store them raw, -1 when
+   a check failed. *name: the codec. */
+static int64_t round_trip(const telem_column *c, telem_i_file_choice *st, const void *v, uint32_t n, uint8_t *name) {
+    size_t raw = (size_t)n * c->width, size;
+    int r;
+    *name = 0;
+    memset(coded + raw - 1u, 0x5C, GUARD);
+    size = telem_i_file_numbers_encode(&codec, st, c, v, n, name, coded, raw - 1u);
+    if (!HOLDS(size < raw)) return -1;
+    for (r = 0; r < GUARD; r++)
+        if (!HOLDS(coded[raw - 1u + (size_t)r] == 0x5C)) return -1;
+    if (size == 0) return 0;
+    memset(back, 0x3C, raw + GUARD);
+    {   /* the decoder gets no byte more, and scratch that tells nothing */
+        uint8_t *own = (uint8_t *)malloc(size);
+        memcpy(own, coded, size);
+        memset(codec.bytes, 0xEE, codec.cap);
+        memset(codec.c64, 0xDD, (size_t)codec.cap * 8u);
+        r = telem_i_file_numbers_decode(&codec, c, *name, own, size, n, back);
+        free(own);
+    }
+    if (!HOLDS(r == 1) || !HOLDS(memcmp(back, v, raw) == 0)) {
+        printf("  type %u, %u rows, codec %u, answer %d\n", c->type, n, *name, r);
+        return -1;
+    }
+    for (r = 0; r < GUARD; r++)
+        if (!HOLDS(back[raw + (size_t)r] == 0x3C)) return -1;
+    return (int64_t)size;
+}
+
+/* --- what columns hold --- */
+
+static void put_value(uint8_t *to, const telem_column *c, uint32_t i, uint64_t bits) {
+    uint8_t b8 = (uint8_t)bits;
+    uint16_t b16 = (uint16_t)bits;
+    uint32_t b32 = (uint32_t)bits;
+    if (c->type == TELEM_BOOL) b8 &= 1u;
+    if (c->width == 1) to[i] = b8;
+    else if (c->width == 2) memcpy(to + 2u * (size_t)i, &b16, 2);
+    else if (c->width == 4) memcpy(to + 4u * (size_t)i, &b32, 4);
+    else memcpy(to + 8u * (size_t)i, &bits, 8);
+}
+
+/* a real number as the bits of the column's type (16-bit floats: by cutting) */
+static uint64_t real_bits(const telem_column *c, double v) {
+    float f = (float)v;
+    uint32_t b;
+    uint64_t d;
+    memcpy(&b, &f, 4);
+    memcpy(&d, &v, 8);
+    if (c->type == TELEM_F64) return d;
+    if (c->type == TELEM_F32) return b;
+    if (c->type == TELEM_BF16) return b >> 16;
+    return (b >> 16 & 0x8000u) | (b >> 13 & 0x3FFu) | 0x3C00u;
+}
+static uint64_t number_bits(const telem_column *c, double v) {
+    if (c->type >= TELEM_F16 && c->type <= TELEM_F64) return real_bits(c, v);
+    return v < 0 ? (uint64_t)0 - (uint64_t)-v : (uint64_t)v;
+}
+
+static const uint64_t odd64[] = {0, 0x8000000000000000u, 1, 0x8000000000000001u, 0x000FFFFFFFFFFFFFu, 0x0010000000000000u,
+                                 0x7FF0000000000000u, 0xFFF0000000000000u, 0x7FF8000000000000u, 0xFFF8000000000000u,
+                                 0x7FF0000000000001u, 0x7FF123456789ABCDu, 0xFFFFFFFFFFFFFFFFu, 0x7FEFFFFFFFFFFFFFu,
+                                 0xFFEFFFFFFFFFFFFFu, 0x3FF0000000000000u, 0x4340000000000000u, 0x4338000000000000u};
+static const uint32_t odd32[] = {0, 0x80000000u, 1, 0x80000001u, 0x007FFFFFu, 0x00800000u, 0x7F800000u, 0xFF800000u,
+                                 0x7FC00000u, 0xFFC00000u, 0x7F800001u, 0x7F812345u, 0xFFFFFFFFu, 0x7F7FFFFFu, 0xFF7FFFFFu,
+                                 0x3F800000u, 0x4B800000u, 0x7FFFFFFFu};
+static uint64_t odd_bits(const telem_column *c, uint64_t r) {
+    if (c->width == 8) return odd64[r % (sizeof odd64 / sizeof *odd64)];
+    if (c->width == 4) return odd32[r % (sizeof odd32 / sizeof *odd32)];
+    return odd32[r % (sizeof odd32 / sizeof *odd32)] >> (32u - 8u * c->width);
+}
+
+enum { PATTERNS = 24 };
+static uint64_t pattern_bits(const telem_column *c, uint32_t pattern, uint32_t i, uint64_t *rng, double *walk) {
+    uint64_t r = check_rand(rng);
+    double u = (double)(r >> 11) / 9007199254740992.0, small = (double)(r % 2000u);
+    switch (pattern) {
+    case 0: return number_bits(c, 37);                              /* all equal */
+    case 1: return number_bits(c, i);                               /* a ramp */
+    case 2: return r;                                               /* noise in all bits */
+    case 3: return odd_bits(c, i);                                  /* NaN, zeros, denormals, infinities; extremes */
+    case 4: return odd_bits(c, r);
+    case 5: return i & 1u ? 0 : (uint64_t)1 << (c->width * 8u - 1u); /* 0 and the least: steps of INT_MIN, +-0 */
+    case 6: return i % 97u ? number_bits(c, 5) : r;                 /* mostly one value */
+    case 7: return number_bits(c, *walk += (double)(r % 21u) - 10); /* random walk */
+    case 8: return number_bits(c, small / 100.0);                   /* decimals */
+    case 9: return r % 50u ? number_bits(c, small / 1000.0) : odd_bits(c, r >> 8); /* with holes */
+    case 10: return r % 3u ? number_bits(c, small / 10.0) : odd_bits(c, 8); /* a third NaN */
+    case 11: return number_bits(c, small * 0.0023193359375);        /* counts times a factor */
+    case 12: return number_bits(c, small * 0.06103701895199438 + 0.0);
+    case 13: return number_bits(c, 46408.5 + (double)(i * 29989u + r % 1000u) / 3e9); /* a clock in seconds */
+    case 14: return number_bits(c, (double)(r % 7u) * 250000.0 + 17);  /* a lattice, few distinct */
+    case 15: return number_bits(c, 1e15 + (double)(r % 1000u) * 4096.0); /* a lattice far from 0 */
+    case 16: return number_bits(c, u * u * 1e9);                    /* no structure but magnitude */
+    case 17: return number_bits(c, (double)(float)(u * 100.0));     /* f64 that are f32 */
+    case 18: return number_bits(c, (double)(int64_t)(r % 5u) - 2);  /* around 0 */
+    case 19: return i < 600 ? number_bits(c, small / 10.0) : r;     /* the sample's beginning misleads */
+    case 20: return (i / 64u) % 5u ? number_bits(c, u) : number_bits(c, small / 8.0);
+    case 21: return number_bits(c, (double)(i % 360u) * 0.5);       /* periodic */
+    case 22: return number_bits(c, 1.0 / (1.0 + small));            /* c->width == 8: reach of 1/x */
+    default: return number_bits(c, 1.5e-310 * small);               /* denormal numbers in order */
+    }
+}
+
+static void fill(uint8_t *to, const telem_column *c, uint32_t pattern, uint32_t n, uint64_t *rng) {
+    double walk = 1000;
+    uint32_t i;
+    for (i = 0; i < n; i++) put_value(to, c, i, pattern_bits(c, pattern, i, rng, &walk));
+}
+
+TEST(every_type_comes_back_to_the_bit) {
+    static const uint32_t counts[] = {1, 2, 3, 5, 8, 15, 16, 17, 31, 63, 64, 65, 127, 255, 256, 257, 600, 1023, 1024, 1025, 4096, 9001};
+    uint64_t rng = check_seed();
+    uint32_t t, p, k, last = check_quick() ? 20 : 22;
+    uint8_t name;
+    for (k = 0; k < last; k++) {
+        make_codec(counts[k]);
+        for (t = 0; t < TYPES; t++)
+            for (p = 0; p < PATTERNS; p++) {
+                telem_column c = column_of(all_types[t], 0);
+                fill(wanted, &c, p, counts[k], &rng);
+                codec.level = (uint8_t)(p % 3u);
+                if (round_trip(&c, NULL, wanted, counts[k], &name) < 0) {
+                    printf("  pattern %u\n", p);
+                    return;
+                }
+            }
+    }
+}
+
+TEST(a_block_may_have_65536_rows) {
+    uint64_t rng = check_seed();
+    uint32_t p, t, n = check_quick() ? 65536 : 65535;
+    uint8_t name;
+    make_codec(MOST);
+    for (p = 0; p < PATTERNS; p += check_quick() ? 5 : 1)
+        for (t = 0; t < TYPES; t += check_quick() ? 4 : 1) {
+            telem_column c = column_of(all_types[t], 0);
+            fill(wanted, &c, p, n, &rng);
+            if (round_trip(&c, NULL, wanted, n, &name) < 0) return;
+            if (round_trip(&c, NULL, wanted, MOST, &name) < 0) return;
+        }
+}
+
+TEST(a_kept_choice_meets_other_data) {
+    uint64_t rng = check_seed();
+    uint32_t round, rounds = check_quick() ? 400 : 4000, n = 2048;
+    telem_i_file_choice st[TYPES];
+    uint8_t name;
+    memset(st, 0, sizeof st);
+    make_codec(n);
+    for (round = 0; round < rounds; round++) {
+        uint32_t t = (uint32_t)(check_rand(&rng) % TYPES);
+        telem_column c = column_of(all_types[t], 0);
+        fill(wanted, &c, (uint32_t)(check_rand(&rng) % PATTERNS), n, &rng);
+        if (round_trip(&c, &st[t], wanted, 1u + (uint32_t)(check_rand(&rng) % n), &name) < 0) return;
+    }
+}
+
+TEST(anything_may_be_switched_off) {
+    uint64_t rng = check_seed();
+    uint32_t bit, p, n = 1500;
+    uint8_t name;
+    make_codec(n);
+    for (bit = 0; bit < 64; bit++)
+        for (p = 0; p < PATTERNS; p++) {
+            telem_column c = column_of(p & 1u ? TELEM_F64 : p & 2u ? TELEM_F32 : TELEM_I64, 0);
+            fill(wanted, &c, p, n, &rng);
+            codec.off = (uint64_t)1 << bit;
+            if (round_trip(&c, NULL, wanted, n, &name) < 0) {
+                printf("  without bit %u, pattern %u\n", bit, p);
+                return;
+            }
+        }
+}
+
+/* --- the choice finds what is there --- */
+
+static int64_t size_of(uint8_t type, uint8_t decimals, uint32_t pattern, uint32_t n, uint8_t *name) {
+    uint64_t rng = 12345;
+    telem_column c = column_of(type, decimals);
+    make_codec(n);
+    fill(wanted, &c, pattern, n, &rng);
+    return round_trip(&c, NULL, wanted, n, name);
+}
+
+TEST(structure_is_found) {
+    uint32_t n = 8192;
+    uint8_t name;
+    /* 2,000 equally likely values cost 10.97 bits each */
+    CHECK(size_of(TELEM_F64, 0, 8, n, &name) < n * 3 / 2);
+    CHECK(size_of(TELEM_F32, 0, 8, n, &name) < n * 3 / 2);
+    CHECK(size_of(TELEM_F64, 0, 9, n, &name) < n * 8 / 5);
+    CHECK(size_of(TELEM_F64, 0, 10, n, &name) < n * 7 / 5);
+    CHECK(size_of(TELEM_F64, 0, 11, n, &name) < n * 3 / 2);
+    CHECK(size_of(TELEM_F32, 0, 12, n, &name) < n * 3 / 2);
+    CHECK(size_of(TELEM_F64, 0, 12, n, &name) < n * 3 / 2);
+    CHECK(size_of(TELEM_F64, 0, 13, n, &name) < n * 2);
+    CHECK(size_of(TELEM_I64, 0, 14, n, &name) < n / 2);
+    CHECK(size_of(TELEM_F64, 0, 14, n, &name) < n / 2);
+    CHECK(size_of(TELEM_F64, 0, 15, n, &name) < n * 3 / 2);
+    CHECK(size_of(TELEM_F64, 0, 17, n, &name) < n * 4);
+    CHECK(size_of(TELEM_F64, 0, 18, n, &name) < n / 2);
+    CHECK(size_of(TELEM_F64, 0, 1, n, &name) < 64);
+    CHECK(size_of(TELEM_F32, 0, 21, n, &name) < 1500);
+}
+
+TEST(declared_decimals_are_used_first) {
+    telem_column c = column_of(TELEM_F64, TELEM_DECIMALS(3));
+    uint32_t i, n = 4096;
+    uint64_t rng = 9;
+    uint8_t name;
+    make_codec(n);
+    for (i = 0; i < n; i++) put_value(wanted, &c, i, real_bits(&c, (double)(check_rand(&rng) % 100000u) * 10.0 / 1000.0));
+    REQUIRE(round_trip(&c, NULL, wanted, n, &name) > 0);
+    CHECK_EQ_INT(name, TELEM_I_FILE_MULTIPLE);
+    CHECK_EQ_INT(coded[1], 3);
+    for (i = 0; i < n; i++) put_value(wanted, &c, i, check_rand(&rng)); /* a declaration that is wrong */
+    CHECK(round_trip(&c, NULL, wanted, n, &name) >= 0);
+}
+
+/* --- arithmetic --- */
+
+static double real(uint64_t bits) {
+    double d;
+    memcpy(&d, &bits, 8);
+    return d;
+}
+
+TEST(products_and_quotients_are_rounded_once) {
+#if TELEM_I_FILE_SOFT
+    SKIP("this machine computes with more than f64: sums_of_all_machines_agree compares it with others");
+#else
+    uint64_t rng = check_seed();
+    uint32_t i, rounds = check_quick() ? 200000 : 20000000;
+    for (i = 0; i < rounds; i++) {
+        uint64_t r = check_rand(&rng), k = r >> (12u + (uint32_t)(r & 63u) % 51u), a, b, x;
+        double kd = (double)(int64_t)k * (r & 64u ? -1.0 : 1.0), base, got;
+        b = check_rand(&rng);
+        if (r & 128u) b &= ~(uint64_t)0 << (b & 63u) % 52u;
+        b = (b & 0xFFFFFFFFFFFFFu) | (uint64_t)(523u + b % 1000u) << 52;
+        base = real(b);
+        memcpy(&a, &kd, 8);
+        got = kd * base;
+        memcpy(&x, &got, 8);
+        if (!HOLDS(telem_i_file_soft_times(a, b) == x || k == 0)) return;
+        got = kd / base;
+        memcpy(&x, &got, 8);
+        if (!HOLDS(telem_i_file_soft_over(a, b) == x || k == 0)) return;
+    }
+#endif
+}
+
+/* A hash of what fixed ks and bases make: the same number on every machine. */
+TEST(sums_of_all_machines_agree) {
+    double kd[256], r[256];
+    uint32_t u[256], i, round;
+    uint64_t rng = 1, hash = 0, ks[256];
+    for (round = 0; round < 400; round++) {
+        telem_i_file_num_front f;
+        memset(&f, 0, sizeof f);
+        for (i = 0; i < 256; i++) {
+            uint64_t x = check_rand(&rng);
+            ks[i] = (uint64_t)telem_i_signed(x) >> (13u + x % 51u);
+            if (x & 0x100u) ks[i] = (uint64_t)0 - ks[i];
+        }
+        CHECK(telem_i_file_from_ints(kd, ks, 256) == 0);
+        f.form = (uint8_t)(round % 4u);
+        f.e = (uint8_t)(f.form == TELEM_I_FILE_BY_POWER ? 100u + round % 60u : round / 4u % 16u);
+        f.c = 1u + round * 7u % 99u;
+        f.base.v = real((check_rand(&rng) & 0xFFFFFFFFFFFFFu) | (uint64_t)(1000u + round % 40u) << 52);
+        if (f.form == TELEM_I_FILE_BY_F32) f.base.v = (float)f.base.v;
+        if (!HOLDS(telem_i_file_set_base(&f, 4))) return;
+        telem_i_file_values(&f.base, 4, kd, 256, r, u);
+        for (i = 0; i < 256; i++) {
+            uint64_t x;
+            memcpy(&x, r + i, 8);
+            hash = (hash ^ x ^ (uint64_t)u[i] << 17) * 0x9E3779B97F4A7C15u;
+            hash ^= hash >> 29;
+        }
+    }
+    CHECK_EQ_INT((int64_t)hash, (int64_t)4010647273450809553);
+}
+
+TEST(narrow_and_wide_floats_meet) {
+    uint64_t rng = check_seed();
+    uint32_t i, to;
+    for (i = 0; i < 100000; i++) {
+        uint32_t b = (uint32_t)check_rand(&rng);
+        uint64_t w = telem_i_file_widen(b);
+        if ((b & 0x7F800000u) == 0 && b << 1) continue; /* denormals are not narrowed */
+        if (!HOLDS(telem_i_file_narrows(w, &to) && to == b)) return;
+        if ((b & 0x7F800000u) != 0x7F800000u) {
+            float f;
+            memcpy(&f, &b, 4);
+            if (!HOLDS(real(w) == (double)f)) return;
+        }
+    }
+    CHECK(!telem_i_file_narrows(0x3FF0000000000001u, &to));
+    CHECK(!telem_i_file_narrows(1, &to));
+    CHECK(telem_i_file_narrows(0x7FF0000020000000u, &to) && to == 0x7F800001u);
+}
+
+/* --- bytes from outside --- */
+
+/* What a decoder says of an item that was tampered with: any answer, within its memory. */
+static void tamper(const telem_column *c, uint8_t name, const uint8_t *item, size_t size, uint32_t n, uint64_t *rng) {
+    size_t cut = size, raw = (size_t)n * c->width, i;
+    uint8_t *own;
+    int r;
+    uint64_t what = check_rand(rng);
+    if (what % 5u == 0) cut = (size_t)(check_rand(rng) % (size + 1u));
+    own = (uint8_t *)malloc(cut ? cut : 1u);
+    memcpy(own, item, cut);
+    for (i = 0; cut && i <= (what >> 8 & 3u); i++) {
+        uint64_t x = check_rand(rng);
+        size_t at = (size_t)(x >> 16) % (x & 1u ? cut : cut < 40 ? cut : 40u);
+        own[at] = (uint8_t)(x & 2u ? own[at] ^ 1u << (x >> 8 & 7u) : x >> 8);
+    }
+    if (what % 11u == 0) name = (uint8_t)(check_rand(rng) % 32u);
+    memset(back + raw, 0x3C, GUARD);
+    r = telem_i_file_numbers_decode(&codec, c, name, own, cut, n, back);
+    CHECK(r >= -1 && r <= 1);
+    for (i = 0; i < GUARD; i++) CHECK(back[raw + i] == 0x3C);
+    free(own);
+}
+
+TEST(tampered_items_do_no_harm) {
+    uint64_t rng = check_seed();
+    uint32_t round, i, rounds = check_quick() ? 1500 : 30000;
+    uint8_t name;
+    uint32_t seen = 0;
+    for (round = 0; round < rounds; round++) {
+        uint32_t n = 1u + (uint32_t)(check_rand(&rng) % 700u), p = round % PATTERNS;
+        telem_column c = column_of(all_types[check_rand(&rng) % TYPES], 0);
+        uint8_t *item;
+        int64_t size;
+        if (round % 3u == 0) c = column_of(round & 1u ? TELEM_F64 : TELEM_F32, 0);
+        if (round % 16u == 0) make_codec(700);
+        fill(wanted, &c, p, n, &rng);
+        codec.off = (uint64_t)(check_rand(&rng) % 4u ? 0 : check_rand(&rng)) << 32;
+        size = round_trip(&c, NULL, wanted, n, &name);
+        if (size < 0) return;
+        if (size == 0) continue;
+        seen |= (uint32_t)1 << name;
+        item = (uint8_t *)malloc((size_t)size);
+        memcpy(item, coded, (size_t)size);
+        for (i = 0; i < 12; i++) tamper(&c, name, item, (size_t)size, n, &rng);
+        free(item);
+    }
+    for (i = TELEM_I_FILE_INTS32; i <= TELEM_I_FILE_NARROW; i++) CHECK(seen >> i & 1u || i == TELEM_I_FILE_LZ4ED);
+}
+
+TEST(an_lz4_column_without_lz4_is_unsupported) {
+    telem_column c = column_of(TELEM_U16, 0);
+    static const uint8_t item[] = {0x40, 1, 0, 2, 0}; /* four literals */
+    uint16_t v[2] = {9, 9};
+    int r;
+    make_codec(64);
+    r = telem_i_file_numbers_decode(&codec, &c, TELEM_I_FILE_LZ4ED, item, sizeof item, 2, v);
+#if defined(TELEM_NO_LZ4)
+    CHECK_EQ_INT(r, -1);
+    CHECK_EQ_INT(v[0], 9);
+#else
+    CHECK_EQ_INT(r, 1);
+    CHECK(v[0] == 1 && v[1] == 2);
+#endif
+    CHECK_EQ_INT(telem_i_file_numbers_decode(&codec, &c, 31, item, sizeof item, 2, v), -1);
+    CHECK_EQ_INT(telem_i_file_numbers_decode(&codec, &c, 0, item, sizeof item, 2, v), 0);
+}
+
+int main(void) {
+    coded = (uint8_t *)malloc(MOST * 8u + GUARD);
+    wanted = (uint8_t *)malloc(MOST * 8u + GUARD);
+    back = (uint8_t *)malloc(MOST * 8u + GUARD);
+    RUN(every_type_comes_back_to_the_bit);
+    RUN(a_block_may_have_65536_rows);
+    RUN(a_kept_choice_meets_other_data);
+    RUN(anything_may_be_switched_off);
+    RUN(structure_is_found);
+    RUN(declared_decimals_are_used_first);
+    RUN(products_and_quotients_are_rounded_once);
+    RUN(sums_of_all_machines_agree);
+    RUN(narrow_and_wide_floats_meet);
+    RUN(tampered_items_do_no_harm);
+    RUN(an_lz4_column_without_lz4_is_unsupported);
+    return check_main_end();
+}
