@@ -488,6 +488,7 @@ TEST(account_names_each_cause) {
     telem_ring_account *a = &im.account;
     telem_i_ring_lane *l;
     telem_ring_counts counts;
+    telem_i_pos anchor;
     uint32_t i, was;
     uint8_t bytes[64] = {0};
     REQUIRE(make(1, 1024, 1024, TELEM_RING_OVERWRITE));
@@ -532,13 +533,12 @@ TEST(account_names_each_cause) {
     REQUIRE_OK(attach(&im, second, sizeof memory));
     CHECK_EQ_INT(a->lanes_lost, 1);
     memcpy(second, memory, sizeof memory); /* an anchor that counts nonsense */
-    {
-        telem_i_pos end = TELEM_I_POS_RELAXED(&l->tip.committed), b = (end >> ring->fixed.block_log2) - 3u;
-        TELEM_I_POS_SET_RELAXED(&telem_i_ring_anchor_at((telem_ring *)second, l, b)->seq, 0x44444444u);
-    }
+    anchor = (TELEM_I_POS_RELAXED(&l->tip.committed) >> ring->fixed.block_log2) - 3u;
+    TELEM_I_POS_SET_RELAXED(&telem_i_ring_anchor_at((telem_ring *)second, l, anchor)->seq, 0x44444444u);
     REQUIRE_OK(attach(&im, second, sizeof memory));
     CHECK(a->unknown + a->damaged == 0 && a->committed == counts.committed); /* it alone: passed over */
-    memset((char *)telem_i_ring_lane_data((telem_ring *)second, l) + (((size_t)TELEM_I_POS_RELAXED(&l->tip.committed) * 8u - 256u) & 1023u), 0x11, 16);
+    memset(telem_i_ring_unit(telem_i_ring_lane_data((telem_ring *)second, l), ring->fixed.lane_units - 1u,
+                             (anchor << ring->fixed.block_log2) - 4u), 0x11, 16);
     REQUIRE_OK(attach(&im, second, sizeof memory)); /* with the records before it, too */
     CHECK(a->unknown >= 1 && a->saved > 20);
     CHECK_EQ_INT(a->committed, sum_of(a));
