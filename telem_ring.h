@@ -611,9 +611,11 @@ TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks);
 
 #if defined(__GNUC__) || defined(__clang__)
 #define TELEM_I_INLINE static inline __attribute__((always_inline))
+#define TELEM_I_SELDOM __attribute__((noinline)) /* keeps its registers out of the caller's short path */
 #define TELEM_I_CONSTANT(n) __builtin_constant_p(n)
 #else
 #define TELEM_I_INLINE static inline
+#define TELEM_I_SELDOM
 #define TELEM_I_CONSTANT(n) 0
 #endif
 
@@ -627,7 +629,7 @@ TELEM_I_INLINE void telem_i_pair_put(telem_i_ring_cell *p, uint32_t lo, uint32_t
 #endif
 }
 
-static inline void telem_i_pair_get(const telem_i_ring_cell *p, uint32_t *lo, uint32_t *hi) {
+TELEM_I_INLINE void telem_i_pair_get(const telem_i_ring_cell *p, uint32_t *lo, uint32_t *hi) {
 #if TELEM_HAS_ATOMIC64
     uint64_t v = TELEM_I_CELL_LOAD(p);
     *lo = (uint32_t)(v & UINT32_MAX);
@@ -638,13 +640,44 @@ static inline void telem_i_pair_get(const telem_i_ring_cell *p, uint32_t *lo, ui
 #endif
 }
 
+/* Where an unaligned word cannot be loaded at once, aligned sources are told apart. */
+#if defined(__GNUC__) && defined(__arm__) && !defined(__ARM_FEATURE_UNALIGNED)
+#define TELEM_I_CELL_FITS(p) (((uintptr_t)(p) & (sizeof(telem_i_ring_cell) - 1u)) == 0)
+#define TELEM_I_CELL_AT(p) __builtin_assume_aligned(p, sizeof(telem_i_ring_cell))
+#else
+#define TELEM_I_CELL_FITS(p) 1
+#define TELEM_I_CELL_AT(p) (p)
+#endif
+
 #ifndef TELEM_RING_MEMCPY
-/* Cell i of n bytes; n is a constant. */
+/* Cell i of n bytes at p; n is a constant. */
 TELEM_I_INLINE void telem_i_cell_put(telem_i_ring_cell *to, const char *p, size_t n, size_t i) {
     telem_i_ring_cell c = 0;
     if (n <= i * sizeof c) return;
-    memcpy(&c, p + i * sizeof c, n - i * sizeof c < sizeof c ? n - i * sizeof c : sizeof c);
+    if (n - i * sizeof c >= sizeof c) memcpy(&c, TELEM_I_CELL_AT(p + i * sizeof c), sizeof c);
+    else memcpy(&c, p + i * sizeof c, n - i * sizeof c);
     TELEM_I_CELL_STORE(to + i, c);
+}
+TELEM_I_INLINE void telem_i_cells_put_4(telem_i_ring_cell *to, const char *p, size_t n) {
+    telem_i_cell_put(to, p, n, 0), telem_i_cell_put(to, p, n, 1u), telem_i_cell_put(to, p, n, 2u), telem_i_cell_put(to, p, n, 3u);
+}
+/* Any size, any alignment. */
+static inline void telem_i_cells_put_all(telem_i_ring_cell *to, const void *src, size_t n) {
+    const char *p = (const char *)src;
+    const size_t word = sizeof(telem_i_ring_cell);
+    telem_i_ring_cell c;
+    if (TELEM_I_CELL_FITS(p)) {
+        const char *stop = p + (n & ~(4u * word - 1u));
+        for (; p != stop; p += 4u * word, to += 4) telem_i_cells_put_4(to, p, 4u * word);
+        if (n & 2u * word) telem_i_cells_put_4(to, p, 2u * word), p += 2u * word, to += 2;
+        if (n & word) telem_i_cell_put(to, p, word, 0), p += word, to++;
+        n &= word - 1u;
+    }
+    for (; n > 0; n -= n < word ? n : word, p += word, to++) {
+        c = 0;
+        memcpy(&c, p, n < word ? n : word);
+        TELEM_I_CELL_STORE(to, c);
+    }
 }
 #endif
 /* n bytes from src into cells that are all in one piece. */
@@ -653,21 +686,15 @@ TELEM_I_INLINE void telem_i_cells_put(telem_i_ring_cell *to, const void *src, si
     memcpy((void *)to, src, n);
 #else
     const char *p = (const char *)src;
-    telem_i_ring_cell c;
-    if (TELEM_I_CONSTANT(n) && n <= 8u * sizeof c) { /* no loop */
-        telem_i_cell_put(to, p, n, 0), telem_i_cell_put(to, p, n, 1u), telem_i_cell_put(to, p, n, 2u), telem_i_cell_put(to, p, n, 3u);
-        telem_i_cell_put(to, p, n, 4u), telem_i_cell_put(to, p, n, 5u), telem_i_cell_put(to, p, n, 6u), telem_i_cell_put(to, p, n, 7u);
+    const size_t four = 4u * sizeof(telem_i_ring_cell);
+    if (!TELEM_I_CONSTANT(n) || n > 4u * four || !TELEM_I_CELL_FITS(p)) {
+        telem_i_cells_put_all(to, src, n);
         return;
     }
-    for (; n >= sizeof c; n -= sizeof c, p += sizeof c) {
-        memcpy(&c, p, sizeof c);
-        TELEM_I_CELL_STORE(to, c);
-        to++;
-    }
-    if (n == 0) return;
-    c = 0;
-    memcpy(&c, p, n);
-    TELEM_I_CELL_STORE(to, c);
+    telem_i_cells_put_4(to, p, n);
+    if (n > four) telem_i_cells_put_4(to + 4, p + four, n - four);
+    if (n > 2u * four) telem_i_cells_put_4(to + 8, p + 2u * four, n - 2u * four);
+    if (n > 3u * four) telem_i_cells_put_4(to + 12, p + 3u * four, n - 3u * four);
 #endif
 }
 
@@ -685,7 +712,7 @@ static inline void telem_i_cells_put_any(telem_i_ring_cell *to, const void *src,
     if (n & 2u) memcpy(q, p, 2), p += 2, q += 2;
     if (n & 1u) *q = *p;
 #else
-    telem_i_cells_put(to, src, n);
+    telem_i_cells_put_all(to, src, n);
 #endif
 }
 
@@ -1284,7 +1311,7 @@ static telem_i_ring_gate *telem_i_ring_gate_of(telem_i_ring_slot *s, uint32_t la
 }
 
 /* The same at unit pos of a data area. */
-static telem_i_ring_cell *telem_i_ring_unit(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos) {
+TELEM_I_INLINE telem_i_ring_cell *telem_i_ring_unit(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos) {
     return data + (size_t)(pos & mask) * TELEM_I_CELLS;
 }
 
@@ -1724,6 +1751,7 @@ static telem_result telem_i_lane_begin(telem_ring_writer *w, uint32_t stream, in
 static void telem_i_lane_window(telem_ring_writer *w) {
     telem_i_pos pos = TELEM_I_POS_RELAXED(&w->tip->committed), end = telem_i_pos_up(pos, w->ring->fixed.block_units);
     if ((telem_i_spos)(w->limit - end) < 0) end = w->limit;
+    if (w->time_hi == (uint32_t)((uint64_t)TELEM_RING_NOW >> 32)) end = pos; /* plain pushes do not look for NOW */
     w->at = (char *)telem_i_ring_unit(w->data, w->mask, pos);
     w->end = w->at + (size_t)(end - pos) * 8u;
 }
@@ -1776,25 +1804,25 @@ static uint32_t telem_i_shared_extent(const telem_ring *r, uint32_t state) {
 static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_t start) {
     TELEM_STORE64_RELAXED(&d->both, (uint64_t)start << 32 | state);
 }
-static uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) {
+TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) {
     return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) & UINT32_MAX); /* E12 */
 }
-static uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) >> 32); }
-static uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
+TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) >> 32); }
+TELEM_I_INLINE uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
     uint64_t both = TELEM_LOAD64_ACQUIRE(&d->both); /* E12 */
     *start = (uint32_t)(both >> 32);
     return (uint32_t)(both & UINT32_MAX);
 }
 #define telem_i_desc_load_free(d, start) telem_i_desc_load(d, start)
 /* From *state to fresh; on failure *state is what stands there. The span's start is `start`. */
-static int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
+TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
     uint64_t both = (uint64_t)start << 32 | *state;
     if (TELEM_CAS64(&d->both, &both, (uint64_t)start << 32 | fresh)) return 1; /* E9, E12 */
     *state = (uint32_t)(both & UINT32_MAX);
     return 0;
 }
 /* The reservation: (old, start) becomes (fresh, end). */
-static int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
+TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
     uint64_t both = (uint64_t)start << 32 | old;
     return TELEM_CAS64(&d->both, &both, (uint64_t)end << 32 | fresh);
 }
@@ -1803,25 +1831,25 @@ static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_
     TELEM_STORE32_RELAXED(&d->state, state);
     TELEM_STORE32_RELAXED(&d->start, start);
 }
-static uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->state); } /* E12 */
-static uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->start); }
+TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->state); } /* E12 */
+TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->start); }
 /* state first: start is that of this lap, or of a later one whose tail the caller then sees. */
-static uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
+TELEM_I_INLINE uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
     uint32_t state = TELEM_LOAD32_ACQUIRE(&d->state); /* E12 */
     *start = TELEM_LOAD32_ACQUIRE(&d->start);
     return state;
 }
 /* For the reservation start first: while the state shows the lap before, start is of that lap too,
    or this number's already. */
-static uint32_t telem_i_desc_load_free(const telem_i_ring_descriptor *d, uint32_t *start) {
+TELEM_I_INLINE uint32_t telem_i_desc_load_free(const telem_i_ring_descriptor *d, uint32_t *start) {
     *start = TELEM_LOAD32_ACQUIRE(&d->start);
     return TELEM_LOAD32_ACQUIRE(&d->state);
 }
-static int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
+TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
     (void)start;
     return TELEM_CAS32(&d->state, state, fresh); /* E9, E12 */
 }
-static int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
+TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
     if (start != end) (void)TELEM_CAS32(&d->start, &start, end); /* the same for all who try this number */
     return TELEM_CAS32(&d->state, &old, fresh);
 }
@@ -1924,7 +1952,7 @@ static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared
 /* -- the tail: the oldest number that is still held -- */
 
 /* Ends number n of the batch that starts at the tail; 0: it cannot be ended (now). */
-static int telem_i_shared_finish(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, int first, uint32_t *state) {
+TELEM_I_SELDOM static int telem_i_shared_finish(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, int first, uint32_t *state) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, n);
     uint32_t start;
     *state = telem_i_desc_load(d, &start);
@@ -1950,6 +1978,8 @@ static uint32_t telem_i_shared_batch(const telem_ring *r) {
    did; FULL: a gating reader needs t, or too many producers are parked. */
 static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s, uint32_t t, int64_t time) {
     uint32_t most = telem_i_shared_batch(r), enough = r->fixed.shared_units / 16u, voids, was, k, state = 0, freed = 0;
+    uint32_t mask = r->fixed.shared_records - 1u, lengths = (8u << r->fixed.length_bits) - 8u, want = 0;
+    const telem_i_ring_descriptor *descs = telem_i_shared_desc(r, s, 0);
     telem_atomic32 *entry;
     if (r->fixed.policy == TELEM_RING_REFUSE) {
         telem_i_pos lag = telem_i_gate_lag(r, r->fixed.lanes, (telem_i_pos)t + most, most - 1u, time);
@@ -1958,15 +1988,15 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
     }
     voids = TELEM_LOAD32_ACQUIRE(&s->voids[t % TELEM_I_RING_VOIDS]);
     for (k = 0; k < most && freed <= enough; k++) {
-        uint32_t start;
-        state = telem_i_desc_load(telem_i_shared_desc(r, s, t + k), &start);
-        if ((state & TELEM_I_STATE) == TELEM_I_COMMITTED && telem_i_shared_is(r, state, t + k)) {
-            freed += telem_i_ring_units(telem_i_shared_length(r, state));
-            continue;
+        uint32_t n = t + k;
+        if (k == 0 || (n & mask) == 0) want = telem_i_shared_tag(r, n) | TELEM_I_COMMITTED;
+        state = telem_i_desc_state(descs + (n & mask));
+        if (((state ^ want) & ~lengths) != 0) {
+            if (!telem_i_shared_finish(r, s, n, k == 0, &state)) break;
+            voids += (state & TELEM_I_STATE) != TELEM_I_COMMITTED;
+            if ((state & TELEM_I_STATE) >= TELEM_I_ZOMBIE) continue;
         }
-        if (!telem_i_shared_finish(r, s, t + k, k == 0, &state)) break;
-        voids += (state & TELEM_I_STATE) != TELEM_I_COMMITTED;
-        freed += telem_i_shared_extent(r, state);
+        freed += ((state & lengths) + 56u) >> 6; /* bytes << 3, in units */
     }
     if (k == 0) return TELEM_LOAD32_ACQUIRE(&s->tail) == t && telem_i_shared_is(r, state, t) ? TELEM_FULL : TELEM_OK;
     entry = &s->voids[(t + k) % TELEM_I_RING_VOIDS];
@@ -2062,23 +2092,26 @@ typedef struct telem_i_shared_place {
     uint32_t number, start, state;
 } telem_i_shared_place;
 
-/* The attempt that goes well nearly always, in few instructions: the hint is right, nothing is held,
-   nothing is parked, the span is in one piece. 0 says: telem_i_shared_try. The head is where the
-   descriptors' laps change, and n is the number there, since it is within a lap of the tail. */
-static int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len, telem_i_shared_place *p) {
+/* The attempt that goes well nearly always, in few instructions: the hint is right, nothing is
+   parked, the span is in one piece. 0 says: telem_i_shared_try. -1: what stands at p->number, the
+   oldest, is in the way. The head is where the descriptors' laps change, and n is the number there,
+   since it is within a lap of the tail. */
+TELEM_I_INLINE int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len, telem_i_shared_place *p) {
     telem_i_ring_shared *s = w->shared;
-    uint32_t n = TELEM_LOAD32_RELAXED(&s->hint), at = n & w->desc_mask, lap = w->lap, laps = w->laps, size = (uint32_t)w->mask + 1u;
-    uint32_t start, end, old, before, tail, units = (len + 7u) / 8u;
+    uint32_t n = TELEM_LOAD32_RELAXED(&s->hint), mask = w->desc_mask, at = n & mask, lap = w->lap, laps = w->laps;
+    uint32_t start, end, old, before, tail, units = (len + 7u) / 8u, size = (uint32_t)w->mask + 1u;
     telem_i_ring_descriptor *descs = w->descs, *d = descs + at;
     old = telem_i_desc_load(d, &start); /* state first: the guess may be newer than what this thread has seen of d */
-    before = telem_i_desc_load(descs + ((n - 1u) & w->desc_mask), &end);
+    before = telem_i_desc_load(descs + ((n - 1u) & mask), &end);
     tail = TELEM_LOAD32_ACQUIRE(w->held); /* E7, E8 */
     if ((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) != 0) return 0;
     if ((before & TELEM_I_STATE) >= TELEM_I_ZOMBIE || (old & TELEM_I_STATE) - TELEM_I_REVOKED < 2u) return 0; /* parked */
-    if (n - tail - 1u >= w->desc_mask) return 0; /* the descriptor is still held, or nothing is */
+    if (n == tail || TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0;
+    p->number = tail;
     end += ((before & (lap - 1u)) + 56u) >> 6; /* behind it: its bytes, in units */
-    if (end + units - telem_i_desc_start(descs + (tail & w->desc_mask)) > size) return 0;
-    if ((end & (size - 1u)) + units > size || TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0;
+    if (n - tail > mask || end + units - telem_i_desc_start(descs + (tail & mask)) > size) /* held: descriptor, bytes */
+        return n - tail <= mask + 1u && telem_i_desc_state(d) == old ? -1 : 0;
+    if ((end & (size - 1u)) + units > size) return 0;
 #if !TELEM_HAS_ATOMIC64
     if (telem_i_desc_state(d) != old) return 0; /* last: while n is free, all that was read above holds */
 #endif
@@ -2093,12 +2126,9 @@ static int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len, telem_
 static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
                                          telem_ring_span *span) {
     telem_i_ring_shared *s = w->shared;
-    telem_i_shared_place quick;
     uint32_t stepped = 0;
-    int res;
+    int res = 0;
     span->head = telem_i_span_head(s, stream, time);
-    res = telem_i_shared_quick(w, len + span->head * 8u, &quick);
-    if (res) span->number = quick.number, span->pos = quick.start;
     while (res == 0 && stepped <= w->ring->fixed.shared_units) /* once round: parked spans leave no gap for it */
         res = telem_i_shared_try(w->ring, s, len + span->head * 8u, whole, time, span, &stepped);
     if (res <= 0) return telem_i_ring_refuse(&s->refused, 1, stream, time);
@@ -2109,7 +2139,7 @@ static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, 
 }
 
 /* The owner lets go of its record: `how` when it is still RESERVED, else it has been revoked. */
-static int telem_i_shared_end(telem_ring_writer *w, telem_ring_span *span, uint32_t how) {
+TELEM_I_SELDOM static int telem_i_shared_end(telem_ring_writer *w, telem_ring_span *span, uint32_t how) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(w->ring, w->shared, span->number);
     uint32_t start = (uint32_t)((span->pos - span->head) & UINT32_MAX), stream;
     uint32_t state = telem_i_shared_tag(w->ring, span->number) | (span->size[0] + span->size[1] + span->head * 8u) << 3;
@@ -2304,7 +2334,7 @@ static telem_result telem_i_ring_check(const telem_ring_writer *w, const void *d
     return w->open ? TELEM_ERR_STATE : TELEM_OK;
 }
 
-static telem_result telem_i_shared_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+TELEM_I_SELDOM static telem_result telem_i_shared_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
     telem_ring_span span;
     telem_result res = telem_i_shared_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &span);
     if (res != TELEM_OK) return res;
@@ -2319,9 +2349,13 @@ static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, i
     telem_i_shared_place at;
     telem_ring_span span;
     telem_i_ring_cell *to;
-    if (stream >= 255u || TELEM_LOAD32_RELAXED(&w->shared->top) != (256u | (uint32_t)((uint64_t)time >> 56)) ||
-        !telem_i_shared_quick(w, len + 8u, &at))
-        return telem_i_shared_push_slow(w, stream, time, data, len);
+    int tries, res = 0;
+    if (stream < 255u && TELEM_LOAD32_RELAXED(&w->shared->top) == (256u | (uint32_t)((uint64_t)time >> 56)))
+        for (tries = 2; tries > 0; tries--) {
+            res = telem_i_shared_quick(w, len + 8u, &at);
+            if (res >= 0 || telem_i_shared_advance(w->ring, w->shared, at.number, time) != TELEM_OK) break;
+        }
+    if (res <= 0) return telem_i_shared_push_slow(w, stream, time, data, len);
     TELEM_FENCE_RELEASE(); /* E11: the tail has passed what the stores below overwrite */
     to = telem_i_ring_unit(w->data, w->mask, at.start);
     telem_i_pair_put(to, stream | (uint32_t)(((uint64_t)time << 8) & 0xFFFFFF00u), (uint32_t)(((uint64_t)time >> 24) & UINT32_MAX));
@@ -2332,7 +2366,7 @@ static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, i
 }
 
 /* telem_i_lane_push_plain for a size that the compiler does not know. */
-static int telem_i_lane_push_any(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+TELEM_I_INLINE int telem_i_lane_push_any(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
     size_t need = telem_i_lane_plain(w, stream, time, len);
     if (need == 0) return 0;
     telem_i_cells_put_any(telem_i_lane_put_head(w, stream, time, len), data, len);
@@ -2372,25 +2406,32 @@ static int telem_i_lane_push_across(telem_ring_writer *w, uint32_t stream, int64
     return 1;
 }
 
-TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
-                                       uint32_t len) {
+TELEM_I_SELDOM static telem_result telem_i_ring_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
     telem_i_pos at = 0;
     telem_result res;
-    if (!w || !w->ring || (!data && len)) return TELEM_ERR_ARG;
+    if (!w->ring) return TELEM_ERR_ARG;
     if (len > w->max_record) return TELEM_ERR_LIMIT;
+    if (w->open) return TELEM_ERR_STATE;
     if (time == TELEM_RING_NOW) {
-        res = w->open ? TELEM_ERR_STATE : telem_i_ring_stamp(w, &time);
+        res = telem_i_ring_stamp(w, &time);
         if (res != TELEM_OK) return res;
+        if (w->lane && telem_i_lane_push_any(w, stream, time, data, len)) return TELEM_OK;
     }
     if (!w->lane) return telem_i_shared_push(w, stream, time, data, len);
-    if (telem_i_lane_push_any(w, stream, time, data, len)) return TELEM_OK;
-    if (w->open) return TELEM_ERR_STATE;
     if (telem_i_lane_push_across(w, stream, time, data, len)) return TELEM_OK;
     res = telem_i_lane_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &at);
     if (res != TELEM_OK) return res;
     telem_i_ring_put(w->data, w->mask, at, data, len);
     telem_i_lane_commit(w, 1u);
     return TELEM_OK;
+}
+
+TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
+                                       uint32_t len) {
+    if (!w || (!data && len)) return TELEM_ERR_ARG;
+    if (w->lane ? telem_i_lane_push_any(w, stream, time, data, len) : 0) return TELEM_OK;
+    if (w->shared && len <= w->max_record && time != TELEM_RING_NOW) return telem_i_shared_push(w, stream, time, data, len);
+    return telem_i_ring_push_slow(w, stream, time, data, len);
 }
 
 /* -- batches -- */

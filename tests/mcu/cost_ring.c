@@ -27,7 +27,10 @@ static uint32_t ticks(void) { return 0xFFFFFFu - SYST_CVR; }
 
 static __attribute__((noinline)) void nothing_done(void) { __asm__ volatile(""); }
 static __attribute__((noinline)) void push(void) { (void)telem_ring_push(w, 1, now++, payload, len); }
-static __attribute__((noinline)) void push_inline(void) { (void)telem_ring_push_inline(w, 1, now++, payload, len); }
+#define PUSH_INLINE(n) static __attribute__((noinline)) void push_inline_##n(void) { (void)telem_ring_push_inline(w, 1, now++, payload, n); }
+PUSH_INLINE(8)
+PUSH_INLINE(32)
+PUSH_INLINE(128)
 static __attribute__((noinline)) void begin_commit(void) {
     telem_ring_span span;
     if (telem_ring_begin(w, 1, now++, len, &span) == TELEM_OK) (void)telem_ring_commit(w, &span);
@@ -67,6 +70,7 @@ static void fresh(uint32_t policy) {
 int main(void) {
     static const uint32_t sizes[3] = {8, 32, 128};
     static const char *const names[3] = {"8B", "32B", "128B"};
+    static void (*const inlined[3])(void) = {push_inline_8, push_inline_32, push_inline_128};
     uint32_t i, k, s;
     floor_cost = cost(nothing_done);
     for (s = 0; s < 2; s++)
@@ -76,7 +80,7 @@ int main(void) {
             w = s ? &shared : &lane;
             for (k = 0; k < 300; k++) push(); /* warm: the ring is full and overwrites */
             line(s ? "shared.push." : "lane.push.", names[i], push);
-            if (!s) line("lane.push_inline.", names[i], push_inline);
+            if (!s) line("lane.push_inline.", names[i], inlined[i]);
             line(s ? "shared.begin_commit." : "lane.begin_commit.", names[i], begin_commit);
         }
     for (s = 0; s < 2; s++) {
