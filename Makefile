@@ -48,6 +48,10 @@ fuzz-keep: ## add what fuzzing found (build/corpus), minimised, to tests/corpus
 	@for d in $(BUILD)/corpus/*/; do n=$$(basename $$d); mkdir -p tests/corpus/$$n; \
 	    $(BUILD)/fuzz/fuzz_$$n -merge=1 tests/corpus/$$n $$d || exit 1; done
 
+model: ## the ring under a model checker (relacy): 100,000 schedules of each scenario, all of one switch
+	@sh tests/deps.sh small
+	@sh tests/run.sh model
+
 stress: ## every tests/stress_*.c, STRESS_SECONDS=30 each
 	@sh tests/deps.sh small
 	@sh tests/run.sh stress

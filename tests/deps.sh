@@ -39,6 +39,7 @@ packages() {
     [ "$1" != bench ] || { echo libck-dev liburcu-dev; return; }
     have gcc || echo gcc libc6-dev
     have g++ || echo g++
+    [ -e /usr/include/relacy/relacy.hpp ] || echo relacy-dev
     have clang || echo clang
     sanitizers || echo libclang-rt-dev
     german || echo locales

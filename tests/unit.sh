@@ -8,7 +8,7 @@
 #   sh tests/unit.sh s390x tests/test_telem.c       a target: m32, aarch64, s390x, win
 #   sh tests/unit.sh fuzz tests/fuzz_file.c         FUZZ_SECONDS=n; 0 replays the kept corpus
 #   sh tests/unit.sh stress tests/stress_ring.c     STRESS_SECONDS=n
-#   sh tests/unit.sh model tests/model_ring.cc      relacy
+#   sh tests/unit.sh model tests/model_ring.cc      relacy; MODEL=long for long
 #   sh tests/unit.sh script tests/tool.sh           any script that ends with the closing line
 #   sh tests/unit.sh compile gcc                    a group of the compile matrix
 # CHECK_VERBOSE=1 shows the whole log of a unit that passes, too.
@@ -149,7 +149,7 @@ fuzz) fuzz "${FUZZ_SECONDS:-60}" ;;
 model)
     need g++ g++
     [ -e /usr/include/relacy/relacy.hpp ] || skip relacy-dev
-    build "$bin" g++ -std=c++17 -O2 -w -fpermissive -I. -Itests "$what" -lpthread
+    build "$bin" g++ -std=c++17 -O1 -w -fpermissive -I. -Itests "$what" -lpthread
     run "$bin" ;;
 script) run sh "$what" ;;
 compile) run sh tests/compile/matrix.sh "$what" ;;

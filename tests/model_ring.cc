@@ -1,0 +1,970 @@
+/* model_ring.cc - telem_ring.h under a model checker (relacy): producers, readers, parkers and
+   joiners on rings of eight units, in every order that C11 allows, not only those of this machine.
+
+     model_ring                   what make test runs: some thousand schedules of each scenario
+     MODEL=long model_ring        100,000 of each, other ones in each run (CHECK_SEED repeats one), and
+                                  all schedules with one switch of threads
+     MODEL=mutants model_ring     the removal table: each atomic of the header weakened, one at a
+                                  time, must make a scenario fail
+     model_ring NAME [n [first]]  n schedules of one scenario from number `first` on, with the history of
+                                  the one that fails; MODEL_TRACE=1 prints each access
+
+   The table's rows are the atomics in the text of telem_ring.h: nothing is listed by hand, a new
+   one is a new row. */
+#include "model.h"
+#include <ctype.h>
+#include <string>
+#include <vector>
+#include <sys/mman.h>
+
+#define TELEM_RING_LANE_MIN 64u
+#define TELEM_I_RING_BLOCK_MIN 16u
+#define TELEM_I_RING_RECORDS_MIN 4u
+#define TELEM_RING_PARKED_MAX 8
+static uint64_t ring_start;
+#define TELEM_I_RING_START ring_start
+#define TELEM_IMPLEMENTATION
+#define TELEM_STATIC
+#define TELEM_NO_STDIO
+#define TELEM_NO_POSIX
+#include "telem_ring.h"
+#include "check.h"
+
+/* ---- a small world ---- */
+
+enum { PRODUCERS = 4, MOST = 64 };
+
+struct world {
+    telem_ring *ring;
+    uint32_t ok, full, aborted, next[PRODUCERS];
+    int64_t step;   /* between two stamps of one producer: small, or every other one in a new upper half */
+
+    /* Schedules at random also vary what the ring is like; all schedules of few switches keep one. */
+    static bool random() { return rl::ctx().is_random_sched(); }
+    static uint32_t some(uint32_t below, uint32_t fixed) { return random() ? rl::rand(below) : fixed; }
+
+    void make(telem_ring_desc d) {
+        ok = full = aborted = 0;
+        memset(next, 0, sizeof next);
+        memset(model_memory, 0, sizeof model_memory);
+        model_forget();
+        ring_start = random() && rl::rand(2) ? (uint64_t)0 - 4096 : 0;
+        model_rate = random() ? 1u << rl::rand(9) : 1;
+        step = random() && rl::rand(2) ? 0x60000000 : 100;
+        d.memory = model_memory, d.memory_size = sizeof model_memory;
+        d.readers = d.readers ? d.readers : 1;
+        d.contiguous = (uint8_t)(random() && rl::rand(2));
+        RL_ASSERT(telem_ring_init(&ring, &d) == TELEM_OK);
+        model_start(telem_ring_bytes(&d));
+    }
+    /* What this writer's lane holds stands still for gating reader `thread`. */
+    void promise(const telem_ring_writer *wr, unsigned thread) {
+        model_still_from = (size_t)((char *)wr->data - (char *)model_memory);
+        model_still_to = model_still_from + 64;
+        model_still = 1u << thread;
+    }
+    static telem_ring_desc lane(uint32_t policy) {
+        telem_ring_desc d = TELEM_ZERO;
+        d.lanes = 1, d.lane_bytes = 64, d.policy = policy;
+        return d;
+    }
+    static telem_ring_desc shared(uint32_t policy) {
+        telem_ring_desc d = TELEM_ZERO;
+        d.shared_bytes = 64, d.shared_records = 4, d.policy = policy, d.stall = 1;
+        return d;
+    }
+
+    /* The n-th record of a producer: stream, time, length and bytes follow from both. */
+    static uint32_t compose(uint64_t *p, uint32_t id, uint32_t n) {
+        p[0] = ((uint64_t)id << 32 | n) * 0x9E3779B97F4A7C15u;
+        p[1] = ~p[0];
+        return n % 3u == 0 ? 16 : 8;
+    }
+    int64_t time_of(uint32_t id, uint32_t n) { return (int64_t)n * step + id; }
+
+    void count(telem_result res) {
+        RL_ASSERT(res == TELEM_OK || res == TELEM_FULL);
+        if (res == TELEM_OK) ok++;
+        else full++;
+    }
+    /* In one of the ways to push. */
+    void push(telem_ring_writer *w, uint32_t id) {
+        uint32_t how = some(w->lane ? 6 : 4, 0);
+        uint64_t p[2];
+        if (how == 1 || how == 2) return slowly(w, id, false, how == 2);
+        if (how == 5 && batch(w, id)) return;
+        uint32_t n = ++next[id], len = compose(p, id, n);
+        int64_t time = time_of(id, n);
+        count(how == 4 ? telem_ring_push_inline(w, id, time, p, len) : telem_ring_push(w, id, time, p, len));
+    }
+    void slowly(telem_ring_writer *w, uint32_t id, bool abort, bool in_line) {
+        telem_ring_span s;
+        uint64_t p[2];
+        uint32_t n = ++next[id], len = compose(p, id, n);
+        int64_t time = time_of(id, n);
+        telem_result res = in_line ? telem_ring_begin_inline(w, id, time, len, &s) : telem_ring_begin(w, id, time, len, &s);
+        if (res != TELEM_OK) return count(res);
+        RL_ASSERT(telem_ring_span_write(w, &s, 0, p, len) == TELEM_OK);
+        end(w, &s, abort, in_line);
+    }
+    void end(telem_ring_writer *w, telem_ring_span *s, bool abort, bool in_line) {
+        if (!abort) return count(in_line ? telem_ring_commit_inline(w, s) : telem_ring_commit(w, s));
+        RL_ASSERT(telem_ring_abort(w, s) == TELEM_OK);
+        aborted++;
+    }
+    bool batch(telem_ring_writer *w, uint32_t id) {
+        telem_ring_item items[1];
+        uint64_t p[2];
+        uint32_t n = next[id] + 1u;
+        memset(items, 0, sizeof items);
+        items[0].len = compose(p, id, n), items[0].data = p, items[0].stream = id, items[0].time = time_of(id, n);
+        telem_result res = telem_ring_push_batch(w, items, 1, NULL);
+        if (res == TELEM_ERR_LIMIT) return false; /* more than a quarter of so small a lane, with all before it */
+        next[id] = n;
+        count(res);
+        return true;
+    }
+    telem_ring_counts stats() {
+        telem_ring_counts c;
+        RL_ASSERT(telem_ring_stats(ring, &c) == TELEM_OK);
+        return c;
+    }
+    void accounts() {
+        telem_ring_counts c = stats();
+        RL_ASSERT(c.committed == ok && c.open == 0);
+        RL_ASSERT(c.refused + c.aborted == (uint64_t)full + aborted);
+    }
+};
+
+struct watcher {
+    world *w;
+    telem_ring_reader rd;
+    uint64_t copy[8];
+    uint32_t got, seen[PRODUCERS];
+    bool expelled, joined;
+
+    bool only_read; /* no buffer of its own: record by record, none at a time */
+
+    telem_result init(world *in, bool gating, uint8_t start, uint64_t timeout = 0) {
+        telem_ring_reader_desc d = TELEM_ZERO;
+        w = in;
+        only_read = world::some(4, 1) == 0;
+        got = 0, expelled = joined = false;
+        memset(seen, 0, sizeof seen);
+        d.gating = gating, d.start = start, d.timeout = timeout;
+        if (!only_read) d.copy = copy, d.copy_size = world::some(2, 0) ? sizeof copy : 24;
+        telem_result res = telem_ring_reader_init(&rd, w->ring, &d);
+        joined = res == TELEM_OK;
+        return res;
+    }
+    bool proves_itself(const telem_ring_record *rec) {
+        uint64_t want[2];
+        uint32_t n = (uint32_t)(rec->time / w->step);
+        if (rec->stream >= PRODUCERS || rec->time != w->time_of(rec->stream, n)) return false;
+        if (world::compose(want, rec->stream, n) != rec->len) return false;
+        for (uint32_t i = 0; i < rec->len / 8; i++)
+            if (model_see((const uint64_t *)rec->data + i) != want[i]) return false;
+        return true;
+    }
+    void note(const telem_ring_record *rec) {
+        uint32_t n = (uint32_t)(rec->time / w->step);
+        RL_ASSERT(n > seen[rec->stream]); /* once, and in order */
+        seen[rec->stream] = n;
+        got++;
+    }
+    telem_result read() {
+        telem_ring_record rec;
+        uint64_t buf[4];
+        telem_result res = telem_ring_read(&rd, &rec, buf, sizeof buf);
+        if (res == TELEM_OK) {
+            RL_ASSERT(proves_itself(&rec));
+            note(&rec);
+        }
+        return told(res);
+    }
+    telem_result peek() {
+        telem_ring_record rec;
+        telem_result res = telem_ring_peek(&rd, &rec);
+        if (res != TELEM_OK) return told(res);
+        bool good = proves_itself(&rec);
+        res = telem_ring_release(&rd);
+        if (res == TELEM_OK) {
+            RL_ASSERT(good); /* whatever was seen between peek and release */
+            note(&rec);
+        }
+        return told(res);
+    }
+    telem_result told(telem_result res) {
+        if (res == TELEM_EXPELLED) {
+            RL_ASSERT(!expelled);
+            expelled = true;
+        } else RL_ASSERT(res == TELEM_OK || res == TELEM_EMPTY || res == TELEM_AGAIN);
+        return res;
+    }
+    void look(int times) {
+        while (times-- > 0) (void)(times % 2 && !only_read ? peek() : read());
+    }
+    void drain() {
+        telem_result res;
+        do res = read();
+        while (res == TELEM_OK || res == TELEM_AGAIN || res == TELEM_EXPELLED);
+        res = read(); /* with a stalled record: it is waited for once more */
+        while (res == TELEM_OK) res = read();
+    }
+    telem_ring_reader_counts counts() {
+        telem_ring_reader_counts c;
+        RL_ASSERT(telem_ring_reader_stats(&rd, &c) == TELEM_OK);
+        return c;
+    }
+    /* For one that was there before the first record. */
+    void account() {
+        telem_ring_reader_counts c = counts();
+        RL_ASSERT(c.delivered + c.filtered + c.lost + c.queued == w->ok);
+        RL_ASSERT(c.delivered == got);
+        drain();
+        c = counts();
+        RL_ASSERT(c.queued == 0 && c.delivered == got && c.delivered + c.lost == w->ok);
+        if (rd.slot) RL_ASSERT(c.lost == 0);
+    }
+};
+
+/* What runs: before() alone, thread(0..) at once, after() alone. */
+struct scenario {
+    virtual void before() = 0;
+    virtual void thread(unsigned i) = 0;
+    virtual void after() = 0;
+};
+
+/* ---- lanes ---- */
+
+/* The writer laps a reader that does not gate, in mid-copy and anywhere else. */
+struct lane_lapped : scenario {
+    enum { threads = 2 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void before() {
+        w.make(world::lane(TELEM_RING_OVERWRITE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, 0) == TELEM_OK);
+        RL_ASSERT(r.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+        for (uint32_t n = world::some(4, 3); n > 0; n--) w.push(&wr, 0);
+    }
+    void thread(unsigned i) {
+        if (i) r.look(4);
+        else
+            for (int n = 0; n < 4; n++) w.push(&wr, 0);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        model_stop();
+    }
+};
+
+/* The writer is refused what a gating reader holds; what peek shows stands still. */
+struct lane_gated : scenario {
+    enum { threads = 2 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void before() {
+        w.make(world::lane(TELEM_RING_REFUSE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, 0) == TELEM_OK);
+        RL_ASSERT(r.init(&w, true, TELEM_RING_OLDEST) == TELEM_OK);
+        w.promise(&wr, 1);
+        w.push(&wr, 0);
+    }
+    void thread(unsigned i) {
+        if (i) r.look(4);
+        else
+            for (int n = 0; n < 5; n++) w.push(&wr, 0);
+    }
+    void after() {
+        w.accounts();
+        RL_ASSERT(w.ok + 3 > 5 - r.got || w.full);
+        r.account();
+        RL_ASSERT(r.rd.lost == 0);
+        model_stop();
+    }
+};
+
+/* A reader joins while the writer is at it. Gating: nothing it was shown the start of is taken. */
+template <bool gating, uint32_t shared_lane> struct joining : scenario {
+    enum { threads = 2 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    uint8_t start;
+    void before() {
+        uint32_t policy = gating ? TELEM_RING_REFUSE : TELEM_RING_OVERWRITE;
+        w.make(shared_lane ? world::shared(policy) : world::lane(policy));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, shared_lane ? TELEM_RING_SHARED : 0) == TELEM_OK);
+        r.joined = false;
+        for (uint32_t n = world::some(6, 4); n > 0; n--) w.push(&wr, 0);
+        start = (uint8_t)world::some(2, 0);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            for (int n = 0; n < 4; n++) w.push(&wr, 0);
+            return;
+        }
+        telem_result res = r.init(&w, gating, start);
+        RL_ASSERT(res == TELEM_OK || res == TELEM_AGAIN);
+        if (res == TELEM_OK) r.look(3);
+    }
+    void after() {
+        w.accounts();
+        if (r.joined) {
+            for (int n = 0; n < 2; n++) w.push(&wr, 0);
+            r.drain();
+            telem_ring_reader_counts c = r.counts();
+            RL_ASSERT(c.queued == 0 && c.delivered == r.got && c.delivered + c.lost <= w.ok);
+            if (gating) RL_ASSERT(c.lost == 0);
+            RL_ASSERT(r.seen[0] == 0 || gating || r.seen[0] == w.next[0]); /* up to the newest */
+        }
+        model_stop();
+    }
+};
+typedef joining<true, 0> lane_joined;
+typedef joining<false, 0> lane_joined_free;
+typedef joining<true, 1> shared_joined;
+typedef joining<false, 1> shared_joined_free;
+
+/* A gating reader that is late is thrown out while it reads. */
+template <uint32_t shared_lane> struct expelling : scenario {
+    enum { threads = 2 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void before() {
+        w.make(shared_lane ? world::shared(TELEM_RING_REFUSE) : world::lane(TELEM_RING_REFUSE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, shared_lane ? TELEM_RING_SHARED : 0) == TELEM_OK);
+        RL_ASSERT(r.init(&w, true, TELEM_RING_OLDEST, (uint64_t)w.step / 2) == TELEM_OK);
+        for (int n = 0; n < 2; n++) w.push(&wr, 0);
+    }
+    void thread(unsigned i) {
+        if (i) r.look(4);
+        else
+            for (int n = 0; n < 7; n++) w.push(&wr, 0);
+    }
+    void after() {
+        w.accounts();
+        RL_ASSERT(w.stats().expelled <= 1);
+        if (r.expelled) RL_ASSERT(w.stats().expelled == 1);
+        r.account();
+        RL_ASSERT(w.stats().expelled == (r.expelled ? 1u : 0u)); /* told, at last */
+        model_stop();
+    }
+};
+typedef expelling<0> lane_expelled;
+typedef expelling<1> shared_expelled;
+
+/* One lane and two threads that take it in turns, when they get it. */
+struct lane_handed_on : scenario {
+    enum { threads = 3 };
+    world w;
+    watcher r;
+    void before() {
+        w.make(world::lane(TELEM_RING_OVERWRITE));
+        RL_ASSERT(r.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+    }
+    void thread(unsigned i) {
+        if (i == 2) {
+            r.look(3);
+            return;
+        }
+        for (int times = 0; times < 2; times++) {
+            telem_ring_writer wr;
+            telem_result res = telem_ring_writer_init(&wr, w.ring, TELEM_RING_CLAIM);
+            if (res == TELEM_FULL) continue;
+            RL_ASSERT(res == TELEM_OK);
+            w.push(&wr, i);
+            if (times) w.push(&wr, i);
+            RL_ASSERT(telem_ring_writer_deinit(&wr) == TELEM_OK);
+        }
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        model_stop();
+    }
+};
+
+/* One place in the table of gating readers, two that want it. */
+struct gate_handed_on : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    watcher r[2];
+    void before() {
+        w.make(world::lane(TELEM_RING_REFUSE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, 0) == TELEM_OK);
+        r[0].joined = r[1].joined = false;
+    }
+    void thread(unsigned i) {
+        if (i == 2) {
+            for (int n = 0; n < 5; n++) w.push(&wr, 0);
+            return;
+        }
+        for (int times = 0; times < 2; times++) {
+            telem_result res = r[i].init(&w, true, TELEM_RING_OLDEST);
+            RL_ASSERT(res == TELEM_OK || res == TELEM_AGAIN || res == TELEM_FULL);
+            if (res != TELEM_OK) continue;
+            r[i].look(2);
+            RL_ASSERT(r[i].rd.lost == 0);
+            if (times == 0) telem_ring_reader_deinit(&r[i].rd), r[i].joined = false;
+        }
+    }
+    void after() {
+        w.accounts();
+        RL_ASSERT(!(r[0].joined && r[1].joined));
+        model_stop();
+    }
+};
+
+/* ---- the shared lane ---- */
+
+template <uint32_t policy> struct sharing : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void before() {
+        w.make(world::shared(policy));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, TELEM_RING_SHARED) == TELEM_OK);
+        RL_ASSERT(r.init(&w, policy == TELEM_RING_REFUSE, TELEM_RING_OLDEST) == TELEM_OK);
+        if (policy == TELEM_RING_REFUSE) w.promise(&wr, 2);
+        for (uint32_t n = world::some(3, 2); n > 0; n--) w.push(&wr, 0);
+    }
+    void thread(unsigned i) {
+        if (i == 2) r.look(4);
+        else
+            for (int n = 0; n < 3; n++) w.push(&wr, i);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        model_stop();
+    }
+};
+typedef sharing<TELEM_RING_OVERWRITE> shared_lapped;
+typedef sharing<TELEM_RING_REFUSE> shared_gated;
+
+/* Parked between begin and commit while another fills the ring several times over. */
+template <uint32_t policy> struct parking : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    bool abort;
+    void before() {
+        w.make(world::shared(policy));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, TELEM_RING_SHARED) == TELEM_OK);
+        RL_ASSERT(r.init(&w, policy == TELEM_RING_REFUSE, TELEM_RING_OLDEST) == TELEM_OK);
+        if (policy == TELEM_RING_REFUSE) w.promise(&wr, 2);
+        abort = world::some(4, 1) == 0;
+        for (uint32_t n = world::some(5, 3); n > 0; n--) w.push(&wr, 2);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            w.slowly(&wr, 0, abort, false);
+            w.push(&wr, 0);
+        } else if (i == 1)
+            for (int n = 0; n < 6; n++) w.push(&wr, 1);
+        else r.look(5);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        for (int n = 0; n < 5; n++) w.push(&wr, 1);
+        r.account();
+        w.accounts();
+        model_stop();
+    }
+};
+typedef parking<TELEM_RING_OVERWRITE> shared_parked;
+typedef parking<TELEM_RING_REFUSE> shared_parked_gated;
+
+/* One that has been parked for some time leaves, while others fill the ring or read. */
+template <uint32_t policy> struct leaving : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    telem_ring_span parked;
+    watcher r;
+    void before() {
+        uint64_t p[2];
+        w.make(world::shared(policy));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, TELEM_RING_SHARED) == TELEM_OK);
+        RL_ASSERT(r.init(&w, policy == TELEM_RING_REFUSE, TELEM_RING_OLDEST) == TELEM_OK);
+        for (uint32_t n = world::some(5, 1); n > 0; n--) w.push(&wr, 2);
+        if (policy == TELEM_RING_REFUSE) r.drain();
+        uint32_t n = ++w.next[0], len = world::compose(p, 0, n);
+        RL_ASSERT(telem_ring_begin(&wr, 0, w.time_of(0, n), len, &parked) == TELEM_OK);
+        RL_ASSERT(telem_ring_span_write(&wr, &parked, 0, p, len) == TELEM_OK);
+        for (uint32_t k = world::some(13, 6); k > 0; k--) {
+            w.push(&wr, 2);
+            if (policy == TELEM_RING_REFUSE) r.look(2);
+        }
+    }
+    void thread(unsigned i) {
+        uint64_t p[2];
+        if (i == 0) {
+            uint32_t len = world::compose(p, 0, 1);
+            RL_ASSERT(telem_ring_span_write(&wr, &parked, 0, p, len) == TELEM_OK); /* it still writes there */
+            w.end(&wr, &parked, world::some(4, 1) == 0, false);
+        } else if (i == 1 || world::some(2, 0))
+            for (int n = 0; n < 4; n++) w.push(&wr, i);
+        else r.look(3);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        for (int n = 0; n < 6; n++) w.push(&wr, 1);
+        r.account();
+        w.accounts();
+        model_stop();
+    }
+};
+typedef leaving<TELEM_RING_OVERWRITE> shared_left;
+typedef leaving<TELEM_RING_REFUSE> shared_left_gated;
+
+/* A ring of sixteen numbers that is full: the tail moves several at a time. */
+struct shared_in_steps : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    watcher r, late;
+    void before() {
+        telem_ring_desc d = world::shared(TELEM_RING_OVERWRITE);
+        d.shared_bytes = 256, d.shared_records = 16;
+        w.make(d);
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, TELEM_RING_SHARED) == TELEM_OK);
+        RL_ASSERT(r.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+        RL_ASSERT(late.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+        for (uint32_t n = 12 + world::some(8, 4); n > 0; n--) {
+            w.push(&wr, 3);
+            if (world::some(4, 1) == 0) w.slowly(&wr, 3, true, false);
+        }
+        r.drain();
+    }
+    void thread(unsigned i) {
+        if (i == 2) return r.look(3);
+        for (int n = 0; n < 3; n++) w.slowly(&wr, i, world::some(4, 1) == 0, false);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        late.account();
+        model_stop();
+    }
+};
+
+/* Stamps of a narrow clock, extended by all together. */
+struct shared_clock : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    uint64_t first, last[3];
+    static telem_atomic32 *ticks;
+    static uint64_t read(void *) { return TELEM_FETCH_ADD32(ticks, 3u) & 7u; } /* 3 bits: wraps soon */
+    void before() {
+        telem_ring_desc d = world::shared(TELEM_RING_OVERWRITE);
+        telem_clock c = TELEM_ZERO;
+        ticks = (telem_atomic32 *)&model_memory[MODEL_BYTES / 8 - 1];
+        c.read = read, c.bits = 3;
+        d.clock = &c;
+        w.make(d);
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, TELEM_RING_SHARED) == TELEM_OK);
+    }
+    void thread(unsigned) {
+        uint64_t p[2] = {0, 0};
+        for (int n = 0; n < 2; n++) w.count(telem_ring_push(&wr, 1, TELEM_RING_NOW, p, 8));
+    }
+    void after() {
+        w.accounts();
+        model_stop();
+    }
+};
+telem_atomic32 *shared_clock::ticks;
+
+/* Anybody may ask for the counts at any time. */
+template <uint32_t shared_lane> struct counting : scenario {
+    enum { threads = 2 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void before() {
+        w.make(shared_lane ? world::shared(TELEM_RING_OVERWRITE) : world::lane(TELEM_RING_OVERWRITE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, shared_lane ? TELEM_RING_SHARED : 0) == TELEM_OK);
+        RL_ASSERT(r.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+        for (uint32_t n = world::some(6, 4); n > 0; n--) w.push(&wr, 0);
+    }
+    void thread(unsigned i) {
+        if (i == 0) {
+            for (int n = 0; n < 4; n++) w.push(&wr, 0);
+            return;
+        }
+        uint64_t committed = 0;
+        for (int n = 0; n < 3; n++) {
+            telem_ring_counts c = w.stats();
+            if (!shared_lane) RL_ASSERT(c.committed >= committed);
+            RL_ASSERT(c.committed <= w.next[0] + 1u);
+            committed = c.committed;
+        }
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        model_stop();
+    }
+};
+typedef counting<0> lane_counted;
+typedef counting<1> shared_counted;
+
+/* Two of them at the same time, and a third that steps around. */
+struct shared_parked_twice : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void before() {
+        w.make(world::shared(TELEM_RING_OVERWRITE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, TELEM_RING_SHARED) == TELEM_OK);
+        RL_ASSERT(r.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+        for (uint32_t n = world::some(5, 3); n > 0; n--) w.push(&wr, 2);
+    }
+    void thread(unsigned i) {
+        if (i < 2) w.slowly(&wr, i, false, false);
+        else
+            for (int n = 0; n < 7; n++) w.push(&wr, 2);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        for (int n = 0; n < 5; n++) w.push(&wr, 2);
+        r.account();
+        w.accounts();
+        model_stop();
+    }
+};
+
+/* Three producers and nobody who looks on. */
+struct shared_crowd : scenario {
+    enum { threads = 3 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void before() {
+        w.make(world::shared(TELEM_RING_OVERWRITE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, TELEM_RING_SHARED) == TELEM_OK);
+        RL_ASSERT(r.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+        for (uint32_t n = world::some(5, 3); n > 0; n--) w.push(&wr, 3);
+    }
+    void thread(unsigned i) {
+        for (int n = 0; n < 3; n++) w.push(&wr, i);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        model_stop();
+    }
+};
+
+/* ---- running them ---- */
+
+template <int n> struct suite : rl::test_suite<suite<n>, n> {
+    static scenario *s;
+    void before() { s->before(); }
+    void thread(unsigned i) { s->thread(i); }
+    void after() { s->after(); }
+};
+template <int n> scenario *suite<n>::s;
+
+/* A run: so many random schedules, or (0) all that switch threads `switches` times at will. */
+static bool run(scenario *s, int threads, rl::test_params &p) {
+    p.execution_depth_limit = 100000;
+    suite<2>::s = suite<3>::s = s;
+    model_forget();
+    model_clear();
+    return threads == 2 ? rl::simulate<suite<2> >(p) : rl::simulate<suite<3> >(p);
+}
+
+#define EACH_SCENARIO(X) \
+    X(lane_lapped) X(lane_gated) X(lane_joined) X(lane_joined_free) X(lane_expelled) X(lane_handed_on) \
+    X(gate_handed_on) X(shared_lapped) X(shared_gated) X(shared_crowd) X(shared_parked) X(shared_parked_gated) \
+    X(shared_parked_twice) X(shared_left) X(shared_left_gated) X(shared_in_steps) \
+    X(lane_counted) X(shared_counted) X(shared_joined) X(shared_joined_free) X(shared_expelled)
+#define THE_ONE(name) static name the_##name;
+EACH_SCENARIO(THE_ONE)
+#define THE_ROW(name) {#name, &the_##name, name::threads},
+static const struct {
+    const char *name;
+    scenario *s;
+    int threads;
+} scenarios[] = {EACH_SCENARIO(THE_ROW)};
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
+
+static const char *const shared_stores[] = {"telem_i_ring_note", "telem_i_time_store", "telem_i_gate_overdue", "&s->hint", NULL};
+
+/* ---- processes: a weakened header may crash or hang, and that is one more way to fail ---- */
+
+enum { MOST_JOBS = 8, MOST_MUTANTS = 1024 };
+struct result {
+    int scenario, how; /* which failed and how: 0 not, 1 an assertion (or another finding of relacy's), 2 crash, 3 hang */
+    uint64_t schedules; /* of all scenarios together, until then */
+    char what[120];
+};
+static struct shared_memory {
+    result results[MOST_MUTANTS];
+    uint64_t reached[SCENARIOS][MODEL_SITES]; /* by which scenario */
+    model_site sites[MODEL_SITES];
+} * together;
+
+static uint64_t first_schedule = 1;
+
+/* One scenario in this process. False: it failed; what says how. */
+static bool try_one(int i, rl::scheduler_type_e how, uint64_t iterations, unsigned switches, result *r, FILE *history) {
+    rl::test_params p;
+    rl::ostringstream out;
+    bool good;
+    p.output_stream = p.progress_stream = &out;
+    p.search_type = how, p.iteration_count = iterations, p.context_bound = switches;
+    if (how == rl::random_scheduler_type) { /* the number of the schedule is its seed */
+        char start[32];
+        snprintf(start, sizeof start, "%llu ", (unsigned long long)first_schedule);
+        p.initial_state = start, p.iteration_count = first_schedule + iterations - 1u;
+    }
+    r->scenario = i;
+    good = run(scenarios[i].s, scenarios[i].threads, p);
+    r->schedules += how == rl::random_scheduler_type ? p.stop_iteration - first_schedule + 1u : p.stop_iteration;
+    if (good) return true;
+    r->how = 1;
+    std::string text(out.str().c_str());
+    size_t at = text.find("(assertion: ");
+    std::string what = at == std::string::npos ? rl::test_result_str(p.test_result) : text.substr(at + 12, text.find('\n', at) - at - 13);
+    snprintf(r->what, sizeof r->what, "%s", what.c_str());
+    if (history) fputs(text.c_str(), history);
+    return false;
+}
+
+/* All scenarios that reach the weakened site, short at first, long at last. */
+static void try_mutant(int site, int weak, uint64_t most, result *r) {
+    model_weak_site = site, model_weak = weak;
+    for (uint64_t n = 500; n <= most; n *= 8)
+        for (int i = 0; i < SCENARIOS; i++)
+            if (together->reached[i][site] && !try_one(i, rl::random_scheduler_type, n, 0, r, NULL)) return;
+    r->scenario = -1;
+}
+
+/* Runs task(n) for n = 0 .. count-1 in processes of their own, a few at a time. */
+template <class T> static void spread(int count, unsigned seconds, T task) {
+    const char *env = getenv("JOBS");
+    int most = env ? atoi(env) : 2, next = 0, running = 0;
+    pid_t jobs[MOST_JOBS] = {0};
+    result *of[MOST_JOBS];
+    if (most < 1) most = 1;
+    if (most > MOST_JOBS) most = MOST_JOBS;
+    fflush(stdout);
+    while (next < count || running) {
+        int free_one = 0, status;
+        while (free_one < most && jobs[free_one]) free_one++;
+        if (free_one < most && next < count) {
+            of[free_one] = &together->results[next];
+            memset(of[free_one], 0, sizeof *of[free_one]);
+            of[free_one]->scenario = -1;
+            jobs[free_one] = fork();
+            if (jobs[free_one] == 0) {
+                alarm(seconds);
+                task(next, &together->results[next]);
+                fflush(stdout);
+                _exit(0);
+            }
+            next++, running++;
+            continue;
+        }
+        pid_t done = waitpid(-1, &status, 0);
+        for (int i = 0; i < most; i++) {
+            if (jobs[i] != done) continue;
+            if (WIFSIGNALED(status)) of[i]->how = WTERMSIG(status) == SIGALRM ? 3 : 2;
+            else if (WEXITSTATUS(status)) of[i]->how = 2;
+            jobs[i] = 0, running--;
+        }
+    }
+}
+
+/* ---- the removal table ---- */
+
+struct mutant {
+    int site, weak;
+};
+static mutant mutants[MOST_MUTANTS];
+static int mutant_count;
+
+/* What can be taken from each kind of site. Of a read-modify-write: its order (telem.h has but one kind,
+   which acquires and releases); that it is one. */
+static const int weakenings[][4] = {
+    {MODEL_RELAXED}, {MODEL_RELAXED}, {MODEL_RELAXED, MODEL_LOST}, {MODEL_RELAXED, MODEL_LOST}, {MODEL_NO_FENCE}, {MODEL_NO_FENCE},
+    {MODEL_NO_FENCE, MODEL_ACQ_REL_FENCE}};
+static const char *const kinds[] = {"load acquire", "store release", "cas", "fetch_add", "fence acquire", "fence release", "fence seq_cst"};
+
+static void list_mutants(void) {
+    mutant_count = 0;
+    for (int k = 0; k < MODEL_SITES; k++)
+        for (const int *w = weakenings[together->sites[k].kind]; together->sites[k].line && *w; w++) {
+            mutants[mutant_count].site = k;
+            mutants[mutant_count++].weak = *w;
+        }
+}
+
+/* The text of the header by line: what a row of the table cites. */
+static std::vector<std::string> header_lines;
+static void load_header(void) {
+    FILE *f = fopen("telem_ring.h", "r");
+    char line[1024];
+    header_lines.assign(1, "");
+    while (f && fgets(line, sizeof line, f)) header_lines.push_back(line);
+    if (f) fclose(f);
+}
+static std::string edges_of(int line) {
+    std::string edges;
+    if ((size_t)line >= header_lines.size()) return "";
+    const std::string &text = header_lines[(size_t)line];
+    size_t comment = text.find("/*");
+    for (size_t at = comment; at != std::string::npos && at + 1 < text.size(); at++)
+        if (text[at] == 'E' && isdigit((unsigned char)text[at + 1]) && !isalnum((unsigned char)text[at - 1])) {
+            size_t end = at + 1;
+            while (end < text.size() && isdigit((unsigned char)text[end])) end++;
+            edges += (edges.empty() ? "" : ",") + text.substr(at, end - at);
+        }
+    return edges;
+}
+
+/* Stronger than C11 asks for, and why it stays. Every other row must fail. */
+struct spare {
+    const char *function, *why;
+    int kind; /* -1: all */
+};
+static const spare spares[] = {
+
+    {NULL, NULL, 0}};
+static const char *spared(const model_site *s, int weak) {
+    for (const spare *p = spares; p->function; p++)
+        if (strcmp(p->function, s->function) == 0 && (p->kind < 0 || p->kind == s->kind) && weak != MODEL_LOST) return p->why;
+    return NULL;
+}
+
+/* ---- the tests ---- */
+
+static uint64_t schedules = 5000, schedules_mutant = 32000; /* MODEL_MUTANT */
+static unsigned switches;
+
+static bool print_result(int i, const char *how) {
+    result *r = &together->results[i];
+    static const char *const ends[] = {"", "FAILED", "CRASHED", "HANGS"};
+    bool good = !r->how;
+    if (!good)
+        printf("%s: %s %s after %llu schedules: %s\n    repeat: model_ring %s %llu %llu\n", scenarios[i].name, ends[r->how], how,
+               (unsigned long long)r->schedules, r->what, scenarios[i].name, (unsigned long long)schedules, (unsigned long long)first_schedule);
+    return good;
+}
+
+/* Schedules at random, and which atomics they pass. */
+static void random_schedules(void) {
+    spread(SCENARIOS, 900, [](int i, result *r) {
+        static model_site own[MODEL_SITES];
+        model_sites = own;
+        (void)try_one(i, rl::random_scheduler_type, schedules, 0, r, NULL);
+        for (int k = 0; k < MODEL_SITES; k++) {
+            together->reached[i][k] = own[k].hits;
+            if (own[k].hits) together->sites[k] = own[k];
+        }
+    });
+}
+
+/* All schedules with so many switches of threads at will. */
+static void few_switches(unsigned n, unsigned seconds) {
+    switches = n;
+    spread(SCENARIOS, seconds, [](int i, result *r) { (void)try_one(i, rl::fair_context_bound_scheduler_type, 0, switches, r, NULL); });
+    for (int i = 0; i < SCENARIOS; i++) {
+        result *r = &together->results[i];
+        if (r->how == 3) printf("%-22s not exhausted within %u s at %u switches, no failure until then\n", scenarios[i].name, seconds, n);
+        else if (print_result(i, "in all schedules"))
+            printf("%-22s all %llu schedules with %u switches hold\n", scenarios[i].name, (unsigned long long)r->schedules, n);
+        CHECK(r->how == 0 || r->how == 3);
+    }
+}
+
+static int current;
+TEST(scenario_holds) { CHECK(print_result(current, "at random")); }
+TEST(few_switches_hold) { few_switches(1, 60); }
+
+TEST(every_order_is_needed) {
+    int failing = 0, spare_ones = 0;
+    load_header();
+    list_mutants();
+    if (getenv("MODEL_MUTANT")) schedules_mutant = strtoull(getenv("MODEL_MUTANT"), NULL, 0);
+    spread(mutant_count, 600, [](int m, result *r) {
+        bool may = spared(&together->sites[mutants[m].site], mutants[m].weak) != NULL;
+        try_mutant(mutants[m].site, mutants[m].weak, may ? 500 : schedules_mutant, r);
+    });
+    printf("%-5s %-8s %-26s %-14s %-12s %s\n", "line", "edge", "function", "atomic", "made", "then");
+    for (int m = 0; m < mutant_count; m++) {
+        const model_site *s = &together->sites[mutants[m].site];
+        const result *r = &together->results[m];
+        const char *why = spared(s, mutants[m].weak);
+        printf("%-5d %-8s %-26s %-14s %-12s ", s->line, edges_of(s->line).c_str(), s->function + 6, kinds[s->kind], model_weak_names[mutants[m].weak]);
+        if (r->how && r->scenario >= 0) printf("%s fails (%s)\n", scenarios[r->scenario].name, r->how == 1 ? r->what : r->how == 2 ? "crash" : "hangs");
+        else printf("%s%s\n", why ? "not needed: " : "NOTHING FAILS", why ? why : "");
+        if (r->how) failing++;
+        else if (why) spare_ones++;
+        if (!r->how && !why) CHECK(!"an order whose removal no scenario finds");
+    }
+    printf("%d weakenings: %d found, %d not needed, %d unexplained\n", mutant_count, failing, spare_ones, mutant_count - failing - spare_ones);
+}
+
+/* The short form of the table, for make test: the checker sees what it should. */
+TEST(weakened_commit_is_found) {
+    int found = 0;
+    list_mutants();
+    for (int m = 0; m < mutant_count; m++) {
+        const model_site *s = &together->sites[mutants[m].site];
+        if (s->kind != MODEL_STORE || strcmp(s->function, "telem_i_tip_move")) continue;
+        mutants[0] = mutants[m];
+        spread(1, 60, [](int, result *r) { try_mutant(mutants[0].site, mutants[0].weak, 4000, r); });
+        found += together->results[0].how == 1;
+        break;
+    }
+    CHECK_EQ_INT(found, 1);
+}
+
+static int only_one(int argc, char **argv) {
+    for (int i = 0; i < SCENARIOS; i++) {
+        if (strcmp(argv[1], scenarios[i].name)) continue;
+        result r = {};
+        model_trace = getenv("MODEL_TRACE") != NULL;
+        if (argc > 2) schedules = strtoull(argv[2], NULL, 0);
+        if (argc > 3) first_schedule = strtoull(argv[3], NULL, 0);
+        bool good = try_one(i, rl::random_scheduler_type, schedules, 0, &r, stdout);
+        printf("%s %s, %llu schedules %s\n", scenarios[i].name, good ? "holds" : "FAILS", (unsigned long long)r.schedules, r.what);
+        return !good;
+    }
+    printf("no scenario %s\n", argv[1]);
+    return 2;
+}
+
+int main(int argc, char **argv) {
+    const char *mode = getenv("MODEL") ? getenv("MODEL") : "";
+    bool much = !strcmp(mode, "long"), table = !strcmp(mode, "mutants");
+    model_shared = shared_stores;
+    together = (shared_memory *)mmap(NULL, sizeof *together, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    model_sites = together->sites;
+    if (argc > 1) return only_one(argc, argv);
+    if (much) schedules = 100000, first_schedule = check_seed() % 1000000000u * 1000000u + 1u;
+    random_schedules();
+    for (current = 0; current < SCENARIOS; current++) check_run(scenarios[current].name, test_scenario_holds);
+    if (much) RUN(few_switches_hold);
+    else if (table) RUN(every_order_is_needed);
+    else RUN(weakened_commit_is_found);
+    return CHECK_MAIN_END();
+}
