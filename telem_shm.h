@@ -58,6 +58,7 @@
        The newest desc.frames frames can be read, in order or by number or time, as long as their
        slot was not needed again (a class with as many slots as frames keeps all).
        Streams may be DECLARED: name, schema (telem_schema.h), content type, extra bytes; any time.
+       The payload of a stream with a schema is rows of it (telem_schema_pack), one or an array.
 
    WHO MAY CALL WHAT
        A telem_shm, a writer, a reader: one thread at a time each; different handles of one
@@ -173,7 +174,7 @@
        refuses (CORRUPT) what differs. Another layout number: UNSUPPORTED. Another order: UNSUPPORTED.
      live part
        256   8  session     of the owner's life        264   4  state   1 live, 2 closed, 3 replaced
-       268   4  generation  +1 at each change of the directory and each take-over
+       268   4  generation  begins anywhere, +1 at each change of the directory and each take-over
        272   8  beat        CLOCK_MONOTONIC ns of the last telem_shm_beat
        280   8  created     UTC ns of the session's start
        288   4  owner_pid (display)   292   4  takeovers   296  24  reserved
@@ -586,7 +587,7 @@ TELEM_API telem_result telem_shm_entry_next(const telem_shm *shm, uint32_t *at, 
 /* The declaration of a stream. ERR_NOT_FOUND. */
 TELEM_API telem_result telem_shm_stream_find(const telem_shm *shm, uint32_t id, telem_shm_entry *entry,
                                              void *buf, size_t cap);
-/* Changes when streams or metadata were added. One load. */
+/* Changes when streams or metadata were added, with each take-over and with each new segment. One load. */
 TELEM_API uint32_t telem_shm_generation(const telem_shm *shm);
 
 /* -------------------------------------------------------------------------------- writing ---- */
@@ -644,6 +645,8 @@ TELEM_API void telem_shm_reader_deinit(telem_shm_reader *rd);
 TELEM_API telem_result telem_shm_reader_open(telem_shm_reader *rd, const telem_shm_attach_desc *where,
                                              const telem_shm_reader_desc *desc);
 TELEM_API void telem_shm_reader_close(telem_shm_reader *rd);
+/* The segment that it reads, for telem_shm_info, telem_shm_stream_find .. ; the reader's own. */
+TELEM_API telem_shm *telem_shm_reader_segment(const telem_shm_reader *rd);
 
 /* The next frame in order that passes the filter. TELEM_OK; TELEM_EMPTY; TELEM_END: nothing more, and
    the segment is closed or replaced; TELEM_EXPELLED, once; TELEM_AGAIN: many frames were filtered;
@@ -1802,6 +1805,7 @@ static void telem_i_shm_format(telem_shm *s) {
     c->order = TELEM_I_SHM_ORDER;
     c->id = s->g.id;
     c->bytes = s->g.control_bytes;
+    TELEM_I_SHM_SET32(&telem_i_shm_live_of(s)->generation, (uint32_t)s->g.id); /* unlike another segment's */
     telem_i_shm_session(s);
     memcpy(&magic, telem_i_shm_magic_control, 8);
     TELEM_I_SHM_PUT64(telem_i_shm_at64(s->control, 0), magic); /* S9 */
@@ -3753,6 +3757,8 @@ TELEM_API void telem_shm_reader_close(telem_shm_reader *rd) {
     telem_shm_detach(&rd->own);
     memset(rd, 0, sizeof *rd);
 }
+
+TELEM_API telem_shm *telem_shm_reader_segment(const telem_shm_reader *rd) { return rd ? rd->shm : NULL; }
 
 /* The segment is closed or replaced: is there another of that name? Then the reader moves, counts
    go on. */

@@ -923,6 +923,7 @@ TEST(kept_segment_is_taken_over_with_its_frames_or_replaced) {
     telem_shm_segment info;
     char name[64];
     uint64_t i;
+    uint32_t generation;
     snprintf(name, sizeof name, "%s", name_of("keep"));
     d.name = name, d.keep = 1;
     a.name = name;
@@ -950,7 +951,11 @@ TEST(kept_segment_is_taken_over_with_its_frames_or_replaced) {
     REQUIRE_OK(telem_shm_create(&shm, &d));
     REQUIRE_OK(telem_shm_writer_init(&w, &shm, NULL));
     REQUIRE_OK(put(0));
+    generation = telem_shm_generation(telem_shm_reader_segment(&opened));
     CHECK_OK(telem_shm_wait(&opened, 1000000000)); /* attaches anew by itself */
+    CHECK(telem_shm_generation(telem_shm_reader_segment(&opened)) != generation);
+    CHECK_OK(telem_shm_info(telem_shm_reader_segment(&opened), &info));
+    CHECK_EQ_INT(info.frames, 128);
     REQUIRE_OK(telem_shm_next(&opened, &f));
     CHECK(holds(&f, 0));
     CHECK_EQ_INT(opened.delivered, 12);
