@@ -4627,12 +4627,14 @@ static void telem_i_file_sort(double *v, uint32_t n) { /* ascending; shell sort 
         }
 }
 
-static double telem_i_file_near(double x) { return (double)(int64_t)(x < 0 ? x - 0.5 : x + 0.5); }
+static double telem_i_file_near(double x) { /* 0 for what is too far or no number */
+    return x > -4e18 && x < 4e18 ? (double)(int64_t)(x < 0 ? x - 0.5 : x + 0.5) : 0;
+}
 
 /* Euclid's way with noise: what both are multiples of, to within `noise` */
 static double telem_i_file_num_common(double a, double b, double noise) {
     while (b > noise) {
-        double r = a - b * (double)(int64_t)(a / b);
+        double r = a - b * telem_i_file_near(a / b - 0.5);
         if (r > b * 0.5) r = b - r;
         a = b;
         b = r;
