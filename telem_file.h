@@ -6611,11 +6611,16 @@ static size_t telem_i_file_text_encode(telem_i_file_codec *k, telem_i_file_choic
     return telem_i_file_list_encode(k, bytes, offsets, n, out, cap);
 }
 
-/* A copy that may write up to 15 bytes more, which the caller has room for. */
+/* A copy that may write up to 15 bytes more, which the caller has room for; what it reads too much may overlap that. */
 static inline void telem_i_file_copy16(uint8_t *d, const uint8_t *s, uint32_t n) {
+    uint8_t piece[16];
     uint32_t i;
-    memcpy(d, s, 16);
-    for (i = 16; i < n; i += 16) memcpy(d + i, s + i, 16);
+    memcpy(piece, s, 16);
+    memcpy(d, piece, 16);
+    for (i = 16; i < n; i += 16) {
+        memcpy(piece, s + i, 16);
+        memcpy(d + i, piece, 16);
+    }
 }
 
 static int telem_i_file_list_decode(telem_i_file_codec *k, telem_i_file_cursor *c, size_t total, uint32_t n, uint8_t *bytes,
