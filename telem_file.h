@@ -5992,40 +5992,58 @@ static int telem_i_file_bytes_take(telem_i_file_codec *k, telem_i_file_cursor *c
 #define TELEM_I_FILE_FRONT 16u /* values that move to the front */
 #define TELEM_I_FILE_SKIPS 4u  /* steps along "what came next the last time" */
 
-/* Each way turns idx into integers; a value that was not there before is the next number, so it has no name. */
-static void telem_i_file_front_put(const uint32_t *idx, uint32_t n, uint32_t *v) {
-    uint32_t list[TELEM_I_FILE_FRONT], seen = 0, i, j;
-    for (j = 0; j < TELEM_I_FILE_FRONT; j++) list[j] = UINT32_MAX;
+/* The list of mode 1 is 16 nibbles, its front the lowest: each names a slot, and slots hold the numbers. Moving the one
+   at place j to the front is then a few shifts, whatever j is. */
+static uint64_t telem_i_file_to_front(uint64_t list, uint32_t j, uint64_t slot) {
+    uint64_t before = ((uint64_t)1 << 4u * j) - 1u;
+    return (list & ~(before << 4 | 15u)) | (list & before) << 4 | slot;
+}
+
+/* Each way turns idx into integers; a value that was not there before is the next number, so it has no name.
+   slot_of: nd bytes of scratch. */
+static void telem_i_file_front_put(const uint32_t *idx, uint32_t n, uint32_t nd, uint8_t *slot_of, uint32_t *v) {
+    uint64_t list = 0xFEDCBA9876543210u, same;
+    uint32_t held[TELEM_I_FILE_FRONT], seen = 0, i, j, slot;
+    for (j = 0; j < TELEM_I_FILE_FRONT; j++) held[j] = UINT32_MAX;
+    memset(slot_of, TELEM_I_FILE_FRONT, nd);
     for (i = 0; i < n; i++) {
         uint32_t x = idx[i];
-        for (j = 0; j < TELEM_I_FILE_FRONT && list[j] != x; j++) {}
-        v[i] = j;
-        if (j == TELEM_I_FILE_FRONT) {
-            v[i] = x == seen ? j : j + 1u + x;
-            seen += x == seen;
-            j--;
+        slot = slot_of[x];
+        if (slot < TELEM_I_FILE_FRONT) {
+            same = list ^ slot * 0x1111111111111111u; /* its nibble is the lowest that is 0 now */
+            j = telem_i_file_low_bit((same - 0x1111111111111111u) & ~same & 0x8888888888888888u) / 4u;
+            list = telem_i_file_to_front(list, j, slot);
+            v[i] = j;
+            continue;
         }
-        for (; j > 0; j--) list[j] = list[j - 1];
-        list[0] = x;
+        v[i] = TELEM_I_FILE_FRONT + (x == seen ? 0u : 1u + x);
+        seen += x == seen;
+        slot = (uint32_t)(list >> 60);
+        if (held[slot] != UINT32_MAX) slot_of[held[slot]] = TELEM_I_FILE_FRONT;
+        held[slot] = x;
+        slot_of[x] = (uint8_t)slot;
+        list = list << 4 | slot;
     }
 }
 
 static int telem_i_file_front_get(const uint32_t *v, uint32_t n, uint32_t nd, uint32_t *idx) {
-    uint32_t list[TELEM_I_FILE_FRONT], seen = 0, i, j;
-    memset(list, 0, sizeof list);
+    uint64_t list = 0xFEDCBA9876543210u, slot;
+    uint32_t held[TELEM_I_FILE_FRONT], seen = 0, i;
+    memset(held, 0, sizeof held);
     for (i = 0; i < n; i++) {
         uint32_t x = v[i];
-        j = x;
-        if (x < TELEM_I_FILE_FRONT) x = list[x];
-        else {
-            j = TELEM_I_FILE_FRONT - 1u;
-            if (x == TELEM_I_FILE_FRONT) x = seen++;
-            else x -= TELEM_I_FILE_FRONT + 1u;
-            if (x >= nd) return 0;
+        if (x < TELEM_I_FILE_FRONT) {
+            slot = list >> 4u * x & 15u;
+            list = telem_i_file_to_front(list, x, slot);
+            idx[i] = held[slot];
+            continue;
         }
-        idx[i] = x;
-        for (; j > 0; j--) list[j] = list[j - 1];
-        list[0] = x;
+        if (x == TELEM_I_FILE_FRONT) x = seen++;
+        else x -= TELEM_I_FILE_FRONT + 1u;
+        if (x >= nd) return 0;
+        slot = list >> 60;
+        list = list << 4 | slot;
+        idx[i] = held[slot] = x;
     }
     return 1;
 }
@@ -6218,9 +6236,10 @@ static int telem_i_file_context_decode(telem_i_file_codec *k, const uint8_t *p, 
 static size_t telem_i_file_index_try(telem_i_file_codec *k, uint32_t mode, const uint32_t *idx, uint32_t n, uint32_t nd,
                                      uint32_t *tmp, uint8_t *out, size_t cap) {
     if (mode == 3) return telem_i_file_context_encode(k, idx, n, nd, out, cap);
-    if (mode == 1) telem_i_file_front_put(idx, n, tmp);
+    if (mode == 1) telem_i_file_front_put(idx, n, nd, (uint8_t *)(tmp + n), tmp);
     if (mode == 2) telem_i_file_follow_put(idx, n, nd, tmp + n, tmp);
-    return mode ? telem_i_file_lone_encode(k, tmp, n, out, cap) : telem_i_file_ints32_encode(k, NULL, idx, n, out, cap);
+    if (mode == 4) return telem_i_file_ints32_encode(k, NULL, idx, n, out, cap);
+    return telem_i_file_lone_encode(k, mode ? tmp : idx, n, out, cap);
 }
 
 /* About how many bits n values take without a predictor: small ones each by its count, large ones by eighths of
@@ -6243,40 +6262,69 @@ static uint64_t telem_i_file_lone_bits(telem_i_file_codec *k, const uint32_t *v,
     return bits + cost / 256u;
 }
 
+#define TELEM_I_FILE_GUESSED 4096u /* of more numbers than these, four windows are looked at */
+
+/* The windows one behind the other, numbered afresh in order of first occurrence; returns how many numbers there are. */
+static uint32_t telem_i_file_index_sample(const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *name, uint32_t *sample) {
+    uint32_t w = TELEM_I_FILE_GUESSED / 4u, some = 0, i, j;
+    memset(name, 0, (size_t)nd * sizeof name[0]);
+    for (j = 0; j < 4; j++) {
+        const uint32_t *from = idx + (n - w) / 3u * j;
+        for (i = 0; i < w; i++) {
+            if (name[from[i]] == 0) name[from[i]] = ++some;
+            *sample++ = name[from[i]] - 1u;
+        }
+    }
+    return some;
+}
+
+/* About how many bits a mode takes. *predict: a predictor helps in mode 0. */
 static uint64_t telem_i_file_index_guess(telem_i_file_codec *k, uint32_t mode, const uint32_t *idx, uint32_t n, uint32_t nd,
-                                         uint32_t *tmp) {
+                                         uint32_t *tmp, int *predict) {
     uint64_t alone, sampled;
     uint32_t *sample = k->b32, i, w = n < 1024u ? n : 64u, count = n < 1024u ? 1u : 16u;
     if (mode == 3) return telem_i_file_context_make((telem_i_file_contexts *)k->table, idx, n, nd);
-    if (mode == 1) telem_i_file_front_put(idx, n, tmp);
+    if (mode == 1) telem_i_file_front_put(idx, n, nd, (uint8_t *)(tmp + n), tmp);
     if (mode == 2) telem_i_file_follow_put(idx, n, nd, tmp + n, tmp);
     alone = telem_i_file_lone_bits(k, mode ? tmp : idx, n);
     if (mode) return alone;
     for (i = 0; i < count; i++) /* as they are a predictor may help: 16 windows tell */
         memcpy(sample + i * w, idx + (uint64_t)(n - w) * i / (count > 1u ? count - 1u : 1u), w * sizeof sample[0]);
     sampled = (uint64_t)telem_i_file_ints_estimate32(k, sample, count * w, w) * n / 16u;
+    *predict = sampled < alone;
     return alone < sampled ? alone : sampled;
+}
+
+/* The mode that is likely to be the shortest; 4: mode 0 with a predictor. tmp: n + nd elements, of which 2 * GUESSED + nd are used at most. */
+static uint32_t telem_i_file_index_mode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *tmp) {
+    static const uint64_t offs[4] = {0, TELEM_I_FILE_OFF_FRONT, TELEM_I_FILE_OFF_FOLLOW, TELEM_I_FILE_OFF_CONTEXT};
+    static const uint8_t order[4] = {3, 0, 2, 1}; /* in order of reading speed: a slower one must be 2 % smaller */
+    uint64_t least = UINT64_MAX, bits;
+    uint32_t i, best = 0, most = nd;
+    int predict = 1;
+    if (n > 2u * TELEM_I_FILE_GUESSED && k->level != 2) { /* tmp: names, sample, then what the guesses need */
+        nd = telem_i_file_index_sample(idx, n, nd, tmp + TELEM_I_FILE_GUESSED, tmp);
+        idx = tmp, n = TELEM_I_FILE_GUESSED, tmp += TELEM_I_FILE_GUESSED;
+    }
+    for (i = 0; i < 4; i++) {
+        uint32_t mode = order[i];
+        if ((k->off & offs[mode]) || (mode == 3 && most > TELEM_I_FILE_CONTEXTS) || (mode == 1 && k->level == 1) ||
+            (best == 3 && mode)) continue; /* tables know what came next the last time, and all that recency tells */
+        bits = telem_i_file_index_guess(k, mode, idx, n, nd, tmp, &predict);
+        if (least == UINT64_MAX || bits + bits / 64u < least) least = bits, best = mode;
+        if (best == 3 && bits > 32u * (uint64_t)nd * nd && bits > n + n / 2u) break; /* nor can the others be much smaller */
+    }
+    return best == 0 && predict ? 4u : best;
 }
 
 /* Uses a64, b64, table; tmp is the caller's, n + nd elements. */
 static size_t telem_i_file_index_encode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd,
                                         uint32_t *tmp, uint8_t *out, size_t cap) {
-    static const uint64_t offs[4] = {0, TELEM_I_FILE_OFF_FRONT, TELEM_I_FILE_OFF_FOLLOW, TELEM_I_FILE_OFF_CONTEXT};
-    static const uint8_t order[4] = {3, 0, 2, 1}; /* in order of reading speed: a slower one must be 2 % smaller */
-    uint64_t least = UINT64_MAX, bits;
-    uint32_t i, best = 0;
+    uint32_t mode = telem_i_file_index_mode(k, idx, n, nd, tmp);
     size_t size;
     if (cap < 2) return 0;
-    for (i = 0; i < 4; i++) {
-        uint32_t mode = order[i];
-        if ((k->off & offs[mode]) || (mode == 3 && nd > TELEM_I_FILE_CONTEXTS) || (mode == 1 && k->level == 1) ||
-            (best == 3 && mode)) continue; /* tables know what came next the last time, and all that recency tells */
-        bits = telem_i_file_index_guess(k, mode, idx, n, nd, tmp);
-        if (least == UINT64_MAX || bits + bits / 64u < least) least = bits, best = mode;
-        if (best == 3 && bits > 32u * (uint64_t)nd * nd && bits > n + n / 2u) break; /* nor can the others be much smaller */
-    }
-    out[0] = (uint8_t)best;
-    size = telem_i_file_index_try(k, best, idx, n, nd, tmp, out + 1, cap - 1);
+    out[0] = (uint8_t)(mode & 3u);
+    size = telem_i_file_index_try(k, mode, idx, n, nd, tmp, out + 1, cap - 1);
     return size ? 1 + size : 0;
 }
 
