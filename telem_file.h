@@ -50,8 +50,8 @@
          compiler, instruction set and byte order.             test_columns.c, make bench-file
        - Columns in a coding that a reader does not have (LZ4 under TELEM_NO_LZ4) cost that reader
          these columns only, where it reads by columns.        unknown_codec_costs_its_column
-       - Reads everything this page specifies except: mini and attachment blocks and the journal
-         zone answer UNSUPPORTED, are skipped and counted; their rows are told as lost.
+       - Reads everything this page specifies except: attachment blocks and the journal zone answer
+         UNSUPPORTED, are skipped and told.
                                                                unsupported_block_is_skipped
 
    CONTENTS
@@ -64,6 +64,7 @@
                    TELEM_FILE_NO_COLUMNS  rows coding only, about a tenth of the code; reading
                                   columns answers UNSUPPORTED. Set by itself for Cortex-M, unless
                                   TELEM_FILE_MCU_COLUMNS is
+                   TELEM_FILE_NO_MINI  without the mini coding: reading it answers UNSUPPORTED
                    TELEM_NO_XXH3  no XXH3: disk profile's payload hash is UNSUPPORTED (for MCUs)
 
    =============================================================================================
@@ -240,8 +241,9 @@
 
    7 MINI CODING (type 4): 1 to 32 rows, column by column, for small machines
        Columns: column 0 is the time, then the schema's columns (presence included unless
-       ALL_PRESENT). State per column: the last value (v, 64 bits) and the last difference (e, 32
-       bits, signed). KEY: the bits of all values and e are zero; the time's v is base_time.
+       ALL_PRESENT). State per column: the last value (v) and the last difference (e, 32 bits,
+       signed). KEY: the bits of all values and e are zero; the time's v is base_time. Under
+       ALL_PRESENT presence columns stand at v = 1, e = 0.
        payload := mask groups over the columns as in section 6 (u8 mask, 0 followed by a varint of
        further empty groups), each group's coded columns as items behind its mask.
        A column without an item is idle: every row repeats v (a COUNTER steps by one; the time
@@ -251,15 +253,20 @@
          the lowest bit of the first byte on, the last byte filled with 0 bits. The value is
          pred + unzigzag(residual) modulo the column's width; pred = v, or v + e with `linear`;
          after each row e = value - v (cut to 32 bits), v = value. COUNTER without `linear`:
-         pred = v + 1. More than 32 rows, bits left over that are not 0, bytes left over: CORRUPT.
+         pred = v + 1. A BOOL above 1, bits left over that are not 0: CORRUPT.
          Values of absent fields are coded like any other (0 residuals cost least).
          Floats are coded as integers: F16 BF16 F32 F64 by the order-preserving map
          m(x) = x has its sign bit ? ~x : x with the sign bit set, over their bits; or, when the
-         schema declares 9 decimals at most for an F32 field and bits 0-6 say 65 to 127 (b is that
-         minus 65), as k with value = (float)k / (float)10^decimals; v is then k. The mode of a
-         column does not change from a KEY block to the next.
-         Text: b = 0; then for each row the form of section 6 (p, n, bytes) against the row before,
-         absent or not.
+         schema declares 0 to 9 decimals for an F32 field and bits 0-6 say 65 to 127 (b is that
+         minus 65), as a signed 32-bit k with value = (float)k / (float)10^decimals, rounded once;
+         v is then k. Items of a column of the other kind than its first in a group from KEY block
+         to KEY block: CORRUPT.
+         Text: the head is 0 (else CORRUPT); then for each row the form of section 6 (p, n, bytes)
+         against the row before, absent or not.
+       More than 32 rows, a violation, bytes left over: CORRUPT, and all rows of the block are lost.
+       An encoder takes linear when that makes b smaller, no item for what is idle, and k when each
+       value of the column's first item in the group has one below 2^24 (a later value without one
+       begins a group): equal rows in equal blocks give equal bytes.
 
    8 COLUMNS CODING (type 3): the rows of a block column by column
      8.1 The block
@@ -614,7 +621,7 @@
 
 typedef enum telem_file_profile { TELEM_FILE_DISK = 0, TELEM_FILE_WIRE = 1 } telem_file_profile;
 
-typedef enum telem_file_coding { TELEM_FILE_ROWS = 1, TELEM_FILE_COLUMNS = 2 } telem_file_coding;
+typedef enum telem_file_coding { TELEM_FILE_ROWS = 1, TELEM_FILE_COLUMNS = 2, TELEM_FILE_MINI = 3 } telem_file_coding;
 typedef enum telem_file_level { TELEM_FILE_DEFAULT = 0, TELEM_FILE_FAST = 1, TELEM_FILE_ARCHIVE = 2 } telem_file_level;
 
 typedef enum telem_block_type {
@@ -731,8 +738,9 @@ typedef struct telem_file_writer_desc {
     int64_t created;     /* POSIX ns; 0: unknown, or now when session is 0 too */
     uint8_t profile;     /* TELEM_FILE_DISK, TELEM_FILE_WIRE */
     uint8_t coding;      /* TELEM_FILE_ROWS: little memory, each row costs about the same;
-                            TELEM_FILE_COLUMNS: small files, read by columns; 0: disk columns, wire
-                            rows */
+                            TELEM_FILE_COLUMNS: small files, read by columns;
+                            TELEM_FILE_MINI: columns of a few rows, for small machines; rows wait
+                            until their block is full; 0: disk columns, wire rows */
     uint8_t level;       /* of columns: TELEM_FILE_DEFAULT, TELEM_FILE_FAST, TELEM_FILE_ARCHIVE */
     uint8_t lz4;         /* 1: LZ4 over a rows block where it saves 5 % or more */
     uint8_t no_index;    /* 1: no index blocks (none either on a wire, nor when max_block is below
@@ -743,7 +751,8 @@ typedef struct telem_file_writer_desc {
     uint32_t block_bytes; /* coded bytes at which a stream's block is closed, at most max_block; 0:
                             disk 65,536, wire 512, or half of max_block when that is less */
     uint32_t block_rows; /* rows at which it is closed; 0: 65,536. Columns: distinct rows of a block
-                            at most (65,536; 0: 16,384); the codecs' memory grows with it */
+                            at most (65,536; 0: 16,384); the codecs' memory grows with it. Mini: 1..32,
+                            0: 16; as many as fit into block_bytes are written at once */
     uint32_t key_bytes;  /* coded bytes in a group of blocks from one KEY to the next; 0: disk
                             65,536, wire 8,192 */
     uint32_t key_rows;   /* a group has at least so many rows before key_bytes ends it; 0: disk
@@ -1045,6 +1054,7 @@ struct telem_file_writer {
 
 struct telem_i_file_rstream;
 struct telem_i_file_crows;
+struct telem_i_file_mrows;
 
 typedef struct telem_i_file_rclock {
     uint32_t id;
@@ -1063,7 +1073,8 @@ typedef struct telem_i_file_rblock {
     uint32_t repeat;                /* rows of a token 2 left */
     uint8_t first;                  /* the next row is a KEY block's first */
     uint8_t all_present;
-    struct telem_i_file_crows *columns; /* NULL: rows coding */
+    struct telem_i_file_crows *columns; /* columns coding */
+    struct telem_i_file_mrows *mini;    /* mini coding */
 } telem_i_file_rblock;
 
 struct telem_file_reader {
@@ -1103,8 +1114,8 @@ struct telem_file_reader {
 #include <lz4.h>
 #endif
 
-/* Search anchors: >>framing >>rows-encode >>blocks-out >>index-out >>writer
-                   >>window >>rows-decode >>blocks-in >>reader >>seek */
+/* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer
+                   >>window >>rows-decode >>mini-decode >>blocks-in >>reader >>seek */
 
 /* >>framing -- what writer and reader share ---------------------------------------------------- */
 
@@ -1115,6 +1126,9 @@ struct telem_file_reader {
 #define TELEM_I_FILE_MAX_BLOCK_ROWS 1048576u
 #define TELEM_I_FILE_COLUMN_ROWS 65536u    /* distinct rows of a columns block at most */
 #define TELEM_I_FILE_COLUMN_DEFAULT 16384u /* and what the codecs' room is made for */
+#define TELEM_I_FILE_MINI_ROWS 32u     /* of a mini block at most */
+#define TELEM_I_FILE_MINI_DEFAULT 16u
+#define TELEM_I_FILE_MINI_DECIMALS 9u  /* of an F32 that is coded as a decimal number at most */
 #define TELEM_I_FILE_LZ4 0x20u
 #define TELEM_I_FILE_KEY 0x40u
 #define TELEM_I_FILE_SKIP 0x80u
@@ -1252,7 +1266,34 @@ static uint64_t telem_i_file_unresidual(uint64_t r, uint64_t pred) {
     return pred + ((r >> 1) ^ ((r & 1) ? ~(uint64_t)0 : 0));
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS) || !defined(TELEM_FILE_NO_MINI)
+/* floats in the order of their values, as two's complement; its own inverse */
+static uint64_t telem_i_file_order64(uint64_t b) { return b ^ ((uint64_t)0 - (b >> 63)) >> 1; }
+static uint32_t telem_i_file_order32(uint32_t b) { return b ^ ((uint32_t)0 - (b >> 31)) >> 1; }
+static uint32_t telem_i_file_order16(uint32_t b) { /* 16 bits, sign-extended; the inverse takes 16 bits, too */
+    b = (b & 0xFFFFu) ^ ((b & 0x8000u) ? 0x7FFFu : 0u);
+    return (b ^ 0x8000u) - 0x8000u;
+}
+static uint64_t telem_i_file_order(uint64_t b, uint32_t width) {
+    return width == 8 ? telem_i_file_order64(b) : width == 4 ? telem_i_file_order32((uint32_t)b) : telem_i_file_order16((uint32_t)b);
+}
+#endif
+
+#if !defined(TELEM_FILE_NO_MINI)
+/* Of F32 columns with decimals, in a group of mini blocks; NONE: idle so far. */
+enum { TELEM_I_FILE_MODE_NONE, TELEM_I_FILE_MODE_BITS, TELEM_I_FILE_MODE_DECIMALS };
+#endif
+
 /* >>rows-encode -------------------------------------------------------------------------------- */
+
+/* What the mini coding keeps of a stream. v, the last value of a column, is that of the last row (prev). */
+typedef struct telem_i_file_mini {
+    uint8_t *rows;         /* of the open block; prev lies before them, row is the next place */
+    int64_t *times, last;  /* last: of the row before them */
+    uint32_t *diff, *next; /* e of each column, the time first; next: behind the block at hand */
+    uint8_t *mode;
+    uint32_t goal;         /* rows to a block: what fits */
+} telem_i_file_mini;
 
 /* One stream of a writer. */
 typedef struct telem_i_file_wstream {
@@ -1277,7 +1318,8 @@ typedef struct telem_i_file_wstream {
     uint64_t untold; /* of `lost`: not yet in a loss block */
     int64_t lost_first, lost_last;
     uint64_t staged_rows, staged_turn; /* rows in blocks that are not wholly with the io */
-    struct telem_i_file_gather *g; /* NULL: rows coding */
+    struct telem_i_file_gather *g; /* columns coding */
+    telem_i_file_mini *mini;       /* mini coding */
     uint64_t sealed_row; /* one past the rows of the blocks written */
     uint32_t goal, last_bytes; /* columns: coded bytes that a block should have; that the last one had */
     uint8_t ageless; /* rows of one call */
@@ -1402,13 +1444,9 @@ static uint32_t telem_i_file_trimmed(const uint8_t *p, uint32_t n) {
     return n;
 }
 
-/* Returns 0 when the bytes do not fit. */
-static int telem_i_file_code_text(telem_i_file_coder *c, const telem_column *col, const uint8_t *value, const uint8_t *prev) {
+/* A text against the one before: (p, n, bytes) of section 6. Returns 0 when the bytes do not fit. */
+static int telem_i_file_put_text(telem_i_file_coder *c, const telem_column *col, const uint8_t *value, const uint8_t *prev) {
     uint32_t len, was, same = 0;
-    if (memcmp(value, prev, col->width) == 0) {
-        telem_i_file_coder_step(c);
-        return 1;
-    }
     if (telem_i_file_codes_variable(col->type)) {
         len = telem_get32(value);
         was = telem_get32(prev);
@@ -1419,12 +1457,19 @@ static int telem_i_file_code_text(telem_i_file_coder *c, const telem_column *col
         was = col->width;
     }
     while (same < len && same < was && value[same] == prev[same]) same++;
-    telem_i_file_coder_mark(c);
     if (c->values > c->limit || len - same > (size_t)(c->limit - c->values)) return 0;
     c->values += telem_varint_put(c->values, same);
     c->values += telem_varint_put(c->values, len - same);
     memcpy(c->values, value + same, len - same);
     c->values += len - same;
+    return 1;
+}
+
+static int telem_i_file_code_text(telem_i_file_coder *c, const telem_column *col, const uint8_t *value, const uint8_t *prev) {
+    if (memcmp(value, prev, col->width) != 0) {
+        telem_i_file_coder_mark(c);
+        if (!telem_i_file_put_text(c, col, value, prev)) return 0;
+    }
     telem_i_file_coder_step(c);
     return 1;
 }
@@ -1504,22 +1549,27 @@ static uint8_t *telem_i_file_code_row(const telem_i_file_wstream *s, uint8_t *p,
     return c.p <= limit ? c.p : NULL;
 }
 
-/* After a row was coded: P becomes the row, but what is absent stays. */
-static void telem_i_file_keep_row(telem_i_file_wstream *s) {
+/* `to` becomes the row `from`, but what is absent stays. */
+static void telem_i_file_overlay(const telem_schema *schema, uint8_t *to, const uint8_t *from) {
     telem_columns it;
     telem_column col;
     uint32_t absent_end = 0;
-    if (!s->has_optional) {
-        uint8_t *t = s->prev;
-        s->prev = s->row;
-        s->row = t;
-        return;
-    }
-    telem_columns_begin(&it, s->schema);
+    telem_columns_begin(&it, schema);
     while (telem_columns_next(&it, &col)) {
         if (col.row < absent_end) continue;
-        memcpy(s->prev + col.row, s->row + col.row, (size_t)col.width * col.count);
-        if (col.presence && s->row[col.row] == 0) absent_end = col.row + 1u + col.covers;
+        memcpy(to + col.row, from + col.row, (size_t)col.width * col.count);
+        if (col.presence && from[col.row] == 0) absent_end = col.row + 1u + col.covers;
+    }
+}
+
+/* After a row was coded it becomes P. */
+static void telem_i_file_keep_row(telem_i_file_wstream *s) {
+    uint8_t *t = s->prev;
+    if (s->has_optional) {
+        telem_i_file_overlay(s->schema, s->prev, s->row);
+    } else {
+        s->prev = s->row;
+        s->row = t;
     }
 }
 
@@ -1835,6 +1885,362 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
     telem_i_file_index_due(w);
 }
 
+#if !defined(TELEM_FILE_NO_MINI)
+/* >>mini-encode -- section 7. Rows gather in a tile; a block is its columns, each against its own last value. */
+
+/* A column of the block at hand: what each row adds to the one before, in the end the residuals. */
+typedef struct telem_i_file_mini_item {
+    uint64_t step[TELEM_I_FILE_MINI_ROWS];
+    uint32_t e;      /* behind the block */
+    uint8_t bits, linear, idle;
+} telem_i_file_mini_item;
+
+static float telem_i_file_power10(uint32_t n) {
+    float p = 1.0f;
+    while (n--) p *= 10.0f; /* exact up to 10^10 */
+    return p;
+}
+
+/* The k of section 7 for a value with these bits. 0: it has none that is exact in a float. */
+static int telem_i_file_to_decimal(uint32_t bits, float power, uint32_t *k) {
+    float x, y;
+    int32_t i;
+    uint32_t check;
+    memcpy(&x, &bits, 4);
+    y = x * power;
+    if (!(y > -16777216.0f && y < 16777216.0f)) return 0; /* 2^24: k follows from the value */
+    i = (int32_t)y;
+    if (y - (float)i >= 0.5f) i++;
+    else if (y - (float)i <= -0.5f) i--;
+    y = (float)i / power;
+    memcpy(&check, &y, 4);
+    *k = (uint32_t)i;
+    return check == bits;
+}
+
+/* 1: all rows have a k. */
+static int telem_i_file_mini_decimals(const telem_i_file_wstream *s, size_t at, uint32_t n, float power) {
+    const uint8_t *p = s->mini->rows + at;
+    uint32_t i, k;
+    for (i = 0; i < n; i++, p += s->row_size)
+        if (!telem_i_file_to_decimal(telem_get32(p), power, &k)) return 0;
+    return 1;
+}
+
+/* The steps of a column as numbers of `width` bytes: 4 or fewer are done in 32 bits. power 0: not by decimals. */
+static void telem_i_file_mini_steps(const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n, float power, telem_i_file_mini_item *x) {
+    const uint8_t *p = s->prev + at;
+    uint32_t i, w = col->width, real = telem_i_file_codes_float(col->type) ? w : 0u;
+    if (w == 8) {
+        uint64_t before = telem_get64(p), v;
+        if (real) before = telem_i_file_order64(before);
+        for (p = s->mini->rows + at, i = 0; i < n; i++, p += s->row_size) {
+            v = telem_get64(p);
+            if (real) v = telem_i_file_order64(v);
+            x->step[i] = v - before;
+            before = v;
+        }
+    } else {
+        uint32_t before = (uint32_t)telem_i_file_load(p, w), v;
+        if (power > 0.0f) (void)telem_i_file_to_decimal(before, power, &before);
+        else if (real) before = w == 4 ? telem_i_file_order32(before) : telem_i_file_order16(before);
+        for (p = s->mini->rows + at, i = 0; i < n; i++, p += s->row_size) {
+            v = (uint32_t)telem_i_file_load(p, w);
+            if (power > 0.0f) (void)telem_i_file_to_decimal(v, power, &v);
+            else if (real) v = w == 4 ? telem_i_file_order32(v) : telem_i_file_order16(v);
+            x->step[i] = (uint32_t)(v - before);
+            before = v;
+        }
+    }
+}
+
+static uint32_t telem_i_file_mini_zigzag(uint32_t d, uint32_t drop) {
+    d <<= drop; /* the sign bit comes to the top */
+    return ((d << 1) ^ ((uint32_t)0 - (d >> 31))) >> drop;
+}
+
+static uint32_t telem_i_file_mini_width32(uint32_t v) {
+    uint32_t n = 0, s;
+    for (s = 16; s; s >>= 1)
+        if (v >> s) n += s, v >>= s;
+    return n + (v != 0);
+}
+
+/* Takes the predictor whose residuals are narrower, plain when equal. e: the column's before the block. */
+static void telem_i_file_mini_choose32(telem_i_file_mini_item *x, uint32_t n, uint32_t e, uint32_t counter, uint32_t width) {
+    uint32_t plain = 0, linear = 0, before = e, drop = 32u - 8u * width, i;
+    for (i = 0; i < n; i++) {
+        uint32_t d = (uint32_t)x->step[i];
+        plain |= telem_i_file_mini_zigzag(d - counter, drop);
+        linear |= telem_i_file_mini_zigzag(d - before, drop);
+        before = d;
+    }
+    x->e = before;
+    x->idle = plain == 0;
+    plain = telem_i_file_mini_width32(plain);
+    linear = telem_i_file_mini_width32(linear);
+    x->linear = linear < plain;
+    x->bits = (uint8_t)(x->linear ? linear : plain);
+    before = e;
+    for (i = 0; i < n; i++) {
+        uint32_t d = (uint32_t)x->step[i];
+        x->step[i] = telem_i_file_mini_zigzag(d - (x->linear ? before : counter), drop);
+        before = d;
+    }
+}
+
+static uint64_t telem_i_file_mini_extend(uint32_t e) { return (e ^ (uint64_t)0x80000000u) - 0x80000000u; }
+static uint32_t telem_i_file_mini_width64(uint64_t v) {
+    uint32_t high = (uint32_t)(v >> 32);
+    return high ? 32u + telem_i_file_mini_width32(high) : telem_i_file_mini_width32((uint32_t)(v & 0xFFFFFFFFu));
+}
+
+/* The same for 8 bytes and for the time, whose idle is that it goes on by e. */
+static void telem_i_file_mini_choose64(telem_i_file_mini_item *x, uint32_t n, uint32_t e, uint32_t counter, int time) {
+    uint64_t plain = 0, linear = 0, before = telem_i_file_mini_extend(e);
+    uint32_t i, p, l;
+    for (i = 0; i < n; i++) {
+        uint64_t d = x->step[i];
+        plain |= telem_zigzag(telem_i_signed(d - counter));
+        linear |= telem_zigzag(telem_i_signed(d - before));
+        before = telem_i_file_mini_extend((uint32_t)(d & 0xFFFFFFFFu));
+    }
+    x->e = (uint32_t)(before & 0xFFFFFFFFu);
+    x->idle = time ? linear == 0 : plain == 0;
+    p = telem_i_file_mini_width64(plain);
+    l = telem_i_file_mini_width64(linear);
+    x->linear = l < p;
+    x->bits = (uint8_t)(x->linear ? l : p);
+    before = telem_i_file_mini_extend(e);
+    for (i = 0; i < n; i++) {
+        uint64_t d = x->step[i];
+        x->step[i] = telem_zigzag(telem_i_signed(d - (x->linear ? before : counter)));
+        before = telem_i_file_mini_extend((uint32_t)(d & 0xFFFFFFFFu));
+    }
+}
+
+typedef struct telem_i_file_mini_bits {
+    uint8_t *p;
+    uint32_t word, fill;
+} telem_i_file_mini_bits;
+
+static void telem_i_file_mini_bits_put(telem_i_file_mini_bits *b, uint32_t v, uint32_t n) {
+    b->word |= v << b->fill;
+    b->fill += n;
+    if (b->fill < 32) return;
+    telem_put32(b->p, b->word);
+    b->p += 4;
+    b->fill -= 32;
+    b->word = b->fill ? v >> (n - b->fill) : 0;
+}
+
+/* Writes an item. 0: it does not fit. */
+static int telem_i_file_mini_put(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n, int decimal) {
+    telem_i_file_mini_bits b = TELEM_ZERO;
+    uint32_t i, size = (n * x->bits + 7u) / 8u;
+    if (!x->idle) {
+        telem_i_file_coder_mark(c);
+        if (c->values >= c->limit || (size_t)(c->limit - c->values) < size + 1u) return 0;
+        *c->values++ = (uint8_t)((decimal ? 65u + x->bits : x->bits) | (x->linear ? 0x80u : 0u));
+        b.p = c->values;
+        for (i = 0; i < n; i++) {
+            telem_i_file_mini_bits_put(&b, (uint32_t)(x->step[i] & 0xFFFFFFFFu), x->bits > 32 ? 32 : x->bits);
+            if (x->bits > 32) telem_i_file_mini_bits_put(&b, (uint32_t)(x->step[i] >> 32), x->bits - 32u);
+        }
+        telem_put32(b.p, b.word); /* what is too much is written over */
+        c->values += size;
+    }
+    telem_i_file_coder_step(c);
+    return 1;
+}
+
+static int telem_i_file_mini_text(telem_i_file_coder *c, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n) {
+    const uint8_t *before = s->prev + at, *p = s->mini->rows + at;
+    uint32_t i, same = 1;
+    for (i = 0; i < n && same; i++, p += s->row_size) same = memcmp(p, before, col->width) == 0;
+    if (!same) {
+        telem_i_file_coder_mark(c);
+        if (c->values >= c->limit) return 0;
+        *c->values++ = 0;
+        for (p = s->mini->rows + at, i = 0; i < n; i++, before = p, p += s->row_size)
+            if (!telem_i_file_put_text(c, col, p, before)) return 0;
+    }
+    telem_i_file_coder_step(c);
+    return 1;
+}
+
+/* A number column: TELEM_OK, TELEM_ERR_LIMIT (full), TELEM_ERR_RANGE (a value that the mode of the group cannot say). */
+static telem_result telem_i_file_mini_number(telem_i_file_coder *c, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t index, uint32_t n) {
+    telem_i_file_mini *m = s->mini;
+    telem_i_file_mini_item x;
+    uint32_t counter = telem_i_file_is_counter(col) ? 1u : 0u, decimals = col->presence ? 0u : col->field->decimals;
+    float power = 0.0f;
+    if (col->type == TELEM_F32 && decimals != 0 && decimals <= TELEM_I_FILE_MINI_DECIMALS + 1u && m->mode[index] != TELEM_I_FILE_MODE_BITS) {
+        power = telem_i_file_power10(decimals - 1u);
+        if (!telem_i_file_mini_decimals(s, at, n, power)) {
+            if (m->mode[index] == TELEM_I_FILE_MODE_DECIMALS) return TELEM_ERR_RANGE;
+            power = 0.0f;
+        }
+    }
+    telem_i_file_mini_steps(s, col, at, n, power, &x);
+    if (col->width == 8) telem_i_file_mini_choose64(&x, n, m->diff[index], counter, 0);
+    else telem_i_file_mini_choose32(&x, n, m->diff[index], counter, col->width);
+    m->next[index] = x.e;
+    if (!x.idle) m->mode[index] = power > 0.0f ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
+    return telem_i_file_mini_put(c, &x, n, power > 0.0f) ? TELEM_OK : TELEM_ERR_LIMIT;
+}
+
+static int telem_i_file_mini_times(telem_i_file_coder *c, const telem_i_file_wstream *s, uint32_t n) {
+    telem_i_file_mini *m = s->mini;
+    telem_i_file_mini_item x;
+    int64_t before = m->last;
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        x.step[i] = telem_i_file_since(before, m->times[i]);
+        before = m->times[i];
+    }
+    telem_i_file_mini_choose64(&x, n, m->diff[0], 0, 1);
+    m->next[0] = x.e;
+    return telem_i_file_mini_put(c, &x, n, 0);
+}
+
+/* Codes the first n rows of the tile. As telem_i_file_mini_number. */
+static telem_result telem_i_file_mini_code(telem_i_file_wstream *s, uint32_t n) {
+    telem_columns it;
+    telem_column col;
+    telem_i_file_coder c;
+    uint32_t index = 1, i;
+    memset(&c, 0, sizeof c);
+    c.p = s->out;
+    c.limit = s->out + s->capacity;
+    telem_i_file_coder_open(&c);
+    if (!telem_i_file_mini_times(&c, s, n)) return TELEM_ERR_LIMIT;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &col)) {
+        if (col.presence && s->all_present) {
+            s->mini->next[index++] = 0;
+            continue;
+        }
+        for (i = 0; i < col.count; i++, index++) {
+            size_t at = col.row + (size_t)i * col.width;
+            telem_result r;
+            if (telem_i_file_codes_text(col.type)) r = telem_i_file_mini_text(&c, s, &col, at, n) ? TELEM_OK : TELEM_ERR_LIMIT;
+            else r = telem_i_file_mini_number(&c, s, &col, at, index, n);
+            if (r != TELEM_OK) return r;
+        }
+    }
+    if (c.n > 0) telem_i_file_coder_close(&c);
+    telem_i_file_coder_zeros(&c);
+    if (c.p > c.limit) return TELEM_ERR_LIMIT;
+    s->used = (uint32_t)(c.p - s->out);
+    return TELEM_OK;
+}
+
+/* Columns of a schema, elements and presence counted. */
+static uint32_t telem_i_file_mini_columns(const telem_schema *schema) { return 1u + telem_schema_columns(schema); }
+
+static size_t telem_i_file_mini_bytes(const telem_file_writer_desc *f, const telem_schema *schema) {
+    size_t columns = telem_i_file_mini_columns(schema);
+    return telem_i_file_align8(sizeof(telem_i_file_mini)) + telem_i_file_align8(((size_t)f->block_rows + 1u) * telem_schema_row_size(schema)) +
+           8u * (size_t)f->block_rows + 2u * telem_i_file_align8(4u * columns) + telem_i_file_align8(columns);
+}
+
+static void telem_i_file_mini_make(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_mini *m = (telem_i_file_mini *)telem_i_file_take(&w->arena, sizeof *m);
+    size_t columns = telem_i_file_mini_columns(s->schema);
+    s->prev = (uint8_t *)telem_i_file_take(&w->arena, ((size_t)w->desc.block_rows + 1u) * s->row_size);
+    s->row = m->rows = s->prev + s->row_size;
+    m->times = (int64_t *)telem_i_file_take(&w->arena, 8u * (size_t)w->desc.block_rows);
+    m->diff = (uint32_t *)telem_i_file_take(&w->arena, 4u * columns);
+    m->next = (uint32_t *)telem_i_file_take(&w->arena, 4u * columns);
+    m->mode = (uint8_t *)telem_i_file_take(&w->arena, columns);
+    m->goal = w->desc.block_rows;
+    s->mini = m;
+}
+
+/* A KEY block begins with the open block's first row. */
+static void telem_i_file_mini_reset(telem_i_file_wstream *s) {
+    size_t columns = telem_i_file_mini_columns(s->schema);
+    memset(s->mini->diff, 0, 4u * columns);
+    memset(s->mini->mode, 0, columns);
+    s->mini->last = s->key_time;
+}
+
+/* s->row, which lies in its place of the tile, is taken. What is absent stays as it was: it costs least. */
+static void telem_i_file_mini_take(telem_i_file_wstream *s, int64_t time) {
+    telem_columns it;
+    telem_column col;
+    telem_columns_begin(&it, s->schema);
+    while (s->has_optional && telem_columns_next(&it, &col))
+        if (col.presence && s->row[col.row] == 0) memcpy(s->row + col.row + 1u, s->row - s->row_size + col.row + 1u, col.covers);
+    s->mini->times[s->rows] = time;
+    s->row += s->row_size;
+}
+
+/* The header's times of the first n rows of the tile. */
+static void telem_i_file_mini_span(telem_i_file_wstream *s, uint32_t n) {
+    const int64_t *t = s->mini->times;
+    uint32_t i;
+    s->first = s->min = s->max = t[0];
+    s->disorder = 0;
+    for (i = 1; i < n; i++) {
+        if (t[i] < t[i - 1u]) s->disorder = 1;
+        if (t[i] < s->min) s->min = t[i];
+        if (t[i] > s->max) s->max = t[i];
+    }
+}
+
+/* The first n rows of the tile are coded and framed: the state goes on behind them. A row may be in s->row. */
+static void telem_i_file_mini_shift(telem_i_file_wstream *s, uint32_t n, uint32_t left, uint32_t most) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t *t = m->diff;
+    m->last = m->times[n - 1u];
+    m->diff = m->next;
+    m->next = t;
+    memmove(s->prev, s->prev + (size_t)n * s->row_size, (1u + left + (n + left < most)) * (size_t)s->row_size);
+    memmove(m->times, m->times + n, 8u * (size_t)left);
+    s->row = m->rows + (size_t)left * s->row_size;
+    s->key = 0;
+    s->first_row += n;
+    s->rows = left;
+}
+
+static void telem_i_file_make_key(telem_i_file_wstream *s, uint64_t row, int64_t time);
+
+/* The open block becomes a KEY block after all. */
+static void telem_i_file_mini_rekey(telem_i_file_wstream *s) {
+    telem_i_file_make_key(s, s->first_row, s->mini->times[0]);
+    if (s->all_present) telem_i_file_set_presence(s->schema, s->prev);
+}
+
+/* Closes the open block of a stream: as many blocks as its rows need. */
+static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_mini *m = s->mini;
+    while (s->rows && w->error.code == TELEM_OK) {
+        uint32_t all = s->rows, n = all < m->goal ? all : m->goal, len;
+        telem_result r;
+        uint8_t *payload;
+        size_t packed;
+        int lz4;
+        if (s->need_key && !s->key) telem_i_file_mini_rekey(s); /* what it would continue was lost */
+        while ((r = telem_i_file_mini_code(s, n)) == TELEM_ERR_LIMIT && n > 1) m->goal = n /= 2u;
+        TELEM_ASSERT(r != TELEM_ERR_LIMIT); /* the capacity holds any one row */
+        if (r == TELEM_ERR_RANGE) { /* a value with more decimals than its group can say: another group */
+            telem_i_file_mini_rekey(s);
+            continue;
+        }
+        len = s->used;
+        telem_i_file_mini_span(s, n);
+        s->rows = n;
+        payload = telem_i_file_pack_payload(w, s, &packed, &lz4);
+        telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_MINI | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, packed, 0);
+        telem_i_file_mini_shift(s, n, all - n, w->desc.block_rows);
+        if (len < s->capacity / 4u && m->goal < w->desc.block_rows) m->goal++;
+    }
+    return w->error.code;
+}
+#endif
+
 /* Closes the open block of a stream and writes it. With an error that stuck the block stays open:
    telem_file_writer_clear may yet save it. */
 static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_wstream *s) {
@@ -1843,6 +2249,9 @@ static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_
     int lz4;
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (s->g) return telem_i_file_close_columns(w, s);
+#endif
+#if !defined(TELEM_FILE_NO_MINI)
+    if (s->mini) return telem_i_file_close_mini(w, s);
 #endif
     if (s->rows == 0 || w->error.code != TELEM_OK) return w->error.code;
     if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
@@ -2062,7 +2471,7 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
 #if defined(TELEM_FILE_NO_COLUMNS)
     if (d->coding == 0) f.coding = TELEM_FILE_ROWS;
 #endif
-    f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : TELEM_I_FILE_COLUMN_DEFAULT);
+    f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : f.coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_DEFAULT : TELEM_I_FILE_COLUMN_DEFAULT);
     f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : 65536);
     f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
     if (d->key_ns == 0 && wire) f.key_ns = 5000000000u;
@@ -2123,7 +2532,7 @@ static uint64_t telem_i_file_worst_row(const telem_schema *schema) {
         n += (uint64_t)col.count * (col.width + (telem_i_file_codes_text(col.type) ? 2u * TELEM_VARINT_MAX : 0u));
         columns += col.count;
     }
-    return n + (columns + 7u) / 8u * 8u + 8u;
+    return n + (columns + 7u) / 8u * 9u + 8u; /* a mask and eight tags or heads */
 }
 
 static uint64_t telem_i_file_block_capacity(const telem_file_writer_desc *f, const telem_file_stream_desc *s) {
@@ -2134,11 +2543,14 @@ static uint64_t telem_i_file_block_capacity(const telem_file_writer_desc *f, con
 
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s) {
     telem_file_writer_desc f = telem_i_file_writer_defaults(d);
-    size_t columns = 0;
+    size_t rows = 2u * telem_i_file_align8(telem_schema_row_size(s->schema));
 #if !defined(TELEM_FILE_NO_COLUMNS)
-    if (f.coding == TELEM_FILE_COLUMNS) columns = (size_t)telem_i_file_gather_bytes(&f, s->schema);
+    if (f.coding == TELEM_FILE_COLUMNS) rows += (size_t)telem_i_file_gather_bytes(&f, s->schema);
 #endif
-    return columns + telem_i_file_align8(sizeof(telem_i_file_wstream)) + 2u * telem_i_file_align8(telem_schema_row_size(s->schema)) + TELEM_I_FILE_ROOM +
+#if !defined(TELEM_FILE_NO_MINI)
+    if (f.coding == TELEM_FILE_MINI) rows = telem_i_file_mini_bytes(&f, s->schema);
+#endif
+    return rows + telem_i_file_align8(sizeof(telem_i_file_wstream)) + TELEM_I_FILE_ROOM +
            telem_i_file_align8((size_t)telem_i_file_block_capacity(&f, s) + TELEM_I_FILE_SLACK);
 }
 
@@ -2165,6 +2577,11 @@ static uint64_t telem_i_file_new_session(const void *salt) {
 #endif
 }
 
+/* Rows of a block at most; columns: those that differ. */
+static uint32_t telem_i_file_most_rows(uint8_t coding) {
+    return coding == TELEM_FILE_ROWS ? TELEM_I_FILE_MAX_BLOCK_ROWS : coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_ROWS : TELEM_I_FILE_COLUMN_ROWS;
+}
+
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d) {
     telem_file_writer_desc f;
     telem_i_file_writer_sizes z;
@@ -2175,10 +2592,13 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
         f.session = telem_i_file_new_session(w);
     }
     if (f.session == 0 || f.profile > TELEM_FILE_WIRE || f.max_block < 256 || f.max_block > 1u << 30 || f.max_row > 16777216u ||
-        f.max_streams > 65535 || f.block_rows > (f.coding == TELEM_FILE_ROWS ? TELEM_I_FILE_MAX_BLOCK_ROWS : TELEM_I_FILE_COLUMN_ROWS) ||
-        f.block_bytes > f.max_block || f.coding > TELEM_FILE_COLUMNS || f.level > TELEM_FILE_ARCHIVE) return TELEM_ERR_ARG;
+        f.max_streams > 65535 || f.block_rows > telem_i_file_most_rows(f.coding) ||
+        f.block_bytes > f.max_block || f.coding > TELEM_FILE_MINI || f.level > TELEM_FILE_ARCHIVE) return TELEM_ERR_ARG;
 #if defined(TELEM_FILE_NO_COLUMNS)
     if (f.coding == TELEM_FILE_COLUMNS) return TELEM_ERR_UNSUPPORTED;
+#endif
+#if defined(TELEM_FILE_NO_MINI)
+    if (f.coding == TELEM_FILE_MINI) return TELEM_ERR_UNSUPPORTED;
 #endif
     z = telem_i_file_writer_layout(&f);
     if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns) return TELEM_ERR_MEMORY;
@@ -2302,14 +2722,19 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     if (clock) s->clock = *clock;
     s->row_size = telem_schema_row_size(d->schema);
     s->capacity = (uint32_t)telem_i_file_block_capacity(&w->desc, d);
-    s->row = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
-    s->prev = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
+    if (w->desc.coding != TELEM_FILE_MINI) {
+        s->row = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
+        s->prev = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
+    }
     s->out = (uint8_t *)telem_i_file_take(&w->arena, TELEM_I_FILE_ROOM + s->capacity + TELEM_I_FILE_SLACK) + TELEM_I_FILE_ROOM;
     s->start_row = s->next_row = s->sealed_row = d->start_row;
     s->need_key = 1;
     s->goal = d->block_bytes ? d->block_bytes : w->desc.block_bytes;
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (w->columns) telem_i_file_gather_make(w, s);
+#endif
+#if !defined(TELEM_FILE_NO_MINI)
+    if (w->desc.coding == TELEM_FILE_MINI) telem_i_file_mini_make(w, s);
 #endif
     s->age_ticks = telem_i_file_ticks(&s->clock, w->desc.max_age_ns);
     s->key_ticks = telem_i_file_ticks(&s->clock, w->desc.key_ns);
@@ -2351,17 +2776,26 @@ static int telem_i_file_key_due(const telem_file_writer *w, const telem_i_file_w
     return s->key_ticks && telem_i_file_since(s->key_time, time) >= s->key_ticks;
 }
 
+/* The open block, whose first row is this one, is a KEY block. */
+static void telem_i_file_make_key(telem_i_file_wstream *s, uint64_t row, int64_t time) {
+    telem_i_file_reset_prev(s);
+    s->key = 1;
+    s->key_row = row;
+    s->key_time = time;
+    s->group_bytes = s->group_rows = 0;
+#if !defined(TELEM_FILE_NO_MINI)
+    if (s->mini) telem_i_file_mini_reset(s);
+#endif
+}
+
 /* Begins a block with the row in s->row. */
 static void telem_i_file_begin_block(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int null = telem_i_file_has_null(s);
     telem_i_file_announce(w, s, time);
     s->key = (uint8_t)telem_i_file_key_due(w, s, time);
     if (s->key) {
-        telem_i_file_reset_prev(s);
+        telem_i_file_make_key(s, s->next_row, time);
         s->need_key = s->saw_null = 0;
-        s->key_row = s->next_row;
-        s->key_time = time;
-        s->group_bytes = s->group_rows = 0;
         s->t = time;
     }
     s->all_present = s->has_optional && !null && !s->saw_null;
@@ -2424,7 +2858,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     }
     fresh = s->rows == 0;
     if (fresh) telem_i_file_begin_block(w, s, time);
-    if (!telem_i_file_code_token(s, time)) {
+    if (!s->mini && !telem_i_file_code_token(s, time)) {
         TELEM_ASSERT(!fresh); /* the capacity holds any one row */
         (void)telem_i_file_close_block(w, s);
         telem_i_file_begin_block(w, s, time);
@@ -2432,9 +2866,11 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
         if (!telem_i_file_code_token(s, time)) return TELEM_ERR_LIMIT;
     }
     if (w->error.code != TELEM_OK) { /* closing the block before failed: this row goes with it */
+        uint64_t gone = (uint64_t)s->rows + 1u; /* with what a block cut in two has left */
         s->next_row++;
         s->rows = s->used = s->run = 0;
-        telem_i_file_lose(w, s, 1, time, time);
+        if (s->mini) s->row = s->mini->rows;
+        telem_i_file_lose(w, s, gone, time, time);
         return w->error.code;
     }
     s->step = fresh && s->key ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
@@ -2443,12 +2879,15 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     if (time < s->min) s->min = time;
     if (time > s->max) s->max = time;
     if (s->has_optional && !s->all_present) s->saw_null = 1;
-    telem_i_file_keep_row(s);
+#if !defined(TELEM_FILE_NO_MINI)
+    if (s->mini) telem_i_file_mini_take(s, time);
+#endif
+    if (!s->mini) telem_i_file_keep_row(s);
     s->rows++;
     s->next_row++;
     s->taken++;
     w->rows++;
-    return TELEM_OK;
+    return s->mini && s->rows >= w->desc.block_rows ? telem_i_file_close_block(w, s) : TELEM_OK;
 }
 
 /* A row form of the caller's own making: bools become 0 or 1, texts must be as long as they say. */
@@ -2773,6 +3212,7 @@ typedef struct telem_i_file_rstream {
     uint8_t known;     /* its schema block was read */
     uint64_t scan_rows, scan_next; /* telem_file_reader_scan */
     int64_t scan_first, scan_last;
+    struct telem_i_file_mini_state *mini; /* NULL: none yet */
 } telem_i_file_rstream;
 
 static telem_file_item *telem_i_file_push(telem_file_reader *r, telem_item_kind kind, uint64_t offset) {
@@ -3137,6 +3577,183 @@ static telem_result telem_i_file_decode_row(telem_file_reader *r) {
     b->row++;
     return TELEM_OK;
 }
+
+#if !defined(TELEM_FILE_NO_MINI)
+/* >>mini-decode -- section 7 ------------------------------------------------------------------- */
+
+typedef struct telem_i_file_mini_state { /* of a column; the time's is the first */
+    uint64_t v;
+    uint32_t e;
+    uint32_t mode;
+} telem_i_file_mini_state;
+
+/* The rows of the block at hand, decoded. */
+struct telem_i_file_mrows {
+    uint8_t *row;   /* the next one */
+    int64_t *time;
+};
+
+static uint64_t telem_i_file_mini_bits_get(const uint8_t *p, uint32_t at, uint32_t n) {
+    uint64_t v = 0;
+    uint32_t got = 0;
+    while (got < n) {
+        uint32_t shift = (at + got) & 7u, part = 8u - shift;
+        if (part > n - got) part = n - got;
+        v |= (uint64_t)((uint32_t)p[(at + got) >> 3] >> shift & ((1u << part) - 1u)) << got;
+        got += part;
+    }
+    return v;
+}
+
+static uint32_t telem_i_file_from_decimal(uint32_t k, float power) {
+    float x = (k >> 31 ? -(float)(~k + 1u) : (float)k) / power;
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    return bits;
+}
+
+/* What is written of v into the row. */
+static void telem_i_file_mini_store(uint8_t *p, const telem_column *col, uint64_t v, float power) {
+    if (power > 0.0f) telem_put32(p, telem_i_file_from_decimal((uint32_t)(v & 0xFFFFFFFFu), power));
+    else if (telem_i_file_codes_float(col->type)) telem_i_file_store(p, col->width, telem_i_file_order(v, col->width));
+    else telem_i_file_store(p, col->width, v);
+}
+
+/* A coded column of numbers, or the time (col NULL: `to` are times). 0: CORRUPT. */
+static int telem_i_file_mini_values(telem_i_file_cursor *c, const telem_column *col, telem_i_file_mini_state *k, uint8_t *to, size_t stride, uint32_t n) {
+    uint32_t head = telem_i_file_take_byte(c), b = head & 127u, i, counter = col && telem_i_file_is_counter(col);
+    uint64_t keep = col ? ~(uint64_t)0 >> (64u - 8u * col->width) : ~(uint64_t)0;
+    int linear = (int)(head >> 7), decimal = b > 64;
+    float power = 0.0f;
+    const uint8_t *p;
+    if (decimal) {
+        uint32_t decimals = col && col->type == TELEM_F32 ? col->field->decimals : 0u;
+        b -= 65u;
+        if (decimals == 0 || decimals > TELEM_I_FILE_MINI_DECIMALS + 1u || col->presence) return 0;
+        power = telem_i_file_power10(decimals - 1u);
+    }
+    if (k->mode == (decimal ? TELEM_I_FILE_MODE_BITS : TELEM_I_FILE_MODE_DECIMALS)) return 0;
+    k->mode = decimal ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
+    p = telem_i_file_take_bytes(c, (n * b + 7u) / 8u);
+    if (c->bad || ((n * b & 7u) && p[n * b / 8u] >> (n * b & 7u))) return 0;
+    for (i = 0; i < n; i++) {
+        uint64_t pred = k->v + (linear ? telem_i_file_mini_extend(k->e) : counter), v;
+        v = telem_i_file_unresidual(telem_i_file_mini_bits_get(p, i * b, b), pred) & keep;
+        k->e = (uint32_t)((v - k->v) & 0xFFFFFFFFu);
+        k->v = v;
+        if (!col) ((int64_t *)(void *)to)[i] = telem_i_signed(v);
+        else telem_i_file_mini_store(to + i * stride, col, v, power);
+        if (col && col->type == TELEM_BOOL && v > 1) return 0;
+    }
+    return 1;
+}
+
+/* A column without an item. */
+static void telem_i_file_mini_idle(const telem_column *col, telem_i_file_mini_state *k, const uint8_t *before, uint8_t *to, size_t stride, uint32_t n) {
+    uint32_t i, counter = telem_i_file_is_counter(col) ? 1u : 0u;
+    for (i = 0; i < n; i++, to += stride) {
+        memcpy(to, before, col->width);
+        if (counter) telem_i_file_store(to, col->width, k->v + i + 1u);
+    }
+    k->e = counter;
+    if (counter) k->v += n;
+}
+
+static int telem_i_file_mini_texts(telem_i_file_cursor *c, const telem_i_file_decoder *d, const telem_column *col, const uint8_t *before, uint8_t *to, size_t stride, uint32_t n) {
+    telem_i_file_decoder one = *d;
+    telem_i_file_coded k;
+    uint32_t i;
+    if (telem_i_file_take_byte(c) != 0) return 0;
+    k.at = 0;
+    k.width = col->width;
+    k.size = telem_i_file_codes_variable(col->type) ? col->width - 4u : col->width;
+    k.type = col->type;
+    k.counter = 0;
+    for (i = 0; i < n; i++, before = to, to += stride) {
+        memcpy(to, before, col->width);
+        one.prev = to;
+        if (!telem_i_file_decode_text(&one, &k)) return 0;
+    }
+    return 1;
+}
+
+/* Is the next column coded? */
+static int telem_i_file_mini_coded(telem_i_file_decoder *d) {
+    if (d->n == d->size) telem_i_file_group_open(d);
+    d->columns--;
+    return d->mask >> d->n++ & 1u;
+}
+
+/* Decodes the columns of a block into its rows. */
+static int telem_i_file_mini_columns_in(telem_i_file_rstream *s, telem_i_file_cursor *c, const telem_i_file_rblock *b) {
+    struct telem_i_file_mrows *m = b->mini;
+    telem_i_file_mini_state *k = s->mini;
+    telem_columns it;
+    telem_column col;
+    telem_i_file_decoder d;
+    uint32_t n = b->rows, i;
+    size_t row = s->pub.row_size;
+    memset(&d, 0, offsetof(telem_i_file_decoder, coded));
+    d.c = c;
+    d.columns = 1u + s->columns - (b->all_present ? s->presences : 0u);
+    if (telem_i_file_mini_coded(&d)) {
+        if (!telem_i_file_mini_values(c, NULL, k, (uint8_t *)m->time, 8, n)) return 0;
+    } else {
+        for (i = 0; i < n; i++) m->time[i] = telem_i_signed(k->v += telem_i_file_mini_extend(k->e));
+    }
+    telem_columns_begin(&it, s->pub.schema);
+    while (telem_columns_next(&it, &col)) {
+        if (col.presence && b->all_present) {
+            for (i = 0, k++; i < n; i++) m->row[i * row + col.row] = 1;
+            k->v = 1;
+            k->e = 0;
+            continue;
+        }
+        for (i = 0; i < col.count; i++) {
+            size_t at = col.row + (size_t)i * col.width;
+            const uint8_t *before = s->prev + at;
+            uint8_t *to = m->row + at;
+            int coded = telem_i_file_mini_coded(&d);
+            k++;
+            if (c->bad) return 0;
+            if (!coded) telem_i_file_mini_idle(&col, k, before, to, row, n);
+            else if (telem_i_file_codes_text(col.type) ? !telem_i_file_mini_texts(c, &d, &col, before, to, row, n)
+                                                       : !telem_i_file_mini_values(c, &col, k, to, row, n)) return 0;
+        }
+    }
+    return !c->bad && c->p == c->end;
+}
+
+/* A mini block, verified: all of it is decoded, its rows come one by one. */
+static telem_result telem_i_file_begin_mini(telem_file_reader *r, telem_i_file_rblock *b, const uint8_t *p, size_t n, int key, int64_t base_time) {
+    telem_i_file_rstream *s = b->stream;
+    telem_i_file_cursor c = telem_i_file_cursor_at(p, n);
+    telem_i_file_pool temp;
+    uint32_t columns = 1u + s->columns;
+    if (b->rows > TELEM_I_FILE_MINI_ROWS) return TELEM_ERR_CORRUPT;
+    if (!s->mini) s->mini = (telem_i_file_mini_state *)telem_i_file_take(&r->arena, columns * sizeof *s->mini);
+    temp = r->arena; /* until the block's rows are delivered */
+    b->mini = (struct telem_i_file_mrows *)telem_i_file_take(&temp, sizeof *b->mini);
+    if (b->mini) b->mini->time = (int64_t *)telem_i_file_take(&temp, 8u * (size_t)b->rows);
+    if (b->mini) b->mini->row = (uint8_t *)telem_i_file_take(&temp, b->rows * (size_t)s->pub.row_size);
+    if (!s->mini || !b->mini || !b->mini->time || !b->mini->row) return TELEM_ERR_MEMORY;
+    if (key) {
+        memset(s->mini, 0, columns * sizeof *s->mini);
+        s->mini[0].v = (uint64_t)base_time;
+    }
+    return telem_i_file_mini_columns_in(s, &c, b) ? TELEM_OK : TELEM_ERR_CORRUPT;
+}
+
+static void telem_i_file_mini_row(telem_i_file_rblock *b) {
+    telem_i_file_rstream *s = b->stream;
+    memcpy(s->prev, b->mini->row, s->pub.row_size);
+    b->mini->row += s->pub.row_size;
+    s->t = *b->mini->time++;
+    s->has_time = 1;
+    b->rows--;
+    b->row++;
+}
+#endif
 
 #if !defined(TELEM_FILE_NO_COLUMNS)
 /* >>columns-common */
@@ -3887,16 +4504,6 @@ static uint64_t telem_i_file_view_bits(const telem_i_file_num_view *s, uint32_t 
 
 static int telem_i_file_signed_type(uint8_t type) { return type >= TELEM_I8 && type <= TELEM_I64; }
 
-/* floats in the order of their values, as two's complement; its own inverse */
-static uint64_t telem_i_file_order64(uint64_t b) { return b ^ ((uint64_t)0 - (b >> 63)) >> 1; }
-static uint32_t telem_i_file_order32(uint32_t b) { return b ^ ((uint32_t)0 - (b >> 31)) >> 1; }
-static uint32_t telem_i_file_order16(uint32_t b) { /* 16 bits, sign-extended; the inverse takes 16 bits, too */
-    b = (b & 0xFFFFu) ^ ((b & 0x8000u) ? 0x7FFFu : 0u);
-    return (b ^ 0x8000u) - 0x8000u;
-}
-static uint64_t telem_i_file_order(uint64_t b, uint32_t width) {
-    return width == 8 ? telem_i_file_order64(b) : width == 4 ? telem_i_file_order32((uint32_t)b) : telem_i_file_order16((uint32_t)b);
-}
 
 /* --- integers as integers --- */
 
@@ -9504,6 +10111,8 @@ static const char *telem_i_file_columns_wrong(telem_result e) {
 static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d, const uint8_t *p, size_t n) {
     telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
     telem_i_file_rblock *b = &r->block;
+    telem_result e = TELEM_OK;
+    const char *wrong = "";
     if (!s) {
         telem_i_file_damage(r, TELEM_ERR_MEMORY, h->offset, h->total, "the reader's memory holds no more streams");
         return;
@@ -9536,18 +10145,27 @@ static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_hea
     b->stream = s;
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (h->type == TELEM_BLOCK_COLUMNS) {
-        telem_result e = telem_i_file_begin_crows(r, b, p, n, d->rows, h->key);
-        if (e != TELEM_OK) {
-            b->stream = NULL;
-            s->decodable = s->has_time = 0;
-            telem_i_file_damage(r, e, h->offset, h->total, telem_i_file_columns_wrong(e));
-            telem_i_file_missing(r, s, d->first_row, d->rows, 0, e, h->offset, telem_i_file_columns_wrong(e));
-            s->next_row = d->first_row + d->rows;
-            return;
-        }
+        e = telem_i_file_begin_crows(r, b, p, n, d->rows, h->key);
+        wrong = telem_i_file_columns_wrong(e);
         n = 0; /* nothing is left over */
     }
 #endif
+#if !defined(TELEM_FILE_NO_MINI)
+    if (h->type == TELEM_BLOCK_MINI) {
+        b->rows = d->rows;
+        e = telem_i_file_begin_mini(r, b, p, n, h->key, d->base_time);
+        wrong = e == TELEM_ERR_MEMORY ? "the reader's memory is too small for a mini block" : "a mini block's columns do not decode";
+        n = 0;
+    }
+#endif
+    if (e != TELEM_OK) {
+        b->stream = NULL;
+        s->decodable = s->has_time = 0;
+        telem_i_file_damage(r, e, h->offset, h->total, wrong);
+        telem_i_file_missing(r, s, d->first_row, d->rows, 0, e, h->offset, wrong);
+        s->next_row = d->first_row + d->rows;
+        return;
+    }
     b->p = p;
     b->end = p + n;
     b->row = d->first_row;
@@ -9915,12 +10533,15 @@ static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_hea
 #if !defined(TELEM_FILE_NO_COLUMNS)
     case TELEM_BLOCK_COLUMNS:
 #endif
+#if !defined(TELEM_FILE_NO_MINI)
+    case TELEM_BLOCK_MINI:
+#endif
     case TELEM_BLOCK_ROWS: telem_i_file_begin_rows(r, h, d, c.p, telem_i_file_cursor_left(&c)); return NULL;
     default: break;
     }
     h->code = TELEM_ERR_UNSUPPORTED;
     if (h->type == TELEM_BLOCK_COLUMNS) return "a block in columns coding: this reader was built without it";
-    if (h->type == TELEM_BLOCK_MINI) return "a block in mini coding: this version does not read it";
+    if (h->type == TELEM_BLOCK_MINI) return "a block in mini coding: this reader was built without it";
     return "an attachment: this version does not read it";
 }
 
@@ -10207,6 +10828,10 @@ static int telem_i_file_row_item(telem_file_reader *r, telem_file_item *item) {
     }
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (b->columns) row = telem_i_file_column_row(b);
+    else
+#endif
+#if !defined(TELEM_FILE_NO_MINI)
+    if (b->mini) telem_i_file_mini_row(b);
     else
 #endif
     e = telem_i_file_decode_row(r);
@@ -11266,7 +11891,7 @@ static telem_result telem_i_file_read_row_span(telem_file_reader *r, telem_file_
     s->anywhere = 0;
     if (!h->key) { /* what it continues was read or the state is void: see telem_i_file_read_data_block */
         s->decodable = 1;
-        s->type = TELEM_BLOCK_ROWS;
+        s->type = h->type;
     }
     telem_i_file_begin_rows(r, h, d, c.p, telem_i_file_cursor_left(&c));
     while (r->block.stream) {
@@ -11303,8 +11928,7 @@ static telem_result telem_i_file_read_data_block(telem_file_reader *r, telem_fil
     q->seen = d->first_row + d->rows;
     if (h->wrong) return h->code;
     if (h->type == TELEM_BLOCK_COLUMNS) v = telem_i_file_read_span(r, q, h, d, few);
-    else if (h->type == TELEM_BLOCK_ROWS) v = telem_i_file_read_row_span(r, q, h, d);
-    else v = TELEM_ERR_UNSUPPORTED;
+    else v = telem_i_file_read_row_span(r, q, h, d);
     return v;
 }
 

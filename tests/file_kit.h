@@ -9,6 +9,12 @@
 #include <stdarg.h>
 #include "check.h"
 
+#if defined(TEST_CODING) /* a test of another coding */
+#define KIT_CODING TEST_CODING
+#else
+#define KIT_CODING TELEM_FILE_ROWS
+#endif
+
 /* --------------------------------------------------------------------------------- chance ---- */
 
 static uint32_t kit_below(uint64_t *rng, uint32_t n) { return n ? (uint32_t)(check_rand(rng) >> 33) % n : 0; }
@@ -421,12 +427,16 @@ TELEM_UNUSED static void kit_make(kit_random_file *k, uint64_t *rng, uint32_t st
         d = *desc;
     } else {
         d.profile = (uint8_t)kit_below(rng, 2);
-        d.coding = (uint8_t)kit_below(rng, 3);
+        d.coding = (uint8_t)kit_below(rng, 4);
+#if defined(TEST_CODING)
+        d.coding = TEST_CODING;
+#endif
         d.level = (uint8_t)kit_below(rng, 3);
         d.lz4 = (uint8_t)kit_below(rng, 2);
         d.no_index = (uint8_t)kit_one_in(rng, 4);
         d.block_bytes = kit_one_in(rng, 3) ? 0 : kit_one_in(rng, 2) ? 1 : 50u + kit_below(rng, 2000);
         d.block_rows = kit_one_in(rng, 3) ? 1u + kit_below(rng, 50) : 0;
+        if (d.coding == TELEM_FILE_MINI && d.block_rows > 32) d.block_rows = 32;
         d.key_bytes = kit_one_in(rng, 3) ? 0 : 1u + kit_below(rng, 5000);
         d.key_rows = kit_one_in(rng, 3) ? 0 : 1u + kit_below(rng, 100);
         d.key_ns = kit_one_in(rng, 4) ? 20000000u : 0;

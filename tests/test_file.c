@@ -453,13 +453,13 @@ TEST(unsupported_block_is_skipped) {
         if (kinds[i] & 0x80) continue; /* nothing is said */
         CHECK_OK(telem_file_next(&r.r, &item));
         CHECK_EQ_INT(item.kind, TELEM_ITEM_DAMAGE);
-        CHECK_EQ_INT(item.error.code, TELEM_ERR_UNSUPPORTED);
+        CHECK_EQ_INT(item.error.code, i < 4 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT); /* the last: a mini block cut short */
         CHECK_EQ_INT(item.error.offset, at[i]);
         CHECK_EQ_INT(item.bytes, at[i + 1] - at[i]);
         if (rows[i] == 0) continue;
         CHECK_OK(telem_file_next(&r.r, &item));
         CHECK_EQ_INT(item.kind, TELEM_ITEM_MISSING);
-        CHECK_EQ_INT(item.error.code, TELEM_ERR_UNSUPPORTED);
+        CHECK_EQ_INT(item.error.code, i < 4 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT);
         CHECK_EQ_INT(item.row, first);
         CHECK_EQ_INT(item.count, rows[i]);
         CHECK_EQ_INT(item.at_least, 0);

@@ -12,7 +12,7 @@ static telem_file_writer_desc small_desc(uint8_t profile, uint64_t session) {
     memset(&d, 0, sizeof d);
     d.session = session;
     d.profile = profile;
-    d.coding = TELEM_FILE_ROWS;
+    d.coding = KIT_CODING;
     d.max_block = 1u << 17;
     d.max_row = 1u << 16;
     d.max_streams = 8;

@@ -16,7 +16,7 @@ static telem_file_writer_desc small_desc(uint8_t profile) {
     telem_file_writer_desc d;
     memset(&d, 0, sizeof d);
     d.profile = profile;
-    d.coding = TELEM_FILE_ROWS;
+    d.coding = KIT_CODING;
     d.max_block = 4096;
     d.max_row = 1024;
     d.max_streams = 4;

@@ -264,7 +264,7 @@ TEST(every_row_is_found_by_number_and_time) {
 static void make_deep(kit_random_file *k, uint64_t *rng, uint8_t no_index, uint32_t rows) {
     telem_file_writer_desc d;
     memset(&d, 0, sizeof d);
-    d.coding = TELEM_FILE_ROWS;
+    d.coding = KIT_CODING;
     d.max_block = 1u << 17;
     d.block_rows = 2;
     d.index_blocks = 2;
