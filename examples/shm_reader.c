@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STREAMS = 16, SECOND = 1000000000 };
+enum { STREAMS = 16, A_WHILE = 250000000 }; /* ns */
 
 /* A stream as the segment declares it. `memory` holds the decoded schema. */
 typedef struct stream {
@@ -80,7 +80,7 @@ static void show(telem_shm_reader *r, telem_shm_frame *f, unsigned long every) {
     } else printf("%lu bytes\n", (unsigned long)f->len);
 }
 
-/* Nothing came for a second, or frames come again: why? Each change is told once. */
+/* Nothing came for a while, or frames come again: why? Each change is told once. */
 static void explain(telem_shm_reader *r, const char *name) {
     static uint32_t told = TELEM_SHM_ALIVE;
     static const char *const why[] = {"is back", "is alive but says nothing", "has died; waiting for another",
@@ -110,7 +110,7 @@ static void run(telem_shm_reader *r, const char *name, unsigned long frames, uns
     telem_shm_loss loss;
     int silent = 0;
     while (!stop) {
-        telem_result e = telem_shm_wait(r, SECOND);
+        telem_result e = telem_shm_wait(r, A_WHILE);
         if (e != TELEM_OK || silent) explain(r, name);
         silent = e != TELEM_OK;
         while (!stop && telem_shm_next(r, &f) == TELEM_OK) {
