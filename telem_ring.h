@@ -494,16 +494,20 @@ typedef struct telem_i_ring_cursor {
 
 /* A reader's handle. The fields are the implementation's. */
 typedef struct telem_ring_reader {
+    const char *at, *stop;       /* the inline functions: the next record, and the end of what is validated */
+    const char *next;            /* behind the record at `at`, which is peeked at; NULL: none is */
+    const char *from;            /* where the cursor is; `passed` records lie between it and at */
+    uint32_t hi, most, passed;   /* upper half of the stamps; largest payload */
+    uint32_t slot_state;
+    int64_t time, last;          /* of the record at `at`, and of the one before */
+    telem_atomic32 *gate_state;  /* gating: slot->state */
+    telem_i_ring_word *gate;
+    telem_i_ring_cursor *quick;  /* one lane, no filter: its cursor; else NULL, and so is all above */
     telem_ring *ring;
     telem_ring_reader_desc desc;
     telem_i_ring_slot *slot;     /* NULL: does not gate */
-    uint32_t slot_state;
     uint32_t count;              /* cursors in use */
-    telem_i_ring_cursor *quick;  /* one lane, no filter: its cursor; else NULL */
-    uint32_t held;               /* 1 + cursor of the record that is peeked at; 0: none */
-    telem_atomic32 *quick_state; /* gating: slot->state */
-    telem_i_ring_word *quick_gate;
-    uint32_t max_record;
+    uint32_t held;               /* 1 + cursor of the record that is peeked at; 0: none, or next is set */
     telem_ring_record record;
     uint64_t delivered, filtered, lost;
     telem_ring_loss loss;        /* since last asked */
@@ -839,50 +843,44 @@ TELEM_API telem_result telem_ring_read(telem_ring_reader *rd, telem_ring_record 
 
 /* peek and release compiled into the caller: 1 to 3 ns for the next record of a reader of one lane,
    without filters, that has a copy buffer or gates. All else goes to the functions. */
-#define TELEM_I_HELD_QUICK 0x80000000u /* in held: found here */
 TELEM_I_INLINE int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record *rec) {
-    telem_i_ring_cursor *c = rd->quick;
+    const char *at = rd->at;
     uint32_t lo, low, len;
-    if (!c || c->at == c->stop || (rd->held & ~TELEM_I_HELD_QUICK) != 0) return 0;
-    telem_i_pair_get((const telem_i_ring_cell *)(const void *)c->at, &lo, &low);
-    if (rd->quick_state) {
+    if (at == rd->stop) return 0;
+    telem_i_pair_get((const telem_i_ring_cell *)(const void *)at, &lo, &low);
+    if (rd->gate) {
         TELEM_FENCE_ACQUIRE(); /* E5 */
-        if (TELEM_LOAD32_RELAXED(rd->quick_state) != rd->slot_state) return 0;
+        if (TELEM_LOAD32_RELAXED(rd->gate_state) != rd->slot_state) return 0;
     }
     len = lo & 0xFFFFu;
-    if (len > TELEM_I_ENTRY_MOST || len + 8u > (size_t)(c->stop - c->at) || len > rd->max_record) return 0;
+    if (len > rd->most || len + 8u > (size_t)(rd->stop - at)) return 0;
     rec->stream = lo >> 16;
     rec->len = len;
-    rec->time = (int64_t)((uint64_t)c->hi << 32 | low);
-    rec->data = c->at + 8;
+    rec->time = rd->time = (int64_t)((uint64_t)rd->hi << 32 | low);
+    rec->data = at + 8;
     rec->lane = 0;
-    c->len = len, c->time = rec->time;
-    rd->held = TELEM_I_HELD_QUICK;
+    rd->next = at + 8 + ((len + 7u) & ~7u);
     return 1;
 }
 /* 0: the reader was expelled. */
 TELEM_I_INLINE int telem_i_reader_quick_release(telem_ring_reader *rd) {
-    telem_i_ring_cursor *c = rd->quick;
-    uint32_t units = 1u + (c->len + 7u) / 8u;
-    if (rd->quick_state) {
+    const char *next = rd->next;
+    if (rd->gate) {
         TELEM_FENCE_ACQUIRE(); /* E5: what the caller read in place was read before the state is looked at */
-        if (TELEM_LOAD32_RELAXED(rd->quick_state) != rd->slot_state) return 0;
-        TELEM_I_POS_SET_RELEASE(rd->quick_gate, c->pos + units); /* E4 */
+        if (TELEM_LOAD32_RELAXED(rd->gate_state) != rd->slot_state) return 0;
+        TELEM_I_POS_SET_RELEASE(rd->gate, rd->quick->pos + (telem_i_pos)((size_t)(next - rd->from) / 8u)); /* E4 */
     }
-    rd->held = 0;
-    rd->delivered++;
-    c->pos += units;
-    c->at += (size_t)units * 8u;
-    c->seq++;
-    c->last = c->time;
-    c->passed = 1, c->has = 0;
+    rd->at = next;
+    rd->next = NULL;
+    rd->passed++;
+    rd->last = rd->time;
     return 1;
 }
 TELEM_I_INLINE telem_result telem_ring_peek_inline(telem_ring_reader *rd, telem_ring_record *rec) {
     return telem_i_reader_quick(rd, rec) ? TELEM_OK : telem_ring_peek(rd, rec);
 }
 TELEM_I_INLINE telem_result telem_ring_release_inline(telem_ring_reader *rd) {
-    if (rd->held == TELEM_I_HELD_QUICK && telem_i_reader_quick_release(rd)) return TELEM_OK;
+    if (rd->next && telem_i_reader_quick_release(rd)) return TELEM_OK;
     return telem_ring_release(rd);
 }
 
@@ -1369,17 +1367,24 @@ static void telem_i_ring_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_
     if (head) telem_i_cells_put_any(telem_i_ring_unit(data, mask, pos), src, head);
     if (n > head) telem_i_cells_put_any(data, (const char *)src + head, n - head);
 }
+#ifndef TELEM_RING_MEMCPY
+TELEM_I_INLINE void telem_i_cell_get(const telem_i_ring_cell *from, char *p) {
+    telem_i_ring_cell c = TELEM_I_CELL_LOAD(from);
+    memcpy(p, &c, sizeof c);
+}
+#endif
 static void telem_i_cells_get(const telem_i_ring_cell *from, void *dst, size_t n) {
 #ifdef TELEM_RING_MEMCPY
     memcpy(dst, (const void *)from, n);
 #else
+    const size_t word = sizeof(telem_i_ring_cell);
     char *p = (char *)dst;
     telem_i_ring_cell c;
-    for (; n >= sizeof c; n -= sizeof c, p += sizeof c) {
-        c = TELEM_I_CELL_LOAD(from);
-        memcpy(p, &c, sizeof c);
-        from++;
+    for (; n >= 4u * word; n -= 4u * word, p += 4u * word, from += 4) {
+        telem_i_cell_get(from, p), telem_i_cell_get(from + 1, p + word);
+        telem_i_cell_get(from + 2, p + 2u * word), telem_i_cell_get(from + 3, p + 3u * word);
     }
+    for (; n >= word; n -= word, p += word) telem_i_cell_get(from++, p);
     if (n == 0) return;
     c = TELEM_I_CELL_LOAD(from);
     memcpy(p, &c, n);
@@ -2436,6 +2441,26 @@ TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, in
 
 /* -- batches -- */
 
+/* All of them plain and in what is claimed: written one after the other, published at once. 0: not so. */
+static int telem_i_lane_push_row(telem_ring_writer *w, const telem_ring_item *items, uint32_t n, int64_t now) {
+    char *at = w->at;
+    const telem_ring_item *it, *stop = items + n;
+    for (it = items; it != stop; it++) {
+        size_t need = telem_i_lane_plain(w, it->stream, it->time == TELEM_RING_NOW ? now : it->time, it->len);
+        if (need == 0 || (!it->data && it->len)) break;
+        w->at += need;
+    }
+    w->at = at;
+    if (it != stop) return 0;
+    for (it = items; it != stop; it++) {
+        telem_i_ring_cell *to = telem_i_lane_put_head(w, it->stream, it->time == TELEM_RING_NOW ? now : it->time, it->len);
+        telem_i_cells_put_any(to, it->data, it->len);
+        w->at = (char *)to + (((size_t)it->len + 7u) & ~(size_t)7u);
+    }
+    telem_i_tip_move(w->tip, (telem_i_pos)((size_t)(w->at - at) / 8u), n);
+    return 1;
+}
+
 /* Where a batch ends that starts here; 0 bytes too many: an error. */
 static telem_result telem_i_lane_measure_all(const telem_ring_writer *w, const telem_ring_item *items, uint32_t n,
                                              int64_t now, telem_i_pos *end) {
@@ -2490,7 +2515,7 @@ TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_r
     if (i < n) res = telem_i_ring_stamp(w, &now);
     if (res != TELEM_OK || n == 0) return res;
     if (w->lane) {
-        res = telem_i_lane_push_all(w, items, n, now);
+        if (!telem_i_lane_push_row(w, items, n, now)) res = telem_i_lane_push_all(w, items, n, now);
         if (done && res == TELEM_OK) *done = n;
         return res;
     }
@@ -2890,9 +2915,23 @@ static telem_result telem_i_reader_check(telem_ring_reader *rd) {
     if (TELEM_LOAD32_ACQUIRE(&rd->slot->state) == rd->slot_state) return TELEM_OK; /* E5 */
     TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state & ~3u); /* ours to free */
     rd->slot = NULL;
-    rd->quick_state = NULL, rd->quick_gate = NULL;
+    rd->gate_state = NULL, rd->gate = NULL;
     for (i = 0; i < rd->count; i++) telem_i_reader_cursors(rd)[i].at = telem_i_reader_cursors(rd)[i].stop = NULL;
     return TELEM_EXPELLED;
+}
+
+/* telem_i_lane_head for the record that is plain and in the window. 0: not so. */
+TELEM_I_INLINE int telem_i_lane_head_plain(const telem_ring_reader *rd, telem_i_ring_cursor *c) {
+    uint32_t lo, low;
+    if (c->at == c->stop || c->gap) return 0;
+    telem_i_pair_get((const telem_i_ring_cell *)(const void *)c->at, &lo, &low);
+    if (rd->slot && !telem_i_reader_trusted(rd)) return 0;
+    c->len = lo & 0xFFFFu;
+    if (c->len > rd->most || c->len + 8u > (size_t)(c->stop - c->at)) return 0;
+    c->stream = lo >> 16;
+    c->time = (int64_t)((uint64_t)c->hi << 32 | low);
+    c->head = 1, c->live = rd->slot != NULL, c->has = 1;
+    return 1;
 }
 
 /* The cursor whose head has the smallest stamp; count: none. */
@@ -2903,7 +2942,7 @@ static telem_result telem_i_reader_choose(telem_ring_reader *rd, uint32_t *best)
     *best = rd->count;
     for (i = 0; i < rd->count; i++) {
         telem_i_ring_cursor *c = &cursors[i];
-        if (!c->has) {
+        if (!c->has && !telem_i_lane_head_plain(rd, c)) {
             telem_result res = telem_i_reader_is_shared(rd, i) ? telem_i_shared_head(rd, i, c) : telem_i_lane_head(rd, i, c);
             if (res == TELEM_ERR_CORRUPT) return res;
             if (res == TELEM_AGAIN) none = res;
@@ -2919,7 +2958,7 @@ static telem_result telem_i_reader_fetch(telem_ring_reader *rd, uint32_t i, void
     telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     telem_i_pos mask, pos, at;
     telem_i_ring_cell *cells;
-    if (!c->live) { /* in the chunk, which nobody else writes */
+    if (c->at && (in_place || !c->live)) { /* under the gate, or in the chunk, which nobody else writes */
         *data = c->at + c->head * 8u;
         if (in_place) return TELEM_OK;
         if (c->len > cap) return TELEM_ERR_MEMORY;
@@ -2968,54 +3007,102 @@ static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record
     return TELEM_AGAIN;
 }
 
-/* For the inline peek: one lane and no filter. */
+/* -- the inline functions' part: one lane and no filter -- */
+
 static void telem_i_reader_quicken(telem_ring_reader *rd) {
-    rd->max_record = rd->ring->fixed.max_record;
+    uint32_t most = rd->ring->fixed.max_record;
+    rd->most = most < TELEM_I_ENTRY_MOST ? most : TELEM_I_ENTRY_MOST;
     if (rd->count != 1u || rd->ring->fixed.lanes != 1u || rd->desc.filter || rd->desc.stream_count) return;
     rd->quick = telem_i_reader_cursors(rd);
     if (!rd->slot) return;
-    rd->quick_state = &rd->slot->state;
-    rd->quick_gate = &telem_i_ring_gate_of(rd->slot, 0)->pos;
+    rd->gate_state = &rd->slot->state;
+    rd->gate = &telem_i_ring_gate_of(rd->slot, 0)->pos;
+}
+/* What the inline functions have passed goes into the cursor. */
+static void telem_i_reader_settle(telem_ring_reader *rd) {
+    telem_i_ring_cursor *c = rd->quick;
+    if (!rd->passed) return;
+    c->pos += (telem_i_pos)((size_t)(rd->at - rd->from) / 8u);
+    c->at = rd->at;
+    c->seq += rd->passed;
+    c->last = rd->last;
+    c->passed = 1, c->has = 0;
+    rd->delivered += rd->passed;
+    rd->passed = 0;
+    rd->from = rd->at;
+}
+/* All that follows looks at the cursor only, */
+static void telem_i_reader_take_back(telem_ring_reader *rd) {
+    telem_i_reader_settle(rd);
+    rd->at = rd->stop = rd->next = NULL;
+}
+/* until what it has validated is left to the inline functions again. */
+static void telem_i_reader_leave(telem_ring_reader *rd) {
+    telem_i_ring_cursor *c = rd->quick;
+    if (!c || c->gap) return;
+    rd->at = rd->from = c->at, rd->stop = c->stop;
+    rd->hi = c->hi;
 }
 
 TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record *rec) {
-    telem_ring_record found;
+    telem_ring_record *found;
     telem_result res;
     uint32_t which = 0;
     if (!rd || !rd->ring || !rec) return TELEM_ERR_ARG;
     if (telem_i_reader_quick(rd, rec)) return TELEM_OK;
-    if (rd->held == TELEM_I_HELD_QUICK) rd->held = 0; /* expelled while it was held: looked for again */
-    if (rd->held) {
-        *rec = rd->record;
-        return rec->data ? TELEM_OK : TELEM_ERR_MEMORY;
+    telem_i_reader_take_back(rd); /* also a record that was held when the reader was expelled: looked for again */
+    found = &rd->record;
+    if (!rd->held) {
+        res = telem_i_reader_check(rd);
+        if (res != TELEM_OK) return res;
+        res = telem_i_reader_next(rd, found, NULL, 0, 1, &which);
+        if (res == TELEM_ERR_MEMORY) found->data = NULL;
+        else if (res != TELEM_OK) return res;
+        else if (!found->data) found->data = rd; /* an empty record and no buffer: any address */
+        rd->held = which + 1u;
     }
-    res = telem_i_reader_check(rd);
-    if (res != TELEM_OK) return res;
-    res = telem_i_reader_next(rd, &found, NULL, 0, 1, &which);
-    if (res == TELEM_ERR_MEMORY) found.data = NULL;
-    else if (res != TELEM_OK) return res;
-    else if (!found.data) found.data = telem_i_reader_cursors(rd); /* an empty record and no buffer: any address */
-    rd->held = which + 1u;
-    rd->record = found;
-    *rec = found;
-    return res;
+    *rec = *found;
+    return found->data ? TELEM_OK : TELEM_ERR_MEMORY;
+}
+
+/* The reader was expelled while it held the record at `at`: that is the cursor's head, and lost. */
+static void telem_i_reader_quick_lose(telem_ring_reader *rd) {
+    uint32_t bytes = (uint32_t)(rd->next - rd->at);
+    int64_t time = rd->time;
+    telem_i_reader_take_back(rd);
+    rd->quick->len = bytes - 8u, rd->quick->head = 1u, rd->quick->time = time;
+    rd->held = 1u, rd->record.data = NULL;
 }
 
 TELEM_API telem_result telem_ring_release(telem_ring_reader *rd) {
-    telem_i_ring_cursor *c;
     telem_result res;
+    uint32_t which;
     if (!rd || !rd->ring) return TELEM_ERR_ARG;
+    if (rd->next) {
+        if (telem_i_reader_quick_release(rd)) return TELEM_OK;
+        telem_i_reader_quick_lose(rd);
+    }
     if (!rd->held) return TELEM_ERR_STATE;
-    if (rd->held == TELEM_I_HELD_QUICK && telem_i_reader_quick_release(rd)) return TELEM_OK;
-    if (rd->held == TELEM_I_HELD_QUICK) rd->held = 1u, rd->record.data = NULL; /* expelled: it is lost */
-    c = telem_i_reader_cursors(rd) + (rd->held - 1u);
+    which = rd->held - 1u;
     if (rd->slot) TELEM_FENCE_ACQUIRE(); /* E5: what the caller read in place was read before the state is looked at */
     res = telem_i_reader_check(rd);
-    telem_i_reader_pass(rd, rd->held - 1u);
+    telem_i_reader_pass(rd, which);
     if (res == TELEM_OK && rd->record.data) rd->delivered++;
-    else telem_i_reader_lost(rd, c, 1);
+    else telem_i_reader_lost(rd, telem_i_reader_cursors(rd) + which, 1);
     rd->held = 0;
+    telem_i_reader_leave(rd);
     return res;
+}
+
+/* telem_ring_read by the inline functions; 0: not so. */
+static int telem_i_reader_quick_read(telem_ring_reader *rd, telem_ring_record *rec, void *buf, size_t cap) {
+    telem_ring_record found;
+    if (!telem_i_reader_quick(rd, &found) || found.len > cap) return 0;
+    if (found.len) telem_i_cells_get((const telem_i_ring_cell *)found.data, buf, found.len);
+    if (!telem_i_reader_quick_release(rd)) return 0;
+    found.data = buf;
+    *rec = found;
+    return 1;
 }
 
 TELEM_API telem_result telem_ring_read(telem_ring_reader *rd, telem_ring_record *rec, void *buf, size_t cap) {
@@ -3023,27 +3110,20 @@ TELEM_API telem_result telem_ring_read(telem_ring_reader *rd, telem_ring_record 
     telem_ring_record found;
     uint32_t which = 0;
     if (!rd || !rd->ring || !rec || (!buf && cap)) return TELEM_ERR_ARG;
-    if (rd->held) return TELEM_ERR_STATE;
-    if (telem_i_reader_quick(rd, &found)) {
-        if (found.len <= cap) {
-            if (found.len) telem_i_cells_get((const telem_i_ring_cell *)found.data, buf, found.len);
-            found.data = buf;
-            if (telem_i_reader_quick_release(rd)) {
-                *rec = found;
-                return TELEM_OK;
-            }
-        }
-        rd->held = 0;
-    }
+    if (rd->held || rd->next) return TELEM_ERR_STATE;
+    if (telem_i_reader_quick_read(rd, rec, buf, cap)) return TELEM_OK;
+    telem_i_reader_take_back(rd);
     res = telem_i_reader_check(rd);
     if (res != TELEM_OK) return res;
     res = telem_i_reader_next(rd, &found, buf, cap, 0, &which);
     if (res == TELEM_ERR_MEMORY) found.data = NULL;
     if (res == TELEM_OK || res == TELEM_ERR_MEMORY) *rec = found;
-    if (res != TELEM_OK) return res;
-    rd->delivered++;
-    telem_i_reader_pass(rd, which);
-    return TELEM_OK;
+    if (res == TELEM_OK) {
+        rd->delivered++;
+        telem_i_reader_pass(rd, which);
+    }
+    telem_i_reader_leave(rd);
+    return res;
 }
 
 TELEM_API telem_result telem_ring_reader_loss(telem_ring_reader *rd, telem_ring_loss *loss) {
@@ -3300,7 +3380,8 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
     telem_ring_reader_counts n;
     uint32_t i;
     if (!rd || !rd->ring || !counts) return TELEM_ERR_ARG;
-    n.delivered = rd->delivered, n.filtered = rd->filtered, n.lost = rd->lost, n.queued = 0;
+    n.delivered = rd->delivered + rd->passed, n.filtered = rd->filtered, n.lost = rd->lost;
+    n.queued = (uint64_t)0 - rd->passed;
     for (i = 0; i < rd->count; i++) {
         const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
         if (telem_i_reader_is_shared(rd, i)) n.queued += telem_i_shared_queued(rd, c);
@@ -4198,6 +4279,7 @@ TELEM_API telem_result telem_ring_trigger_watch(telem_ring_trigger *t, telem_rin
     if (!t || !t->ring || !watch || watch->ring != t->ring || !rec) return TELEM_ERR_ARG;
     res = telem_ring_peek(watch, &hit);
     if (res != TELEM_OK) return res;
+    telem_i_reader_settle(watch);
     res = telem_i_trigger_fire(t, hit.time, watch);
     if (res != TELEM_OK && res != TELEM_ERR_EXISTS) return res;
     (void)telem_ring_release(watch);
