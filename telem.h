@@ -715,10 +715,13 @@ TELEM_API int64_t telem_muldiv(int64_t a, uint64_t b, uint64_t c) {
     uint64_t hi, lo, q = 0, rem;
     int i;
     telem_i_mul128(mag, b, &hi, &lo);
+#if UINTPTR_MAX > 0xFFFFFFFFu /* elsewhere a 64-bit division is a library's, and no faster than the loop is small */
     if (hi == 0) {
         q = lo / c;
         rem = lo % c;
-    } else {
+    } else
+#endif
+    {
         if (hi >= c) return a < 0 ? INT64_MIN : INT64_MAX;
         for (rem = hi, i = 63; i >= 0; i--) { /* long division, a bit at a time */
             uint64_t carry = rem >> 63;

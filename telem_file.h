@@ -1045,7 +1045,7 @@ struct telem_file_writer {
     uint8_t *stage; /* one io block being filled; NULL: the io takes any size */
     uint8_t *lz4;   /* state, then output; NULL: off */
     struct telem_i_file_cshared *columns; /* NULL: rows coding */
-    uint32_t staged, stream_count, loss_count, clock_count;
+    uint32_t staged, stage_done, stream_count, loss_count, clock_count;
     telem_clock clocks[TELEM_I_FILE_CLOCKS];
     uint32_t clock_ids[TELEM_I_FILE_CLOCKS];
     const char *clock_names[TELEM_I_FILE_CLOCKS];
@@ -1634,8 +1634,9 @@ static size_t telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t
 
 /* The staged io block goes out. Where the io fails it stays, for telem_file_writer_clear. */
 static void telem_i_file_stage_out(telem_file_writer *w) {
-    size_t block = w->desc.io->block_size, done = (size_t)(w->pos % block);
-    if (telem_i_file_io_out(w, w->stage + done, block - done)) return;
+    uint32_t block = w->desc.io->block_size, left = (uint32_t)telem_i_file_io_out(w, w->stage + w->stage_done, block - w->stage_done);
+    w->stage_done = left ? block - left : 0;
+    if (left) return;
     w->staged = 0;
     w->turn++;
 }

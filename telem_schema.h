@@ -1122,11 +1122,20 @@ static int telem_i_name_ok(const char *s, size_t min) {
 }
 static int telem_i_desc_ok(const char *s) { return !s || strlen(s) <= TELEM_MAX_DESC; }
 
-static int telem_i_finite(double v) { return v - v == 0.0; }
+/* By their bits: machines without a double unit need no double arithmetic for a schema. */
+static uint64_t telem_i_f64_bits(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, 8);
+    return bits;
+}
+static int telem_i_finite(double v) { return (telem_i_f64_bits(v) >> 52 & 0x7FFu) != 0x7FFu; }
+static int telem_i_is_zero(double v) { return telem_i_f64_bits(v) << 1 == 0; }
+static int telem_i_is_minus_zero(double v) { return telem_i_f64_bits(v) == (uint64_t)1 << 63; }
+static int telem_i_is_one(double v) { return telem_i_f64_bits(v) == (uint64_t)0x3FF << 52; }
 
 static int telem_i_is_scaled(const telem_field *f) {
     return telem_i_is_numeric(f->type) &&
-           ((f->scale != 0.0 && f->scale != 1.0) || f->bias != 0.0 || f->decimals != 0);
+           ((!telem_i_is_zero(f->scale) && !telem_i_is_one(f->scale)) || !telem_i_is_zero(f->bias) || f->decimals != 0);
 }
 
 static int telem_i_label_fits(uint8_t type, uint64_t value) {
@@ -1151,7 +1160,7 @@ static const char *telem_i_check_shape(const telem_field *f) {
     if (f->flags & ~TELEM_I_FLAGS) return "unknown flag";
     if ((f->flags & TELEM_COUNTER) && !telem_i_is_integer(f->type)) return "counter on a type that is not an integer";
     if (telem_i_is_sized(f->type) ? f->size < 1 || f->size > TELEM_MAX_ROW : f->size != 0) return "size missing, too large or on a type without one";
-    if (!telem_i_is_numeric(f->type) && (f->scale != 0.0 || f->bias != 0.0 || f->decimals)) return "scaling on a type that is not a number";
+    if (!telem_i_is_numeric(f->type) && (!telem_i_is_zero(f->scale) || !telem_i_is_zero(f->bias) || f->decimals)) return "scaling on a type that is not a number";
     if (!telem_i_finite(f->scale) || !telem_i_finite(f->bias)) return "scale or bias not finite";
     return f->decimals > TELEM_I_MAX_DECIMALS ? "more than 18 decimals" : NULL;
 }
@@ -1383,8 +1392,8 @@ static void telem_i_put_field(telem_i_sink *k, const telem_field *f) {
     }
     if (f->type == TELEM_STRUCT && f->nested) telem_i_put_head(k, f->nested);
     if (!scaled) return;
-    telem_i_put_f64(k, f->scale == 0.0 ? 1.0 : f->scale);
-    telem_i_put_f64(k, f->bias == 0.0 ? 0.0 : f->bias); /* -0 is 0 */
+    telem_i_put_f64(k, telem_i_is_zero(f->scale) ? 1.0 : f->scale);
+    telem_i_put_f64(k, telem_i_is_zero(f->bias) ? 0.0 : f->bias); /* -0 is 0 */
     telem_i_put_byte(k, f->decimals);
 }
 
@@ -1585,19 +1594,13 @@ static double telem_i_in_f64(telem_i_in *in) {
     return v;
 }
 
-static int telem_i_is_minus_zero(double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, 8);
-    return bits == (uint64_t)1 << 63;
-}
-
 static void telem_i_in_scaling(telem_i_in *in, telem_field *f) {
     size_t at = in->pos;
     f->scale = telem_i_in_f64(in);
     f->bias = telem_i_in_f64(in);
     f->decimals = telem_i_in_byte(in);
     if (in->code != TELEM_OK) return;
-    if (!telem_i_is_numeric(f->type) || !telem_i_is_scaled(f) || f->scale == 0.0 || !telem_i_finite(f->scale) ||
+    if (!telem_i_is_numeric(f->type) || !telem_i_is_scaled(f) || telem_i_is_zero(f->scale) || !telem_i_finite(f->scale) ||
         !telem_i_finite(f->bias) || telem_i_is_minus_zero(f->bias) || f->decimals > TELEM_I_MAX_DECIMALS)
         telem_i_in_fail(in, TELEM_ERR_CORRUPT, at, "scaling not allowed, not finite or not canonical");
 }
@@ -2204,11 +2207,6 @@ static void telem_i_out_physical(telem_i_out *o, telem_i_decimal *d, int decimal
     telem_i_out_fixed(o, d, decimals);
 }
 
-static uint64_t telem_i_f64_bits(double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, 8);
-    return bits;
-}
 static uint32_t telem_i_f32_bits(float v) {
     uint32_t bits;
     memcpy(&bits, &v, 4);
@@ -2524,7 +2522,7 @@ static const telem_i_format *telem_i_format_of(uint8_t type) {
 
 /* Is the physical value another than the raw one? */
 static int telem_i_converts(const telem_field *f) {
-    return telem_i_is_numeric(f->type) && ((f->scale != 0.0 && f->scale != 1.0) || f->bias != 0.0);
+    return telem_i_is_numeric(f->type) && ((!telem_i_is_zero(f->scale) && !telem_i_is_one(f->scale)) || !telem_i_is_zero(f->bias));
 }
 
 static double telem_i_raw_number(const telem_column *c, const uint8_t *cell) {
