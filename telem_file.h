@@ -3935,7 +3935,8 @@ typedef struct telem_i_file_bins {
     uint32_t top;   /* the tree covers [0, 2^top) */
     uint64_t lo[TELEM_I_FILE_LEAVES];
     uint8_t width[TELEM_I_FILE_LEAVES];
-    uint8_t weight[TELEM_I_FILE_LEAVES]; /* 1..63: (4 + (q & 3)) << (q >> 2) */
+    uint16_t weight[TELEM_I_FILE_LEAVES]; /* 1..63: (4 + (q & 3)) << (q >> 2). As wide as freq: where it was not,
+                                             gcc 12.2 for aarch64 dropped the calls of share_states */
     uint16_t freq[TELEM_I_FILE_LEAVES];
 } telem_i_file_bins;
 
@@ -4070,7 +4071,7 @@ static int telem_i_file_get_bins(telem_i_file_bitr *in, telem_i_file_bins *b) {
             if (b->count == TELEM_I_FILE_LEAVES) return 0;
             b->lo[b->count] = at;
             b->width[b->count] = (uint8_t)width;
-            b->weight[b->count++] = (uint8_t)q;
+            b->weight[b->count++] = (uint16_t)q;
         }
         while (width < b->top && (at >> width & 1u)) width++; /* a right child ends its parent too */
         if (width == b->top) break;
@@ -4211,7 +4212,7 @@ static uint64_t telem_i_file_plan_bins(telem_i_file_work *w, const telem_i_file_
     } while (!telem_i_file_take_leaves(w, g));
     b->log = n >= 16384u ? 10u : n >= 2048u ? 9u : n >= 512u ? 8u : 7u;
     while ((1u << b->log) < 4u * b->count && b->log < 11u) b->log++;
-    for (i = 0; i < b->count; i++) b->weight[i] = (uint8_t)telem_i_file_weigh(w->count[i], n, b->log);
+    for (i = 0; i < b->count; i++) b->weight[i] = (uint16_t)telem_i_file_weigh(w->count[i], n, b->log);
     return cost;
 }
 
