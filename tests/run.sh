@@ -15,7 +15,7 @@ without() { for f in tests/test_*.c tests/scenario_*.c; do grep -q "UNIT: $1" "$
 threaded() {
     { ls tests/*_threads.c; grep -lE "pthread_create|UNIT: threads" tests/test_*.c tests/scenario_*.c; } 2>/dev/null | sort -u
 }
-scripts() { ls tests/*.sh | grep -vxE "tests/(deps|run|unit|strict|all)\.sh"; }
+scripts() { ls tests/*.sh | grep -vxE "tests/(deps|run|unit|strict|all|ring_mutants)\.sh"; }
 native_only() { grep -l "UNIT: native" tests/*.c 2>/dev/null; }
 
 # make test has three minutes, installs included: every test runs under the sanitizers, these also
@@ -32,6 +32,7 @@ small() {
 }
 wide() {
     each model tests/model_*_narrow.cc
+    each script tests/ring_mutants.sh
     echo "compile self"
     echo "compile arm-full"
     each cc $(ls tests/test_*.c tests/scenario_*.c tests/test_*.cc | grep -vxF "$(echo "$optimised" | tr ' ' '\n')")

@@ -310,6 +310,7 @@ static void close_accounts(void) {
     accounts();
     for (n = 0; n < 6; n++) push(&shared, 3);
     accounts();
+    CHECK_EQ_INT(shared.shared->parked, 0); /* whoever left was forgotten */
 }
 static void close_lane(void) { accounts(); }
 
@@ -477,10 +478,48 @@ static void lane_lap(int i) { push_many(&lane, (uint32_t)i, 5); }
 TEST(reader_is_lapped_in_mid_copy) {
     play l = {one_lane, look, lane_push, NULL, close_lane, 6};
     play fast = {one_lane, look, lane_lap, NULL, close_lane, 6};
+    play more = {one_lane, look_long, lane_lap, NULL, close_lane, 6};
     play s = {shared_lane, look, push_once, push_lap, close_accounts, 5};
     perform(&l, 0, 1);
     perform(&fast, 0, 1);
+    perform(&more, 0, 1);
     perform(&s, 0, 1);
+}
+
+/* One that wants the only stream that there is, and is lapped in mid-look: what it has not seen is
+   lost to it; nothing looks to it like another stream's. */
+static void filtered_shared(int laps) {
+    static const uint32_t mine[1] = {3};
+    telem_ring_reader_desc d = TELEM_ZERO;
+    stage(0, 1, 0, 0);
+    d.streams = mine, d.stream_count = 1, d.copy = copy_buf[0], d.copy_size = sizeof copy_buf[0];
+    memset(seen[0], 0, sizeof seen[0]);
+    REQUIRE_OK(telem_ring_reader_init(&rd[0], ring, &d));
+    joined[0] = 1;
+    push_many(&shared, 3, laps);
+}
+static void lap_of_threes(int i) {
+    (void)i;
+    push_many(&shared, 3, 5);
+}
+static void nothing_filtered(void) {
+    CHECK_EQ_INT(rd[0].filtered, 0);
+    close_accounts();
+}
+TEST(filtered_reader_is_lapped_in_mid_look) {
+    play p = {filtered_shared, look, lap_of_threes, NULL, nothing_filtered, 9};
+    perform(&p, TELEM_RING_OVERWRITE, TELEM_RING_OVERWRITE);
+}
+
+/* Full, and a reader holds all of it. */
+static void full_and_held(int laps) {
+    stage(0, 1, 1, 0);
+    push_many(&shared, 3, laps + 5);
+    CHECK(full > 0);
+}
+TEST(two_producers_are_refused_at_once) {
+    play p = {full_and_held, push_once, push_once, NULL, close_accounts, 3};
+    perform(&p, TELEM_RING_REFUSE, TELEM_RING_REFUSE);
 }
 
 /* A reader joins and gates while a writer is on its way over it: one of them sees the other. */
@@ -615,6 +654,8 @@ static void run_all(void) {
     RUN(record_longer_than_all_gaps_is_refused);
     RUN(interrupt_laps_writer_in_mid_copy);
     RUN(reader_is_lapped_in_mid_copy);
+    RUN(filtered_reader_is_lapped_in_mid_look);
+    RUN(two_producers_are_refused_at_once);
     RUN(reader_joins_while_a_writer_takes_the_space);
     RUN(reader_is_expelled_in_mid_look);
     RUN(two_claim_one_lane);
