@@ -510,9 +510,8 @@
                  are 0, 0 follows b without bits. An unused last nibble is 0. Then four streams of the
                  numbers as in symbols; each stream begins behind b = 0.
             codec 32 list        varint t (bytes of all n strings), list(n, t)
-            codec 33 dictionary  varint t, varint d (1..n), varint s (0..t), sized index(n, d), list(d, s):
-                                 each row has the string with its number. Each number occurs, in the order of
-                                 its first occurrence; the rows' strings add up to t.
+            codec 33 dictionary  varint d (1..n), varint s, sized index(n, d), list(d, s): row i has the
+                                 string of the i-th number.
             CHARS and BYTES of a fixed size are strings here, without the zero bytes at their end.
             planes (numbers of w bytes)  w times sized ints(n): the lowest byte of all values, then the next
               ones. Of each of these integers the low 8 bits count.
@@ -7186,43 +7185,47 @@ static void telem_i_file_list_put(telem_i_file_codec *k, telem_i_file_sink *s, u
     s->p += other.full ? size : used;
 }
 
-static int telem_i_file_has_byte(const uint8_t *p, uint8_t v) { /* among 8 */
-    uint64_t x = telem_i_file_get64(p) ^ v * 0x0101010101010101u;
-    return ((x - 0x0101010101010101u) & ~x & 0x8080808080808080u) != 0;
+/* The strings that `mark` ends, n of them in `size` bytes: at[i] = where string i begins, at[n] = size. */
+static int telem_i_file_marks(const uint8_t *p, size_t size, uint8_t mark, uint32_t n, uint32_t *at) {
+    const uint64_t ones = 0x0101010101010101u, low = 0x7F7F7F7F7F7F7F7Fu;
+    uint32_t found = 0;
+    size_t i = 0;
+    at[0] = 0;
+    for (; i + 8 <= size; i += 8) {
+        uint64_t x = telem_get64(p + i) ^ mark * ones, hit = ~(((x & low) + low) | x | low); /* top bit of each 0 byte */
+        for (; hit; hit &= hit - 1u) {
+            if (found == n) return 0;
+            at[++found] = (uint32_t)i + (telem_i_file_low_bit(hit) >> 3) + 1u;
+        }
+    }
+    for (; i < size; i++)
+        if (p[i] == mark) {
+            if (found == n) return 0;
+            at[++found] = (uint32_t)i + 1u;
+        }
+    return found == n && at[n] == size;
 }
 
-/* n strings of `total` bytes to the end of out[0..cap): pos[i] = place of string i, pos[n] = one past the last byte
-   and gap; returns the gap (0, 1), or -1 corrupt. `lengths` is the caller's, n + 1 elements. */
-static int telem_i_file_list_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint32_t n, size_t total, uint8_t *out,
-                                  size_t cap, uint32_t *lengths) {
+/* n strings of `total` bytes in all, into out[0 .. total + n): string i lies at at[i] and ends `gap` bytes before
+   at[i + 1]. Returns the gap (0, 1), or -1 corrupt. */
+static int telem_i_file_list_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint32_t n, size_t total, uint8_t *out, uint32_t *at) {
     uint8_t form = telem_i_file_take_byte(c), mark;
-    size_t at, sum = 0;
+    size_t sum = 0;
     uint32_t i;
     if (c->bad || form > 2) return -1;
-    if (form == 2) return total <= cap && telem_i_file_pattern_take(k, c, n, total, out + (cap - total), lengths) ? 0 : -1;
-    if (form == 0) {
-        if (total > cap || !telem_i_file_take_ints(k, c, n, lengths + 1)) return -1;
-        for (i = 1; i <= n; i++) {
-            if (lengths[i] > total - sum) return -1;
-            sum += lengths[i];
-            lengths[i] = (uint32_t)sum;
-        }
-        lengths[0] = 0;
-        if (sum != total || !telem_i_file_bytes_take(k, c, out + (cap - total), total)) return -1;
-        return 0;
+    if (form == 2) return telem_i_file_pattern_take(k, c, n, total, out, at) ? 0 : -1;
+    if (form == 1) {
+        mark = telem_i_file_take_byte(c);
+        return telem_i_file_bytes_take(k, c, out, total + n) && telem_i_file_marks(out, total + n, mark, n, at) ? 1 : -1;
     }
-    mark = telem_i_file_take_byte(c);
-    if (total + n > cap || !telem_i_file_bytes_take(k, c, out + (cap - total - n), total + n)) return -1;
-    out += cap - total - n;
-    lengths[0] = 0;
-    for (at = 0, i = 0; at < total + n; at++) {
-        while (total + n - at >= 8 && !telem_i_file_has_byte(out + at, mark)) at += 8;
-        if (at == total + n) break;
-        if (out[at] != mark) continue;
-        if (i == n) return -1;
-        lengths[++i] = (uint32_t)(at + 1);
+    if (!telem_i_file_take_ints(k, c, n, at + 1)) return -1;
+    at[0] = 0;
+    for (i = 1; i <= n; i++) {
+        if (at[i] > total - sum) return -1;
+        sum += at[i];
+        at[i] = (uint32_t)sum;
     }
-    return i == n && lengths[n] == total + n ? 1 : -1;
+    return sum == total && telem_i_file_bytes_take(k, c, out, total) ? 0 : -1;
 }
 
 static size_t telem_i_file_list_encode(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets, uint32_t n,
@@ -7245,7 +7248,6 @@ static size_t telem_i_file_dictionary_encode(telem_i_file_codec *k, const uint8_
     uint8_t *at;
     size_t room, total = telem_i_file_list_gather(k, bytes, offsets, first, nd, &lengths);
     if (total == SIZE_MAX) return 0;
-    telem_i_file_sink_varint(&s, offsets[n] - offsets[0]);
     telem_i_file_sink_varint(&s, nd);
     telem_i_file_sink_varint(&s, total);
     at = telem_i_file_sink_ahead(&s, &room);
@@ -7280,107 +7282,41 @@ static inline void telem_i_file_copy16(uint8_t *d, const uint8_t *s, uint32_t n)
     }
 }
 
-static int telem_i_file_list_decode(telem_i_file_codec *k, telem_i_file_cursor *c, size_t total, uint32_t n, uint8_t *bytes,
-                                    size_t cap, uint32_t *offsets) {
-    int gap = telem_i_file_list_take(k, c, n, total, bytes, cap, offsets);
-    const uint8_t *from;
-    uint32_t i, at = 0;
-    if (gap < 0) return 0;
-    from = bytes + (cap - offsets[n]);
-    for (i = 0; i < n; i++) { /* the room behind the strings keeps from 64 bytes ahead */
-        uint32_t len = offsets[i + 1] - offsets[i] - (uint32_t)gap;
-        telem_i_file_copy16(bytes + at, from, len);
-        from += len + (uint32_t)gap;
-        offsets[i] = at;
-        at += len;
-    }
-    offsets[n] = at;
-    return 1;
-}
+/* Strings as they were read: row i has string from[i] (from NULL: i), at[k] where string k begins, `gap` bytes before
+   at[k + 1] where it ends. Behind the bytes there are 16 that may be read. */
+typedef struct telem_i_file_texts {
+    const uint8_t *bytes;
+    const uint32_t *at, *from;
+    uint32_t count, gap; /* strings */
+    uint32_t one;        /* all rows are string 0 */
+} telem_i_file_texts;
 
-/* Rows from a dictionary of which every string has the same length of at most 16. */
-static int telem_i_file_expand_even(telem_i_file_codec *k, const uint8_t *dict, uint32_t nd, uint32_t len, uint32_t step, const uint32_t *idx,
-                                    uint32_t n, size_t total, uint8_t *bytes, uint32_t *offsets) {
-    uint8_t *t = (uint8_t *)k->table;
-    uint32_t i;
-    if (total != (size_t)n * len) return 0;
-    for (i = 0; i < nd; i++) memcpy(t + (size_t)i * 16u, dict + (size_t)i * step, len);
-    if (len == 1) for (i = 0; i < n; i++) bytes[i] = t[idx[i] * 16u];
-    else for (i = 0; i < n; i++) memcpy(bytes + (size_t)i * len, t + (size_t)idx[i] * 16u, 16);
-    for (i = 0; i <= n; i++) offsets[i] = i * len;
-    return 1;
-}
+static uint32_t telem_i_file_text_of(const telem_i_file_texts *t, uint32_t i) { return t->one ? 0 : t->from ? t->from[i] : i; }
+static uint32_t telem_i_file_text_length(const telem_i_file_texts *t, uint32_t k) { return t->at[k + 1u] - t->at[k] - t->gap; }
 
-/* Rows from a dictionary at the end of the same memory: a string's first row moves it there; later ones copy that.
-   What is not yet read lies behind what is written, as the strings still to come are part of what is still to write. */
-static int telem_i_file_expand(uint64_t *place, uint32_t nd, const uint8_t *dict, uint32_t step, const uint32_t *idx, uint32_t n,
-                               size_t total, uint8_t *bytes, uint32_t *offsets) {
-    uint32_t seen = 0, i;
-    size_t at = 0;
-    for (i = 0; i < n; i++) {
-        uint32_t x = idx[i], len = (uint32_t)(place[x] >> 32);
-        const uint8_t *from = bytes + (uint32_t)place[x];
-        offsets[i] = (uint32_t)at;
-        if (len > total - at) return 0;
-        if (x >= seen) {
-            if (x != seen) return 0; /* not in order of first occurrence */
-            from = dict;
-            dict += len + step;
-            place[x] = (uint64_t)len << 32 | at;
-            seen++;
-        }
-        telem_i_file_copy16(bytes + at, from, len);
-        at += len;
-    }
-    offsets[n] = (uint32_t)at;
-    return at == total && seen == nd;
-}
-
-static int telem_i_file_dictionary_decode(telem_i_file_codec *k, telem_i_file_cursor *c, size_t total, uint32_t n,
-                                          uint8_t *bytes, size_t cap, uint32_t *offsets) {
-    uint32_t nd = (uint32_t)telem_i_file_take_limited(c, n), i, even;
-    size_t dtotal = (size_t)telem_i_file_take_limited(c, total), size = (size_t)telem_i_file_take_limited(c, UINT32_MAX);
-    const uint8_t *index = telem_i_file_take_bytes(c, size), *dict;
-    uint64_t *place = k->c64;
-    uint32_t *idx = (uint32_t *)(void *)k->bytes;
-    int gap;
-    if (c->bad || nd == 0) return 0;
-    gap = telem_i_file_list_take(k, c, nd, dtotal, bytes, cap, offsets);
-    if (gap < 0) return 0;
-    dict = bytes + (cap - offsets[nd]);
-    even = offsets[1] - (uint32_t)gap;
-    for (i = 0; i < nd; i++) {
-        uint32_t len = offsets[i + 1] - offsets[i] - (uint32_t)gap;
-        if (len != even) even = UINT32_MAX;
-        place[i] = (uint64_t)len << 32;
-    }
-    if (!telem_i_file_index_decode(k, index, size, n, nd, idx)) return 0;
-    if (even <= 16 && nd <= 4096 && k->table_size >= 65536u)
-        return telem_i_file_expand_even(k, dict, nd, even, even + (uint32_t)gap, idx, n, total, bytes, offsets);
-    return telem_i_file_expand(place, nd, dict, (uint32_t)gap, idx, n, total, bytes, offsets);
-}
-
-/* The bytes of all strings of an item, or SIZE_MAX. */
-static size_t telem_i_file_text_total(const uint8_t *p, size_t size) {
-    telem_i_file_cursor c;
-    uint64_t total;
-    c.p = p, c.end = p + size, c.bad = 0;
-    total = telem_i_file_take_varint(&c);
-    return c.bad || total > UINT32_MAX / 2u ? SIZE_MAX : (size_t)total;
-}
-
-/* 1, 0 corrupt, -1 unsupported. bytes_cap must be total + n + 64 at least. */
-static int telem_i_file_text_decode(telem_i_file_codec *k, uint8_t codec, const uint8_t *p, size_t size, uint32_t n,
-                                    uint8_t *bytes, size_t bytes_cap, uint32_t *offsets) {
-    telem_i_file_cursor c;
-    size_t total;
+/* How many strings an item has and the bytes of them together: 1, 0 corrupt, -1 unsupported. */
+static int telem_i_file_text_head(uint8_t codec, telem_i_file_cursor *c, uint32_t n, uint32_t *count, size_t *total) {
     if (codec != TELEM_I_FILE_TEXT_LIST && codec != TELEM_I_FILE_TEXT_DICTIONARY) return -1;
-    c.p = p, c.end = p + size, c.bad = 0;
-    total = (size_t)telem_i_file_take_limited(&c, UINT32_MAX / 2u);
-    if (c.bad || bytes_cap < 64u + n || total > bytes_cap - 64u - n) return 0;
-    bytes_cap -= 16; /* copies of 16 bytes read a little further */
-    if (codec == TELEM_I_FILE_TEXT_LIST) return telem_i_file_list_decode(k, &c, total, n, bytes, bytes_cap, offsets);
-    return telem_i_file_dictionary_decode(k, &c, total, n, bytes, bytes_cap, offsets);
+    *count = codec == TELEM_I_FILE_TEXT_LIST ? n : (uint32_t)telem_i_file_take_limited(c, n);
+    *total = (size_t)telem_i_file_take_limited(c, UINT32_MAX / 2u);
+    return !c->bad && *count > 0;
+}
+
+/* Behind the head: the strings into `bytes` (total + count + 16), at (count + 1), idx (n; only for a dictionary). */
+static int telem_i_file_text_decode(telem_i_file_codec *k, uint8_t codec, telem_i_file_cursor *c, uint32_t n, size_t total,
+                                    uint8_t *bytes, uint32_t *at, uint32_t *idx, telem_i_file_texts *t) {
+    int gap;
+    if (codec == TELEM_I_FILE_TEXT_DICTIONARY) {
+        size_t size = (size_t)telem_i_file_take_limited(c, UINT32_MAX);
+        const uint8_t *index = telem_i_file_take_bytes(c, size);
+        if (c->bad || !telem_i_file_index_decode(k, index, size, n, t->count, idx)) return 0;
+        t->from = idx;
+    }
+    gap = telem_i_file_list_take(k, c, t->count, total, bytes, at);
+    t->gap = gap > 0;
+    t->bytes = bytes;
+    t->at = at;
+    return gap >= 0;
 }
 
 /* >>columns-planes: values of a few bytes each as that many streams */
@@ -9611,85 +9547,91 @@ static void telem_i_file_recount(const telem_i_file_cblock *b, uint8_t *p, uint3
     }
 }
 
-/* The texts of a column: bytes one behind the other, n + 1 offsets. Constants come as one (*one). */
+/* The n strings of an entry. */
 static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_cblock *b, const telem_column *c, const telem_i_file_centry *e, uint32_t n,
-                                           uint8_t **bytes, uint32_t *at, uint32_t *one) {
-    uint32_t longest = telem_i_file_codes_variable(c->type) ? c->width - 4u : c->width, i;
-    uint8_t codec = e->codec & TELEM_I_FILE_CODEC_ID;
+                                             telem_i_file_texts *t) {
+    uint32_t longest = telem_i_file_codes_variable(c->type) ? c->width - 4u : c->width, i, *at, *idx = NULL;
+    uint8_t codec = e->codec & TELEM_I_FILE_CODEC_ID, *bytes;
     const uint8_t *p = telem_i_file_entry_bytes(r, b, e);
+    telem_i_file_cursor in;
     size_t total;
-    int v;
-    *one = 0;
+    int v = 1;
     if (!p) return TELEM_ERR_CORRUPT;
-    if (codec == TELEM_I_FILE_CODEC_CONSTANT) {
-        if (e->length > longest) return TELEM_ERR_CORRUPT;
-        *bytes = telem_i_file_temp(b, e->length + 1u);
-        if (!*bytes) return TELEM_ERR_MEMORY;
-        memcpy(*bytes, p, e->length);
-        at[0] = 0;
-        at[1] = e->length;
-        *one = 1;
-        return TELEM_OK;
-    }
-    if (codec == TELEM_I_FILE_CODEC_RAW) {
-        uint64_t head = 4u * ((uint64_t)n + 1u);
-        if (e->length < head || telem_get32(p) != 0) return TELEM_ERR_CORRUPT;
-        *bytes = telem_i_file_temp(b, e->length - head + 1u);
-        if (!*bytes) return TELEM_ERR_MEMORY;
-        for (i = 0; i <= n; i++) at[i] = telem_get32(p + 4u * (size_t)i);
-        if (at[n] != e->length - head) return TELEM_ERR_CORRUPT;
-        memcpy(*bytes, p + head, (size_t)(e->length - head));
+    in.p = p, in.end = p + e->length, in.bad = 0;
+    t->count = n, total = e->length;
+    t->one = codec == TELEM_I_FILE_CODEC_CONSTANT;
+    if (t->one) {
+        t->count = 1;
+    } else if (codec == TELEM_I_FILE_CODEC_RAW) {
+        if (total < 4u * ((uint64_t)n + 1u) || telem_get32(p) != 0) return TELEM_ERR_CORRUPT;
+        total -= 4u * ((size_t)n + 1u);
     } else {
-        if (codec < TELEM_I_FILE_CODEC_TEXT) return TELEM_ERR_UNSUPPORTED;
-        total = telem_i_file_text_total(p, e->length);
-        if (total > (uint64_t)n * longest) return TELEM_ERR_CORRUPT;
-        *bytes = telem_i_file_temp(b, 2u * (uint64_t)total + n + 128u); /* a dictionary stands behind the texts made of it */
-        if (!*bytes) return TELEM_ERR_MEMORY;
-        v = telem_i_file_text_decode(&b->k, codec, p, e->length, n, *bytes, 2u * total + n + 128u, at);
-        if (v <= 0) return v < 0 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
+        v = telem_i_file_text_head(codec, &in, n, &t->count, &total);
     }
-    for (i = 0; i < n; i++)
-        if (at[i + 1u] < at[i] || at[i + 1u] - at[i] > longest) return TELEM_ERR_CORRUPT;
+    if (v <= 0) return v < 0 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
+    if (total > (uint64_t)t->count * longest) return TELEM_ERR_CORRUPT;
+    at = (uint32_t *)(void *)telem_i_file_temp(b, 4u * ((uint64_t)t->count + 1u));
+    bytes = telem_i_file_temp(b, (uint64_t)total + t->count + 16u);
+    if (codec == TELEM_I_FILE_TEXT_DICTIONARY) idx = (uint32_t *)(void *)telem_i_file_temp(b, 4u * (uint64_t)n);
+    if (!at || !bytes || (codec == TELEM_I_FILE_TEXT_DICTIONARY && !idx)) return TELEM_ERR_MEMORY;
+    if (t->one) {
+        at[0] = 0, at[1] = (uint32_t)total;
+        memcpy(bytes, p, total);
+    } else if (codec == TELEM_I_FILE_CODEC_RAW) {
+        for (i = 0; i <= n; i++) at[i] = telem_get32(p + 4u * (size_t)i);
+        if (at[n] != total) return TELEM_ERR_CORRUPT;
+        memcpy(bytes, p + 4u * ((size_t)n + 1u), total);
+    } else if (!telem_i_file_text_decode(&b->k, codec, &in, n, total, bytes, at, idx, t)) {
+        return TELEM_ERR_CORRUPT;
+    }
+    t->bytes = bytes;
+    t->at = at;
+    for (i = 0; i < t->count; i++)
+        if (at[i + 1u] < at[i] + t->gap || telem_i_file_text_length(t, i) > longest) return TELEM_ERR_CORRUPT;
     return TELEM_OK;
 }
 
-/* Where the texts of the distinct rows lie. */
-typedef struct telem_i_file_texts {
-    const uint8_t *bytes;
-    const uint32_t *at;   /* n + 1 offsets, or of one */
-    const uint32_t *from; /* row i is text from[i]; NULL: i */
-    uint32_t one;         /* all rows are text 0 */
-} telem_i_file_texts;
+/* from[i] = idx[order[i]] for n rows; the one that is there alone when the other is NULL. */
+static telem_result telem_i_file_compose(telem_i_file_cblock *b, const uint32_t *order, uint32_t n, telem_i_file_texts *t) {
+    const uint32_t *idx = t->from;
+    uint32_t *from, i;
+    if (!order) return TELEM_OK;
+    t->from = order;
+    if (!idx) return TELEM_OK;
+    from = (uint32_t *)(void *)telem_i_file_temp(b, 4u * (uint64_t)n);
+    if (!from) return TELEM_ERR_MEMORY;
+    for (i = 0; i < n; i++) from[i] = idx[order[i]];
+    t->from = from;
+    return TELEM_OK;
+}
 
-static uint32_t telem_i_file_text_of(const telem_i_file_texts *t, uint32_t i) { return t->one ? 0 : t->from ? t->from[i] : i; }
-
+/* The texts of the distinct rows. `old`: the state's, in row form. */
 static telem_result telem_i_file_read_texts(telem_file_reader *r, telem_i_file_cblock *b, const telem_column *c, uint32_t number, const telem_i_file_centry *e,
                                             const uint8_t *old, telem_i_file_texts *t) {
     uint32_t n = b->h.distinct, *at;
     int member = telem_i_file_member_of(&b->h, number), grouped = e->coded && (e->codec & TELEM_I_FILE_CODEC_GROUPED) != 0;
-    uint8_t *bytes = NULL;
+    const uint32_t *order = NULL;
     telem_result v;
     memset(t, 0, sizeof *t);
     if (member >= 0 || grouped) {
         if (member >= 0 && grouped) return TELEM_ERR_CORRUPT;
         v = telem_i_file_key_rows(r, b, member >= 0 ? (uint32_t)member : e->key);
         if (v != TELEM_OK) return v;
-        t->from = member >= 0 ? b->idx[member] : b->place[e->key];
+        order = member >= 0 ? b->idx[member] : b->place[e->key];
         if (member >= 0) n = b->h.keys.key[member].distinct;
     }
-    at = (uint32_t *)(void *)telem_i_file_temp(b, 4u * ((uint64_t)n + 1u));
-    if (!at) return TELEM_ERR_MEMORY;
-    t->at = at;
     if (!e->coded) { /* the state's */
+        at = (uint32_t *)(void *)telem_i_file_temp(b, 8u);
+        if (!at) return TELEM_ERR_MEMORY;
         at[0] = 0;
         at[1] = telem_i_file_codes_variable(c->type) ? telem_get32(old) : telem_i_file_trimmed(old, c->width);
         t->bytes = telem_i_file_codes_variable(c->type) ? old + 4 : old;
-        t->one = 1;
+        t->at = at;
+        t->count = t->one = 1;
         return TELEM_OK;
     }
-    v = telem_i_file_entry_texts(r, b, c, e, n, &bytes, at, &t->one);
-    t->bytes = bytes;
-    return v;
+    v = telem_i_file_entry_texts(r, b, c, e, n, t);
+    return v != TELEM_OK ? v : telem_i_file_compose(b, order, b->h.distinct, t);
 }
 
 /* Run lengths and times. */
@@ -9790,7 +9732,7 @@ static telem_result telem_i_file_view_columns(telem_file_reader *r, struct telem
 static void telem_i_file_tile_texts(const telem_i_file_texts *t, const telem_column *c, uint32_t from, uint32_t n, uint8_t *to, size_t row) {
     uint32_t i, variable = telem_i_file_codes_variable(c->type) ? 4u : 0u;
     for (i = 0; i < n; i++, to += row) {
-        uint32_t k = telem_i_file_text_of(t, from + i), len = t->at[k + 1u] - t->at[k];
+        uint32_t k = telem_i_file_text_of(t, from + i), len = telem_i_file_text_length(t, k);
         if (variable) telem_put32(to, len);
         if (len) memcpy(to + variable, t->bytes + t->at[k], len);
         memset(to + variable + len, 0, c->width - variable - len);
@@ -11641,13 +11583,48 @@ static telem_result telem_i_file_span_column(telem_file_reader *r, telem_i_file_
 }
 
 /* CHARS and BYTES: rows of their size; STRING and BLOB: offsets and bytes. */
+/* `n` times the same bytes. */
+static void telem_i_file_fill_text(uint8_t *out, const uint8_t *p, uint32_t len, uint32_t n) {
+    size_t have = len, all = (size_t)len * n;
+    if (all) memcpy(out, p, len);
+    for (; have < all; have *= 2) memcpy(out + have, out, have < all - have ? have : all - have);
+}
+
+/* Rows of a text of variable length behind what the caller has; 0: no room. All rows are there, or absent[i] tells. */
+static int telem_i_file_append_texts(const telem_i_file_span *x, const telem_i_file_texts *t, const uint8_t *absent, telem_file_into *into) {
+    uint8_t *out = (uint8_t *)into->data;
+    uint32_t *offsets = into->offsets + x->to, at = offsets[0], i, n = x->n, len;
+    uint64_t room = into->data_size < UINT32_MAX ? into->data_size : UINT32_MAX;
+    if (at > room) return 0;
+    if (!absent && (t->one || (!t->from && !x->row_of && t->gap == 0))) { /* in one piece */
+        uint32_t first = t->one ? 0 : x->skip, from = t->at[first];
+        uint64_t all = t->one ? (uint64_t)t->at[1] * n : t->at[first + n] - from;
+        if (all > room - at) return 0;
+        if (t->one) telem_i_file_fill_text(out + at, t->bytes, t->at[1], n);
+        else if (all) memcpy(out + at, t->bytes + from, (size_t)all);
+        for (i = 1; i <= n; i++) offsets[i] = at + (t->one ? i * t->at[1] : t->at[first + i] - from);
+        return 1;
+    }
+    for (i = 0; i < n; i++) {
+        uint32_t k = telem_i_file_text_of(t, telem_i_file_span_row(x, i));
+        const uint8_t *p = t->bytes + t->at[k];
+        len = absent && absent[i] ? 0 : telem_i_file_text_length(t, k);
+        if (!t->one && room - at >= (uint64_t)len + 16u) telem_i_file_copy16(out + at, p, len);
+        else if (len > room - at) return 0;
+        else if (len) memcpy(out + at, p, len);
+        at += len;
+        offsets[i + 1u] = at;
+    }
+    return 1;
+}
+
 static telem_result telem_i_file_span_texts(telem_file_reader *r, telem_i_file_span *x, const telem_i_file_wanted *want, telem_file_into *into) {
     const telem_column *c = &want->c;
     telem_i_file_cblock *b = &x->b;
-    uint8_t *old = b->s->prev + c->row + (size_t)want->element * c->width, *absent = NULL, *out = (uint8_t *)into->data;
+    uint8_t *old = b->s->prev + c->row + (size_t)want->element * c->width, *absent = NULL, *to;
     telem_i_file_centry e;
     telem_i_file_texts t;
-    uint32_t i, k, variable = telem_i_file_codes_variable(c->type) ? 4u : 0u, at = 0;
+    uint32_t i, k, len, variable = telem_i_file_codes_variable(c->type) ? 4u : 0u;
     telem_result v = telem_i_file_span_entry(x, want->number, &e);
     if (v == TELEM_OK && c->guard != TELEM_NO_GUARD && !b->all_present) {
         absent = telem_i_file_temp(b, (uint64_t)x->n + 1u);
@@ -11655,27 +11632,17 @@ static telem_result telem_i_file_span_texts(telem_file_reader *r, telem_i_file_s
     }
     if (v == TELEM_OK) v = telem_i_file_read_texts(r, b, c, want->number, &e, old, &t);
     if (v != TELEM_OK) return v;
-    if (variable && x->n) at = into->offsets[x->to];
-    for (i = 0; i < x->n; i++) {
-        uint32_t from, len;
+    if (variable && x->n && !telem_i_file_append_texts(x, &t, absent, into)) return TELEM_ERR_LIMIT;
+    for (i = 0; !variable && i < x->n; i++) {
         k = telem_i_file_text_of(&t, telem_i_file_span_row(x, i));
-        from = t.at[k];
-        len = absent && absent[i] ? 0 : t.at[k + 1u] - from;
-        if (variable) {
-            if (len > into->data_size - at || at > into->data_size || len > UINT32_MAX - at) return TELEM_ERR_LIMIT;
-            if (len) memcpy(out + at, t.bytes + from, len);
-            at += len;
-            into->offsets[x->to + i + 1u] = at;
-        } else {
-            uint8_t *to = out + (size_t)(x->to + i) * c->width;
-            memcpy(to, t.bytes + from, len);
-            memset(to + len, 0, c->width - len);
-        }
+        len = absent && absent[i] ? 0 : telem_i_file_text_length(&t, k);
+        to = (uint8_t *)into->data + (size_t)(x->to + i) * c->width;
+        memcpy(to, t.bytes + t.at[k], len);
+        memset(to + len, 0, c->width - len);
     }
     if (e.coded) { /* the state */
-        uint32_t len;
         k = telem_i_file_text_of(&t, b->h.distinct - 1u);
-        len = t.at[k + 1u] - t.at[k];
+        len = telem_i_file_text_length(&t, k);
         memset(old, 0, c->width);
         if (variable) telem_put32(old, len);
         memcpy(old + variable, t.bytes + t.at[k], len);
