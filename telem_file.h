@@ -921,6 +921,9 @@ typedef struct telem_file_item {
 
 typedef struct telem_file_reader telem_file_reader;
 
+/* Memory with which a reader reads, row by row, all that a writer of this desc with these streams (and up to
+   16 clocks) can write, whatever the rows hold. */
+TELEM_API size_t telem_file_reader_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *streams, uint32_t count);
 /* Reads up to the first stream header. ERR_CORRUPT: no telem stream; ERR_UNSUPPORTED: a newer
    major version or unknown incompatible flag; ERR_LIMIT: above the desc's limits; ERR_MEMORY;
    ERR_TRUNCATED: empty or cut inside the header. telem_file_reader_error tells where and what.
@@ -8877,7 +8880,7 @@ static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_w
 /* ---- memory ---- */
 
 #define TELEM_I_FILE_GATHER (416u << 10) /* bytes of rows that a stream gathers, as a rule; as much for texts */
-#define TELEM_I_FILE_GATHER_MOST (4u << 20) /* and at most for the sake of LEAST_ROWS, and of a block's raw bytes */
+#define TELEM_I_FILE_RAW_MOST (4u << 20) /* raw bytes of a block: records, and once more as much for texts; a row always goes */
 #define TELEM_I_FILE_TABLE 65536u
 #define TELEM_I_FILE_TRIAL 98304u
 
@@ -8906,6 +8909,12 @@ static void telem_i_file_scratch_make(telem_i_file_codec *k, uint8_t *p, uint32_
     k->table_size = TELEM_I_FILE_TABLE;
 }
 
+/* Distinct rows of a block at most. */
+static uint32_t telem_i_file_rows_most(const telem_file_writer_desc *f, uint32_t record) {
+    uint32_t most = TELEM_I_FILE_RAW_MOST / record;
+    return most > f->block_rows ? f->block_rows : most ? most : 1;
+}
+
 typedef struct telem_i_file_gather_sizes {
     uint32_t record, cap, heap, raw, columns;
     uint8_t variable, text;
@@ -8932,9 +8941,8 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
     z.raw = (uint32_t)(fixed + texts + 8u);
     rows = TELEM_I_FILE_GATHER / z.record;
     if (rows < TELEM_I_FILE_LEAST_ROWS) rows = TELEM_I_FILE_LEAST_ROWS;
-    if (rows > TELEM_I_FILE_GATHER_MOST / z.record) rows = TELEM_I_FILE_GATHER_MOST / z.record;
-    if (rows < 1) rows = 1;
-    z.cap = rows > f->block_rows ? f->block_rows : (uint32_t)rows;
+    if (rows > telem_i_file_rows_most(f, z.record)) rows = telem_i_file_rows_most(f, z.record);
+    z.cap = (uint32_t)rows;
     if (z.variable) z.heap = texts > TELEM_I_FILE_GATHER ? (uint32_t)texts : TELEM_I_FILE_GATHER;
     if (z.text) z.textual = (size_t)(z.heap ? z.heap : TELEM_I_FILE_GATHER) + f->block_rows + 64u;
     z.head = telem_i_file_round64(256u + (size_t)z.columns * 16u + (size_t)(z.columns / TELEM_I_FILE_SECTION + 1u) * 16u);
@@ -9151,17 +9159,35 @@ static void telem_i_file_try_rows(telem_file_writer *w, telem_i_file_wstream *s,
     s->step = step;
 }
 
+/* No more rows than texts of RAW_MOST bytes have. */
+static uint32_t telem_i_file_texts_fit(const telem_i_file_wstream *s, const telem_i_file_source *q, uint32_t n) {
+    telem_columns it;
+    telem_column c;
+    uint64_t sum;
+    uint32_t i;
+    if (!s->has_variable) return n;
+    for (;; n = (n + 1u) / 2u) {
+        sum = 0;
+        telem_columns_begin(&it, s->schema);
+        while (telem_columns_next(&it, &c))
+            for (i = 0; telem_i_file_codes_variable(c.type) && i < c.count; i++) {
+                const uint32_t *at = q->columns[c.index + i].offsets + q->from;
+                sum += at[n] - at[0];
+            }
+        if (sum <= TELEM_I_FILE_RAW_MOST || n == 1) return n;
+    }
+}
+
 /* Rows of the next direct block when `left` are there; 0: too few, they are gathered. */
 static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t left, uint64_t raw) {
-    uint64_t goal, most = TELEM_I_FILE_GATHER_MOST / raw;
+    uint64_t goal, most = telem_i_file_rows_most(&w->desc, s->g->record);
     if (s->g->bytes_per_row == 0 && left * raw > TELEM_I_FILE_OPENING && left >= 4u * TELEM_I_FILE_TRY) telem_i_file_try_rows(w, s, q, TELEM_I_FILE_TRY);
     goal = s->g->bytes_per_row ? telem_i_file_block_goal(w, s) : TELEM_I_FILE_OPENING / raw;
-    if (goal > most) goal = most;
     if (goal < TELEM_I_FILE_LEAST_ROWS) goal = TELEM_I_FILE_LEAST_ROWS;
-    if (goal > w->desc.block_rows) goal = w->desc.block_rows;
+    if (goal > most) goal = most;
     if (left < goal) return 0;
-    if (left < goal * 2u) goal = left <= goal + goal / 4u && left <= w->desc.block_rows ? left : (left + 1u) / 2u;
-    return (uint32_t)goal;
+    if (left < goal * 2u) goal = left <= goal + goal / 4u && left <= most ? left : (left + 1u) / 2u;
+    return telem_i_file_texts_fit(s, q, (uint32_t)goal);
 }
 
 TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
@@ -9814,6 +9840,25 @@ static telem_result telem_i_file_begin_crows(telem_file_reader *r, telem_i_file_
     s->step = x->step;
     blk->columns = x;
     return TELEM_OK;
+}
+
+/* The most that a block of a stream takes while its rows are read, above the block itself. */
+static uint64_t telem_i_file_crows_bytes(const telem_file_writer_desc *f, const telem_schema *schema) {
+    telem_i_file_gather_sizes z = telem_i_file_gather_layout(f, schema);
+    uint64_t n = telem_i_file_rows_most(f, z.record), size = sizeof(struct telem_i_file_crows) + 64u * 16u;
+    telem_columns it;
+    telem_column c;
+    size += (uint64_t)(z.columns + TELEM_I_FILE_SECTION) * (sizeof(telem_i_file_centry) + sizeof(telem_i_file_cview));
+    size += 65536u + 2u * (uint64_t)telem_schema_row_size(schema); /* the tile */
+    size += telem_i_file_scratch_bytes((uint32_t)n) + n * (8u + 4u + 8u) + TELEM_I_FILE_KEYED * (12u * n + 256u);
+    telem_columns_begin(&it, schema);
+    while (telem_columns_next(&it, &c)) {
+        uint64_t one = (uint64_t)n * c.width + 128u;
+        if (telem_i_file_codes_text(c.type)) one = 5u * n + 384u + (telem_i_file_codes_variable(c.type) ? 0 : 2u * n * c.width);
+        size += one * c.count;
+    }
+    if (z.variable) size += 2u * (uint64_t)(z.heap > TELEM_I_FILE_RAW_MOST ? z.heap : TELEM_I_FILE_RAW_MOST);
+    return size;
 }
 
 /* The next row of the block; state t and step go on with it. */
@@ -10911,6 +10956,22 @@ TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_
     }
     r->finish = 0;
     return TELEM_OK;
+}
+
+TELEM_API size_t telem_file_reader_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *streams, uint32_t count) {
+    telem_file_writer_desc f = telem_i_file_writer_defaults(d);
+    uint64_t size = 2u * telem_i_file_align8(f.max_block) + 8192u + TELEM_I_FILE_CLOCKS * (sizeof(telem_i_file_rclock) + 264u), most = 0;
+    uint32_t i;
+    for (i = 0; i < count; i++) {
+        const telem_schema *schema = streams[i].schema;
+        size += sizeof(telem_i_file_rstream) + 2u * telem_i_file_align8(telem_schema_row_size(schema)) + 1024u;
+        size += 24u * (uint64_t)telem_schema_encode(schema, 0, NULL, 0); /* what it decodes to, at most */
+#if !defined(TELEM_FILE_NO_COLUMNS)
+        if (f.coding == TELEM_FILE_COLUMNS && telem_i_file_crows_bytes(&f, schema) > most) most = telem_i_file_crows_bytes(&f, schema);
+#endif
+    }
+    size += most;
+    return size > SIZE_MAX / 2u ? SIZE_MAX / 2u : (size_t)size;
 }
 
 TELEM_API telem_result telem_file_get(const telem_file_item *item, const telem_schema *schema, void *rec) {

@@ -7,7 +7,14 @@
 #include <unistd.h>
 #endif
 
-#define READER_MEMORY ((1u << 18) + 400000u)
+/* What telem_file_reader_bytes says of the writer and streams of a random file: just so much must do. */
+static size_t memory_for(const kit_random_file *k) {
+    telem_file_stream_desc d[KIT_STREAMS];
+    uint32_t i;
+    memset(d, 0, sizeof d);
+    for (i = 0; i < k->file.count; i++) d[i].schema = k->schemas[i].schema;
+    return telem_file_reader_bytes(&k->desc, d, k->file.count);
+}
 
 static void check_whole(kit_reader *r, kit_random_file *k) {
     int kind;
@@ -31,10 +38,10 @@ TEST(random_files_come_back_bit_by_bit) {
         kit_at("file %d, state %llu", i, (unsigned long long)before);
         kit_make(&k, &rng, 1u + kit_below(&rng, KIT_STREAMS), kit_below(&rng, 600), NULL);
         if (i % 2) {
-            CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, READER_MEMORY));
+            CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, memory_for(&k)));
         } else {
             telem_result e;
-            kit_reader_init(&r, &k.file, READER_MEMORY);
+            kit_reader_init(&r, &k.file, memory_for(&k));
             r.io = kit_pipe_io(&r.pipe, k.file.bytes, k.file.size, 1u + kit_below(&rng, 300), 2u + kit_below(&rng, 5));
             r.pipe.rng = rng;
             e = telem_file_reader_open(&r.r, &r.d);
@@ -92,7 +99,7 @@ TEST(a_real_pipe_is_read) {
     pipe_fd = telem_io_fd(pipe_ends[0]);
     pipe_file = &k.file;
     pipe_fed = 0;
-    kit_reader_init(&r, &k.file, READER_MEMORY);
+    kit_reader_init(&r, &k.file, memory_for(&k));
     r.io.read = fed_read;
     CHECK_OK(telem_file_reader_open(&r.r, &r.d));
     CHECK_EQ_INT(telem_file_seek_row(&r.r, telem_file_reader_stream(&r.r, 0) ? telem_file_reader_stream(&r.r, 0) : (telem_file_stream *)(void *)&r, 0), TELEM_ERR_UNSUPPORTED);
@@ -115,7 +122,7 @@ TEST(a_file_through_a_descriptor) {
     kit_make(&k, &rng, 3, 2000, NULL);
     CHECK(write(fd, k.file.bytes, k.file.size) == (ssize_t)k.file.size);
     CHECK(lseek(fd, 0, SEEK_SET) == 0);
-    kit_reader_init(&r, &k.file, READER_MEMORY);
+    kit_reader_init(&r, &k.file, memory_for(&k));
     r.io = telem_io_fd(fd);
     CHECK_OK(telem_file_reader_open(&r.r, &r.d));
     check_whole(&r, &k);
@@ -251,7 +258,7 @@ TEST(every_row_is_found_by_number_and_time) {
         kit_reader r;
         kit_at("file %d, state %llu", i, (unsigned long long)rng);
         kit_make(&k, &rng, 1u + kit_below(&rng, 4), kit_below(&rng, 800), NULL);
-        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, READER_MEMORY));
+        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, memory_for(&k)));
         check_totals(&r, &k.file);
         r.now = &k.file;
         check_seeks(&r, &k.file, &rng, 40);
@@ -295,7 +302,7 @@ TEST(index_levels_lead_to_every_row) {
     kit_at("deep index");
     make_deep(&k, &rng, 0, check_quick() ? 2000 : 20000);
     if (!check_quick()) CHECK_EQ_INT(index_levels(&k.file), 0x0E);
-    CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, READER_MEMORY));
+    CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, memory_for(&k)));
     r.now = &k.file;
     check_totals(&r, &k.file);
     check_seeks(&r, &k.file, &rng, 60);
@@ -309,7 +316,7 @@ TEST(seeking_needs_no_index) {
     kit_reader r;
     kit_at("no index");
     make_deep(&k, &rng, 1, 1500);
-    CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, READER_MEMORY));
+    CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, memory_for(&k)));
     r.now = &k.file;
     check_totals(&r, &k.file);
     check_seeks(&r, &k.file, &rng, 30);
@@ -334,7 +341,7 @@ TEST(a_destroyed_index_is_done_without) {
             if ((b.kind & 0x1F) == TELEM_BLOCK_INDEX && (i == 0 || n++ % (uint32_t)(i + 1) == 0)) k.file.bytes[at + b.payload] ^= 0x10;
             at += b.size;
         }
-        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, READER_MEMORY));
+        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, memory_for(&k)));
         r.now = &k.file;
         CHECK_EQ_INT(telem_file_reader_scan(&r.r, NULL, 0), k.file.count);
         {
@@ -370,11 +377,11 @@ TEST(seeking_in_a_cut_file) {
         kit_stream *s = &k.file.s[0];
         telem_file_stream *stream;
         kit_at("cut at %lu", (unsigned long)cut);
-        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, cut, READER_MEMORY));
+        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, cut, memory_for(&k)));
         CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
         there = s->delivered;
         kit_reader_end(&r);
-        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, cut, READER_MEMORY));
+        CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, cut, memory_for(&k)));
         r.now = &k.file;
         CHECK_OK(telem_file_reader_scan(&r.r, NULL, 0));
         stream = stream_by_id(&r.r, s->id);
@@ -404,7 +411,7 @@ TEST(a_seek_starts_the_counts_anew) {
     kit_at("counts");
     make_deep(&k, &rng, 0, 500);
     s = &k.file.s[0];
-    CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, READER_MEMORY));
+    CHECK_OK(kit_read_memory(&r, &k.file, k.file.bytes, k.file.size, memory_for(&k)));
     CHECK_OK(telem_file_reader_scan(&r.r, NULL, 0));
     for (row = 0; row < s->n; row += 37) {
         telem_file_stream *stream = stream_by_id(&r.r, s->id);
