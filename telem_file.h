@@ -756,6 +756,9 @@ typedef struct telem_file_writer_desc {
                             65,536, wire 8,192 */
     uint32_t key_rows;   /* a group has at least so many rows before key_bytes ends it; 0: disk
                             256, wire 1 */
+    uint32_t gather_bytes; /* columns: memory in which rows wait to become blocks, all streams together; 0:
+                            4 x max_block, at most 64 MiB. When it is full the stream that holds most closes
+                            its block. Rows above 2 KiB wait in memory of their stream instead */
     uint64_t key_ns;     /* a KEY at least so often; 0: disk never by time, wire 5 s */
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
                             0: disk 1 s, wire 100 ms; UINT64_MAX: no limit (data that is not
@@ -1605,6 +1608,7 @@ static void telem_i_file_set_presence(const telem_schema *schema, uint8_t *row) 
 static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s);
 static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time);
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s);
+static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s);
 static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_schema *schema);
 static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f);
 static void telem_i_file_shared_make(telem_file_writer *w);
@@ -2474,6 +2478,7 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
 #if defined(TELEM_FILE_NO_COLUMNS)
     if (d->coding == 0) f.coding = TELEM_FILE_ROWS;
 #endif
+    f.gather_bytes = telem_i_file_or(d->gather_bytes, f.max_block > 1u << 23 ? 1u << 26 : 4u * f.max_block);
     f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : f.coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_DEFAULT : TELEM_I_FILE_COLUMN_DEFAULT);
     f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : 65536);
     f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
@@ -2708,6 +2713,15 @@ static uint64_t telem_i_file_ticks(const telem_clock *clock, uint64_t ns) {
     return ns == 0 ? 0 : t < 1 ? 1u : (uint64_t)t;
 }
 
+static void telem_i_file_drop_stream(telem_file_writer *w, telem_i_file_wstream *s, size_t used) {
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->columns) telem_i_file_gather_drop(w, s);
+#else
+    (void)s;
+#endif
+    w->arena.used = used;
+}
+
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *d) {
     telem_i_file_wstream *s;
     const telem_clock *clock;
@@ -2745,7 +2759,7 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     telem_i_file_look_at_schema(s);
     r = telem_i_file_emit_schema(w, s);
     if (r == TELEM_OK) w->streams[w->stream_count++] = s;
-    else w->arena.used = used; /* it is not there: rows without their schema could not be read */
+    else telem_i_file_drop_stream(w, s, used); /* it is not there: rows without their schema could not be read */
     return r;
 }
 
@@ -7828,12 +7842,24 @@ typedef struct telem_i_file_keys {
 #define TELEM_I_FILE_KEYED 2u  /* keys that the writer uses at most */
 #define TELEM_I_FILE_LOOKS 32u /* blocks from one look for keys to the next */
 
-/* What all streams of a writer share. */
+/* What all streams of a writer share: what is needed while one block is coded, and the pages of the rows
+   that wait. */
 typedef struct telem_i_file_cshared {
     telem_i_file_codec k;
     uint8_t *column; /* one column, native: cap + 64 values of 8 bytes */
     uint32_t *place[TELEM_I_FILE_KEYED], *first[TELEM_I_FILE_KEYED]; /* of the open block's keys, cap elements each */
+    uint32_t *runs, *pick; /* of the open block's rows, cap elements each */
+    uint32_t *cursor; /* where each row's next text lies in the heap while columns are coded */
+    uint8_t *same;    /* cap bytes: which rows repeat */
+    uint8_t *out;     /* the coded block */
+    uint8_t *split;   /* one text that lies in two pages */
+    uint8_t *page;    /* free pages: each begins with the address of the next one */
+    size_t out_size;
+    uint32_t pages;   /* free */
 } telem_i_file_cshared;
+
+#define TELEM_I_FILE_PAGE 8192u  /* of rows that wait */
+#define TELEM_I_FILE_RECORD 16u  /* in front of a record: time (native), runs, place of its texts */
 
 /* A stream's keys: found on a block, kept for the next ones. Column numbers are the block's less 2. */
 typedef struct telem_i_file_keyed {
@@ -7844,22 +7870,21 @@ typedef struct telem_i_file_keyed {
     uint8_t look, all_present;
 } telem_i_file_keyed;
 
-/* Rows of a stream on their way into columns. */
+/* Rows of a stream on their way into columns. A record: time, how many rows repeat it, where its texts begin,
+   then the row form with only the length of each text. */
 typedef struct telem_i_file_gather {
-    uint8_t *rows;     /* `cap` records: the time (native), the row form with only the length of each text */
-    uint32_t *runs;    /* how many rows repeat each */
-    uint32_t *at;      /* texts: where each row's begin in the heap */
-    uint32_t *cursor;  /* and where the next one lies while columns are coded */
-    uint8_t *heap;     /* texts of all rows, row by row */
-    uint8_t *out;      /* the coded block */
+    uint8_t **page;    /* of `1 << shift` records each */
+    uint8_t **heap;    /* pages with the texts of all rows, row by row */
     uint8_t *state;    /* row form: the last row of the block before */
     telem_i_file_citem *items;
     telem_i_file_choice *choice;
     uint32_t record, cap, limit, count, heap_size, heap_used, columns;
     uint32_t raw;      /* bytes of a row, texts at their longest */
+    uint32_t shift, pages, heap_pages; /* pages that are there */
     uint8_t trial;     /* a block is coded only to see its size */
-    uint8_t *text;     /* texts: the coder's room */
-    size_t out_size, head_size, text_size;
+    uint8_t own;       /* records are large: their pages are the stream's own, one record each */
+    uint8_t repeats;   /* some rows repeat */
+    size_t head_size;
     int64_t t, step;   /* section 6, before the open block */
     uint64_t bytes_per_row; /* of the blocks so far, in 1/256 bytes; 0: not known */
     telem_i_file_keys keys; /* of the open block */
@@ -7869,6 +7894,7 @@ typedef struct telem_i_file_gather {
 /* Rows that become a block: gathered ones, or whole columns of the caller's. */
 typedef struct telem_i_file_source {
     telem_i_file_gather *g;
+    telem_i_file_cshared *x;
     const telem_file_column *columns; /* NULL: gathered */
     const int64_t *times;
     const uint32_t *pick;  /* whole columns: the distinct rows, counted from `from`; NULL: each row is */
@@ -7878,6 +7904,41 @@ typedef struct telem_i_file_source {
     uint32_t first, n;     /* distinct rows [first, first + n) */
     uint32_t rows;         /* with those that repeat */
 } telem_i_file_source;
+
+static uint8_t *telem_i_file_record(const telem_i_file_gather *g, uint32_t i) {
+    return g->page[i >> g->shift] + (size_t)(i & (((uint32_t)1 << g->shift) - 1u)) * g->record;
+}
+
+/* Texts in the heap; where they lie in two pages, or more, in `split`. */
+static const uint8_t *telem_i_file_heap_text(const telem_i_file_gather *g, uint32_t at, uint32_t n, uint8_t *split) {
+    uint32_t off = at % TELEM_I_FILE_PAGE, done = 0;
+    if (n == 0) return split;
+    if (n <= TELEM_I_FILE_PAGE - off) return g->heap[at / TELEM_I_FILE_PAGE] + off;
+    while (done < n) {
+        uint32_t part = TELEM_I_FILE_PAGE - (at + done) % TELEM_I_FILE_PAGE;
+        if (part > n - done) part = n - done;
+        memcpy(split + done, g->heap[(at + done) / TELEM_I_FILE_PAGE] + (at + done) % TELEM_I_FILE_PAGE, part);
+        done += part;
+    }
+    return split;
+}
+
+static void telem_i_file_heap_put(telem_i_file_gather *g, const uint8_t *p, uint32_t n) {
+    while (n) {
+        uint32_t off = g->heap_used % TELEM_I_FILE_PAGE, part = TELEM_I_FILE_PAGE - off;
+        if (part > n) part = n;
+        memcpy(g->heap[g->heap_used / TELEM_I_FILE_PAGE] + off, p, part);
+        g->heap_used += part;
+        p += part;
+        n -= part;
+    }
+}
+
+static uint32_t telem_i_file_record_texts(const uint8_t *record) {
+    uint32_t at;
+    memcpy(&at, record + 12, 4);
+    return at;
+}
 
 static uint64_t telem_i_file_source_row(const telem_i_file_source *q, uint32_t i) {
     return q->from + (q->pick ? q->pick[q->first + i] : q->first + i);
@@ -7889,7 +7950,7 @@ static int64_t telem_i_file_source_time(const telem_i_file_source *q, uint32_t i
         uint64_t row = telem_i_file_source_row(q, i);
         return q->times ? q->times[row] : telem_i_signed(q->number + row);
     }
-    memcpy(&t, q->g->rows + (size_t)(q->first + i) * q->g->record, 8);
+    memcpy(&t, telem_i_file_record(q->g, q->first + i), 8);
     return t;
 }
 
@@ -7943,7 +8004,13 @@ static const uint8_t *telem_i_file_source_numbers(const telem_i_file_source *q, 
     const uint8_t *p, *all;
     int counter = telem_i_file_is_counter(c), odd = 0;
     if (!q->columns) {
-        telem_i_file_collect(room, q->g->rows + (size_t)q->first * q->g->record + 8u + fix + (size_t)element * w, q->g->record, w, q->n);
+        size_t in = TELEM_I_FILE_RECORD + fix + (size_t)element * w;
+        for (i = 0; i < q->n;) {
+            uint32_t row = q->first + i, part = ((uint32_t)1 << q->g->shift) - (row & (((uint32_t)1 << q->g->shift) - 1u));
+            if (part > q->n - i) part = q->n - i;
+            telem_i_file_collect(room + (size_t)i * w, telem_i_file_record(q->g, row) + in, q->g->record, w, part);
+            i += part;
+        }
         telem_i_file_to_native(room, w, q->n);
     } else {
         all = (const uint8_t *)q->columns[c->index + element].data;
@@ -7978,10 +8045,10 @@ static const uint8_t *telem_i_file_source_text(const telem_i_file_source *q, con
         }
         p += row * w;
     } else {
-        p = q->g->rows + (size_t)(q->first + i) * q->g->record + 8u + fix;
+        p = telem_i_file_record(q->g, q->first + i) + TELEM_I_FILE_RECORD + fix;
         if (telem_i_file_codes_variable(c->type)) {
             *n = telem_get32(p + 4u * element);
-            return q->g->heap + q->g->cursor[q->first + i];
+            return telem_i_file_heap_text(q->g, q->x->cursor[q->first + i], *n, q->x->split);
         }
         p += (size_t)element * w;
     }
@@ -8071,7 +8138,7 @@ static const uint8_t *telem_i_file_source_texts(telem_i_file_cencoder *e, const 
         at[i] = (uint32_t)total;
         if (n) memmove(to + (size_t)total, p, n);
         total += n;
-        if (!q->columns && telem_i_file_codes_variable(c->type)) q->g->cursor[q->first + i] += n;
+        if (!q->columns && telem_i_file_codes_variable(c->type)) q->x->cursor[q->first + i] += n;
     }
     at[q->n] = (uint32_t)total;
     *offsets = at;
@@ -8151,7 +8218,7 @@ static int telem_i_file_column_at(const telem_i_file_cencoder *e, uint32_t numbe
 static uint32_t telem_i_file_texts_before(const telem_i_file_cencoder *e, const telem_column *to, uint32_t element, const uint8_t *record) {
     telem_columns it;
     telem_column c;
-    uint32_t fix = 8, i, sum = 0;
+    uint32_t fix = TELEM_I_FILE_RECORD, i, sum = 0;
     telem_columns_begin(&it, e->s->schema);
     while (telem_columns_next(&it, &c)) {
         int variable = telem_i_file_codes_variable(c.type), last = c.index == to->index;
@@ -8173,8 +8240,8 @@ static int telem_i_file_view_texts(telem_i_file_cencoder *e, const telem_column 
     v->values = to;
     for (i = 0; i < n; i++) {
         const uint8_t *p = telem_i_file_source_text(q, c, element, fix, i, &len);
-        const uint8_t *record = heap ? q->g->rows + (size_t)(q->first + i) * q->g->record : NULL;
-        if (heap) p = q->g->heap + q->g->at[q->first + i] + telem_i_file_texts_before(e, c, element, record);
+        const uint8_t *record = heap ? telem_i_file_record(q->g, q->first + i) : NULL;
+        if (heap) p = telem_i_file_heap_text(q->g, telem_i_file_record_texts(record) + telem_i_file_texts_before(e, c, element, record), len, q->x->split);
         if (total + len > (size_t)(e->limit - e->p)) return 0;
         at[i] = (uint32_t)total;
         if (len) memcpy(to + total, p, len);
@@ -8319,7 +8386,7 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
         offsets[nd] = sum;
         e->limit = (uint8_t *)(void *)offsets; /* nothing is written over them */
         i = (uint32_t)telem_i_file_put_strings(e, c, choice, to, offsets, nd, old);
-        e->limit = e->g->out + e->g->out_size;
+        e->limit = x->out + x->out_size;
         return (int)i;
     }
     to = slot >= 0 ? telem_i_file_end_room(e, p, (at[n] - at[0]) + 8u * ((size_t)n + 1u)) : NULL;
@@ -8329,7 +8396,7 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
         telem_i_file_group_strings(x->place[e->g->keyed->found.by[slot]], n, p, at, offsets + n + 1u, to, offsets);
         e->limit = (uint8_t *)(void *)offsets;
         i = (uint32_t)telem_i_file_put_strings(e, c, &e->g->keyed->choice[slot], to, offsets, n, old);
-        e->limit = e->g->out + e->g->out_size;
+        e->limit = x->out + x->out_size;
         if (!i) return 0;
         if (telem_i_file_keep_grouped(e, (uint32_t)slot, from)) return 1;
     }
@@ -8399,9 +8466,11 @@ static int telem_i_file_put_columns(telem_i_file_cencoder *e) {
 /* The block's items, with the keys that are planned. */
 static int telem_i_file_put_items(telem_i_file_cencoder *e) {
     telem_i_file_gather *g = e->g;
+    uint32_t i;
     e->p = e->data;
     e->aligned = 0;
-    if (g->cursor && !e->q->columns) memcpy(g->cursor, g->at, (size_t)g->count * 4u);
+    if (e->s->has_variable && !e->q->columns)
+        for (i = 0; i < e->q->n; i++) e->q->x->cursor[e->q->first + i] = telem_i_file_record_texts(telem_i_file_record(g, e->q->first + i));
     memset(g->items, 0, (2u + (size_t)telem_schema_columns(e->s->schema)) * sizeof *g->items);
     if (!telem_i_file_put_indices(e)) return 0;
     e->item = &g->items[0];
@@ -8624,7 +8693,7 @@ static void telem_i_file_source_state(telem_i_file_wstream *s, const telem_i_fil
     last.first = q->first + q->n - 1u;
     last.n = 1;
     last.runs = NULL;
-    if (s->g->cursor && !q->columns) s->g->cursor[last.first] = s->g->at[last.first];
+    if (s->has_variable && !q->columns) q->x->cursor[last.first] = telem_i_file_record_texts(telem_i_file_record(s->g, last.first));
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &c)) {
         uint32_t size = telem_i_file_codes_variable(c.type) ? 4u : c.width;
@@ -8640,7 +8709,7 @@ static void telem_i_file_source_state(telem_i_file_wstream *s, const telem_i_fil
             if (telem_i_file_codes_variable(c.type)) {
                 telem_put32(to, n);
                 to += 4;
-                if (!q->columns) q->g->cursor[last.first] += n;
+                if (!q->columns) q->x->cursor[last.first] += n;
             }
             if (n) memcpy(to, p, n);
         }
@@ -8672,14 +8741,12 @@ static int telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream 
     size_t len, seal;
     uint8_t *payload;
     memset(&e, 0, sizeof e);
-    w->columns->k.text = g->text;
-    w->columns->k.text_size = g->text_size;
     e.w = w;
     e.s = s;
     e.g = g;
     e.q = q;
-    e.data = e.p = g->out + g->head_size;
-    e.limit = g->out + g->out_size;
+    e.data = e.p = w->columns->out + g->head_size;
+    e.limit = w->columns->out + w->columns->out_size;
     telem_i_file_source_times(s, q);
     s->all_present = (uint8_t)telem_i_file_source_all_present(s, q, w->columns->column);
     if (s->key) memset(g->state, 0, s->row_size);
@@ -8742,6 +8809,29 @@ static void telem_i_file_write_parts(telem_file_writer *w, telem_i_file_wstream 
     if (q->rows) telem_i_file_lose(w, s, q->rows, s->min, s->max);
 }
 
+/* ---- pages ---- */
+
+static void telem_i_file_free_page(telem_i_file_cshared *x, uint8_t *p) {
+    memcpy(p, &x->page, sizeof x->page);
+    x->page = p;
+    x->pages++;
+}
+
+static uint8_t *telem_i_file_take_page(telem_i_file_cshared *x) {
+    uint8_t *p = x->page;
+    memcpy(&x->page, p, sizeof x->page);
+    x->pages--;
+    return p;
+}
+
+/* No row waits any more. */
+static void telem_i_file_free_pages(telem_i_file_cshared *x, telem_i_file_gather *g) {
+    while (g->pages && !g->own) telem_i_file_free_page(x, g->page[--g->pages]);
+    while (g->heap_pages) telem_i_file_free_page(x, g->heap[--g->heap_pages]);
+    g->count = g->heap_used = 0;
+    g->repeats = 0;
+}
+
 /* The gathered rows become a block. With an error that stuck they stay: telem_file_writer_clear. */
 static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_gather *g = s->g;
@@ -8749,10 +8839,15 @@ static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_fil
     if (g->count == 0 || w->error.code != TELEM_OK) return w->error.code;
     memset(&q, 0, sizeof q);
     q.g = g;
+    q.x = w->columns;
     q.n = g->count;
-    q.runs = g->runs;
+    if (g->repeats) {
+        uint32_t i;
+        for (i = 0; i < g->count; i++) memcpy(&w->columns->runs[i], telem_i_file_record(g, i) + 8, 4);
+        q.runs = w->columns->runs;
+    }
     telem_i_file_write_parts(w, s, &q);
-    g->count = g->heap_used = 0;
+    telem_i_file_free_pages(w->columns, g);
     s->rows = 0;
     g->limit = telem_i_file_block_goal(w, s);
     if (g->limit > g->cap) g->limit = g->cap;
@@ -8794,32 +8889,66 @@ static void telem_i_file_step_prev(telem_i_file_wstream *s) {
     }
 }
 
-static uint32_t telem_i_file_texts_size(const telem_schema *schema, const uint8_t *row) {
+/* Bytes of s->row's texts as telem_i_file_keep_row will leave them: what is absent stays as it was. */
+static uint32_t telem_i_file_texts_size(const telem_i_file_wstream *s) {
     telem_columns it;
     telem_column c;
-    uint32_t n = 0, i;
-    telem_columns_begin(&it, schema);
-    while (telem_columns_next(&it, &c))
-        for (i = 0; telem_i_file_codes_variable(c.type) && i < c.count; i++) n += telem_get32(row + c.row + (size_t)i * c.width);
+    uint32_t n = 0, i, absent_end = 0;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c)) {
+        const uint8_t *p = (c.row < absent_end ? s->prev : s->row) + c.row;
+        if (c.row >= absent_end && c.presence && *p == 0) absent_end = c.row + 1u + c.covers;
+        for (i = 0; telem_i_file_codes_variable(c.type) && i < c.count; i++) n += telem_get32(p + (size_t)i * c.width);
+    }
     return n;
+}
+
+/* Pages for one record more with so many bytes of texts. */
+static uint32_t telem_i_file_pages_needed(const telem_i_file_gather *g, uint32_t texts) {
+    uint32_t heap = (g->heap_used + texts + TELEM_I_FILE_PAGE - 1u) / TELEM_I_FILE_PAGE;
+    return ((g->count >> g->shift) >= g->pages) + (heap > g->heap_pages ? heap - g->heap_pages : 0);
+}
+
+static uint32_t telem_i_file_pages_held(const telem_i_file_gather *g) { return (g->own ? 0 : g->pages) + g->heap_pages; }
+
+/* Makes room for a record. Where no page is free the stream that holds most of them closes its block: 0 when
+   that fails. It may be this one. */
+static int telem_i_file_gather_room(telem_file_writer *w, telem_i_file_wstream *s, uint32_t texts) {
+    telem_i_file_cshared *x = w->columns;
+    telem_i_file_gather *g = s->g;
+    uint32_t i;
+    while (telem_i_file_pages_needed(g, texts) > x->pages) {
+        telem_i_file_wstream *most = s;
+        for (i = 0; i < w->stream_count; i++)
+            if (telem_i_file_pages_held(w->streams[i]->g) > telem_i_file_pages_held(most->g)) most = w->streams[i];
+        if (telem_i_file_pages_held(most->g) == 0) {
+            telem_i_file_writer_fail(w, TELEM_ERR_LIMIT, "no room for a row");
+            return 0;
+        }
+        if (most->g->count == 0) telem_i_file_free_pages(x, most->g); /* an error came between */
+        else if (telem_i_file_close_columns(w, most) != TELEM_OK) return 0;
+    }
+    if ((g->count >> g->shift) >= g->pages) g->page[g->pages++] = telem_i_file_take_page(x);
+    while (g->heap_pages * TELEM_I_FILE_PAGE < g->heap_used + texts) g->heap[g->heap_pages++] = telem_i_file_take_page(x);
+    return 1;
 }
 
 /* s->prev as a record. */
 static void telem_i_file_gather_store(telem_i_file_wstream *s, int64_t time) {
     telem_i_file_gather *g = s->g;
-    uint8_t *to = g->rows + (size_t)g->count * g->record;
+    uint8_t *to = telem_i_file_record(g, g->count);
     telem_columns it;
     telem_column c;
     uint32_t i;
     memcpy(to, &time, 8);
-    to += 8;
-    g->runs[g->count] = 0;
+    memset(to + 8, 0, 4);
+    memcpy(to + 12, &g->heap_used, 4);
+    to += TELEM_I_FILE_RECORD;
+    g->count++;
     if (!s->has_variable) {
         memcpy(to, s->prev, s->row_size);
-        g->count++;
         return;
     }
-    g->at[g->count++] = g->heap_used;
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &c)) {
         const uint8_t *p = s->prev + c.row;
@@ -8831,8 +8960,7 @@ static void telem_i_file_gather_store(telem_i_file_wstream *s, int64_t time) {
         for (i = 0; i < c.count; i++, p += c.width, to += 4) {
             uint32_t n = telem_get32(p);
             memcpy(to, p, 4);
-            memcpy(g->heap + g->heap_used, p + 4, n);
-            g->heap_used += n;
+            telem_i_file_heap_put(g, p + 4, n);
         }
     }
 }
@@ -8841,12 +8969,13 @@ static void telem_i_file_gather_store(telem_i_file_wstream *s, int64_t time) {
 static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_gather *g = s->g;
     int fresh, repeats;
+    uint32_t texts, run;
     int64_t step;
     if (g->count && (s->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS || telem_i_file_too_old(s, time))) (void)telem_i_file_close_columns(w, s);
     repeats = g->count && time == telem_i_file_plus(s->t, (uint64_t)s->step) && telem_i_file_repeats(s);
-    if (g->count && !repeats &&
-        (g->count >= g->limit || (s->has_variable && telem_i_file_texts_size(s->schema, s->row) > g->heap_size - g->heap_used)))
-        (void)telem_i_file_close_columns(w, s);
+    texts = s->has_variable && !repeats ? telem_i_file_texts_size(s) : 0;
+    if (g->count && !repeats && (g->count >= g->limit || texts > g->heap_size - g->heap_used)) (void)telem_i_file_close_columns(w, s);
+    if (!repeats) (void)telem_i_file_gather_room(w, s, texts); /* what it answers is in w->error */
     fresh = g->count == 0;
     if (fresh) {
         telem_i_file_begin_columns(w, s, time);
@@ -8860,7 +8989,11 @@ static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_w
     }
     step = fresh && s->key ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
     if (repeats) {
-        g->runs[g->count - 1u]++;
+        uint8_t *at = telem_i_file_record(g, g->count - 1u) + 8;
+        memcpy(&run, at, 4);
+        run++;
+        memcpy(at, &run, 4);
+        g->repeats = 1;
         telem_i_file_step_prev(s);
     } else {
         telem_i_file_keep_row(s);
@@ -8879,7 +9012,9 @@ static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_w
 
 /* ---- memory ---- */
 
-#define TELEM_I_FILE_GATHER (416u << 10) /* bytes of rows that a stream gathers, as a rule; as much for texts */
+#define TELEM_I_FILE_GATHER (1u << 20) /* bytes of rows that a stream gathers at most; as much for texts */
+#define TELEM_I_FILE_GATHER_OWN (416u << 10) /* when it needs memory of its own: LEAST_ROWS at least */
+#define TELEM_I_FILE_TEXT (416u << 10) /* a block's largest text column, as a rule: what is longer packs a little worse */
 #define TELEM_I_FILE_RAW_MOST (4u << 20) /* raw bytes of a block: records, and once more as much for texts; a row always goes */
 #define TELEM_I_FILE_TABLE 65536u
 #define TELEM_I_FILE_TRIAL 98304u
@@ -8916,9 +9051,9 @@ static uint32_t telem_i_file_rows_most(const telem_file_writer_desc *f, uint32_t
 }
 
 typedef struct telem_i_file_gather_sizes {
-    uint32_t record, cap, heap, raw, columns;
-    uint8_t variable, text;
-    size_t head, out, textual;
+    uint32_t record, cap, heap, raw, columns, shift, pages, heap_pages;
+    uint8_t variable, own;
+    size_t head;
     uint64_t total;
 } telem_i_file_gather_sizes;
 
@@ -8934,24 +9069,24 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
         fixed += (uint64_t)c.count * (variable ? 4u : c.width);
         texts += variable ? (uint64_t)c.count * (c.width - 4u) : 0;
         z.variable |= (uint8_t)variable;
-        z.text |= (uint8_t)telem_i_file_codes_text(c.type);
     }
     z.columns = telem_schema_columns(schema) + 2u;
-    z.record = (uint32_t)fixed + 8u;
-    z.raw = (uint32_t)(fixed + texts + 8u);
-    rows = TELEM_I_FILE_GATHER / z.record;
+    z.record = (uint32_t)fixed + TELEM_I_FILE_RECORD;
+    z.raw = (uint32_t)(fixed + texts + TELEM_I_FILE_RECORD);
+    z.own = z.record > TELEM_I_FILE_PAGE / 4u;
+    while (!z.own && (size_t)z.record << (z.shift + 1u) <= TELEM_I_FILE_PAGE) z.shift++;
+    rows = (z.own ? TELEM_I_FILE_GATHER_OWN : TELEM_I_FILE_GATHER) / z.record;
     if (rows < TELEM_I_FILE_LEAST_ROWS) rows = TELEM_I_FILE_LEAST_ROWS;
     if (rows > telem_i_file_rows_most(f, z.record)) rows = telem_i_file_rows_most(f, z.record);
     z.cap = (uint32_t)rows;
+    z.pages = (z.cap >> z.shift) + 1u;
     if (z.variable) z.heap = texts > TELEM_I_FILE_GATHER ? (uint32_t)texts : TELEM_I_FILE_GATHER;
-    if (z.text) z.textual = (size_t)(z.heap ? z.heap : TELEM_I_FILE_GATHER) + f->block_rows + 64u;
+    z.heap_pages = z.variable ? z.heap / TELEM_I_FILE_PAGE + 2u : 0;
     z.head = telem_i_file_round64(256u + (size_t)z.columns * 16u + (size_t)(z.columns / TELEM_I_FILE_SECTION + 1u) * 16u);
-    z.out = TELEM_I_FILE_ROOM + z.head + (size_t)z.cap * (z.record + 8u) + z.heap + (size_t)z.columns * 16u + TELEM_I_FILE_SLACK;
-    z.total = telem_i_file_align8(sizeof(telem_i_file_gather)) + telem_i_file_align8((size_t)z.cap * z.record) +
-              telem_i_file_align8(4u * (size_t)z.cap) * (z.variable ? 3u : 1u) + telem_i_file_align8(z.heap) + telem_i_file_align8(z.out) +
+    z.total = telem_i_file_align8(sizeof(telem_i_file_gather)) + telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.pages) +
+              telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.heap_pages) + (z.own ? (uint64_t)z.cap * telem_i_file_align8(z.record) : TELEM_I_FILE_PAGE) +
               telem_i_file_align8(telem_schema_row_size(schema)) + telem_i_file_align8(z.columns * sizeof(telem_i_file_citem)) +
-              telem_i_file_align8(z.columns * sizeof(telem_i_file_choice)) + telem_i_file_align8(z.textual) +
-              telem_i_file_align8(sizeof(telem_i_file_keyed));
+              telem_i_file_align8(z.columns * sizeof(telem_i_file_choice)) + telem_i_file_align8(sizeof(telem_i_file_keyed));
     return z;
 }
 
@@ -8973,47 +9108,72 @@ static uint8_t *telem_i_file_grab(telem_i_file_pool *a, size_t n) {
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_gather_sizes z = telem_i_file_gather_layout(&w->desc, s->schema);
     telem_i_file_gather *g = s->g = (telem_i_file_gather *)telem_i_file_take(&w->arena, sizeof *g);
-    g->rows = telem_i_file_grab(&w->arena, (size_t)z.cap * z.record);
-    g->runs = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * (size_t)z.cap);
-    if (z.variable) {
-        g->at = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * (size_t)z.cap);
-        g->cursor = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * (size_t)z.cap);
-        g->heap = telem_i_file_grab(&w->arena, z.heap);
-    }
-    g->out = telem_i_file_grab(&w->arena, z.out);
+    uint32_t i;
+    g->page = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *g->page * (size_t)z.pages);
+    g->heap = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *g->heap * (size_t)z.heap_pages);
+    if (!z.own) telem_i_file_free_page(w->columns, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE)); /* one for each stream */
+    for (i = 0; z.own && i < z.cap; i++) g->page[i] = telem_i_file_grab(&w->arena, z.record);
+    g->own = z.own;
+    g->pages = z.own ? z.cap : 0;
+    g->shift = z.shift;
     g->state = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
     g->items = (telem_i_file_citem *)telem_i_file_take(&w->arena, z.columns * sizeof *g->items);
     g->choice = (telem_i_file_choice *)telem_i_file_take(&w->arena, z.columns * sizeof *g->choice);
     g->keyed = (telem_i_file_keyed *)telem_i_file_take(&w->arena, sizeof *g->keyed);
-    if (z.text) g->text = telem_i_file_grab(&w->arena, z.textual);
-    g->text_size = z.textual;
     g->record = z.record;
     g->cap = z.cap;
     g->raw = z.raw;
     g->heap_size = z.heap;
-    g->out += TELEM_I_FILE_ROOM; /* for the block's header */
-    g->out_size = z.out - TELEM_I_FILE_ROOM - TELEM_I_FILE_SLACK;
     g->head_size = z.head;
     g->limit = telem_i_file_block_goal(w, s);
     if (g->limit > g->cap) g->limit = g->cap;
 }
 
-/* What the writer has once. */
+/* The stream was the last one made: its page is the first free one. */
+static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s) {
+    if (!s->g->own) (void)telem_i_file_take_page(w->columns);
+}
+
+/* What the writer has once. The coded block: its head and data, and behind them a column's texts, or its
+   values in another order. */
+static size_t telem_i_file_out_size(const telem_file_writer_desc *f) {
+    return telem_i_file_round64(2u * (size_t)f->max_block + (f->max_row > TELEM_I_FILE_TEXT ? f->max_row : TELEM_I_FILE_TEXT) + 8u * (size_t)f->block_rows);
+}
+static size_t telem_i_file_room_for_text(const telem_file_writer_desc *f) {
+    return telem_i_file_round64((f->max_row > TELEM_I_FILE_TEXT ? f->max_row : TELEM_I_FILE_TEXT) + (size_t)f->block_rows + 64u);
+}
+static uint32_t telem_i_file_shared_pages(const telem_file_writer_desc *f) {
+    return (uint32_t)(((uint64_t)f->gather_bytes + f->max_row) / TELEM_I_FILE_PAGE) + 3u;
+}
+
 static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f) {
-    return telem_i_file_align8(sizeof(telem_i_file_cshared)) + telem_i_file_align8(telem_i_file_scratch_bytes(f->block_rows)) +
-           8u * ((size_t)telem_i_file_round64(f->block_rows) + 64u) + 8u * TELEM_I_FILE_KEYED * telem_i_file_round64(f->block_rows);
+    size_t rows = telem_i_file_round64(f->block_rows);
+    return telem_i_file_align8(sizeof(telem_i_file_cshared)) + telem_i_file_align8(telem_i_file_scratch_bytes(f->block_rows)) + 8u * (rows + 64u) +
+           8u * TELEM_I_FILE_KEYED * rows + 3u * 4u * rows + rows + TELEM_I_FILE_ROOM + telem_i_file_out_size(f) + TELEM_I_FILE_SLACK +
+           telem_i_file_room_for_text(f) + telem_i_file_align8(f->max_row) + (size_t)telem_i_file_shared_pages(f) * TELEM_I_FILE_PAGE;
 }
 
 static void telem_i_file_shared_make(telem_file_writer *w) {
     telem_i_file_cshared *x = w->columns = (telem_i_file_cshared *)telem_i_file_take(&w->arena, sizeof *x);
     uint8_t *p = telem_i_file_grab(&w->arena, telem_i_file_scratch_bytes(w->desc.block_rows));
+    size_t rows = telem_i_file_round64(w->desc.block_rows);
     uint32_t i;
     telem_i_file_scratch_make(&x->k, p, w->desc.block_rows, w->desc.level);
-    x->column = telem_i_file_grab(&w->arena, 8u * ((size_t)telem_i_file_round64(w->desc.block_rows) + 64u));
+    x->column = telem_i_file_grab(&w->arena, 8u * (rows + 64u));
     for (i = 0; i < TELEM_I_FILE_KEYED; i++) {
-        x->place[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * telem_i_file_round64(w->desc.block_rows));
-        x->first[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * telem_i_file_round64(w->desc.block_rows));
+        x->place[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
+        x->first[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
     }
+    x->runs = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
+    x->pick = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
+    x->cursor = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
+    x->same = telem_i_file_grab(&w->arena, rows);
+    x->out_size = telem_i_file_out_size(&w->desc);
+    x->out = telem_i_file_grab(&w->arena, TELEM_I_FILE_ROOM + x->out_size + TELEM_I_FILE_SLACK) + TELEM_I_FILE_ROOM; /* for the block's header */
+    x->k.text_size = telem_i_file_room_for_text(&w->desc);
+    x->k.text = telem_i_file_grab(&w->arena, x->k.text_size);
+    x->split = telem_i_file_grab(&w->arena, w->desc.max_row);
+    for (i = telem_i_file_shared_pages(&w->desc); i > 0; i--) telem_i_file_free_page(x, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE));
 }
 
 /* ---- whole columns of the caller's ---- */
@@ -9127,10 +9287,7 @@ static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream
     q->n = n;
     q->pick = q->runs = NULL;
     telem_i_file_begin_columns(w, s, telem_i_file_source_time(q, 0));
-    if ((size_t)n * 9u <= (size_t)g->cap * g->record) { /* nothing is gathered: the room is free */
-        uint32_t *pick = (uint32_t *)(void *)g->rows;
-        telem_i_file_find_repeats(s, q, pick, pick + n, (uint8_t *)(pick + 2u * (size_t)n));
-    }
+    telem_i_file_find_repeats(s, q, q->x->pick, q->x->runs, q->x->same);
     telem_i_file_write_parts(w, s, q);
     s->rows = 0;
     s->next_row += n;
@@ -9207,6 +9364,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     if (r != TELEM_OK) return r;
     memset(&q, 0, sizeof q);
     q.g = s->g;
+    q.x = w->columns;
     q.columns = columns;
     q.times = times;
     q.number = s->next_row;
