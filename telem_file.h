@@ -8239,9 +8239,14 @@ static int telem_i_file_view_texts(telem_i_file_cencoder *e, const telem_column 
     v->offsets = at;
     v->values = to;
     for (i = 0; i < n; i++) {
-        const uint8_t *p = telem_i_file_source_text(q, c, element, fix, i, &len);
-        const uint8_t *record = heap ? telem_i_file_record(q->g, q->first + i) : NULL;
-        if (heap) p = telem_i_file_heap_text(q->g, telem_i_file_record_texts(record) + telem_i_file_texts_before(e, c, element, record), len, q->x->split);
+        const uint8_t *p;
+        if (heap) { /* cursors stand anywhere */
+            const uint8_t *record = telem_i_file_record(q->g, q->first + i);
+            len = telem_get32(record + TELEM_I_FILE_RECORD + fix + 4u * element);
+            p = telem_i_file_heap_text(q->g, telem_i_file_record_texts(record) + telem_i_file_texts_before(e, c, element, record), len, q->x->split);
+        } else {
+            p = telem_i_file_source_text(q, c, element, fix, i, &len);
+        }
         if (total + len > (size_t)(e->limit - e->p)) return 0;
         at[i] = (uint32_t)total;
         if (len) memcpy(to + total, p, len);
@@ -11124,6 +11129,11 @@ TELEM_API size_t telem_file_reader_bytes(const telem_file_writer_desc *d, const 
         const telem_schema *schema = streams[i].schema;
         size += sizeof(telem_i_file_rstream) + 2u * telem_i_file_align8(telem_schema_row_size(schema)) + 1024u;
         size += 24u * (uint64_t)telem_schema_encode(schema, 0, NULL, 0); /* what it decodes to, at most */
+        if (f.coding == TELEM_FILE_MINI) {
+            uint64_t rows = sizeof(struct telem_i_file_mrows) + 64u + f.block_rows * (8u + (uint64_t)telem_i_file_align8(telem_schema_row_size(schema)));
+            size += ((uint64_t)telem_schema_columns(schema) + 1u) * sizeof(telem_i_file_mini_state) + 8u;
+            if (rows > most) most = rows;
+        }
 #if !defined(TELEM_FILE_NO_COLUMNS)
         if (f.coding == TELEM_FILE_COLUMNS && telem_i_file_crows_bytes(&f, schema) > most) most = telem_i_file_crows_bytes(&f, schema);
 #endif
