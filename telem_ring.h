@@ -101,7 +101,7 @@
        any number of producers at the same time, in any nesting, at the price of both.
        A READER sees all lanes, merged by time stamp: among the lanes that have something, the one
        with the smallest stamp is next. A record that is committed later with an older stamp comes
-       later. Readers are independent; each has its filter, its account and its losses.
+       later (than those that were there when the reader last looked at all lanes). Readers are independent; each has its filter, its account and its losses.
        A GATING reader (REFUSE only) holds what it has not released. All others may be overtaken;
        they copy, and check afterwards that nothing changed under the copy.
 
@@ -497,17 +497,19 @@ typedef struct telem_ring_reader {
     const char *at, *stop;       /* the inline functions: the next record, and the end of what is validated */
     const char *next;            /* behind the record at `at`, which is peeked at; NULL: none is */
     const char *from;            /* where the cursor is; `passed` records lie between it and at */
-    uint32_t hi, most, passed;   /* upper half of the stamps; largest payload */
+    uint32_t hi, low_most;       /* upper half of the stamps; largest lower half before another lane's turn */
+    uint32_t most, passed, lane;
     uint32_t slot_state;
     int64_t time, last;          /* of the record at `at`, and of the one before */
     telem_atomic32 *gate_state;  /* gating: slot->state */
     telem_i_ring_word *gate;
-    telem_i_ring_cursor *quick;  /* one lane, no filter: its cursor; else NULL, and so is all above */
+    telem_i_ring_cursor *quick;  /* all above is for this lane's cursor */
     telem_ring *ring;
     telem_ring_reader_desc desc;
     telem_i_ring_slot *slot;     /* NULL: does not gate */
     uint32_t count;              /* cursors in use */
     uint32_t held;               /* 1 + cursor of the record that is peeked at; 0: none, or next is set */
+    int64_t bound;               /* the smallest stamp among the other lanes' heads, less 1 */
     telem_ring_record record;
     uint64_t delivered, filtered, lost;
     telem_ring_loss loss;        /* since last asked */
@@ -841,8 +843,8 @@ TELEM_API telem_result telem_ring_release(telem_ring_reader *rd);
    consumed, rec->len says what it takes. ERR_STATE while a record is peeked at. */
 TELEM_API telem_result telem_ring_read(telem_ring_reader *rd, telem_ring_record *rec, void *buf, size_t cap);
 
-/* peek and release compiled into the caller: 1 to 3 ns for the next record of a reader of one lane,
-   without filters, that has a copy buffer or gates. All else goes to the functions. */
+/* peek and release compiled into the caller: 2 to 4 ns for the next record of the same lane, when the
+   reader has no filter, and gates or has a copy buffer for many. All else goes to the functions. */
 TELEM_I_INLINE int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record *rec) {
     const char *at = rd->at;
     uint32_t lo, low, len;
@@ -853,12 +855,12 @@ TELEM_I_INLINE int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record
         if (TELEM_LOAD32_RELAXED(rd->gate_state) != rd->slot_state) return 0;
     }
     len = lo & 0xFFFFu;
-    if (len > rd->most || len + 8u > (size_t)(rd->stop - at)) return 0;
+    if (len > rd->most || len + 8u > (size_t)(rd->stop - at) || low > rd->low_most) return 0;
     rec->stream = lo >> 16;
     rec->len = len;
     rec->time = rd->time = (int64_t)((uint64_t)rd->hi << 32 | low);
     rec->data = at + 8;
-    rec->lane = 0;
+    rec->lane = rd->lane;
     rd->next = at + 8 + ((len + 7u) & ~7u);
     return 1;
 }
@@ -2915,7 +2917,6 @@ static telem_result telem_i_reader_check(telem_ring_reader *rd) {
     if (TELEM_LOAD32_ACQUIRE(&rd->slot->state) == rd->slot_state) return TELEM_OK; /* E5 */
     TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state & ~3u); /* ours to free */
     rd->slot = NULL;
-    rd->gate_state = NULL, rd->gate = NULL;
     for (i = 0; i < rd->count; i++) telem_i_reader_cursors(rd)[i].at = telem_i_reader_cursors(rd)[i].stop = NULL;
     return TELEM_EXPELLED;
 }
@@ -2938,16 +2939,24 @@ TELEM_I_INLINE int telem_i_lane_head_plain(const telem_ring_reader *rd, telem_i_
 static telem_result telem_i_reader_choose(telem_ring_reader *rd, uint32_t *best) {
     telem_i_ring_cursor *cursors = telem_i_reader_cursors(rd);
     telem_result none = TELEM_EMPTY;
+    int64_t first = INT64_MAX;
     uint32_t i;
     *best = rd->count;
+    rd->bound = INT64_MAX;
     for (i = 0; i < rd->count; i++) {
         telem_i_ring_cursor *c = &cursors[i];
         if (!c->has && !telem_i_lane_head_plain(rd, c)) {
             telem_result res = telem_i_reader_is_shared(rd, i) ? telem_i_shared_head(rd, i, c) : telem_i_lane_head(rd, i, c);
             if (res == TELEM_ERR_CORRUPT) return res;
             if (res == TELEM_AGAIN) none = res;
+            if (!c->has) continue;
         }
-        if (c->has && (*best == rd->count || c->time < cursors[*best].time)) *best = i;
+        if (*best == rd->count || c->time < first) {
+            if (*best != rd->count) rd->bound = first - 1;
+            *best = i, first = c->time;
+        } else if (c->time <= rd->bound) {
+            rd->bound = c->time == INT64_MIN ? c->time : c->time - 1;
+        }
     }
     return *best == rd->count ? none : TELEM_OK;
 }
@@ -3007,17 +3016,10 @@ static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record
     return TELEM_AGAIN;
 }
 
-/* -- the inline functions' part: one lane and no filter -- */
+/* -- the inline functions' part: the next records of the same lane, when there is no filter. What is
+   in its window was committed when all lanes were last looked at. Up to the stamp of the first of
+   the others it is next; what comes into another lane meanwhile was committed later. -- */
 
-static void telem_i_reader_quicken(telem_ring_reader *rd) {
-    uint32_t most = rd->ring->fixed.max_record;
-    rd->most = most < TELEM_I_ENTRY_MOST ? most : TELEM_I_ENTRY_MOST;
-    if (rd->count != 1u || rd->ring->fixed.lanes != 1u || rd->desc.filter || rd->desc.stream_count) return;
-    rd->quick = telem_i_reader_cursors(rd);
-    if (!rd->slot) return;
-    rd->gate_state = &rd->slot->state;
-    rd->gate = &telem_i_ring_gate_of(rd->slot, 0)->pos;
-}
 /* What the inline functions have passed goes into the cursor. */
 static void telem_i_reader_settle(telem_ring_reader *rd) {
     telem_i_ring_cursor *c = rd->quick;
@@ -3036,12 +3038,16 @@ static void telem_i_reader_take_back(telem_ring_reader *rd) {
     telem_i_reader_settle(rd);
     rd->at = rd->stop = rd->next = NULL;
 }
-/* until what it has validated is left to the inline functions again. */
-static void telem_i_reader_leave(telem_ring_reader *rd) {
-    telem_i_ring_cursor *c = rd->quick;
-    if (!c || c->gap) return;
+/* until what it has validated behind the record that cursor i has just passed is left to them again. */
+static void telem_i_reader_leave(telem_ring_reader *rd, uint32_t i) {
+    telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
+    uint32_t upper = (uint32_t)((uint64_t)rd->bound >> 32);
+    if (!c->at || c->gap || rd->desc.filter || rd->desc.stream_count || (int32_t)upper < (int32_t)c->hi) return;
+    rd->low_most = upper == c->hi ? (uint32_t)((uint64_t)rd->bound & UINT32_MAX) : UINT32_MAX;
     rd->at = rd->from = c->at, rd->stop = c->stop;
-    rd->hi = c->hi;
+    rd->hi = c->hi, rd->lane = i, rd->quick = c;
+    rd->gate = rd->slot ? &telem_i_ring_gate_of(rd->slot, i)->pos : NULL;
+    rd->gate_state = rd->slot ? &rd->slot->state : NULL;
 }
 
 TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record *rec) {
@@ -3071,7 +3077,7 @@ static void telem_i_reader_quick_lose(telem_ring_reader *rd) {
     int64_t time = rd->time;
     telem_i_reader_take_back(rd);
     rd->quick->len = bytes - 8u, rd->quick->head = 1u, rd->quick->time = time;
-    rd->held = 1u, rd->record.data = NULL;
+    rd->held = 1u + rd->lane, rd->record.data = NULL;
 }
 
 TELEM_API telem_result telem_ring_release(telem_ring_reader *rd) {
@@ -3090,7 +3096,7 @@ TELEM_API telem_result telem_ring_release(telem_ring_reader *rd) {
     if (res == TELEM_OK && rd->record.data) rd->delivered++;
     else telem_i_reader_lost(rd, telem_i_reader_cursors(rd) + which, 1);
     rd->held = 0;
-    telem_i_reader_leave(rd);
+    telem_i_reader_leave(rd, which);
     return res;
 }
 
@@ -3121,8 +3127,8 @@ TELEM_API telem_result telem_ring_read(telem_ring_reader *rd, telem_ring_record 
     if (res == TELEM_OK) {
         rd->delivered++;
         telem_i_reader_pass(rd, which);
+        telem_i_reader_leave(rd, which);
     }
-    telem_i_reader_leave(rd);
     return res;
 }
 
@@ -3254,13 +3260,13 @@ TELEM_API telem_result telem_ring_reader_init(telem_ring_reader *rd, telem_ring 
     if (rd->desc.cursors ? rd->desc.cursors_size < rd->count * sizeof(telem_i_ring_cursor) : rd->count > TELEM_RING_CURSORS)
         return TELEM_ERR_MEMORY;
     rd->ring = ring;
+    rd->most = ring->fixed.max_record < TELEM_I_ENTRY_MOST ? ring->fixed.max_record : TELEM_I_ENTRY_MOST;
     telem_i_reader_buffers(rd);
     if (rd->desc.gating) {
         res = telem_i_slot_take(rd);
         if (res == TELEM_OK) TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state); /* E5 */
     }
     for (i = 0; res == TELEM_OK && i < rd->count; i++) res = telem_i_cursor_join(rd, i);
-    if (res == TELEM_OK) telem_i_reader_quicken(rd);
     if (res == TELEM_OK) return TELEM_OK;
     telem_ring_reader_deinit(rd);
     return res;
