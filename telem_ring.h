@@ -260,6 +260,9 @@
                              validation makes it harmless on all compilers that we know; TSan
                              complains)
 
+       TELEM_RING_NO_SHARED  lanes only: the shared lane's code is left out. init then answers ERR_ARG
+                             for shared_bytes, attach ERR_UNSUPPORTED for a ring that has one
+
    PORTING
        All shared words go through the macros of telem.h. A byte order, word size or compiler shows
        in the layout; it is not a file format.
@@ -359,8 +362,8 @@ typedef struct telem_ring_desc {
     const telem_clock *clock; /* copied. For TELEM_RING_NOW; NULL: the caller stamps */
     uint64_t stall;          /* how long readers of the shared lane wait for an uncommitted record
                                 that holds up later ones, in clock ticks (without a clock: in
-                                calls); 0: 100 ms (without a clock: 1000 calls). At most
-                                half a wrap of the clock; longer becomes that */
+                                calls); 0: 60 to 125 ms (without a clock: 1000
+                                calls). At most half a wrap of the clock; longer becomes that */
     uint32_t notes_bytes;    /* room for notes (schemas, names) that a dump takes along; 0: none */
 } telem_ring_desc;
 
@@ -398,6 +401,7 @@ typedef struct telem_ring_writer {
     uint32_t next_hi;            /* and the upper half of its stamp */
     int32_t index;
     uint8_t open;
+    uint8_t tsc;                 /* the clock is telem_clock_tsc: read without a call */
     const telem_clock *clock;
     telem_clock_state clock_state;
 } telem_ring_writer;
@@ -752,9 +756,12 @@ TELEM_I_INLINE int telem_i_lane_push_plain(telem_ring_writer *w, uint32_t stream
     return 1;
 }
 
-/* telem_ring_push. */
+/* telem_ring_push. TELEM_RING_NOW as a constant, with telem_clock_tsc, costs the counter's reading. */
 TELEM_I_INLINE telem_result telem_ring_push_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
                                                   const void *data, uint32_t len) {
+#if TELEM_HAS_TSC
+    if (TELEM_I_CONSTANT(time) && time == TELEM_RING_NOW && w->tsc) time = (int64_t)telem_tsc();
+#endif
     if (telem_i_lane_push_plain(w, stream, time, data, len)) return TELEM_OK;
     return telem_ring_push(w, stream, time, data, len);
 }
@@ -1135,6 +1142,12 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
 
 /* >>layout */
 
+#ifdef TELEM_RING_NO_SHARED
+#define TELEM_I_HAS_SHARED 0
+#else
+#define TELEM_I_HAS_SHARED 1
+#endif
+
 #define TELEM_I_RING_MAGIC 0x676E6952u /* "Ring" */
 #define TELEM_I_RING_LAYOUT 2u
 #define TELEM_I_RING_ENDIAN 0x01020304u
@@ -1294,7 +1307,7 @@ static telem_i_ring_cell *telem_i_ring_lane_data(const telem_ring *r, telem_i_ri
     return (telem_i_ring_cell *)(void *)((char *)l + r->fixed.lane_stride - (size_t)r->fixed.lane_units * 8u);
 }
 static telem_i_ring_shared *telem_i_ring_shared_of(const telem_ring *r) {
-    return r->fixed.shared_units ? (telem_i_ring_shared *)(void *)telem_i_ring_at(r, r->fixed.shared_at) : NULL;
+    return TELEM_I_HAS_SHARED && r->fixed.shared_units ? (telem_i_ring_shared *)(void *)telem_i_ring_at(r, r->fixed.shared_at) : NULL;
 }
 static telem_i_ring_descriptor *telem_i_shared_desc(const telem_ring *r, telem_i_ring_shared *s, uint32_t n) {
     return (telem_i_ring_descriptor *)(void *)((char *)s + sizeof *s) + (size_t)(n & (r->fixed.shared_records - 1u));
@@ -1452,6 +1465,7 @@ static int telem_i_ring_plan_lanes(telem_i_ring_fixed *f, const telem_ring_desc 
 static int telem_i_ring_plan_shared(telem_i_ring_fixed *f, const telem_ring_desc *d) {
     uint32_t tag_bits, lap_bits;
     if (d->shared_bytes == 0) return 1;
+    if (!TELEM_I_HAS_SHARED) return 0;
     if (!telem_i_ring_is_power(d->shared_bytes) || d->shared_bytes < TELEM_RING_LANE_MIN || d->shared_bytes > 0x40000000u) return 0;
     f->shared_units = d->shared_bytes / 8u;
     f->shared_records = d->shared_records ? d->shared_records : d->shared_bytes / 16u;
@@ -1553,7 +1567,7 @@ static telem_result telem_i_ring_init_clock(telem_ring *plan, const telem_ring_d
         f->clock_domain = plan->clock.domain;
         f->hz_den = plan->clock.hz_den;
         telem_i_word64_put(f->hz_num, plan->clock.hz_num);
-        if (!d->stall) plan->stall = (uint64_t)telem_ns_to_ticks(&plan->clock, 100000000) + 1u;
+        if (!d->stall) plan->stall = (plan->clock.hz_num >> (3u + telem_i_ring_log2(plan->clock.hz_den))) + 1u; /* no division */
         if (f->clock_bits < 64 && plan->stall >> (f->clock_bits - 1u))
             plan->stall = (uint64_t)1 << (f->clock_bits - 1u); /* a longer wait would be lost in the wraps */
     }
@@ -2164,6 +2178,8 @@ TELEM_I_SELDOM static int telem_i_shared_end(telem_ring_writer *w, telem_ring_sp
 
 /* >>write */
 
+TELEM_I_INLINE int telem_i_writer_is_shared(const telem_ring_writer *w) { return TELEM_I_HAS_SHARED && !w->lane; }
+
 /* A narrow clock, many producers: the number of half wraps so far is one word. It is loaded
    before the counter, so that a difference in the top bit means: the counter is ahead. */
 static int64_t telem_i_shared_clock(telem_i_ring_shared *s, const telem_clock *c) {
@@ -2180,7 +2196,7 @@ static telem_result telem_i_ring_stamp(telem_ring_writer *w, int64_t *time) {
     if (*time != TELEM_RING_NOW) return TELEM_OK;
     if (!w->clock) return TELEM_ERR_ARG;
     if (w->clock->bits == 64) *time = (int64_t)w->clock->read(w->clock->user);
-    else if (!w->lane) *time = telem_i_shared_clock(w->shared, w->clock);
+    else if (telem_i_writer_is_shared(w)) *time = telem_i_shared_clock(w->shared, w->clock);
     else *time = telem_clock_extend(&w->clock_state, w->clock->read(w->clock->user));
     return TELEM_OK;
 }
@@ -2189,7 +2205,7 @@ TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks) {
     if (!w || !w->ring) return TELEM_ERR_ARG;
     if (!w->clock) return TELEM_ERR_STATE;
     if (w->clock->bits == 64) return TELEM_OK;
-    if (w->lane) {
+    if (!telem_i_writer_is_shared(w)) {
         (void)telem_clock_sync(&w->clock_state, w->clock->read(w->clock->user), ticks);
     } else {
         telem_clock_state state;
@@ -2227,8 +2243,11 @@ TELEM_API telem_result telem_ring_writer_init(telem_ring_writer *w, telem_ring *
     memset(w, 0, sizeof *w);
     w->ring = ring;
     w->clock = telem_i_ring_has_clock(ring) ? &ring->clock : NULL;
+#if TELEM_HAS_TSC
+    w->tsc = w->clock && w->clock->read == telem_i_tsc_read && w->clock->bits == 64;
+#endif
     w->max_record = ring->fixed.max_record;
-    if (lane == TELEM_RING_SHARED && ring->fixed.shared_units) {
+    if (TELEM_I_HAS_SHARED && lane == TELEM_RING_SHARED && ring->fixed.shared_units) {
         w->shared = telem_i_ring_shared_of(ring);
         w->descs = telem_i_shared_desc(ring, w->shared, 0);
         w->desc_mask = ring->fixed.shared_records - 1u;
@@ -2273,7 +2292,7 @@ static telem_result telem_i_ring_begin(telem_ring_writer *w, uint32_t stream, in
     res = telem_i_ring_stamp(w, &time);
     if (res != TELEM_OK) return res;
     whole |= w->ring->fixed.contiguous != 0;
-    if (!w->lane) {
+    if (telem_i_writer_is_shared(w)) {
         res = telem_i_shared_begin(w, stream, time, len, whole, span);
         if (res == TELEM_OK) telem_i_ring_span_set(span, w->data, w->mask, span->pos, len);
         return res;
@@ -2300,7 +2319,7 @@ TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *
     if (!w || !w->ring || !span) return TELEM_ERR_ARG;
     if (!span->part[0] || (w->lane && !w->open)) return TELEM_ERR_STATE;
     span->part[0] = NULL; /* a span ends once */
-    if (!w->lane) return telem_i_shared_end(w, span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
+    if (telem_i_writer_is_shared(w)) return telem_i_shared_end(w, span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
     w->open = 0;
     TELEM_STORE32_RELAXED(&w->tip->open, 0);
     telem_i_lane_commit(w, 1u);
@@ -2311,7 +2330,7 @@ TELEM_API telem_result telem_ring_abort(telem_ring_writer *w, telem_ring_span *s
     if (!w || !w->ring || !span) return TELEM_ERR_ARG;
     if (!span->part[0] || (w->lane && !w->open)) return TELEM_ERR_STATE;
     span->part[0] = NULL;
-    if (!w->lane) {
+    if (telem_i_writer_is_shared(w)) {
         if (telem_i_shared_end(w, span, TELEM_I_VOID)) telem_i_count_add(&w->shared->aborted, 1);
         return TELEM_OK;
     }
@@ -2424,7 +2443,7 @@ TELEM_I_SELDOM static telem_result telem_i_ring_push_slow(telem_ring_writer *w, 
         if (res != TELEM_OK) return res;
         if (w->lane && telem_i_lane_push_any(w, stream, time, data, len)) return TELEM_OK;
     }
-    if (!w->lane) return telem_i_shared_push(w, stream, time, data, len);
+    if (telem_i_writer_is_shared(w)) return telem_i_shared_push(w, stream, time, data, len);
     if (telem_i_lane_push_across(w, stream, time, data, len)) return TELEM_OK;
     res = telem_i_lane_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &at);
     if (res != TELEM_OK) return res;
@@ -2437,7 +2456,7 @@ TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, in
                                        uint32_t len) {
     if (!w || (!data && len)) return TELEM_ERR_ARG;
     if (w->lane ? telem_i_lane_push_any(w, stream, time, data, len) : 0) return TELEM_OK;
-    if (w->shared && len <= w->max_record && time != TELEM_RING_NOW) return telem_i_shared_push(w, stream, time, data, len);
+    if (TELEM_I_HAS_SHARED && w->shared && len <= w->max_record && time != TELEM_RING_NOW) return telem_i_shared_push(w, stream, time, data, len);
     return telem_i_ring_push_slow(w, stream, time, data, len);
 }
 
@@ -2516,7 +2535,7 @@ TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_r
     for (i = 0; i < n && items[i].time != TELEM_RING_NOW; i++) {}
     if (i < n) res = telem_i_ring_stamp(w, &now);
     if (res != TELEM_OK || n == 0) return res;
-    if (w->lane) {
+    if (!telem_i_writer_is_shared(w)) {
         if (!telem_i_lane_push_row(w, items, n, now)) res = telem_i_lane_push_all(w, items, n, now);
         if (done && res == TELEM_OK) *done = n;
         return res;
@@ -2545,7 +2564,7 @@ static telem_i_ring_cursor *telem_i_reader_cursors(const telem_ring_reader *rd) 
     own.from = rd->own;
     return rd->desc.cursors ? (telem_i_ring_cursor *)rd->desc.cursors : own.to;
 }
-static int telem_i_reader_is_shared(const telem_ring_reader *rd, uint32_t i) { return i == rd->ring->fixed.lanes; }
+static int telem_i_reader_is_shared(const telem_ring_reader *rd, uint32_t i) { return TELEM_I_HAS_SHARED && i == rd->ring->fixed.lanes; }
 
 static void telem_i_reader_gate(telem_ring_reader *rd, uint32_t i, telem_i_pos pos) {
     if (rd->slot) TELEM_I_POS_SET_RELEASE(&telem_i_ring_gate_of(rd->slot, i)->pos, pos); /* E4 */
@@ -3256,7 +3275,7 @@ TELEM_API telem_result telem_ring_reader_init(telem_ring_reader *rd, telem_ring 
     if ((rd->desc.gating && ring->fixed.policy != TELEM_RING_REFUSE) || rd->desc.start > TELEM_RING_LATEST ||
         (rd->desc.stream_count && !rd->desc.streams) || (((uintptr_t)rd->desc.copy | (uintptr_t)rd->desc.cursors) & 7u) != 0)
         return TELEM_ERR_ARG;
-    rd->count = ring->fixed.lanes + (ring->fixed.shared_units ? 1u : 0);
+    rd->count = ring->fixed.lanes + (TELEM_I_HAS_SHARED && ring->fixed.shared_units ? 1u : 0);
     if (rd->desc.cursors ? rd->desc.cursors_size < rd->count * sizeof(telem_i_ring_cursor) : rd->count > TELEM_RING_CURSORS)
         return TELEM_ERR_MEMORY;
     rd->ring = ring;
@@ -3509,6 +3528,7 @@ static telem_result telem_i_image_open(telem_i_image *m, const void *bytes, size
     if (!m->wide && m->f.cursor_bits != 32u) return TELEM_ERR_CORRUPT;
     if (m->wide && !TELEM_HAS_ATOMIC64) return TELEM_ERR_UNSUPPORTED;
     m->mask = (telem_i_pos)(m->wide ? ~(uint64_t)0 : UINT32_MAX);
+    if (m->f.shared_units && !TELEM_I_HAS_SHARED) return TELEM_ERR_UNSUPPORTED;
     if (!telem_i_image_plan(m) || m->f.clock_bits > 64u) return TELEM_ERR_CORRUPT;
     return TELEM_OK;
 }
@@ -4171,7 +4191,7 @@ TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t
     r->clock = plan.clock;
     r->stall = plan.stall;
     for (i = 0; i < r->fixed.lanes; i++) telem_i_resume_lane(r, &m, i);
-    if (r->fixed.shared_units) telem_i_resume_shared(r, &m);
+    if (TELEM_I_HAS_SHARED && r->fixed.shared_units) telem_i_resume_shared(r, &m);
     for (i = 0; i < r->fixed.readers; i++) {
         telem_i_ring_slot *slot = telem_i_ring_slot_at(r, i);
         TELEM_STORE32_RELEASE(&slot->state, (TELEM_LOAD32_RELAXED(&slot->state) & ~3u) + 4u);

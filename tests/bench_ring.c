@@ -253,6 +253,13 @@ static NOINLINE double bare_tsc(void *arg) {
         (void)arg; \
         for (i = 0; i < N; i++) (void)telem_ring_push(&writer, 3, TELEM_RING_NOW, source, SIZE); \
         return (double)(now_ns() - t) / N; \
+    } \
+    static NOINLINE double push_now_inline_##SIZE(void *arg) { \
+        uint64_t t = now_ns(); \
+        uint32_t i; \
+        (void)arg; \
+        for (i = 0; i < N; i++) (void)telem_ring_push_inline(&writer, 3, TELEM_RING_NOW, source, SIZE); \
+        return (double)(now_ns() - t) / N; \
     }
 PUSH_TSC(8)
 PUSH_TSC(32)
@@ -302,8 +309,10 @@ static void one_thread(void) {
     compare("lane-tsc-32", "ns", push_tsc_32, NULL, bare_tsc, NULL);
     compare("lane-one-stamp-per-8-8", "ns", push_tsc_per_8, NULL, bare_tsc_per_8, NULL);
     if (has_tsc) {
-        compare("lane-now-8", "ns", push_now_8, NULL, bare_tsc, NULL);
-        compare("lane-now-32", "ns", push_now_32, NULL, bare_tsc, NULL);
+        compare("lane-now-8", "ns", push_now_inline_8, NULL, bare_tsc, NULL);
+        compare("lane-now-32", "ns", push_now_inline_32, NULL, bare_tsc, NULL);
+        compare("lane-call-now-8", "ns", push_now_8, NULL, bare_tsc, NULL);
+        compare("lane-call-now-32", "ns", push_now_32, NULL, bare_tsc, NULL);
     } else printf("ring.lane-now SKIPPED (the time stamp counter is not invariant)\n");
 #endif
     open_ring(0, 1, LANE, ring_memory, sizeof ring_memory);
