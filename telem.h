@@ -98,8 +98,10 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define TELEM_UNUSED __attribute__((unused))
+#define TELEM_I_INLINE static inline __attribute__((always_inline)) /* also at -Os */
 #else
 #define TELEM_UNUSED
+#define TELEM_I_INLINE static inline
 #endif
 
 #ifndef TELEM_API

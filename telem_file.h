@@ -264,9 +264,10 @@
          Text: the head is 0 (else CORRUPT); then for each row the form of section 6 (p, n, bytes)
          against the row before, absent or not.
        More than 32 rows, a violation, bytes left over: CORRUPT, and all rows of the block are lost.
-       An encoder takes linear when that makes b smaller, no item for what is idle, and k when each
-       value of the column's first item in the group has one below 2^24 (a later value without one
-       begins a group): equal rows in equal blocks give equal bytes.
+       An encoder makes a KEY block of one row (b would be that of whole values for all of them),
+       takes linear when that makes b smaller, no item for what is idle, and k when each
+       value that waits with the column's first item in the group has one below 2^24 (a later value
+       without one begins a group): equal rows and flushes give equal bytes.
 
    8 COLUMNS CODING (type 3): the rows of a block column by column
      8.1 The block
@@ -1895,10 +1896,14 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
 #if !defined(TELEM_FILE_NO_MINI)
 /* >>mini-encode -- section 7. Rows gather in a tile; a block is its columns, each against its own last value. */
 
-/* A column of the block at hand: what each row adds to the one before, in the end the residuals. */
+/* A column of the block at hand: what each row adds to the one before. */
 typedef struct telem_i_file_mini_item {
-    uint64_t step[TELEM_I_FILE_MINI_ROWS];
+    union {
+        uint32_t w32[TELEM_I_FILE_MINI_ROWS]; /* of columns of 4 bytes or fewer: sign-extended */
+        uint64_t w64[TELEM_I_FILE_MINI_ROWS];
+    } step;
     uint32_t e;      /* behind the block */
+    uint32_t before, counter; /* what the first row, and without linear each, is expected to add */
     uint8_t bits, linear, idle;
 } telem_i_file_mini_item;
 
@@ -1934,37 +1939,28 @@ static int telem_i_file_mini_decimals(const telem_i_file_wstream *s, size_t at, 
     return 1;
 }
 
-/* The steps of a column as numbers of `width` bytes: 4 or fewer are done in 32 bits. power 0: not by decimals. */
-static void telem_i_file_mini_steps(const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n, float power, telem_i_file_mini_item *x) {
-    const uint8_t *p = s->prev + at;
-    uint32_t i, w = col->width, real = telem_i_file_codes_float(col->type) ? w : 0u;
-    if (w == 8) {
-        uint64_t before = telem_get64(p), v;
-        if (real) before = telem_i_file_order64(before);
-        for (p = s->mini->rows + at, i = 0; i < n; i++, p += s->row_size) {
-            v = telem_get64(p);
-            if (real) v = telem_i_file_order64(v);
-            x->step[i] = v - before;
-            before = v;
-        }
-    } else {
-        uint32_t before = (uint32_t)telem_i_file_load(p, w), v;
-        if (power > 0.0f) (void)telem_i_file_to_decimal(before, power, &before);
-        else if (real) before = w == 4 ? telem_i_file_order32(before) : telem_i_file_order16(before);
-        for (p = s->mini->rows + at, i = 0; i < n; i++, p += s->row_size) {
-            v = (uint32_t)telem_i_file_load(p, w);
-            if (power > 0.0f) (void)telem_i_file_to_decimal(v, power, &v);
-            else if (real) v = w == 4 ? telem_i_file_order32(v) : telem_i_file_order16(v);
-            x->step[i] = (uint32_t)(v - before);
-            before = v;
-        }
+/* How the values of a column of 4 bytes or fewer are made. */
+enum { TELEM_I_FILE_MINI_U8, TELEM_I_FILE_MINI_U16, TELEM_I_FILE_MINI_U32, TELEM_I_FILE_MINI_F16, TELEM_I_FILE_MINI_F32, TELEM_I_FILE_MINI_K };
+
+TELEM_I_INLINE uint32_t telem_i_file_mini_load(const uint8_t *p, uint32_t kind, float power) {
+    uint32_t v = 0;
+    switch (kind) {
+    case TELEM_I_FILE_MINI_U8: return p[0];
+    case TELEM_I_FILE_MINI_U16: return telem_get16(p);
+    case TELEM_I_FILE_MINI_F16: return telem_i_file_order16(telem_get16(p));
+    case TELEM_I_FILE_MINI_F32: return telem_i_file_order32(telem_get32(p));
+    case TELEM_I_FILE_MINI_K: (void)telem_i_file_to_decimal(telem_get32(p), power, &v); return v;
+    default: return telem_get32(p);
     }
 }
 
-static uint32_t telem_i_file_mini_zigzag(uint32_t d, uint32_t drop) {
-    d <<= drop; /* the sign bit comes to the top */
-    return ((d << 1) ^ ((uint32_t)0 - (d >> 31))) >> drop;
+/* A difference modulo the column's width as a signed number. */
+TELEM_I_INLINE uint32_t telem_i_file_mini_wrap(uint32_t d, uint32_t kind) {
+    if (kind == TELEM_I_FILE_MINI_U8) return ((d & 0xFFu) ^ 0x80u) - 0x80u;
+    if (kind == TELEM_I_FILE_MINI_U16 || kind == TELEM_I_FILE_MINI_F16) return ((d & 0xFFFFu) ^ 0x8000u) - 0x8000u;
+    return d;
 }
+TELEM_I_INLINE uint32_t telem_i_file_mini_fold(uint32_t d) { return d ^ ((uint32_t)0 - (d >> 31)); }
 
 static uint32_t telem_i_file_mini_width32(uint32_t v) {
     uint32_t n = 0, s;
@@ -1973,27 +1969,46 @@ static uint32_t telem_i_file_mini_width32(uint32_t v) {
     return n + (v != 0);
 }
 
-/* Takes the predictor whose residuals are narrower, plain when equal. e: the column's before the block. */
-static void telem_i_file_mini_choose32(telem_i_file_mini_item *x, uint32_t n, uint32_t e, uint32_t counter, uint32_t width) {
-    uint32_t plain = 0, linear = 0, before = e, drop = 32u - 8u * width, i;
-    for (i = 0; i < n; i++) {
-        uint32_t d = (uint32_t)x->step[i];
-        plain |= telem_i_file_mini_zigzag(d - counter, drop);
-        linear |= telem_i_file_mini_zigzag(d - before, drop);
+/* The steps of n rows, and the predictor whose residuals are narrower, plain when equal. A loop for each kind:
+   most of what the mini coding costs is here and in telem_i_file_mini_pack32. */
+TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev, uint32_t kind, float power) {
+    uint32_t bare = kind == TELEM_I_FILE_MINI_U8 ? kind : kind == TELEM_I_FILE_MINI_F16 || kind == TELEM_I_FILE_MINI_U16 ? TELEM_I_FILE_MINI_U16 : TELEM_I_FILE_MINI_U32;
+    uint32_t last = telem_i_file_mini_load(prev, kind, power), before = x->before, counter = x->counter;
+    uint32_t plain = 0, linear = 0, moves = 0, bends = 0, i;
+    const uint8_t *q = p;
+    for (i = 0; i < n && telem_i_file_mini_load(q, bare, 0) == telem_i_file_mini_load(prev, bare, 0); i++) q += stride;
+    x->idle = i == n && counter == 0; /* the common case of a quiet column, at a third of the cost */
+    x->e = x->linear = x->bits = 0;
+    if (x->idle) return;
+    for (i = 0; i < n; i++, p += stride) {
+        uint32_t v = telem_i_file_mini_load(p, kind, power), d = telem_i_file_mini_wrap(v - last, kind), a, b;
+        last = v;
+        x->step.w32[i] = d;
+        a = telem_i_file_mini_wrap(d - counter, kind);
+        b = telem_i_file_mini_wrap(d - before, kind);
         before = d;
+        moves |= a;
+        bends |= b;
+        plain |= telem_i_file_mini_fold(a);
+        linear |= telem_i_file_mini_fold(b);
     }
     x->e = before;
-    x->idle = plain == 0;
-    plain = telem_i_file_mini_width32(plain);
-    linear = telem_i_file_mini_width32(linear);
+    x->idle = moves == 0;
+    plain = moves ? 1u + telem_i_file_mini_width32(plain) : 0u; /* of the zigzag */
+    linear = bends ? 1u + telem_i_file_mini_width32(linear) : 0u;
     x->linear = linear < plain;
     x->bits = (uint8_t)(x->linear ? linear : plain);
-    before = e;
-    for (i = 0; i < n; i++) {
-        uint32_t d = (uint32_t)x->step[i];
-        x->step[i] = telem_i_file_mini_zigzag(d - (x->linear ? before : counter), drop);
-        before = d;
-    }
+}
+
+static void telem_i_file_mini_scan32(telem_i_file_mini_item *x, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n, float power) {
+    const uint8_t *p = s->mini->rows + at, *prev = s->prev + at;
+    int real = telem_i_file_codes_float(col->type);
+    if (power > 0.0f) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_K, power);
+    else if (col->width == 1) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_U8, 0);
+    else if (col->width == 2 && real) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_F16, 0);
+    else if (col->width == 2) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_U16, 0);
+    else if (real) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_F32, 0);
+    else telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_U32, 0);
 }
 
 static uint64_t telem_i_file_mini_extend(uint32_t e) { return (e ^ (uint64_t)0x80000000u) - 0x80000000u; }
@@ -2002,13 +2017,13 @@ static uint32_t telem_i_file_mini_width64(uint64_t v) {
     return high ? 32u + telem_i_file_mini_width32(high) : telem_i_file_mini_width32((uint32_t)(v & 0xFFFFFFFFu));
 }
 
-/* The same for 8 bytes and for the time, whose idle is that it goes on by e. */
-static void telem_i_file_mini_choose64(telem_i_file_mini_item *x, uint32_t n, uint32_t e, uint32_t counter, int time) {
-    uint64_t plain = 0, linear = 0, before = telem_i_file_mini_extend(e);
+/* The same for 8 bytes and for the time, whose idle is that it goes on by e: of the steps in x->step.w64. */
+static void telem_i_file_mini_scan64(telem_i_file_mini_item *x, uint32_t n, int time) {
+    uint64_t plain = 0, linear = 0, before = telem_i_file_mini_extend(x->before);
     uint32_t i, p, l;
     for (i = 0; i < n; i++) {
-        uint64_t d = x->step[i];
-        plain |= telem_zigzag(telem_i_signed(d - counter));
+        uint64_t d = x->step.w64[i];
+        plain |= telem_zigzag(telem_i_signed(d - x->counter));
         linear |= telem_zigzag(telem_i_signed(d - before));
         before = telem_i_file_mini_extend((uint32_t)(d & 0xFFFFFFFFu));
     }
@@ -2018,11 +2033,19 @@ static void telem_i_file_mini_choose64(telem_i_file_mini_item *x, uint32_t n, ui
     l = telem_i_file_mini_width64(linear);
     x->linear = l < p;
     x->bits = (uint8_t)(x->linear ? l : p);
-    before = telem_i_file_mini_extend(e);
-    for (i = 0; i < n; i++) {
-        uint64_t d = x->step[i];
-        x->step[i] = telem_zigzag(telem_i_signed(d - (x->linear ? before : counter)));
-        before = telem_i_file_mini_extend((uint32_t)(d & 0xFFFFFFFFu));
+}
+
+static void telem_i_file_mini_steps64(telem_i_file_mini_item *x, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n) {
+    const uint8_t *p = s->prev + at;
+    uint64_t before = telem_get64(p), v;
+    uint32_t i;
+    int real = telem_i_file_codes_float(col->type);
+    if (real) before = telem_i_file_order64(before);
+    for (p = s->mini->rows + at, i = 0; i < n; i++, p += s->row_size) {
+        v = telem_get64(p);
+        if (real) v = telem_i_file_order64(v);
+        x->step.w64[i] = v - before;
+        before = v;
     }
 }
 
@@ -2041,19 +2064,48 @@ static void telem_i_file_mini_bits_put(telem_i_file_mini_bits *b, uint32_t v, ui
     b->word = b->fill ? v >> (n - b->fill) : 0;
 }
 
+static void telem_i_file_mini_pack32(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n, uint32_t width) {
+    uint32_t before = x->linear ? x->before : x->counter, word = 0, fill = 0, bits = x->bits, i;
+    uint8_t *p = b->p;
+    for (i = 0; i < n; i++) {
+        uint32_t d = x->step.w32[i], r = d - before;
+        if (width < 4) r = width == 2 ? telem_i_file_mini_wrap(r, TELEM_I_FILE_MINI_U16) : telem_i_file_mini_wrap(r, TELEM_I_FILE_MINI_U8);
+        r = r << 1 ^ ((uint32_t)0 - (r >> 31));
+        if (x->linear) before = d;
+        word |= r << fill;
+        fill += bits;
+        if (fill < 32) continue;
+        telem_put32(p, word);
+        p += 4;
+        fill -= 32;
+        word = fill ? r >> (bits - fill) : 0;
+    }
+    b->p = p;
+    b->word = word;
+}
+
+static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
+    uint64_t before = x->linear ? telem_i_file_mini_extend(x->before) : x->counter;
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        uint64_t d = x->step.w64[i], r = telem_zigzag(telem_i_signed(d - before));
+        if (x->linear) before = telem_i_file_mini_extend((uint32_t)(d & 0xFFFFFFFFu));
+        telem_i_file_mini_bits_put(b, (uint32_t)(r & 0xFFFFFFFFu), x->bits > 32 ? 32 : x->bits);
+        if (x->bits > 32) telem_i_file_mini_bits_put(b, (uint32_t)(r >> 32), x->bits - 32u);
+    }
+}
+
 /* Writes an item. 0: it does not fit. */
-static int telem_i_file_mini_put(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n, int decimal) {
+static int telem_i_file_mini_put(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n, uint32_t width, int decimal) {
     telem_i_file_mini_bits b = TELEM_ZERO;
-    uint32_t i, size = (n * x->bits + 7u) / 8u;
+    uint32_t size = (n * x->bits + 7u) / 8u;
     if (!x->idle) {
         telem_i_file_coder_mark(c);
         if (c->values >= c->limit || (size_t)(c->limit - c->values) < size + 1u) return 0;
         *c->values++ = (uint8_t)((decimal ? 65u + x->bits : x->bits) | (x->linear ? 0x80u : 0u));
         b.p = c->values;
-        for (i = 0; i < n; i++) {
-            telem_i_file_mini_bits_put(&b, (uint32_t)(x->step[i] & 0xFFFFFFFFu), x->bits > 32 ? 32 : x->bits);
-            if (x->bits > 32) telem_i_file_mini_bits_put(&b, (uint32_t)(x->step[i] >> 32), x->bits - 32u);
-        }
+        if (width == 8) telem_i_file_mini_pack64(&b, x, n);
+        else telem_i_file_mini_pack32(&b, x, n, width);
         telem_put32(b.p, b.word); /* what is too much is written over */
         c->values += size;
     }
@@ -2080,21 +2132,26 @@ static int telem_i_file_mini_text(telem_i_file_coder *c, const telem_i_file_wstr
 static telem_result telem_i_file_mini_number(telem_i_file_coder *c, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t index, uint32_t n) {
     telem_i_file_mini *m = s->mini;
     telem_i_file_mini_item x;
-    uint32_t counter = telem_i_file_is_counter(col) ? 1u : 0u, decimals = col->presence ? 0u : col->field->decimals;
+    uint32_t decimals = col->presence ? 0u : col->field->decimals;
     float power = 0.0f;
     if (col->type == TELEM_F32 && decimals != 0 && decimals <= TELEM_I_FILE_MINI_DECIMALS + 1u && m->mode[index] != TELEM_I_FILE_MODE_BITS) {
         power = telem_i_file_power10(decimals - 1u);
-        if (!telem_i_file_mini_decimals(s, at, n, power)) {
+        if (!telem_i_file_mini_decimals(s, at, s->rows, power)) {
             if (m->mode[index] == TELEM_I_FILE_MODE_DECIMALS) return TELEM_ERR_RANGE;
             power = 0.0f;
         }
     }
-    telem_i_file_mini_steps(s, col, at, n, power, &x);
-    if (col->width == 8) telem_i_file_mini_choose64(&x, n, m->diff[index], counter, 0);
-    else telem_i_file_mini_choose32(&x, n, m->diff[index], counter, col->width);
+    x.before = m->diff[index];
+    x.counter = telem_i_file_is_counter(col) ? 1u : 0u;
+    if (col->width == 8) {
+        telem_i_file_mini_steps64(&x, s, col, at, n);
+        telem_i_file_mini_scan64(&x, n, 0);
+    } else {
+        telem_i_file_mini_scan32(&x, s, col, at, n, power);
+    }
     m->next[index] = x.e;
     if (!x.idle) m->mode[index] = power > 0.0f ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
-    return telem_i_file_mini_put(c, &x, n, power > 0.0f) ? TELEM_OK : TELEM_ERR_LIMIT;
+    return telem_i_file_mini_put(c, &x, n, col->width, power > 0.0f) ? TELEM_OK : TELEM_ERR_LIMIT;
 }
 
 static int telem_i_file_mini_times(telem_i_file_coder *c, const telem_i_file_wstream *s, uint32_t n) {
@@ -2103,12 +2160,14 @@ static int telem_i_file_mini_times(telem_i_file_coder *c, const telem_i_file_wst
     int64_t before = m->last;
     uint32_t i;
     for (i = 0; i < n; i++) {
-        x.step[i] = telem_i_file_since(before, m->times[i]);
+        x.step.w64[i] = telem_i_file_since(before, m->times[i]);
         before = m->times[i];
     }
-    telem_i_file_mini_choose64(&x, n, m->diff[0], 0, 1);
+    x.before = m->diff[0];
+    x.counter = 0;
+    telem_i_file_mini_scan64(&x, n, 1);
     m->next[0] = x.e;
-    return telem_i_file_mini_put(c, &x, n, 0);
+    return telem_i_file_mini_put(c, &x, n, 8, 0);
 }
 
 /* Codes the first n rows of the tile. As telem_i_file_mini_number. */
@@ -2230,6 +2289,7 @@ static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_w
         size_t packed;
         int lz4;
         if (s->need_key && !s->key) telem_i_file_mini_rekey(s); /* what it would continue was lost */
+        if (s->key) n = 1; /* whole values: with more rows each would be as wide as they are */
         while ((r = telem_i_file_mini_code(s, n)) == TELEM_ERR_LIMIT && n > 1) m->goal = n /= 2u;
         TELEM_ASSERT(r != TELEM_ERR_LIMIT); /* the capacity holds any one row */
         if (r == TELEM_ERR_RANGE) { /* a value with more decimals than its group can say: another group */
@@ -2242,7 +2302,7 @@ static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_w
         payload = telem_i_file_pack_payload(w, s, &packed, &lz4);
         telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_MINI | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, packed, 0);
         telem_i_file_mini_shift(s, n, all - n, w->desc.block_rows);
-        if (len < s->capacity / 4u && m->goal < w->desc.block_rows) m->goal++;
+        if (len < s->capacity / 4u && n == m->goal && n < w->desc.block_rows) m->goal = 2u * n < w->desc.block_rows ? 2u * n : w->desc.block_rows;
     }
     return w->error.code;
 }

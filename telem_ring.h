@@ -620,11 +620,9 @@ TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks);
 #define TELEM_I_ENTRY_LONG 0xFFFFu     /* a record; length and stream are in the next unit */
 
 #if defined(__GNUC__) || defined(__clang__)
-#define TELEM_I_INLINE static inline __attribute__((always_inline))
 #define TELEM_I_SELDOM __attribute__((noinline)) /* keeps its registers out of the caller's short path */
 #define TELEM_I_CONSTANT(n) __builtin_constant_p(n)
 #else
-#define TELEM_I_INLINE static inline
 #define TELEM_I_SELDOM
 #define TELEM_I_CONSTANT(n) 0
 #endif

@@ -41,7 +41,7 @@ compile() {
     elf=$1 source=tests/mcu/$3.c
     board "$2"; shift 3
     arm-none-eabi-gcc -std=c99 -mthumb $flags -DBOARD=$number -DBREAK=0 -Os -g $STRICT -Wno-pedantic \
-        -ffunction-sections -fdata-sections -I. -Itests/mcu "$@" tests/mcu/startup.c "$source" \
+        -ffunction-sections -fdata-sections -I. -Itests/mcu -I"$BUILD/dep" "$@" tests/mcu/startup.c "$source" \
         -nostartfiles --specs=nosys.specs -Wl,--gc-sections,-Map="$elf.map" -T tests/mcu/mcu.ld $map \
         -o "$elf"
 }

@@ -1,0 +1,102 @@
+/* cost_file.c - instructions of telem_file_write_row, counted as in cost_ring.c: rows of 8 to 1000 float32
+   channels in the rows and mini codings, noisy, as ADC counts, with one channel that moves, repeating. The
+   mean of a row, its share of block close included; the dearest row beside it (0.1 %: ticks are coarse).
+   Lines: mcu.<board>.<coding>.<data>.<channels> <instructions> insns per_channel <x> worst <instructions>.
+   BOARDS: m4 */
+#include "board.h"
+#include "semihost.h"
+#define TELEM_IMPLEMENTATION
+#define TELEM_NO_LZ4
+#define TELEM_NO_XXH3
+#define TELEM_FILE_NO_COLUMNS
+#include "telem_file.h"
+
+#define NAME "mcu.m4."
+#define ROWS 64u
+
+#define R8_TABLE(F) F(ARRAY, f32, v, 8, "", "")
+TELEM_DEFINE(R8, R8_TABLE, "");
+#define R32_TABLE(F) F(ARRAY, f32, v, 32, "", "")
+TELEM_DEFINE(R32, R32_TABLE, "");
+#define R100_TABLE(F) F(ARRAY, f32, v, 100, "", "")
+TELEM_DEFINE(R100, R100_TABLE, "");
+#define R1000_TABLE(F) F(ARRAY, f32, v, 1000, "", "")
+TELEM_DEFINE(R1000, R1000_TABLE, "");
+#define A1000_TABLE(F) F(ARRAY, u16, v, 1000, "", "")
+TELEM_DEFINE(A1000, A1000_TABLE, "");
+
+static uint64_t memory[160000 / 8];
+static uint8_t row[4000];
+static uint32_t seed = 1, written;
+static telem_file_writer w;
+static telem_io io;
+
+static int64_t take(void *user, const void *p, size_t n) {
+    (void)user, (void)p;
+    written += n;
+    return (int64_t)n;
+}
+static uint32_t noise(void) { return seed = seed * 1664525u + 1013904223u; }
+static uint32_t ticks(void) { return 0xFFFFFFu - SYST_CVR; }
+
+enum { NOISY, COUNTS, ONE, SAME };
+static void step(uint32_t kind, uint32_t channels) {
+    uint32_t i;
+    for (i = 0; i < channels; i++) {
+        float x = 20.0f + (float)(noise() >> 20) * 0.001f;
+        uint16_t a = (uint16_t)(2000u + (noise() >> 28));
+        if (kind == NOISY || (kind == ONE && i == 0)) memcpy(row + 4u * i, &x, 4);
+        if (kind == COUNTS) memcpy(row + 2u * i, &a, 2);
+    }
+}
+
+static void begin(const telem_schema *schema, uint8_t coding) {
+    telem_file_writer_desc d = TELEM_ZERO;
+    telem_file_stream_desc s = TELEM_ZERO;
+    io.write = take;
+    d.io = &io, d.memory = memory, d.memory_size = sizeof memory, d.session = 1, d.profile = TELEM_FILE_WIRE;
+    d.coding = coding, d.max_streams = 1, d.max_row = 4000, d.max_block = 65536, d.block_bytes = 50000;
+    d.key_bytes = 1u << 30, d.key_ns = d.announce_ns = d.max_age_ns = UINT64_MAX;
+    s.schema = schema;
+    if (telem_file_writer_open(&w, &d) != TELEM_OK || telem_file_add_stream(&w, &s) != TELEM_OK) host_exit(1);
+}
+
+static uint32_t insns(uint32_t t) { return (uint32_t)((uint64_t)t * 1000u / TICK(0, 64000u)); }
+
+static void measure(const char *coding, const char *data, const char *channels, const telem_schema *schema, uint8_t c, uint32_t kind, uint32_t n) {
+    uint32_t i, total = 0, worst = 0, mean;
+    begin(schema, c);
+    for (i = 0; i < ROWS + 16u; i++) {
+        uint32_t t;
+        step(kind, n);
+        SYST_RVR = 0xFFFFFF, SYST_CVR = 0, SYST_CSR = 5;
+        while (SYST_CVR == 0) {}
+        t = ticks();
+        if (telem_file_write_row(&w, 0, (int64_t)(1000u * i), row) != TELEM_OK) host_exit(1);
+        t = ticks() - t;
+        if (i < 16) continue; /* the first block */
+        total += t;
+        if (t > worst) worst = t;
+    }
+    mean = insns(total) / ROWS;
+    host_print(NAME), host_print(coding), host_print(data), host_print(channels), host_print(" "), host_number(mean);
+    host_print(" insns per_channel "), host_number(mean / n), host_print("."), host_number(mean * 10u / n % 10u);
+    host_print(" worst "), host_number(insns(worst)), host_print("\n");
+}
+
+int main(void) {
+    static const char *const names[3] = {"noisy.", "one.", "same."};
+    static const uint32_t kinds[3] = {NOISY, ONE, SAME};
+    uint32_t c, k;
+    for (c = TELEM_FILE_ROWS; c <= TELEM_FILE_MINI; c += TELEM_FILE_MINI - TELEM_FILE_ROWS) {
+        const char *coding = c == TELEM_FILE_MINI ? "mini." : "rows.";
+        for (k = 0; k < 3; k++) {
+            measure(coding, names[k], "8", &R8_schema, (uint8_t)c, kinds[k], 8);
+            measure(coding, names[k], "32", &R32_schema, (uint8_t)c, kinds[k], 32);
+            measure(coding, names[k], "100", &R100_schema, (uint8_t)c, kinds[k], 100);
+            measure(coding, names[k], "1000", &R1000_schema, (uint8_t)c, kinds[k], 1000);
+        }
+        measure(coding, "counts.", "1000", &A1000_schema, (uint8_t)c, COUNTS, 1000);
+    }
+    return 0;
+}
