@@ -1565,7 +1565,8 @@ static telem_result telem_i_ring_init_clock(telem_ring *plan, const telem_ring_d
         f->clock_domain = plan->clock.domain;
         f->hz_den = plan->clock.hz_den;
         telem_i_word64_put(f->hz_num, plan->clock.hz_num);
-        if (!d->stall) plan->stall = (plan->clock.hz_num >> (3u + telem_i_ring_log2(plan->clock.hz_den))) + 1u; /* no division */
+        if (!d->stall) /* without a division */
+            plan->stall = (plan->clock.hz_num >> (3u + telem_i_ring_log2(f->hz_den) + !telem_i_ring_is_power(f->hz_den))) + 1u;
         if (f->clock_bits < 64 && plan->stall >> (f->clock_bits - 1u))
             plan->stall = (uint64_t)1 << (f->clock_bits - 1u); /* a longer wait would be lost in the wraps */
     }

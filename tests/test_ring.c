@@ -789,6 +789,21 @@ TEST(peek_without_copy_buffer_says_so) {
 static uint64_t ticks_now;
 static uint64_t read_ticks(void *user) { (void)user; return ticks_now & 0xFFFFu; }
 
+TEST(stall_left_open_is_about_a_tenth_of_a_second) {
+    static const struct { uint64_t num; uint32_t den; } hz[] = {{1000000000u, 1}, {32768, 1}, {1000, 1}, {24000000, 1}, {2400000000u, 100}, {90000, 1001}, {1, 1}};
+    uint32_t i;
+    for (i = 0; i < sizeof hz / sizeof hz[0]; i++) {
+        telem_ring_desc d = TELEM_ZERO;
+        telem_clock c = TELEM_ZERO;
+        double seconds;
+        c.read = read_ticks, c.bits = 64, c.hz_num = hz[i].num, c.hz_den = hz[i].den;
+        d.memory = memory, d.memory_size = sizeof memory, d.shared_bytes = 1024, d.clock = &c;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        seconds = (double)ring->stall * hz[i].den / (double)hz[i].num;
+        CHECK((seconds <= 0.126 || ring->stall == 1) && seconds > 0.062);
+    }
+}
+
 TEST(now_reads_the_clock_and_extends_it) {
     int lane;
     for (lane = -1; lane < 1; lane++) {
@@ -1721,6 +1736,7 @@ static void run_all(void) {
     RUN(many_lanes_need_cursors_from_the_caller);
     RUN(gating_table_is_bounded);
     RUN(damaged_memory_is_corrupt_and_no_endless_loop);
+    RUN(stall_left_open_is_about_a_tenth_of_a_second);
     RUN(stall_on_a_narrow_clock_is_over_within_half_a_wrap);
     RUN(dead_gating_reader_is_expelled_and_told);
     RUN(peeked_span_is_stable_until_release);

@@ -928,7 +928,7 @@ static int golden_ring(void) {
     forget();
     memset(memory, 0, sizeof memory);
     d.memory = memory, d.memory_size = sizeof memory, d.lanes = 1, d.lane_bytes = 512, d.shared_bytes = 512;
-    d.policy = TELEM_RING_OVERWRITE, d.notes_bytes = 64, d.clock = &c;
+    d.policy = TELEM_RING_OVERWRITE, d.notes_bytes = 64, d.clock = &c, d.stall = 0xCCE; /* 100 ms */
     if (telem_ring_init(&ring, &d) != TELEM_OK) return 0;
     if (telem_ring_writer_init(&w, ring, 0) != TELEM_OK || telem_ring_writer_init(&sh, ring, TELEM_RING_SHARED) != TELEM_OK) return 0;
     (void)telem_ring_note(ring, 7, "golden", 6);
