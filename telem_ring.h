@@ -1244,7 +1244,7 @@ struct telem_i_ring_descriptor {
 typedef struct telem_i_ring_gate {
     telem_i_ring_word pos;     /* the reader: nothing from here on may be overwritten */
     telem_atomic32 since;      /* the writers: the moment they first found it here, in quanta */
-    telem_atomic32 since_gate; /* and which position that was */
+    telem_atomic32 since_gate; /* and of which position and life of the slot that was */
 } telem_i_ring_gate;
 
 struct telem_i_ring_slot {
@@ -1332,15 +1332,15 @@ TELEM_I_INLINE telem_i_ring_cell *telem_i_ring_unit(telem_i_ring_cell *data, tel
 static void telem_i_count_add(telem_i_ring_count *c, int several) {
     uint32_t lo;
     if (several) {
-        if (TELEM_FETCH_ADD32(&c->lo, 1u) == UINT32_MAX) (void)TELEM_FETCH_ADD32(&c->hi, 1u);
+        if (TELEM_FETCH_ADD32(&c->lo, 1u) == UINT32_MAX) (void)TELEM_FETCH_ADD32(&c->hi, 1u); /* E15 */
         return;
     }
     lo = TELEM_LOAD32_RELAXED(&c->lo) + 1u;
-    if (lo == 0) TELEM_STORE32_RELAXED(&c->hi, TELEM_LOAD32_RELAXED(&c->hi) + 1u);
     TELEM_STORE32_RELAXED(&c->lo, lo);
+    if (lo == 0) TELEM_STORE32_RELEASE(&c->hi, TELEM_LOAD32_RELAXED(&c->hi) + 1u); /* E15 */
 }
 static uint64_t telem_i_count_get(const telem_i_ring_count *c) {
-    uint32_t hi = TELEM_LOAD32_ACQUIRE(&c->hi), lo = TELEM_LOAD32_ACQUIRE(&c->lo);
+    uint32_t hi = TELEM_LOAD32_ACQUIRE(&c->hi), lo = TELEM_LOAD32_RELAXED(&c->lo); /* E15: lo is not older than hi */
     return (uint64_t)TELEM_LOAD32_RELAXED(&c->hi) == hi ? (uint64_t)hi << 32 | lo : (uint64_t)(hi + 1u) << 32;
 }
 
@@ -1528,7 +1528,7 @@ static void telem_i_ring_lane_start(telem_ring *r, uint32_t i) {
     telem_i_ring_lane *l = telem_i_ring_lane_at(r, i);
     telem_i_pos start = (telem_i_pos)(TELEM_I_RING_START);
     TELEM_I_POS_SET_RELAXED(&l->floor, start); /* anchors of the start and of before it: zero */
-    TELEM_I_POS_SET_RELEASE(&l->tip.committed, start);
+    TELEM_I_POS_SET_RELAXED(&l->tip.committed, start);
 }
 
 static uint32_t telem_i_shared_tag(const telem_ring *r, uint32_t n);
@@ -1543,7 +1543,7 @@ static void telem_i_ring_shared_start(telem_ring *r) {
         telem_i_desc_set(telem_i_shared_desc(r, s, i), telem_i_shared_tag(r, start - 1u) | TELEM_I_GONE, start);
     TELEM_STORE32_RELAXED(&s->hint, start);
     TELEM_STORE32_RELAXED(&s->cleared, start);
-    TELEM_STORE32_RELEASE(&s->tail, start);
+    TELEM_STORE32_RELAXED(&s->tail, start);
 }
 
 static void telem_i_word64_put(uint32_t *to, uint64_t v) {
@@ -1633,14 +1633,19 @@ TELEM_API uint32_t telem_ring_lane_bytes(const telem_ring *ring, uint32_t lane) 
 /* >>gates */
 
 /* Did writers find this reader at this very gate for longer than it may stay? since is set by
-   CAS from what was seen: a writer that slept cannot put an old moment beside a new gate. */
-static int telem_i_gate_overdue(telem_i_ring_slot *slot, telem_i_ring_gate *g, telem_i_pos pos, int64_t time) {
+   CAS from what was seen: a writer that slept cannot put an old moment beside a new gate. since_gate
+   says which gate, and of which life of the slot. */
+static int telem_i_gate_overdue(telem_i_ring_slot *slot, uint32_t state, telem_i_ring_gate *g, telem_i_pos pos, int64_t time) {
     uint32_t limit = TELEM_LOAD32_RELAXED(&slot->limit), shift = TELEM_LOAD32_RELAXED(&slot->shift);
-    uint32_t now = (uint32_t)(((uint64_t)time >> shift) & UINT32_MAX), low = (uint32_t)(pos & UINT32_MAX);
-    uint32_t since = TELEM_LOAD32_ACQUIRE(&g->since);
+    uint32_t now = (uint32_t)(((uint64_t)time >> shift) & UINT32_MAX);
+    uint32_t gate = ~((uint32_t)(pos & UINT32_MAX) ^ (state >> 2) * 0x9E3779B1u);
+    uint32_t since = TELEM_LOAD32_ACQUIRE(&g->since); /* E16: before the gate, so that the CAS notices who was faster */
     if (limit == 0) return 0;
-    if (TELEM_LOAD32_ACQUIRE(&g->since_gate) == ~low) return (int32_t)(now - since) > 0 && now - since >= limit;
-    if (since == now || TELEM_CAS32(&g->since, &since, now)) TELEM_STORE32_RELEASE(&g->since_gate, ~low);
+    if (TELEM_LOAD32_ACQUIRE(&g->since_gate) == gate) { /* E16: the moment of this gate, or a later one's, is seen below */
+        since = TELEM_LOAD32_RELAXED(&g->since);
+        return (int32_t)(now - since) > 0 && now - since >= limit;
+    }
+    if (since == now || TELEM_CAS32(&g->since, &since, now)) TELEM_STORE32_RELEASE(&g->since_gate, gate); /* E16 */
     return 0;
 }
 
@@ -1663,7 +1668,7 @@ static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos en
         pos = TELEM_I_POS_ACQUIRE(&g->pos); /* E4 */
         behind = lane == r->fixed.lanes ? (telem_i_pos)(telem_i_spos)(int32_t)((uint32_t)(end & UINT32_MAX) - (uint32_t)(pos & UINT32_MAX)) : end - pos;
         if ((telem_i_spos)behind <= 0) continue;
-        if (behind > allowed && telem_i_gate_overdue(slot, g, pos, time)) {
+        if (behind > allowed && telem_i_gate_overdue(slot, state, g, pos, time)) {
             telem_i_gate_expel(r, slot, state);
             continue;
         }
@@ -1919,7 +1924,7 @@ static telem_i_ring_parked *telem_i_parked_entry(const telem_ring *r, telem_i_ri
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++)
             if (TELEM_LOAD32_ACQUIRE(&s->parking[i].number) == key) return &s->parking[i];
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
-            uint32_t was = TELEM_LOAD32_ACQUIRE(&s->parking[i].number);
+            uint32_t was = TELEM_LOAD32_RELAXED(&s->parking[i].number);
             if (was && !telem_i_parked_alive(telem_i_desc_state(telem_i_shared_desc(r, s, was >> 1))))
                 telem_i_parked_clear(s, &s->parking[i], was);
             (void)TELEM_FETCH_ADD32(&s->parked, 1u); /* before the entry: zero means that there is none */
@@ -1962,7 +1967,7 @@ static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared
         if (!key) continue;
         state = telem_i_desc_state(telem_i_shared_desc(r, s, key >> 1)); /* E9 */
         if (!telem_i_parked_alive(state)) continue;
-        start = TELEM_LOAD32_ACQUIRE(&s->parking[i].start);
+        start = TELEM_LOAD32_RELAXED(&s->parking[i].start); /* set before the tail passed, which the caller has seen: E8 */
         span = telem_i_ring_units(telem_i_shared_length(r, state));
         if (((start - p) & mask) < units || ((p - start) & mask) < span) return (start + span - p) & mask;
     }
@@ -2006,7 +2011,7 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
         if (lag >= most) return TELEM_FULL;
         most -= (uint32_t)lag;
     }
-    voids = TELEM_LOAD32_ACQUIRE(&s->voids[t % TELEM_I_RING_VOIDS]);
+    voids = TELEM_LOAD32_ACQUIRE(&s->voids[t % TELEM_I_RING_VOIDS]); /* E8: if it is a later lap's, so is the tail below */
     for (k = 0; k < most && freed <= enough; k++) {
         uint32_t n = t + k;
         if (k == 0 || (n & mask) == 0) want = telem_i_shared_tag(r, n) | TELEM_I_COMMITTED;
@@ -2018,10 +2023,10 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
         }
         freed += ((state & lengths) + 56u) >> 6; /* bytes << 3, in units */
     }
-    if (k == 0) return TELEM_LOAD32_ACQUIRE(&s->tail) == t && telem_i_shared_is(r, state, t) ? TELEM_FULL : TELEM_OK;
+    if (k == 0) return TELEM_LOAD32_RELAXED(&s->tail) == t && telem_i_shared_is(r, state, t) ? TELEM_FULL : TELEM_OK;
     entry = &s->voids[(t + k) % TELEM_I_RING_VOIDS];
-    was = TELEM_LOAD32_ACQUIRE(entry);
-    if (TELEM_LOAD32_ACQUIRE(&s->tail) != t) return TELEM_OK; /* what was read may belong to a later lap */
+    was = TELEM_LOAD32_ACQUIRE(entry); /* E8: the same */
+    if (TELEM_LOAD32_RELAXED(&s->tail) != t) return TELEM_OK; /* what was read may belong to a later lap */
     if (was != voids && !TELEM_CAS32(entry, &was, voids) && was != voids) return TELEM_OK; /* late */
     state = t;
     if (TELEM_CAS32(&s->tail, &state, t + k) && t + k < t) (void)TELEM_FETCH_ADD32(&s->tail_hi, 1u); /* E8 */
@@ -2031,8 +2036,8 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
 /* REFUSE: the tail has moved, and readers that join from now on see that; those that joined before
    are seen here (E6). What they do not hold may be overwritten. */
 static telem_result telem_i_shared_clear(telem_ring *r, telem_i_ring_shared *s, uint32_t cleared, int64_t time) {
-    uint32_t tail = TELEM_LOAD32_ACQUIRE(&s->tail);
-    TELEM_FENCE_SEQ_CST(); /* E6 */
+    uint32_t tail = TELEM_LOAD32_RELAXED(&s->tail);
+    TELEM_FENCE_SEQ_CST(); /* E6; E8: acquires what came with the tail */
     if (telem_i_gate_lag(r, r->fixed.lanes, (telem_i_pos)tail, 0, time)) return TELEM_FULL;
     (void)TELEM_CAS32(&s->cleared, &cleared, tail); /* E7 */
     return TELEM_OK;
@@ -2042,7 +2047,7 @@ static telem_result telem_i_shared_clear(telem_ring *r, telem_i_ring_shared *s, 
 static telem_result telem_i_shared_advance(telem_ring *r, telem_i_ring_shared *s, uint32_t held, int64_t time) {
     telem_result res = TELEM_OK;
     if (r->fixed.policy != TELEM_RING_REFUSE) return telem_i_shared_retire(r, s, held, time);
-    if (TELEM_LOAD32_ACQUIRE(&s->tail) == held) res = telem_i_shared_retire(r, s, held, time);
+    if (TELEM_LOAD32_RELAXED(&s->tail) == held) res = telem_i_shared_retire(r, s, held, time);
     return res == TELEM_OK ? telem_i_shared_clear(r, s, held, time) : res;
 }
 
@@ -2058,7 +2063,7 @@ static uint32_t telem_i_shared_find(const telem_ring *r, telem_i_ring_shared *s)
             n++;
             continue;
         }
-        n = TELEM_LOAD32_ACQUIRE(&s->tail); /* the guess was laps old */
+        n = TELEM_LOAD32_RELAXED(&s->tail); /* the guess was laps old; this is one, too */
     }
 }
 
@@ -2609,10 +2614,11 @@ static int telem_i_lane_intact(const telem_i_ring_lane *l, telem_i_pos pos) {
     return (telem_i_spos)(TELEM_I_POS_RELAXED(&l->floor) - pos) <= 0;
 }
 
-/* An entry that is safe at the moment: the first in or behind block `b`. */
+/* An entry that is safe at the moment: the first in or behind block `b`, whose anchor the caller has
+   in sight by E1 or E3. */
 static int telem_i_lane_boundary(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos b, telem_i_lane_place *p) {
     telem_i_ring_anchor *a = telem_i_ring_anchor_at(r, l, b);
-    telem_i_pos end = TELEM_I_POS_ACQUIRE(&l->tip.committed), start = b * r->fixed.block_units; /* E1: shows the anchors below it */
+    telem_i_pos end = TELEM_I_POS_RELAXED(&l->tip.committed), start = b * r->fixed.block_units;
     if ((telem_i_spos)(end - start) < 0) return 0;
     p->pos = start + TELEM_LOAD32_RELAXED(&a->skip);
     p->seq = TELEM_I_POS_RELAXED(&a->seq);
@@ -2792,7 +2798,7 @@ static int telem_i_shared_intact(const telem_i_ring_shared *s, uint32_t n) {
 /* The tail and how many of the numbers before it were void. */
 static int telem_i_shared_oldest(const telem_ring *r, telem_i_ring_shared *s, uint32_t *n, uint32_t *voids) {
     *n = TELEM_LOAD32_ACQUIRE(&s->tail); /* E8: shows the voids of this number */
-    *voids = TELEM_LOAD32_ACQUIRE(&s->voids[*n % TELEM_I_RING_VOIDS]);
+    *voids = TELEM_LOAD32_RELAXED(&s->voids[*n % TELEM_I_RING_VOIDS]);
     (void)r;
     return telem_i_shared_intact(s, *n);
 }
@@ -2932,8 +2938,8 @@ static int telem_i_reader_wants(const telem_ring_reader *rd, uint32_t stream) {
 static telem_result telem_i_reader_check(telem_ring_reader *rd) {
     uint32_t i;
     if (!rd->slot) return TELEM_OK;
-    if (TELEM_LOAD32_ACQUIRE(&rd->slot->state) == rd->slot_state) return TELEM_OK; /* E5 */
-    TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state & ~3u); /* ours to free */
+    if (TELEM_LOAD32_RELAXED(&rd->slot->state) == rd->slot_state) return TELEM_OK;
+    TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state & ~3u); /* E13: ours to free */
     rd->slot = NULL;
     for (i = 0; i < rd->count; i++) telem_i_reader_cursors(rd)[i].at = telem_i_reader_cursors(rd)[i].stop = NULL;
     return TELEM_EXPELLED;
@@ -3207,8 +3213,8 @@ static void telem_i_shared_skip(telem_ring_reader *rd, telem_i_ring_cursor *c) {
 static int telem_i_gate_holds(telem_ring_reader *rd, uint32_t i) {
     const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     if (telem_i_reader_is_shared(rd, i))
-        return (int32_t)(TELEM_LOAD32_ACQUIRE(&telem_i_ring_shared_of(rd->ring)->tail) - (uint32_t)(c->pos & UINT32_MAX)) <= 0;
-    return (telem_i_spos)(TELEM_I_POS_ACQUIRE(&telem_i_ring_lane_at(rd->ring, i)->floor) - c->pos) <= 0;
+        return (int32_t)(TELEM_LOAD32_RELAXED(&telem_i_ring_shared_of(rd->ring)->tail) - (uint32_t)(c->pos & UINT32_MAX)) <= 0;
+    return (telem_i_spos)(TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(rd->ring, i)->floor) - c->pos) <= 0;
 }
 
 static telem_result telem_i_cursor_join(telem_ring_reader *rd, uint32_t i) {

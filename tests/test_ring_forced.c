@@ -578,6 +578,36 @@ TEST(reader_is_expelled_in_mid_look) {
     perform(&l, 0, 0), perform(&s, 0, 0), perform(&t, 0, 0);
 }
 
+/* A reader that was found in the way, moved on, and is now found further on by two producers at
+   once: its time begins anew. */
+static void push_at(uint32_t id, int64_t time) {
+    uint64_t p = 0;
+    answered(telem_ring_push(&shared, id, time, &p, sizeof p));
+}
+static void found_and_gone_on(int laps) {
+    telem_ring_record rec;
+    uint64_t buf[4];
+    stage(0, 1, 1, 1000);
+    while (laps-- >= 0) {
+        while (full == 0) push_at(3, 10000);
+        while (telem_ring_read(&rd[0], &rec, buf, sizeof buf) == TELEM_OK) {}
+        full = 0;
+    }
+    while (full == 0) push_at(3, 10000); /* found here at 10,000 */
+    CHECK_OK(telem_ring_read(&rd[0], &rec, buf, sizeof buf));
+    push_at(3, 10001); /* takes what has become free */
+}
+static void push_late(int i) { push_at((uint32_t)i, 12000); }
+static void nobody_expelled(void) {
+    telem_ring_counts c = TELEM_ZERO;
+    CHECK_OK(telem_ring_stats(ring, &c));
+    CHECK_EQ_INT(c.expelled, 0);
+}
+TEST(reader_is_not_expelled_before_its_time) {
+    play p = {found_and_gone_on, push_late, push_late, NULL, nobody_expelled, 3};
+    perform(&p, TELEM_RING_REFUSE, TELEM_RING_REFUSE);
+}
+
 /* One lane, one place among the gating readers: one of two gets it, and finds it as it was left. */
 static void free_lane(int laps) {
     stage(1, 0, 1, 0);
@@ -658,6 +688,7 @@ static void run_all(void) {
     RUN(two_producers_are_refused_at_once);
     RUN(reader_joins_while_a_writer_takes_the_space);
     RUN(reader_is_expelled_in_mid_look);
+    RUN(reader_is_not_expelled_before_its_time);
     RUN(two_claim_one_lane);
     RUN(two_take_one_place_of_a_gating_reader);
     RUN(reader_that_rejoins_at_the_oldest_may_see_again);
