@@ -255,17 +255,17 @@ static void take_parts(segment *g, const telem_shm_frame *f, const void *data) {
 /* Small payloads are copied whenever they come, larger ones ten times a second, huge ones never. */
 static void take(segment *g, telem_shm_frame *f, double now) {
     static uint64_t buf[LATEST_MAX / 8];
-    stream *s = stream_of(g, f->stream);
     int wanted = f->len <= sizeof buf && !(f->flags & TELEM_SHM_CHUNK);
-    if (!s) return;
-    if (f->len > 256 && f->stream != TELEM_SHM_PARTS && (now - s->copied_at < 0.1 || !s->schema)) wanted = 0;
-    wanted = wanted && telem_shm_copy(&g->r, f, buf, sizeof buf) == TELEM_OK;
-    if (f->stream == TELEM_SHM_PARTS && wanted) {
+    stream *s;
+    if (f->stream == TELEM_SHM_PARTS && wanted && telem_shm_copy(&g->r, f, buf, sizeof buf) == TELEM_OK) {
         take_parts(g, f, buf);
         return;
     }
+    s = stream_of(g, f->stream);
+    if (!s) return;
     count(s, f->time, f->len);
-    if (!wanted) return;
+    if (f->len > 256 && (now - s->copied_at < 0.1 || !s->schema)) wanted = 0;
+    if (!wanted || f->stream == TELEM_SHM_PARTS || telem_shm_copy(&g->r, f, buf, sizeof buf) != TELEM_OK) return;
     s->copied_at = now;
     keep(s, f->time, buf, f->len);
 }
@@ -403,7 +403,7 @@ static uint32_t add_part(part *p, uint32_t n, char letter, const char *name, con
 
 /* What lies where: telem_shm.h's LAYOUT in short. What no part names is alignment. */
 static uint32_t layout_of(const segment *g, const telem_shm_segment *s, part *p) {
-    static const char *const class_name[] = {"slots 1", "slots 2", "slots 3", "slots 4"};
+    static const char *const class_name[] = {"slots", "larger slots", "still larger", "largest slots"};
     telem_shm_class_info c;
     uint64_t slots = 0, words;
     uint32_t i, n = 0;
@@ -453,6 +453,18 @@ static const char *strong(const char *s) { return opt.color ? s : ""; }
 #define DIM strong("\033[2m")
 #define PLAIN strong("\033[0m")
 
+static void put_legend(const part *p, uint32_t n, int width) {
+    uint32_t i;
+    int column = 2;
+    for (i = 0; i < n; i++) {
+        char item[64];
+        int k = snprintf(item, sizeof item, "%c %s %s%s", p[i].letter, p[i].name, amount((double)p[i].bytes, "B"), i + 1 < n ? ", " : "");
+        if (column + k > width) put("\n  "), column = 2;
+        put("%s", item);
+        column += k;
+    }
+}
+
 static void put_memory(const segment *g, const telem_shm_segment *s, int width) {
     part p[16];
     uint32_t i, n = layout_of(g, s, p);
@@ -461,7 +473,7 @@ static void put_memory(const segment *g, const telem_shm_segment *s, int width) 
     put("  [");
     put_bar(p, n, (width < 44 ? 44 : width > 120 ? 120 : width) - 4);
     put("]\n  ");
-    for (i = 0; i < n; i++) put("%s%c %s %s", i ? ", " : "", p[i].letter, p[i].name, amount((double)p[i].bytes, "B"));
+    put_legend(p, n, width);
     put("\n  %s frames of history, up to %u B inline; directory %s of %s B used\n", grouped(s->frames),
         (unsigned)s->inline_bytes, grouped(s->directory_used), grouped(s->directory_bytes));
 }
@@ -580,12 +592,12 @@ static void put_line(segment *g) {
     telem_shm_reader_info r;
     uint32_t i, readers = 0;
     if (!g->open || telem_shm_info(shm_of(g), &s) != TELEM_OK) {
-        put("%-24s %scannot look: %s%s\n", g->name, WARN, telem_result_text(g->error), PLAIN);
+        put("%-20s %scannot look: %s%s\n", g->name, WARN, telem_result_text(g->error), PLAIN);
         return;
     }
     for (i = 0; i < s.readers; i++)
         readers += telem_shm_reader_info_get(shm_of(g), i, &r) == TELEM_OK && r.taken && r.alive ? 1u : 0u;
-    put("%-24s %8u  %s%-8s%s %12s %10s %10s %8u\n", g->name, (unsigned)s.owner_pid, g->health == TELEM_SHM_ALIVE ? "" : WARN,
+    put("%-20.20s %7u  %s%-8s%s %10s %9s %9s %7u\n", g->name, (unsigned)s.owner_pid, g->health == TELEM_SHM_ALIVE ? "" : WARN,
         health_of(g), PLAIN, grouped((uint64_t)(g->hz + 0.5)), amount(g->bytes_hz, "B"),
         amount((double)(s.data_bytes + s.control_bytes), "B"), (unsigned)readers);
 }
@@ -594,7 +606,7 @@ static void put_view(int width) {
     int i;
     if (segment_count == 0) put("no segment%s in %s\n", opt.patterns ? " of such a name" : "", opt.dir ? opt.dir : "/dev/shm");
     else if (opt.patterns == 0 && segment_count > 1) {
-        put("%s%-24s %8s  %-8s %12s %10s %10s %8s%s\n", DIM, "SEGMENT", "OWNER", "STATE", "FRAMES/S", "BYTES/S", "MEMORY", "READERS", PLAIN);
+        put("%s%-20s %7s  %-8s %10s %9s %9s %7s%s\n", DIM, "SEGMENT", "OWNER", "STATE", "FRAMES/S", "BYTES/S", "MEMORY", "READERS", PLAIN);
         for (i = 0; i < segment_count; i++) put_line(segments[i]);
     } else
         for (i = 0; i < segment_count; i++) {
