@@ -1112,25 +1112,49 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
      In REFUSE mode `cleared` stands in for the tail where writers ask what is free: it follows the
      tail when no gate lies below.
 
-   EDGES (release at the left, acquire at the right; what breaks without)
-     E1  commit: store committed      | load committed in head, boundary      header, payload, anchors
-     E2  claim: floor, fence          | lane_intact: fence, load floor        torn record accepted
-     E3  claim: floor (release)       | lane_oldest: floor                    committed older than floor
-     E4  pass: gate                   | gate_lag                              record overwritten while read
-     E5  expel: CAS state, fence      | check, trusted: (fence) load state    torn record accepted
-     E6  join: gate, SEQ fence, load floor or tail | claim, clear: floor or tail, SEQ fence, load gates
-                                        (store-load on both sides: one of them sees the other)
-                                                                              gate missed by both
-     E7  clear: CAS cleared           | try: cleared                          write under a gate
-     E8  retire: CAS tail             | try, oldest: tail                     stale voids[], state, parking
-     E9  end: CAS state to VOID, GONE | obstacle, next: state                 late store hits a new record
-     E10 park: entry, SEQ fence, state | end: state, SEQ fence, entries       entry that nobody removes
-     E11 begin: tail seen, fence      | shared_intact: fence, load tail       torn record accepted
-     E12 end: CAS state to COMMITTED  | head: load state                      top, span head, payload
-     E13 writer, slot: given back     | taken                                 lane's cursors, gates
-     E14 trigger: state FIRED, ARMED  | read, arm, fire                       the trigger's fields
+   EDGES. A line with an order cites its edge; tests/ring_mutants.sh compares these rows with the code.
+   Each order weakened, one at a time, fails a test (make mutants prints which); the one named here
+   is a scenario of model_ring.cc, or a test in test_ring_forced.c or test_ring_attach.c.
+       releases: functions | acquires: functions | what breaks without | test
+     E0  ring_init ring_note i_resume_lane ring_resume | attach, later | half a ring is taken for one |
+           killed_at_any_instruction_all_that_was_committed_is_read
+     E1  i_tip_move | i_lane_head i_lane_newest i_trigger_trim_lane | heads, payloads, anchors | lane_lapped
+     E2  i_lane_claim i_lane_push_across | i_lane_intact | a torn record is accepted | lane_lapped
+     E3  i_lane_claim i_lane_push_across | i_lane_oldest | committed older than floor, an old anchor |
+           lane_lapped
+     E4  i_reader_gate i_reader_quick_release | i_gate_lag | a record is overwritten while it is read |
+           lane_gated
+     E5  i_gate_expel i_lane_claim ring_reader_init | i_gate_lag i_reader_trusted i_reader_quick
+           i_reader_quick_release ring_release | what is read after the expulsion is trusted | lane_expelled
+     E6  i_lane_claim i_shared_clear i_cursor_join | i_lane_claim i_shared_clear i_cursor_join | writer
+           and joining reader miss each other | lane_joined
+     E7  i_shared_clear | i_shared_try i_shared_quick | a write under a gate | shared_gated
+     E8  i_shared_retire i_shared_park i_parked_entry i_shared_clear | i_shared_retire i_shared_park
+           i_shared_clear i_shared_try i_shared_quick i_shared_oldest | stale voids[], states, parking |
+           shared_lapped
+     E9  i_desc_change i_parked_clear i_parked_entry | i_shared_obstacle i_shared_quick i_desc_state |
+           a late store hits a new record | shared_left
+     E10 i_shared_park i_shared_unpark | i_shared_park i_shared_unpark | an entry that nobody removes |
+           shared_parked
+     E11 i_shared_begin i_shared_push | i_shared_intact | a torn record is accepted | shared_lapped
+     E12 i_desc_change i_span_head | i_desc_state i_desc_load i_desc_load_free | top, head and payload
+           of a record | shared_lapped
+     E13 ring_writer_deinit ring_reader_deinit i_reader_check | i_writer_take i_slot_take | cursors,
+           anchors, gates of the life before | lane_handed_on
+     E14 i_trigger_fire ring_trigger_arm | i_trigger_fire ring_trigger_read ring_trigger_arm | the
+           trigger's fields | trigger_fires
+     E15 i_count_add i_lane_commit i_shared_retire | i_count_get i_lane_count i_shared_add | a count
+           that is 2^32 too high | counts_carry
+     E16 i_gate_overdue | i_gate_overdue | a reader is expelled before its time | shared_found
+     E17 i_shared_clock ring_sync | i_shared_clock | a stamp one wrap off |
+           narrow_clock_is_extended_by_many_producers
+     E18 i_desc_take | i_desc_start i_desc_load i_desc_load_free | one number taken twice, a span laid
+           over another | shared_crowd
+     E19 i_parked_entry | i_parked_entry | parked is 0 while a span is parked | shared_pushed_out
+   E6 and E10 are store-load on both sides, by SEQ_CST fences: one of the two sees the other.
    Relaxed, because: payload and headers (validated by E2, E11, or held by a gate), counts
-   (statistics), hint (only a guess), the owner's loads of what he alone writes. */
+   (statistics), hint (only a guess), the owner's loads of what he alone writes; a load in front of a
+   fence, a look that decides nothing for good (a CAS or another look comes behind it). */
 
 
 /* A test may start all cursors elsewhere, e.g. just below their wrap. A multiple of 2^20. */
@@ -1612,12 +1636,12 @@ TELEM_API telem_result telem_ring_init(telem_ring **ring, const telem_ring_desc 
     r = (telem_ring *)d.memory;
     magic = (telem_atomic32 *)d.memory;
     TELEM_STORE32_RELAXED(magic, 0); /* a kill in the middle of what follows must not leave a ring */
-    TELEM_FENCE_RELEASE();
+    TELEM_FENCE_RELEASE(); /* E0 */
     memset(magic + 1, 0, plan.fixed.bytes - sizeof *magic);
     memcpy(magic + 1, (const char *)&plan + sizeof *magic, sizeof plan - sizeof *magic);
     for (i = 0; i < r->fixed.lanes; i++) telem_i_ring_lane_start(r, i);
     telem_i_ring_shared_start(r);
-    TELEM_STORE32_RELEASE(magic, TELEM_I_RING_MAGIC);
+    TELEM_STORE32_RELEASE(magic, TELEM_I_RING_MAGIC); /* E0 */
     *ring = r;
     return TELEM_OK;
 }
@@ -1651,7 +1675,8 @@ static int telem_i_gate_overdue(telem_i_ring_slot *slot, uint32_t state, telem_i
 
 static void telem_i_gate_expel(telem_ring *r, telem_i_ring_slot *slot, uint32_t state) {
     uint32_t expect = state;
-    if (TELEM_CAS32(&slot->state, &expect, (state & ~3u) | TELEM_I_SLOT_EXPELLED)) telem_i_count_add(&r->expelled, 1);
+    if (TELEM_CAS32(&slot->state, &expect, (state & ~3u) | TELEM_I_SLOT_EXPELLED)) /* E5 */
+        telem_i_count_add(&r->expelled, 1);
 }
 
 /* The gate that lies furthest behind `end`: how far behind (0 when there is none, or none lags).
@@ -1830,9 +1855,9 @@ static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_
     TELEM_STORE64_RELAXED(&d->both, (uint64_t)start << 32 | state);
 }
 TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) {
-    return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) & UINT32_MAX); /* E12 */
+    return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) & UINT32_MAX); /* E9, E12 */
 }
-TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) >> 32); }
+TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) >> 32); } /* E18 */
 TELEM_I_INLINE uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
     uint64_t both = TELEM_LOAD64_ACQUIRE(&d->both); /* E12 */
     *start = (uint32_t)(both >> 32);
@@ -1849,34 +1874,34 @@ TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *sta
 /* The reservation: (old, start) becomes (fresh, end). */
 TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
     uint64_t both = (uint64_t)start << 32 | old;
-    return TELEM_CAS64(&d->both, &both, (uint64_t)end << 32 | fresh);
+    return TELEM_CAS64(&d->both, &both, (uint64_t)end << 32 | fresh); /* E18 */
 }
 #else
 static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_t start) {
     TELEM_STORE32_RELAXED(&d->state, state);
     TELEM_STORE32_RELAXED(&d->start, start);
 }
-TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->state); } /* E12 */
-TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->start); }
+TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->state); } /* E9, E12 */
+TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->start); } /* E18 */
 /* state first: start is that of this lap, or of a later one whose tail the caller then sees. */
 TELEM_I_INLINE uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
     uint32_t state = TELEM_LOAD32_ACQUIRE(&d->state); /* E12 */
-    *start = TELEM_LOAD32_ACQUIRE(&d->start);
+    *start = TELEM_LOAD32_ACQUIRE(&d->start); /* E18 */
     return state;
 }
 /* For the reservation start first: while the state shows the lap before, start is of that lap too,
    or this number's already. */
 TELEM_I_INLINE uint32_t telem_i_desc_load_free(const telem_i_ring_descriptor *d, uint32_t *start) {
-    *start = TELEM_LOAD32_ACQUIRE(&d->start);
-    return TELEM_LOAD32_ACQUIRE(&d->state);
+    *start = TELEM_LOAD32_ACQUIRE(&d->start); /* E18 */
+    return TELEM_LOAD32_ACQUIRE(&d->state); /* E12 */
 }
 TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
     (void)start;
     return TELEM_CAS32(&d->state, state, fresh); /* E9, E12 */
 }
 TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
-    if (start != end) (void)TELEM_CAS32(&d->start, &start, end); /* the same for all who try this number */
-    return TELEM_CAS32(&d->state, &old, fresh);
+    if (start != end) (void)TELEM_CAS32(&d->start, &start, end); /* E18: the same for all who try this number */
+    return TELEM_CAS32(&d->state, &old, fresh); /* E18 */
 }
 #endif
 
@@ -1885,7 +1910,7 @@ TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, u
 /* Units of the head of such a record. The first record of all settles the top of the stamps. */
 static uint32_t telem_i_span_head(telem_i_ring_shared *s, uint32_t stream, int64_t time) {
     uint32_t own = 256u | (uint32_t)((uint64_t)time >> 56), top = TELEM_LOAD32_RELAXED(&s->top);
-    if (top == 0 && TELEM_CAS32(&s->top, &top, own)) top = own;
+    if (top == 0 && TELEM_CAS32(&s->top, &top, own)) top = own; /* once; E12 shows it */
     return stream < 255u && top == own ? 1u : 2u;
 }
 static void telem_i_span_head_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, uint32_t head, uint32_t stream, int64_t time) {
@@ -1914,7 +1939,7 @@ static int telem_i_parked_alive(uint32_t state) {
 
 static void telem_i_parked_clear(telem_i_ring_shared *s, telem_i_ring_parked *p, uint32_t key) {
     uint32_t expect = key;
-    if (TELEM_CAS32(&p->number, &expect, 0)) (void)TELEM_FETCH_ADD32(&s->parked, UINT32_MAX);
+    if (TELEM_CAS32(&p->number, &expect, 0)) (void)TELEM_FETCH_ADD32(&s->parked, UINT32_MAX); /* E9 */
 }
 
 /* The entry of number k: the one that has it, or a free one that takes it. NULL: all are in use. */
@@ -1922,15 +1947,15 @@ static telem_i_ring_parked *telem_i_parked_entry(const telem_ring *r, telem_i_ri
     uint32_t key = k << 1 | 1u, i, round;
     for (round = 0; round < 2u; round++) {
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++)
-            if (TELEM_LOAD32_ACQUIRE(&s->parking[i].number) == key) return &s->parking[i];
+            if (TELEM_LOAD32_ACQUIRE(&s->parking[i].number) == key) return &s->parking[i]; /* E19 */
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
             uint32_t was = TELEM_LOAD32_RELAXED(&s->parking[i].number);
             if (was && !telem_i_parked_alive(telem_i_desc_state(telem_i_shared_desc(r, s, was >> 1))))
                 telem_i_parked_clear(s, &s->parking[i], was);
-            (void)TELEM_FETCH_ADD32(&s->parked, 1u); /* before the entry: zero means that there is none */
+            (void)TELEM_FETCH_ADD32(&s->parked, 1u); /* E8: before the entry: zero means that there is none */
             was = 0;
-            if (TELEM_CAS32(&s->parking[i].number, &was, key)) return &s->parking[i];
-            (void)TELEM_FETCH_ADD32(&s->parked, UINT32_MAX);
+            if (TELEM_CAS32(&s->parking[i].number, &was, key)) return &s->parking[i]; /* E19 */
+            (void)TELEM_FETCH_ADD32(&s->parked, UINT32_MAX); /* E9 */
         }
     }
     return NULL;
@@ -1943,9 +1968,9 @@ static int telem_i_shared_park(const telem_ring *r, telem_i_ring_shared *s, uint
     telem_i_ring_parked *p = telem_i_parked_entry(r, s, k);
     uint32_t start, was;
     if (!p) return 0;
-    was = TELEM_LOAD32_ACQUIRE(&p->start);
+    was = TELEM_LOAD32_ACQUIRE(&p->start); /* E8: if it is a later number's, the tail below has passed k */
     start = telem_i_desc_start(d);
-    if ((int32_t)(TELEM_LOAD32_ACQUIRE(&s->tail) - k) <= 0 && was != start) (void)TELEM_CAS32(&p->start, &was, start);
+    if ((int32_t)(TELEM_LOAD32_RELAXED(&s->tail) - k) <= 0 && was != start) (void)TELEM_CAS32(&p->start, &was, start); /* E8 */
     TELEM_FENCE_SEQ_CST(); /* E10: either the owner, on its way out, sees this entry, or we see him gone */
     if (!telem_i_parked_alive(telem_i_desc_state(d))) telem_i_parked_clear(s, p, k << 1 | 1u);
     return 1;
@@ -1961,9 +1986,9 @@ static void telem_i_shared_unpark(telem_i_ring_shared *s, uint32_t k) {
 /* Units from p to the end of a parked span that [p, p + units) would touch; 0: none does. */
 static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared *s, uint32_t p, uint32_t units) {
     uint32_t mask = r->fixed.shared_units - 1u, i;
-    if (TELEM_LOAD32_ACQUIRE(&s->parked) == 0) return 0;
+    if (TELEM_LOAD32_ACQUIRE(&s->parked) == 0) return 0; /* E9 */
     for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
-        uint32_t key = TELEM_LOAD32_ACQUIRE(&s->parking[i].number), state, start, span;
+        uint32_t key = TELEM_LOAD32_ACQUIRE(&s->parking[i].number), state, start, span; /* E9 */
         if (!key) continue;
         state = telem_i_desc_state(telem_i_shared_desc(r, s, key >> 1)); /* E9 */
         if (!telem_i_parked_alive(state)) continue;
@@ -2027,9 +2052,9 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
     entry = &s->voids[(t + k) % TELEM_I_RING_VOIDS];
     was = TELEM_LOAD32_ACQUIRE(entry); /* E8: the same */
     if (TELEM_LOAD32_RELAXED(&s->tail) != t) return TELEM_OK; /* what was read may belong to a later lap */
-    if (was != voids && !TELEM_CAS32(entry, &was, voids) && was != voids) return TELEM_OK; /* late */
+    if (was != voids && !TELEM_CAS32(entry, &was, voids) && was != voids) return TELEM_OK; /* E8; late */
     state = t;
-    if (TELEM_CAS32(&s->tail, &state, t + k) && t + k < t) (void)TELEM_FETCH_ADD32(&s->tail_hi, 1u); /* E8 */
+    if (TELEM_CAS32(&s->tail, &state, t + k) && t + k < t) (void)TELEM_FETCH_ADD32(&s->tail_hi, 1u); /* E8, E15 */
     return TELEM_OK;
 }
 
@@ -2131,7 +2156,7 @@ TELEM_I_INLINE int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len
     tail = TELEM_LOAD32_ACQUIRE(w->held); /* E7, E8 */
     if ((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) != 0) return 0;
     if ((before & TELEM_I_STATE) >= TELEM_I_ZOMBIE || (old & TELEM_I_STATE) - TELEM_I_REVOKED < 2u) return 0; /* parked */
-    if (n == tail || TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0;
+    if (n == tail || TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0; /* E9 */
     p->number = tail;
     end += ((before & (lap - 1u)) + 56u) >> 6; /* behind it: its bytes, in units */
     if (n - tail > mask || end + units - telem_i_desc_start(descs + (tail & mask)) > size) /* held: descriptor, bytes */
@@ -2187,11 +2212,11 @@ TELEM_I_INLINE int telem_i_writer_is_shared(const telem_ring_writer *w) { return
 /* A narrow clock, many producers: the number of half wraps so far is one word. It is loaded
    before the counter, so that a difference in the top bit means: the counter is ahead. */
 static int64_t telem_i_shared_clock(telem_i_ring_shared *s, const telem_clock *c) {
-    uint32_t halves = TELEM_LOAD32_ACQUIRE(&s->wraps), expect = halves, shift = c->bits - 1u;
+    uint32_t halves = TELEM_LOAD32_ACQUIRE(&s->wraps), expect = halves, shift = c->bits - 1u; /* E17 */
     uint64_t mask = ((uint64_t)1 << c->bits) - 1u, raw = c->read(c->user) & mask;
     if ((halves & 1u) != (uint32_t)(raw >> shift)) {
         halves++;
-        (void)TELEM_CAS32(&s->wraps, &expect, halves);
+        (void)TELEM_CAS32(&s->wraps, &expect, halves); /* E17 */
     }
     return (int64_t)((uint64_t)(halves >> 1) << c->bits | raw);
 }
@@ -2215,7 +2240,7 @@ TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks) {
         telem_clock_state state;
         telem_clock_start(&state, w->clock, 0);
         ticks = telem_clock_sync(&state, w->clock->read(w->clock->user), ticks);
-        TELEM_STORE32_RELEASE(&w->shared->wraps, (uint32_t)(((uint64_t)ticks >> (w->clock->bits - 1u)) & UINT32_MAX));
+        TELEM_STORE32_RELEASE(&w->shared->wraps, (uint32_t)(((uint64_t)ticks >> (w->clock->bits - 1u)) & UINT32_MAX)); /* E17 */
     }
     return TELEM_OK;
 }
@@ -3310,9 +3335,9 @@ static uint64_t telem_i_lane_count(const telem_i_ring_lane *l) {
 #else
     uint32_t hi, at, lo, tries = 8;
     do {
-        hi = TELEM_LOAD32_ACQUIRE(&l->count_hi), at = TELEM_LOAD32_ACQUIRE(&l->count_at);
-        lo = TELEM_LOAD32_ACQUIRE(&l->tip.count.v);
-    } while ((TELEM_LOAD32_ACQUIRE(&l->count_hi) != hi || TELEM_LOAD32_RELAXED(&l->count_at) != at) && --tries);
+        hi = TELEM_LOAD32_ACQUIRE(&l->count_hi), at = TELEM_LOAD32_ACQUIRE(&l->count_at); /* E15 */
+        lo = TELEM_LOAD32_ACQUIRE(&l->tip.count.v); /* E15 */
+    } while ((TELEM_LOAD32_RELAXED(&l->count_hi) != hi || TELEM_LOAD32_RELAXED(&l->count_at) != at) && --tries);
     return (uint64_t)(hi + (lo < at)) << 32 | lo;
 #endif
 }
@@ -3353,7 +3378,7 @@ static void telem_i_shared_add(const telem_ring *r, telem_ring_counts *to) {
     uint32_t start = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), n = 0, voids = 0, hi, tries = 8, head, state, end = 0;
     uint64_t committed;
     if (!s) return;
-    do hi = TELEM_LOAD32_ACQUIRE(&s->tail_hi);
+    do hi = TELEM_LOAD32_ACQUIRE(&s->tail_hi); /* E15 */
     while (!telem_i_shared_oldest(r, s, &n, &voids) && --tries);
     committed = ((uint64_t)hi << 32 | n) - start - voids;
     telem_i_shared_walk(r, s, n, &committed, &to->open);
@@ -4034,7 +4059,7 @@ TELEM_API telem_result telem_ring_note(telem_ring *ring, uint32_t id, const void
     telem_put32(p + 4, len);
     telem_put32(head, hash);
     memcpy(&hash, head, sizeof hash);
-    TELEM_STORE32_RELEASE((telem_atomic32 *)(void *)(p + 8), hash); /* makes it a note */
+    TELEM_STORE32_RELEASE((telem_atomic32 *)(void *)(p + 8), hash); /* E0: makes it a note */
     return TELEM_OK;
 }
 
@@ -4113,13 +4138,13 @@ static void telem_i_resume_lane(telem_ring *r, const telem_i_image *m, uint32_t 
         block = keep.pos & ~(telem_i_pos)(r->fixed.block_units - 1u);
     }
     telem_i_resume_anchor(r, l, block, keep.pos - block, keep.hi, keep.seq);
-    TELEM_I_POS_SET_RELEASE(&l->floor, block);
+    TELEM_I_POS_SET_RELEASE(&l->floor, block); /* E0 */
     ahead = telem_i_image_diff(m, (telem_i_pos)count, c.seq);
     telem_i_resume_count(l, ahead <= count && ahead < r->fixed.lane_units ? count - ahead : c.seq, c.seq);
     telem_i_count_more(&l->aborted, a.open + (TELEM_LOAD32_RELAXED(&l->tip.open) != 0));
     TELEM_STORE32_RELAXED(&l->tip.open, 0);
     TELEM_STORE32_RELAXED(&l->time_hi, c.hi);
-    TELEM_STORE32_RELEASE(&l->owner, 0);
+    TELEM_STORE32_RELEASE(&l->owner, 0); /* E0 */
 }
 
 /* Are all numbers of the ring what writers rely on: taken up to the head, and of the lap before
@@ -4199,7 +4224,7 @@ TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t
     if (TELEM_I_HAS_SHARED && r->fixed.shared_units) telem_i_resume_shared(r, &m);
     for (i = 0; i < r->fixed.readers; i++) {
         telem_i_ring_slot *slot = telem_i_ring_slot_at(r, i);
-        TELEM_STORE32_RELEASE(&slot->state, (TELEM_LOAD32_RELAXED(&slot->state) & ~3u) + 4u);
+        TELEM_STORE32_RELEASE(&slot->state, (TELEM_LOAD32_RELAXED(&slot->state) & ~3u) + 4u); /* E0 */
     }
     if (account) *account = sum;
     *ring = r;
@@ -4281,7 +4306,7 @@ static telem_result telem_i_trigger_fire(telem_ring_trigger *t, int64_t time, co
     uint32_t armed = TELEM_I_TRIGGER_ARMED;
     uint64_t before;
     telem_result res;
-    if (!TELEM_CAS32(&t->state, &armed, TELEM_I_TRIGGER_FIRING)) return TELEM_ERR_EXISTS;
+    if (!TELEM_CAS32(&t->state, &armed, TELEM_I_TRIGGER_FIRING)) return TELEM_ERR_EXISTS; /* E14 */
     d.gating = 1;
     d.timeout = t->desc.timeout;
     d.cursors = t->desc.cursors, d.cursors_size = t->desc.cursors_size;

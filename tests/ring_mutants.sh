@@ -1,7 +1,7 @@
 #!/bin/sh
 # Seeded defects: each row below changes one thing in a copy of telem_ring.h, and the test that it
 # names must fail on it. (The orders of all atomics are weakened one by one by the model itself:
-# MODEL=mutants sh tests/run.sh model.)
+# MODEL=mutants sh tests/run.sh model.) Then ORDERING in the header against its code (ring_edges.awk).
 #   sh tests/ring_mutants.sh            prints a table, fails when a defect is not found
 #   sh tests/ring_mutants.sh one NAME   that one, with all that the test says
 # JOBS=n at a time.
@@ -78,6 +78,11 @@ for p in $(defects | awk -F ' @ ' '{ print $2 }' | sort -u); do # the header as 
     build "$p" "$work/sound" && CHECK_QUICK=1 "$work/sound/$p" >"$work/sound/log" 2>&1 || { bad=$((bad + 1)); tail "$work/sound/log"; }
 done
 defects | cut -d' ' -f1 | xargs -P "$JOBS" -L 1 sh "$self" one
+awk -f tests/ring_edges.awk telem_ring.h telem_ring.h >"$work/edges" || bad=$((bad + 1))
+grep -v '^test ' "$work/edges"
+for t in $(awk '/^test / { print $3 }' "$work/edges" | sort -u); do
+    grep -q "\b$t\b" tests/model_ring.cc tests/test_ring*.c || { echo "ORDERING names $t, and there is no such test"; bad=$((bad + 1)); }
+done
 all=$(defects | wc -l) found=$(cat "$work"/*/row | grep -c ' found')
 echo "$found passed, $((all - found + bad)) failed, 0 skipped"
 [ $((all - found + bad)) = 0 ]
