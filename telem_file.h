@@ -2040,10 +2040,11 @@ static uint32_t telem_i_file_mini_width32(uint32_t v) {
 /* The steps of n rows, and the predictor whose residuals are narrower, plain when equal. A loop for each kind:
    most of what the mini coding costs is here and in telem_i_file_mini_pack32. */
 TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev, uint32_t kind, float power) {
-    uint32_t bare = kind == TELEM_I_FILE_MINI_U8 ? kind : kind == TELEM_I_FILE_MINI_F16 || kind == TELEM_I_FILE_MINI_U16 ? TELEM_I_FILE_MINI_U16 : TELEM_I_FILE_MINI_U32;
     uint32_t last = telem_i_file_mini_load(prev, kind, power), before = x->before, counter = x->counter;
-    uint32_t plain = 0, linear = 0, moves = 0, bends = 0, i;
+    uint32_t plain = 0, linear = 0, moves = 0, bends = 0, bare = kind, i;
     const uint8_t *q = p;
+    if (kind == TELEM_I_FILE_MINI_F16) bare = TELEM_I_FILE_MINI_U16; /* bits say whether a value is the same */
+    if (kind == TELEM_I_FILE_MINI_F32 || kind == TELEM_I_FILE_MINI_K) bare = TELEM_I_FILE_MINI_U32;
     for (i = 0; i < n && telem_i_file_mini_load(q, bare, 0) == telem_i_file_mini_load(prev, bare, 0); i++) q += stride;
     x->idle = i == n && counter == 0; /* the common case of a quiet column, at a third of the cost */
     x->e = x->linear = x->bits = 0;
