@@ -7945,7 +7945,7 @@ static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewe
 #define TELEM_I_FILE_CODEC_TEXT 32u     /* codecs 32..47 are the texts' */
 #define TELEM_I_FILE_CODEC_BOUNDS 0x80u
 #define TELEM_I_FILE_CODEC_GROUPED 0x40u
-#define TELEM_I_FILE_OPENING 262144u    /* raw bytes of a stream's first block, whose coded size nobody knows */
+#define TELEM_I_FILE_OPENING 4194304u    /* raw bytes of a stream's first block, whose coded size nobody knows */
 #define TELEM_I_FILE_TRY 1024u          /* rows that are coded to see what a row takes */
 #define TELEM_I_FILE_LEAST_ROWS 256u    /* a block is not closed for its bytes before it has so many */
 #define TELEM_I_FILE_REPEATS 8u         /* row repeat is used when one row in so many repeats */
@@ -9530,7 +9530,8 @@ static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstr
     goal = s->g->bytes_per_row ? telem_i_file_block_goal(w, s) : TELEM_I_FILE_OPENING / raw;
     if (goal < TELEM_I_FILE_LEAST_ROWS) goal = TELEM_I_FILE_LEAST_ROWS;
     if (goal > most) goal = most;
-    if (left < goal) return 0;
+    if (left < goal / 2u) return 0;
+    if (left < goal) return telem_i_file_texts_fit(s, q, (uint32_t)left);
     if (left < goal * 2u) goal = left <= goal + goal / 4u && left <= most ? left : (left + 1u) / 2u;
     return telem_i_file_texts_fit(s, q, (uint32_t)goal);
 }
