@@ -6696,7 +6696,7 @@ static void telem_i_file_lz_put(telem_i_file_codec *k, telem_i_file_sink *s, con
     z.head = (uint32_t *)k->table;
     z.chain = k->a32;
     z.window = 1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u);
-    z.depth = k->level == 1 ? 1 : k->level == 2 ? 256 : 12;
+    z.depth = k->level == 1 ? 1 : k->level == 2 ? 256 : 4;
     telem_i_file_lz_room(&z, k);
     while (z.at < n && !s->full) {
         uint8_t *to;
@@ -7152,14 +7152,30 @@ static int telem_i_file_index_decode(telem_i_file_codec *k, const uint8_t *p, si
 
 /* >>columns-strings */
 
-static uint64_t telem_i_file_string_hash(const uint8_t *p, size_t n) {
-    uint64_t h = (uint64_t)n * 0x9E3779B97F4A7C15u;
-    for (; n >= 8; p += 8, n -= 8) {
-        h = (h ^ telem_get64(p)) * 0x9E3779B97F4A7C15u;
+static uint64_t telem_i_file_string_hash(const uint8_t *p, uint32_t n) {
+    const uint64_t odd = 0x9E3779B97F4A7C15u;
+    uint64_t h = n * odd, x;
+    uint32_t i;
+    for (i = 0; i + 8u < n; i += 8) {
+        h = (h ^ telem_get64(p + i)) * odd;
         h ^= h >> 32;
     }
-    while (n--) h = (h ^ *p++) * 0x9E3779B97F4A7C15u;
-    return h ^ h >> 29;
+    if (n >= 8) x = telem_get64(p + n - 8u); /* the last ones, some of them again */
+    else if (n >= 4) x = (uint64_t)telem_get32(p) << 32 | telem_get32(p + n - 4u);
+    else x = n ? (uint64_t)p[0] << 16 | (uint64_t)p[n / 2u] << 8 | p[n - 1u] : 0;
+    h = (h ^ x) * odd;
+    return h ^ h >> 32;
+}
+
+static int telem_i_file_same_string(const uint8_t *a, const uint8_t *b, uint32_t n) {
+    uint32_t i;
+    if (n < 8) {
+        if (n >= 4) return telem_get32(a) == telem_get32(b) && telem_get32(a + n - 4u) == telem_get32(b + n - 4u);
+        return n == 0 || (a[0] == b[0] && a[n / 2u] == b[n / 2u] && a[n - 1u] == b[n - 1u]);
+    }
+    for (i = 0; i + 8u < n; i += 8)
+        if (telem_get64(a + i) != telem_get64(b + i)) return 0;
+    return telem_get64(a + n - 8u) == telem_get64(b + n - 8u);
 }
 
 /* idx[i] = number of row i's string, first[d] = row of the first with number d. Returns how many there are,
@@ -7177,7 +7193,7 @@ static uint32_t telem_i_file_distinct(telem_i_file_codec *k, const uint8_t *byte
         uint32_t at = (uint32_t)(h & mask);
         for (; slots[at]; at = (at + 1u) & mask) {
             uint32_t row = first[slots[at] - 1u];
-            if (offsets[row + 1] - offsets[row] == len && memcmp(bytes + offsets[row], p, len) == 0) break;
+            if (offsets[row + 1] - offsets[row] == len && telem_i_file_same_string(bytes + offsets[row], p, len)) break;
         }
         if (!slots[at]) {
             if (nd == max) return 0;
@@ -7557,6 +7573,7 @@ static int telem_i_file_planes_decode(telem_i_file_codec *k, const uint8_t *p, s
 #define TELEM_I_FILE_KEY_LEAST 512u      /* fewer rows are not worth it */
 #define TELEM_I_FILE_KEY_CANDIDATES 5u
 #define TELEM_I_FILE_KEY_COLUMNS 64u     /* columns of a stream that are considered */
+#define TELEM_I_FILE_KEY_TEXTS 16u       /* of strings */
 
 /* A column of the rows at hand: n values of `width` bytes, native; or strings (width 0). */
 typedef struct telem_i_file_view {
@@ -7566,7 +7583,8 @@ typedef struct telem_i_file_view {
     uint8_t type, flags; /* telem_type; TELEM_INDEX.. of the field */
 } telem_i_file_view;
 
-/* Shows column `column` of the first n rows until the next call; 0: it cannot be had (then it is left out). */
+/* Shows column `column` of the first n rows until the next call (n 0: only what it is); 0: it cannot be had (then it
+   is left out). */
 typedef int (*telem_i_file_viewer)(void *user, uint32_t column, uint32_t n, telem_i_file_view *view);
 
 static uint64_t telem_i_file_view_value(const telem_i_file_view *v, uint32_t i) {
@@ -7745,6 +7763,7 @@ typedef struct telem_i_file_sources {
     uint32_t best[TELEM_I_FILE_KEY_COLUMNS];            /* in the best order so far */
     uint8_t by[TELEM_I_FILE_KEY_COLUMNS];               /* 1 + the key of that order; 0: row order */
     uint8_t member[TELEM_I_FILE_KEY_COLUMNS];           /* of a key: not grouped */
+    uint32_t text[TELEM_I_FILE_KEY_TEXTS], texts;       /* columns of strings: their numbers are kept behind the indices */
 } telem_i_file_sources;
 
 static uint16_t *telem_i_file_sources_index(const telem_i_file_sources *s, uint32_t candidate) {
@@ -7763,15 +7782,35 @@ static uint32_t telem_i_file_step_cost(uint64_t x, uint64_t y, int whole) {
     return by_step < by_bytes + 2u ? by_step : by_bytes + 2u;
 }
 
+/* The numbers of a column of strings; they are found once. NULL: not to be had. */
+static const uint16_t *telem_i_file_sources_text(telem_i_file_sources *s, uint32_t column) {
+    uint32_t *idx = (uint32_t *)(void *)s->k->c64, i, at;
+    telem_i_file_view v;
+    uint16_t *to;
+    for (at = 0; at < s->texts && s->text[at] != column; at++) {}
+    if (at == TELEM_I_FILE_KEY_TEXTS) at--;
+    to = telem_i_file_sources_index(s, TELEM_I_FILE_KEY_CANDIDATES + 1u + at);
+    if (at < s->texts && s->text[at] == column) return to;
+    if (!s->show(s->user, column, s->n, &v)) return NULL;
+    if (!telem_i_file_distinct(s->k, v.values, v.offsets, s->n, s->n, idx, s->k->b32)) return NULL;
+    for (i = 0; i < s->n; i++) to[i] = (uint16_t)idx[i];
+    s->text[at] = column;
+    if (at == s->texts) s->texts++;
+    return to;
+}
+
 /* The sample of a column as integers in b64; strings as numbers with far steps. 0: not to be had or constant. */
-static int telem_i_file_sources_load(const telem_i_file_sources *s, uint32_t column, telem_i_file_view *v) {
+static int telem_i_file_sources_load(telem_i_file_sources *s, uint32_t column, telem_i_file_view *v) {
     uint64_t *x = s->k->b64, any = 0;
-    uint32_t *idx = (uint32_t *)(void *)s->k->c64, i;
-    if (!s->show(s->user, column, s->n, v)) return 0;
+    const uint16_t *text;
+    uint32_t i;
+    if (!s->show(s->user, column, 0, v)) return 0;
     if (v->width == 0) {
-        if (!telem_i_file_distinct(s->k, v->values, v->offsets, s->n, s->n, idx, s->k->b32)) return 0;
-        for (i = 0; i < s->n; i++) x[i] = (uint64_t)idx[i] * 0x0101u;
-    } else
+        text = telem_i_file_sources_text(s, column);
+        if (!text) return 0;
+        for (i = 0; i < s->n; i++) x[i] = (uint64_t)text[i] * 0x0101u;
+    } else {
+        if (!s->show(s->user, column, s->n, v)) return 0;
         for (i = 0; i < s->n; i++) {
             x[i] = telem_i_file_view_value(v, i);
             if (v->type >= TELEM_F16 && v->type <= TELEM_F64 && x[i] >> (8u * v->width - 1u)) /* keep the order of floats */
@@ -7779,6 +7818,7 @@ static int telem_i_file_sources_load(const telem_i_file_sources *s, uint32_t col
             else if (v->type >= TELEM_I8 && v->type <= TELEM_I64 && v->width < 8 && x[i] >> (8u * v->width - 1u))
                 x[i] |= ~(uint64_t)0 << (8u * v->width);
         }
+    }
     for (i = 1; i < s->n; i++) any |= x[i] ^ x[0];
     return any != 0;
 }
@@ -7810,7 +7850,13 @@ static void telem_i_file_sources_order(const uint16_t *idx, uint32_t n, uint16_t
 static void telem_i_file_sources_candidate(telem_i_file_sources *s, uint32_t column, const telem_i_file_view *v) {
     uint32_t *idx = (uint32_t *)(void *)(s->k->c64 + s->n), nd, i, changes = 0, at; /* behind what is numbered */
     if ((v->type >= TELEM_F16 && v->type <= TELEM_F64) || v->width > 4) return;
-    nd = telem_i_file_number_column(s->k, v, s->n, s->n / 2u, idx);
+    if (v->width == 0) {
+        const uint16_t *text = telem_i_file_sources_text(s, column);
+        for (nd = 0, i = 0; i < s->n; i++) idx[i] = text[i], nd = idx[i] >= nd ? idx[i] + 1u : nd;
+        if (nd > s->n / 2u) return;
+    } else {
+        nd = telem_i_file_number_column(s->k, v, s->n, s->n / 2u, idx);
+    }
     if (nd < 2) return;
     for (i = 1; i < s->n; i++) changes += idx[i] != idx[i - 1];
     if (changes * 8u < s->n && !(v->flags & TELEM_INDEX)) return;
@@ -7826,7 +7872,7 @@ static void telem_i_file_sources_candidate(telem_i_file_sources *s, uint32_t col
 }
 
 /* The cost of every column in the order of an index; returns what it saves in all. */
-static uint32_t telem_i_file_sources_gain(const telem_i_file_sources *s, const uint16_t *idx, uint32_t *cost) {
+static uint32_t telem_i_file_sources_gain(telem_i_file_sources *s, const uint16_t *idx, uint32_t *cost) {
     uint16_t *order = (uint16_t *)(void *)s->k->c64;
     uint32_t c, gain = 0;
     telem_i_file_view v;
@@ -7899,7 +7945,7 @@ static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewe
     uint32_t c, total = 0, cost[TELEM_I_FILE_KEY_COLUMNS], best_cost[TELEM_I_FILE_KEY_COLUMNS], rounds;
     memset(g, 0, sizeof *g);
     memset(&s, 0, sizeof s);
-    if (n < TELEM_I_FILE_KEY_LEAST || (k->off & TELEM_I_FILE_OFF_KEYS) || k->level == 1) return 0;
+    if (n < TELEM_I_FILE_KEY_LEAST || (k->off & TELEM_I_FILE_OFF_KEYS)) return 0;
     s.k = k, s.show = show, s.user = user;
     s.n = n < TELEM_I_FILE_KEY_ROWS ? n : TELEM_I_FILE_KEY_ROWS;
     for (c = 0; c < columns && s.columns < TELEM_I_FILE_KEY_COLUMNS; c++) {
@@ -8048,7 +8094,7 @@ typedef struct telem_i_file_cshared {
 typedef struct telem_i_file_keyed {
     telem_i_file_grouping found;
     uint32_t left;                                     /* blocks until keys are looked for again */
-    uint32_t plain[TELEM_I_FILE_KEY_COLUMNS];          /* at a look: what the columns took in row order */
+    uint64_t saved[TELEM_I_FILE_KEYED];                /* at a look: bytes that the order of each key saves */
     telem_i_file_choice choice[TELEM_I_FILE_KEY_COLUMNS]; /* of columns in grouped order */
     uint8_t look, all_present;
 } telem_i_file_keyed;
@@ -8449,9 +8495,10 @@ static int telem_i_file_view_column(void *user, uint32_t column, uint32_t n, tel
     if (!telem_i_file_column_at(e, column + 2u, &c, &element, &fix)) return 0;
     v->type = c.type;
     v->flags = c.presence ? 0 : (uint8_t)c.field->flags;
-    if (telem_i_file_codes_text(c.type)) return telem_i_file_view_texts(e, &c, element, fix, n, v);
+    v->width = telem_i_file_codes_text(c.type) ? 0 : c.width;
+    if (n == 0) return 1;
+    if (v->width == 0) return telem_i_file_view_texts(e, &c, element, fix, n, v);
     q.n = n;
-    v->width = c.width;
     v->values = telem_i_file_source_numbers(&q, &c, element, fix, e->w->columns->column);
     return 1;
 }
@@ -8509,19 +8556,23 @@ static uint8_t *telem_i_file_end_room(const telem_i_file_cencoder *e, const uint
     return to - ((uintptr_t)to & 7u);
 }
 
-/* A column that is grouped was coded from `from` on. At a look it must have become smaller. */
-static int telem_i_file_keep_grouped(telem_i_file_cencoder *e, uint32_t slot, uint8_t *from) {
+/* A column that is grouped was coded from `from` on, in *item: it stays so, or (0) is to be coded in row order. At a look
+   it was coded in row order, too, behind that: the shorter stands. */
+static int telem_i_file_keep_grouped(telem_i_file_cencoder *e, uint32_t slot, uint8_t *from, const telem_i_file_citem *item) {
     telem_i_file_keyed *x = e->g->keyed;
-    if (!e->item->coded) return 1;
-    if (e->item->codec == TELEM_I_FILE_CODEC_RAW || (x->look && e->item->length >= x->plain[slot])) {
-        if (x->look) x->found.by[slot] = UINT8_MAX;
-        memset(e->item, 0, sizeof *e->item);
-        e->p = from;
-        return 0;
-    }
-    if (e->item->codec != TELEM_I_FILE_CODEC_CONSTANT) {
+    uint32_t key = x->found.by[slot];
+    int worse = item->coded && item->codec == TELEM_I_FILE_CODEC_RAW;
+    if (x->look && e->item->length <= item->length) worse = 1;
+    else if (x->look) x->saved[key] += e->item->length - item->length;
+    if (x->look && worse) x->found.by[slot] = UINT8_MAX;
+    memset(e->item, 0, sizeof *e->item);
+    e->p = from;
+    if (worse) return 0;
+    *e->item = *item;
+    e->p += item->length;
+    if (item->coded && item->codec != TELEM_I_FILE_CODEC_CONSTANT) {
         e->item->codec |= TELEM_I_FILE_CODEC_GROUPED;
-        e->item->key = x->found.by[slot];
+        e->item->key = (uint8_t)key;
     }
     return 1;
 }
@@ -8532,19 +8583,32 @@ static int telem_i_file_put_column(telem_i_file_cencoder *e, const telem_column 
     telem_i_file_cshared *x = e->w->columns;
     int key = telem_i_file_key_of(e->g, number), slot = telem_i_file_grouped_at(e->g, number);
     uint32_t n = e->q->n, i, nd;
+    telem_i_file_citem grouped;
     uint8_t *to, *from = e->p;
     if (key >= 0) {
         nd = e->g->keys.key[key].distinct;
         to = telem_i_file_end_room(e, v, (size_t)nd * c->width);
         if (!to) return 0;
         for (i = 0; i < nd; i++) memcpy(to + (size_t)i * c->width, v + (size_t)x->first[key][i] * c->width, c->width);
-        return telem_i_file_put_values(e, c, choice, to, nd, old);
+        if (!telem_i_file_put_values(e, c, choice, to, nd, old)) return 0;
+        if (!e->g->keyed->look) return 1;
+        grouped = *e->item;
+        from = e->p;
+        if (!telem_i_file_put_values(e, c, choice, v, n, old)) return 0;
+        if (e->item->length > grouped.length) e->g->keyed->saved[key] += e->item->length - grouped.length;
+        memset(choice, 0, sizeof *choice);
+        *e->item = grouped;
+        e->p = from;
+        return 1;
     }
     to = slot >= 0 ? telem_i_file_end_room(e, v, (size_t)n * c->width) : NULL;
     if (to) {
         telem_i_file_group(c->width, x->place[e->g->keyed->found.by[slot]], n, v, to);
         if (!telem_i_file_put_values(e, c, &e->g->keyed->choice[slot], to, n, old)) return 0;
-        if (telem_i_file_keep_grouped(e, (uint32_t)slot, from)) return 1;
+        grouped = *e->item;
+        memset(e->item, 0, sizeof *e->item);
+        if (e->g->keyed->look && !telem_i_file_put_values(e, c, choice, v, n, old)) return 0;
+        if (telem_i_file_keep_grouped(e, (uint32_t)slot, from, &grouped)) return 1;
     }
     return telem_i_file_put_values(e, c, choice, v, n, old);
 }
@@ -8556,6 +8620,7 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
     const uint8_t *p = telem_i_file_source_texts(e, c, element, fix, &at);
     int key = telem_i_file_key_of(e->g, number), slot = telem_i_file_grouped_at(e->g, number);
     uint32_t n = e->q->n, i, nd, sum = 0, *offsets;
+    telem_i_file_citem grouped;
     uint8_t *to, *from = e->p;
     if (!p) return 0;
     if (key >= 0) { /* offsets first, then the bytes */
@@ -8572,6 +8637,7 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
             sum += len;
         }
         offsets[nd] = sum;
+        e->g->keyed->saved[key] += e->g->keys.key[key].length; /* in row order it would have an index of its own */
         e->limit = (uint8_t *)(void *)offsets; /* nothing is written over them */
         i = (uint32_t)telem_i_file_put_strings(e, c, choice, to, offsets, nd, old);
         e->limit = x->out + x->out_size;
@@ -8586,7 +8652,10 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
         i = (uint32_t)telem_i_file_put_strings(e, c, &e->g->keyed->choice[slot], to, offsets, n, old);
         e->limit = x->out + x->out_size;
         if (!i) return 0;
-        if (telem_i_file_keep_grouped(e, (uint32_t)slot, from)) return 1;
+        grouped = *e->item;
+        memset(e->item, 0, sizeof *e->item);
+        if (e->g->keyed->look && !telem_i_file_put_strings(e, c, choice, p, at, n, old)) return 0;
+        if (telem_i_file_keep_grouped(e, (uint32_t)slot, from, &grouped)) return 1;
     }
     return telem_i_file_put_strings(e, c, choice, p, at, n, old);
 }
@@ -8667,30 +8736,37 @@ static int telem_i_file_put_items(telem_i_file_cencoder *e) {
     return telem_i_file_put_time(e) && telem_i_file_put_columns(e);
 }
 
-/* Keys are looked for now and then: the block is coded without and with them, and the smaller form stands. */
+/* Keys that save less than their indices take go, with their columns; 1: none went. They also cost time. */
+static int telem_i_file_keep_keys(telem_i_file_cencoder *e) {
+    telem_i_file_keyed *x = e->g->keyed;
+    telem_i_file_grouping *f = &x->found;
+    uint32_t key, i, keys = 0, all = f->keys;
+    for (key = 0; key < all; key++) {
+        int stays = x->saved[key] > e->g->keys.key[key].length + (uint64_t)(e->p - e->data) / 64u;
+        for (i = 0; i < f->columns; i++)
+            if (f->by[i] == key) f->by[i] = stays ? (uint8_t)keys : UINT8_MAX;
+        if (stays) f->key[keys++] = f->key[key];
+    }
+    f->keys = keys;
+    return keys == all;
+}
+
+/* Keys are looked for now and then. Columns that may be in their order are coded both ways then. */
 static int telem_i_file_put_looking(telem_i_file_cencoder *e) {
     telem_i_file_keyed *x = e->g->keyed;
-    telem_i_file_grouping found;
-    size_t plain;
-    uint32_t i;
+    int good;
     x->left = TELEM_I_FILE_LOOKS;
     x->all_present = e->s->all_present;
-    x->found.keys = x->found.columns = 0;
     e->p = e->data;
-    telem_i_file_keys_seek(&e->w->columns->k, telem_i_file_view_column, e, telem_schema_columns(e->s->schema), e->q->n, &found);
-    if (!telem_i_file_put_items(e)) return 0;
-    if (found.keys == 0) return 1;
-    plain = (size_t)(e->p - e->data);
-    for (i = 0; i < found.columns; i++) x->plain[i] = e->g->items[2u + found.column[i]].length;
-    x->found = found;
+    telem_i_file_keys_seek(&e->w->columns->k, telem_i_file_view_column, e, telem_schema_columns(e->s->schema), e->q->n, &x->found);
     memset(x->choice, 0, sizeof x->choice);
+    memset(x->saved, 0, sizeof x->saved);
+    if (x->found.keys == 0) return telem_i_file_put_items(e);
     x->look = 1;
-    if (telem_i_file_put_items(e) && (size_t)(e->p - e->data) < plain - plain / 32u) {
-        x->look = 0;
-        return 1;
-    }
+    good = telem_i_file_put_items(e);
     x->look = 0;
-    x->found.keys = x->found.columns = 0;
+    if (good && telem_i_file_keep_keys(e)) return 1;
+    if (!good) x->found.keys = x->found.columns = 0;
     return telem_i_file_put_items(e);
 }
 
