@@ -10277,10 +10277,10 @@ static uint64_t telem_i_file_crows_bytes(const telem_file_writer_desc *f, const 
     telem_columns_begin(&it, schema);
     while (telem_columns_next(&it, &c)) {
         uint64_t one = (uint64_t)n * c.width + 128u;
-        if (telem_i_file_codes_text(c.type)) one = 5u * n + 384u + (telem_i_file_codes_variable(c.type) ? 0 : 2u * n * c.width);
+        if (telem_i_file_codes_text(c.type)) one = 13u * n + 384u + (telem_i_file_codes_variable(c.type) ? 0 : n * c.width);
         size += one * c.count;
     }
-    if (z.variable) size += 2u * (uint64_t)(z.heap > TELEM_I_FILE_RAW_MOST ? z.heap : TELEM_I_FILE_RAW_MOST);
+    if (z.variable) size += (uint64_t)(z.heap > TELEM_I_FILE_RAW_MOST ? z.heap : TELEM_I_FILE_RAW_MOST);
     return size;
 }
 
