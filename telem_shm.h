@@ -350,6 +350,8 @@ typedef struct telem_i_shm_fixed {
 /* A segment that this process has mapped. The fields are the implementation's. */
 typedef struct telem_shm {
     uint8_t *data, *control;
+    uint8_t *ring;        /* the descriptors */
+    uint32_t mask, shift; /* frame n: ring + ((n & mask) << shift) */
     telem_i_shm_fixed g;  /* private, checked copy of the geometry */
     uint64_t instance;    /* random; who holds an entry of the tables */
     uint64_t mapped[2];   /* bytes of data, control */
@@ -391,6 +393,7 @@ typedef struct telem_shm_writer {
     uint64_t next;      /* the number to try */
     uint64_t limit;     /* reliable readers allow numbers below */
     uint64_t gates, joins; /* as they were when limit was found */
+    uint64_t fenced;    /* a SEQ fence stands behind all numbers below */
     uint64_t frames, bytes, busy;
     uint32_t cursor[TELEM_SHM_CLASSES]; /* next slot to try */
     uint32_t open;      /* slots begun, neither committed nor aborted */
@@ -452,8 +455,10 @@ typedef struct telem_shm_reader {
     uint64_t stall_number, stall_since; /* the unfinished frame that holds up others */
     uint64_t lost_told;   /* telem_shm_reader_loss */
     int64_t last_time, loss_first, loss_last; /* stamps around a gap */
-    uint32_t pinned;
-    uint8_t reliable, started, idle, loss_open;
+    uint32_t pinned, idle;
+    uint8_t reliable, started, loss_open;
+    uint8_t picky;        /* next has more to do than to deliver */
+    const void *guess;    /* where the next payload will lie if it is like the last one; NULL: far off */
     intptr_t socket;      /* or event */
     uint64_t held[TELEM_SHM_INLINE_MAX / 8]; /* the inline frame delivered last */
     telem_shm own;        /* telem_shm_reader_open's */
@@ -796,6 +801,26 @@ TELEM_API telem_result telem_shm_pairs_next(telem_shm_pairs *p, telem_shm_frame 
 #define TELEM_I_SHM_PUT32(p, v) do { TELEM_STORE32_RELEASE(p, v); TELEM_I_SHM_POINT(); } while (0)
 #define TELEM_I_SHM_PUT64(p, v) do { TELEM_STORE64_RELEASE(p, v); TELEM_I_SHM_POINT(); } while (0)
 
+#if defined(__GNUC__)
+#define TELEM_I_SHM_QUICK static inline __attribute__((always_inline)) /* the paths that are counted in ns */
+#define TELEM_I_SHM_RARE __attribute__((noinline))
+#define TELEM_I_SHM_TOUCH(p) __builtin_prefetch(p)
+#else
+#define TELEM_I_SHM_QUICK static
+#define TELEM_I_SHM_RARE
+#define TELEM_I_SHM_TOUCH(p) ((void)(p))
+#endif
+/* Asks for a line to write. Stores go out in order, each may wait for its line: asked for together, the
+   lines of a frame come together. (Compilers make a prefetch for reading of it unless told which
+   processor; the instruction is a no-op where it does not exist.) */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define TELEM_I_SHM_CLAIM(p) __asm__ volatile("prefetchw %0" ::"m"(*(p)))
+#elif defined(__GNUC__)
+#define TELEM_I_SHM_CLAIM(p) __builtin_prefetch(p, 1)
+#else
+#define TELEM_I_SHM_CLAIM(p) ((void)(p))
+#endif
+
 #define TELEM_I_SHM_ORDER 0x01020304u
 #define TELEM_I_SHM_HASHES 1u /* fixed.flags */
 #define TELEM_I_SHM_SEALED 2u
@@ -881,26 +906,26 @@ static const uint8_t telem_i_shm_magic[8] = {0x89, 0x54, 0x53, 0x48, 0x4D, 0x0D,
 static const uint8_t telem_i_shm_magic_control[8] = {0x89, 0x54, 0x53, 0x48, 0x43, 0x0D, 0x0A, 0x1A};
 
 /* Words of the segment; bases are at least 64-aligned, offsets come from the checked geometry. */
-static telem_atomic64 *telem_i_shm_at64(uint8_t *base, uint64_t at) {
+TELEM_I_SHM_QUICK telem_atomic64 *telem_i_shm_at64(uint8_t *base, uint64_t at) {
     return (telem_atomic64 *)(void *)(base + (size_t)at);
 }
-static telem_i_shm_live *telem_i_shm_live_of(const telem_shm *s) {
+TELEM_I_SHM_QUICK telem_i_shm_live *telem_i_shm_live_of(const telem_shm *s) {
     return (telem_i_shm_live *)(void *)(s->data + 256);
 }
-static telem_i_shm_control *telem_i_shm_control_of(const telem_shm *s) {
+TELEM_I_SHM_QUICK telem_i_shm_control *telem_i_shm_control_of(const telem_shm *s) {
     return (telem_i_shm_control *)(void *)s->control;
 }
-static telem_i_shm_writer *telem_i_shm_writer_at(const telem_shm *s, uint32_t i) {
+TELEM_I_SHM_QUICK telem_i_shm_writer *telem_i_shm_writer_at(const telem_shm *s, uint32_t i) {
     return (telem_i_shm_writer *)(void *)(s->control + s->g.writers_at + (size_t)i * 128u);
 }
-static telem_i_shm_reader *telem_i_shm_reader_at(const telem_shm *s, uint32_t i) {
+TELEM_I_SHM_QUICK telem_i_shm_reader *telem_i_shm_reader_at(const telem_shm *s, uint32_t i) {
     return (telem_i_shm_reader *)(void *)(s->control + s->g.readers_at + (size_t)i * 128u);
 }
 static telem_i_shm_ring *telem_i_shm_ring_at(const telem_shm *s, uint32_t i) {
     return (telem_i_shm_ring *)(void *)(s->control + s->g.rings_at + (size_t)i * (128u + s->g.control_ring));
 }
-static telem_atomic64 *telem_i_shm_desc_at(const telem_shm *s, uint64_t n) {
-    return telem_i_shm_at64(s->data, s->g.ring_at + (n & (s->g.frames - 1u)) * s->g.stride);
+TELEM_I_SHM_QUICK telem_atomic64 *telem_i_shm_desc_at(const telem_shm *s, uint64_t n) {
+    return telem_i_shm_at64(s->ring, (n & s->mask) << s->shift);
 }
 static telem_atomic64 *telem_i_shm_slot_at(const telem_shm *s, uint32_t slot) {
     return telem_i_shm_at64(s->data, s->g.slots_at + (uint64_t)slot * 8u);
@@ -909,11 +934,11 @@ static telem_atomic64 *telem_i_shm_pins_at(const telem_shm *s, uint32_t slot) {
     return telem_i_shm_at64(s->control, s->g.pins_at + (uint64_t)slot * 8u);
 }
 
-static uint64_t telem_i_shm_word(uint64_t n, uint32_t state, uint32_t low, uint32_t stream) {
+TELEM_I_SHM_QUICK uint64_t telem_i_shm_word(uint64_t n, uint32_t state, uint32_t low, uint32_t stream) {
     return n << TELEM_I_SHM_BITS | (uint64_t)stream << 10 | (uint64_t)low << 2 | state;
 }
 /* How far the number in a word is ahead of n; 0: it is n. */
-static int64_t telem_i_shm_ahead(uint64_t word, uint64_t n) {
+TELEM_I_SHM_QUICK int64_t telem_i_shm_ahead(uint64_t word, uint64_t n) {
     uint64_t d = (word >> TELEM_I_SHM_BITS) - n;
     uint64_t sign = (uint64_t)1 << (63u - TELEM_I_SHM_BITS);
     d &= (sign << 1) - 1u;
@@ -961,31 +986,47 @@ static void telem_i_shm_name_get(char *name, const telem_atomic64 *from) {
     memset(name + i, 0, 24u - i);
 }
 
-/* Payload in and out by relaxed words; bytes behind the end are zeros resp. not written. */
+/* Payload in and out by relaxed words; bytes behind the end are zeros resp. not written. Eight at a
+   time: as many lines as the processor can ask for are on their way. */
+TELEM_I_SHM_QUICK void telem_i_shm_word_put(telem_atomic64 *to, const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    TELEM_I_SHM_SET64(to, v);
+}
+TELEM_I_SHM_QUICK void telem_i_shm_word_get(uint8_t *p, const telem_atomic64 *from) {
+    uint64_t v = TELEM_LOAD64_RELAXED(from);
+    memcpy(p, &v, 8);
+}
+static TELEM_I_SHM_RARE void telem_i_shm_last_put(telem_atomic64 *to, const uint8_t *p, uint64_t n) {
+    uint8_t last[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    uint32_t at = 0;
+    if (n & 4u) memcpy(last, p, 4), at = 4;
+    if (n & 2u) memcpy(last + at, p + at, 2), at += 2;
+    if (n & 1u) last[at] = p[at];
+    telem_i_shm_word_put(to, last);
+}
 static void telem_i_shm_words_put(telem_atomic64 *to, const void *from, uint64_t n) {
     const uint8_t *p = (const uint8_t *)from;
-    uint64_t v;
-    for (; n >= 8; n -= 8, p += 8) {
-        memcpy(&v, p, 8);
-        TELEM_I_SHM_SET64(to++, v);
+    for (; n >= 64; n -= 64, p += 64, to += 8) {
+        if (n > 576) TELEM_I_SHM_CLAIM(to + 64);
+        telem_i_shm_word_put(to, p), telem_i_shm_word_put(to + 1, p + 8);
+        telem_i_shm_word_put(to + 2, p + 16), telem_i_shm_word_put(to + 3, p + 24);
+        telem_i_shm_word_put(to + 4, p + 32), telem_i_shm_word_put(to + 5, p + 40);
+        telem_i_shm_word_put(to + 6, p + 48), telem_i_shm_word_put(to + 7, p + 56);
     }
-    if (n > 0) {
-        uint8_t last[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-        uint32_t at = 0;
-        if (n & 4u) memcpy(last, p, 4), at = 4;
-        if (n & 2u) memcpy(last + at, p + at, 2), at += 2;
-        if (n & 1u) last[at] = p[at];
-        memcpy(&v, last, 8);
-        TELEM_I_SHM_SET64(to, v);
-    }
+    for (; n >= 8; n -= 8, p += 8) telem_i_shm_word_put(to++, p);
+    if (n > 0) telem_i_shm_last_put(to, p, n);
 }
 static void telem_i_shm_words_get(void *to, const telem_atomic64 *from, uint64_t n) {
     uint8_t *p = (uint8_t *)to;
     uint64_t v;
-    for (; n >= 8; n -= 8, p += 8) {
-        v = TELEM_LOAD64_RELAXED(from++);
-        memcpy(p, &v, 8);
+    for (; n >= 64; n -= 64, p += 64, from += 8) {
+        telem_i_shm_word_get(p, from), telem_i_shm_word_get(p + 8, from + 1);
+        telem_i_shm_word_get(p + 16, from + 2), telem_i_shm_word_get(p + 24, from + 3);
+        telem_i_shm_word_get(p + 32, from + 4), telem_i_shm_word_get(p + 40, from + 5);
+        telem_i_shm_word_get(p + 48, from + 6), telem_i_shm_word_get(p + 56, from + 7);
     }
+    for (; n >= 8; n -= 8, p += 8) telem_i_shm_word_get(p, from++);
     if (n > 0) {
         v = TELEM_LOAD64_RELAXED(from);
         memcpy(p, &v, (size_t)n);
@@ -1748,6 +1789,13 @@ static int32_t telem_i_shm_claim(telem_shm *s, int reader) {
 
 /* >>segment */
 
+/* Where the descriptors are; as soon as data is mapped and the geometry checked. */
+static void telem_i_shm_locate(telem_shm *s) {
+    s->ring = s->data + s->g.ring_at;
+    s->mask = s->g.frames - 1u;
+    s->shift = s->g.stride == 64u ? 6u : s->g.stride == 128u ? 7u : 8u;
+}
+
 static uint64_t telem_i_shm_head(const telem_shm *s) {
     uint64_t h = TELEM_LOAD64_ACQUIRE(&telem_i_shm_live_of(s)->head);
     uint32_t left = s->g.frames;
@@ -1797,6 +1845,7 @@ static void telem_i_shm_session(telem_shm *s) {
 static void telem_i_shm_format(telem_shm *s) {
     telem_i_shm_control *c = telem_i_shm_control_of(s);
     uint64_t magic, i;
+    telem_i_shm_locate(s);
     memcpy(s->data + 8, (const uint8_t *)&s->g + 8, sizeof s->g - 8u);
     TELEM_I_SHM_POINT();
     for (i = 0; i < s->g.frames; i++)
@@ -1863,6 +1912,7 @@ static telem_result telem_i_shm_create_memory(telem_shm *s, const telem_shm_desc
 
 static telem_result telem_i_shm_attach_check(telem_shm *s, uint64_t data_size, uint64_t control_size) {
     telem_result r = telem_i_shm_plan_check(&s->g, s->data, data_size);
+    telem_i_shm_locate(s);
     return r == TELEM_OK ? telem_i_shm_control_check(s, control_size) : r;
 }
 
@@ -2589,7 +2639,7 @@ static uint64_t telem_i_shm_min_gate(const telem_shm *s) {
 }
 
 /* Gates only rise, so a limit stays good until another reader joins. */
-static void telem_i_shm_limit(telem_shm_writer *w) {
+static TELEM_I_SHM_RARE void telem_i_shm_limit(telem_shm_writer *w) {
     const telem_i_shm_control *c = telem_i_shm_control_of(w->shm);
     uint64_t least;
     w->joins = TELEM_LOAD64_ACQUIRE(&c->joins); /* S7 */
@@ -2597,7 +2647,7 @@ static void telem_i_shm_limit(telem_shm_writer *w) {
     least = telem_i_shm_min_gate(w->shm);
     w->limit = least > UINT64_MAX - w->shm->g.frames ? UINT64_MAX : least + w->shm->g.frames;
 }
-static void telem_i_shm_limit_check(telem_shm_writer *w) {
+TELEM_I_SHM_QUICK void telem_i_shm_limit_check(telem_shm_writer *w) {
     const telem_i_shm_control *c = telem_i_shm_control_of(w->shm);
     if (TELEM_LOAD64_RELAXED(&c->gates) != w->gates || TELEM_LOAD64_RELAXED(&c->joins) != w->joins) telem_i_shm_limit(w);
 }
@@ -2667,12 +2717,12 @@ static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64
     telem_shm *s = w->shm;
     telem_atomic64 *slot = telem_i_shm_slot_at(s, k), *pins = telem_i_shm_pins_at(s, k), *d;
     uint64_t word = TELEM_LOAD64_ACQUIRE(slot), number = word >> TELEM_I_SHM_BITS, held, frame, gone; /* S13 */
-    int marked = 0;
+    int marked = 0, mine = s->g.writers == 1;
     if (TELEM_I_SHM_STATE(word) == TELEM_I_SHM_HELD || TELEM_LOAD64_RELAXED(pins) != 0) return TELEM_AGAIN;
     if (telem_i_shm_gated(w, word)) return TELEM_FULL;
     *was = word;
     held = telem_i_shm_word(number, TELEM_I_SHM_HELD, w->index, 0);
-    if (s->g.writers == 1) TELEM_I_SHM_SET64(slot, held);
+    if (mine) TELEM_I_SHM_SET64(slot, held);
     else if (!TELEM_CAS64(slot, &word, held)) return TELEM_AGAIN; /* S13 */
     TELEM_I_SHM_POINT();
     d = telem_i_shm_desc_at(s, number);
@@ -2688,7 +2738,9 @@ static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64
             marked = TELEM_CAS64(d, &now, gone); /* I2; a failure: the number was overwritten */
             TELEM_I_SHM_POINT();
         }
-    }
+    } else if (mine && TELEM_I_SHM_STATE(*was) == TELEM_I_SHM_PUBLISHED && telem_i_shm_ahead(frame, w->fenced) < 0 &&
+               telem_i_shm_ahead(frame, w->next) > -(int64_t)s->g.frames && TELEM_LOAD64_ACQUIRE(pins) == 0) /* S4 */
+        return TELEM_OK; /* overwritten by this writer, who has fenced since: S3 as it stands behind GONE */
     TELEM_FENCE_SEQ_CST(); /* S3, S7 */
     if (TELEM_LOAD64_ACQUIRE(pins) == 0 && !telem_i_shm_gated(w, *was)) return TELEM_OK; /* S4 */
     if (marked) (void)TELEM_CAS64(d, &gone, frame);
@@ -2745,7 +2797,7 @@ typedef struct telem_i_shm_fill { /* a frame about to be published */
 } telem_i_shm_fill;
 
 /* A number of one's own, RESERVED, when there are several writers. */
-static telem_result telem_i_shm_reserve_shared(telem_shm_writer *w, uint64_t *number) {
+static TELEM_I_SHM_RARE telem_result telem_i_shm_reserve_shared(telem_shm_writer *w, uint64_t *number) {
     telem_shm *s = w->shm;
     telem_i_shm_hold hold = TELEM_ZERO;
     uint64_t n = TELEM_LOAD64_ACQUIRE(&telem_i_shm_live_of(s)->head), looked = 0;
@@ -2781,15 +2833,22 @@ static telem_result telem_i_shm_reserve_shared(telem_shm_writer *w, uint64_t *nu
     return TELEM_OK;
 }
 
-static telem_result telem_i_shm_reserve(telem_shm_writer *w, uint64_t *number) {
+/* The only writer waits until reliable readers allow its next number. */
+static TELEM_I_SHM_RARE telem_result telem_i_shm_reserve_wait(telem_shm_writer *w) {
+    telem_i_shm_hold hold = TELEM_ZERO;
+    for (telem_i_shm_limit(w); w->next >= w->limit; telem_i_shm_limit(w)) {
+        telem_result r = telem_i_shm_hold_step(w, &hold);
+        if (r != TELEM_OK) return r;
+    }
+    return TELEM_OK;
+}
+
+TELEM_I_SHM_QUICK telem_result telem_i_shm_reserve(telem_shm_writer *w, uint64_t *number) {
     telem_shm *s = w->shm;
     if (s->g.writers > 1) return telem_i_shm_reserve_shared(w, number);
     if (w->next >= w->limit) {
-        telem_i_shm_hold hold = TELEM_ZERO;
-        for (telem_i_shm_limit(w); w->next >= w->limit; telem_i_shm_limit(w)) {
-            telem_result r = telem_i_shm_hold_step(w, &hold);
-            if (r != TELEM_OK) return r;
-        }
+        telem_result r = telem_i_shm_reserve_wait(w);
+        if (r != TELEM_OK) return r;
     }
     *number = w->next;
     TELEM_I_SHM_SET64(telem_i_shm_desc_at(s, *number), telem_i_shm_word(*number, TELEM_I_SHM_RESERVED, w->index, 0));
@@ -2808,33 +2867,57 @@ static void telem_i_shm_far_put(telem_shm *s, telem_atomic64 *d, uint64_t n, con
     TELEM_I_SHM_SET64(telem_i_shm_slot_at(s, f->slot), telem_i_shm_word(n, TELEM_I_SHM_PUBLISHED, 0, 0)); /* I1, S13 by S2 */
 }
 
-/* Reserves, fills and commits a descriptor. */
-static telem_result telem_i_shm_put(telem_shm_writer *w, const telem_i_shm_fill *f, uint64_t *number) {
-    telem_shm *s = w->shm;
+/* Commits number n and counts it. */
+TELEM_I_SHM_QUICK void telem_i_shm_put_end(telem_shm_writer *w, telem_shm *s, telem_atomic64 *d, uint64_t n, uint32_t low,
+                                           uint32_t stream, uint64_t len) {
     telem_i_shm_writer *me = telem_i_shm_writer_at(s, w->index);
-    telem_atomic64 *d;
-    uint64_t n = 0;
-    uint32_t low = f->slot == TELEM_I_SHM_INLINE ? (uint32_t)f->len : TELEM_I_SHM_FAR;
-    telem_result r = telem_i_shm_reserve(w, &n);
-    if (r != TELEM_OK) return r;
-    d = telem_i_shm_desc_at(s, n);
-    TELEM_FENCE_RELEASE(); /* S1: who reads what follows sees RESERVED when he looks again */
-    TELEM_I_SHM_SET64(d + 1, (uint64_t)f->time);
-    if (low != TELEM_I_SHM_FAR) telem_i_shm_words_put(d + 2, f->data, f->len);
-    else telem_i_shm_far_put(s, d, n, f);
-    TELEM_I_SHM_PUT64(d, telem_i_shm_word(n, TELEM_I_SHM_COMMITTED, low, f->stream)); /* S2 */
+    TELEM_I_SHM_PUT64(d, telem_i_shm_word(n, TELEM_I_SHM_COMMITTED, low, stream)); /* S2 */
     w->next = n + 1u;
     TELEM_I_SHM_PUT64(&telem_i_shm_live_of(s)->head, n + 1u);
-    w->bytes += f->len;
+    w->bytes += len;
     TELEM_I_SHM_SET64(&me->frames, ++w->frames);
     TELEM_I_SHM_SET64(&me->bytes, w->bytes);
+}
+
+/* Reserves, fills and commits a descriptor with its payload. */
+TELEM_I_SHM_QUICK telem_result telem_i_shm_put_inline(telem_shm_writer *w, uint32_t stream, int64_t time,
+                                                      const void *data, uint64_t len, uint64_t *number) {
+    telem_shm *s = w->shm;
+    telem_atomic64 *d = telem_i_shm_desc_at(s, w->next); /* most likely */
+    telem_result r;
+    TELEM_I_SHM_CLAIM(d);
+    if (len > 48u) TELEM_I_SHM_CLAIM(d + 8);
+    if (len > 112u) TELEM_I_SHM_CLAIM(d + 16);
+    if (len > 176u) TELEM_I_SHM_CLAIM(d + 24);
+    r = telem_i_shm_reserve(w, number);
+    if (r != TELEM_OK) return r;
+    d = telem_i_shm_desc_at(s, *number);
+    TELEM_FENCE_RELEASE(); /* S1: who reads what follows sees RESERVED when he looks again */
+    TELEM_I_SHM_SET64(d + 1, (uint64_t)time);
+    telem_i_shm_words_put(d + 2, data, len);
+    telem_i_shm_put_end(w, s, d, *number, (uint32_t)len, stream, len);
+    return TELEM_OK;
+}
+/* The same with a payload in a slot. */
+static telem_result telem_i_shm_put(telem_shm_writer *w, const telem_i_shm_fill *f, uint64_t *number) {
+    telem_atomic64 *d;
+    uint64_t n = 0;
+    telem_result r;
+    if (f->slot == TELEM_I_SHM_INLINE) return telem_i_shm_put_inline(w, f->stream, f->time, f->data, f->len, number);
+    r = telem_i_shm_reserve(w, &n);
+    if (r != TELEM_OK) return r;
+    d = telem_i_shm_desc_at(w->shm, n);
+    TELEM_FENCE_RELEASE(); /* S1 */
+    TELEM_I_SHM_SET64(d + 1, (uint64_t)f->time);
+    telem_i_shm_far_put(w->shm, d, n, f);
+    telem_i_shm_put_end(w, w->shm, d, n, TELEM_I_SHM_FAR, f->stream, f->len);
     *number = n;
     return TELEM_OK;
 }
 
 /* >>wake */
 
-static void telem_i_shm_wake(telem_shm_writer *w) {
+static TELEM_I_SHM_RARE void telem_i_shm_wake(telem_shm_writer *w) {
     telem_shm *s = w->shm;
     telem_atomic64 *armed = &telem_i_shm_control_of(s)->armed;
     uint64_t bits = TELEM_LOAD64_RELAXED(armed);
@@ -2853,9 +2936,10 @@ static void telem_i_shm_wake(telem_shm_writer *w) {
 }
 
 /* Behind every publish: wake who sleeps, and learn of reliable readers. */
-static void telem_i_shm_finish(telem_shm_writer *w) {
+TELEM_I_SHM_QUICK void telem_i_shm_finish(telem_shm_writer *w) {
     telem_i_shm_control *c = telem_i_shm_control_of(w->shm);
-    TELEM_FENCE_SEQ_CST(); /* S6, S7 */
+    TELEM_FENCE_SEQ_CST(); /* S3, S6, S7 */
+    w->fenced = w->next;
     if (TELEM_LOAD64_RELAXED(&c->armed) != 0) telem_i_shm_wake(w);
     telem_i_shm_limit_check(w);
 }
@@ -2908,6 +2992,7 @@ static telem_result telem_i_shm_publish_one(telem_shm_writer *w, telem_i_shm_fil
     f->slot = TELEM_I_SHM_INLINE;
     if (f->len <= s->g.inline_bytes && !(f->flags & TELEM_SHM_CHUNK)) return telem_i_shm_put(w, f, number);
     c = telem_i_shm_class_for(s, f->len);
+    TELEM_I_SHM_CLAIM(telem_i_shm_desc_at(s, w->next));
     r = telem_i_shm_slot_take(w, c, &f->slot, &was);
     if (r != TELEM_OK) return r;
     telem_i_shm_bytes_put(s, telem_i_shm_slot_bytes(s, f->slot, &bytes), f->data, f->len);
@@ -2948,11 +3033,22 @@ static telem_result telem_i_shm_publish_any(telem_shm_writer *w, const telem_shm
     return r;
 }
 
+/* Nothing to decide and nothing to wait for but the number? */
+TELEM_I_SHM_QUICK int telem_i_shm_small(const telem_shm_writer *w, uint32_t stream, int64_t time, const void *data, uint64_t len) {
+    return len <= w->shm->g.inline_bytes && stream <= TELEM_SHM_PARTS && time != TELEM_SHM_NOW && (data || len == 0);
+}
+
 TELEM_API telem_result telem_shm_publish(telem_shm_writer *w, uint32_t stream, int64_t time,
                                          const void *data, uint64_t len) {
     telem_shm_item item;
     telem_result r;
     if (!w || !w->shm) return TELEM_ERR_ARG;
+    if (w->shm->g.writers == 1 && telem_i_shm_small(w, stream, time, data, len)) {
+        uint64_t number;
+        r = telem_i_shm_put_inline(w, stream, time, data, len, &number);
+        telem_i_shm_finish(w);
+        return r;
+    }
     item.stream = stream, item.time = time, item.data = data, item.len = len;
     if (w->shm->g.writers > 1) {
         telem_i_shm_busy(w);
@@ -2971,7 +3067,11 @@ TELEM_API uint32_t telem_shm_publish_batch(telem_shm_writer *w, const telem_shm_
     else {
         telem_i_shm_busy(w);
         for (; i < n && r == TELEM_OK; i++) {
-            r = telem_i_shm_publish_any(w, &items[i]);
+            const telem_shm_item *it = &items[i];
+            uint64_t number;
+            if (telem_i_shm_small(w, it->stream, it->time, it->data, it->len))
+                r = telem_i_shm_put_inline(w, it->stream, it->time, it->data, it->len, &number);
+            else r = telem_i_shm_publish_any(w, it);
             if (r != TELEM_OK) break;
         }
         telem_i_shm_idle(w);
@@ -3022,6 +3122,7 @@ TELEM_API telem_result telem_shm_commit(telem_shm_writer *w, telem_shm_slot *slo
     telem_result r = TELEM_OK;
     if (!w || !w->shm || !slot || stream > TELEM_SHM_PARTS || len > slot->capacity) return TELEM_ERR_ARG;
     if (!telem_i_shm_open_slot(w, slot)) return TELEM_ERR_STATE;
+    TELEM_I_SHM_CLAIM(telem_i_shm_desc_at(w->shm, w->next));
     f.stream = stream;
     f.time = telem_i_shm_stamp(w, time, &r);
     if (r != TELEM_OK) return r;
@@ -3087,6 +3188,7 @@ TELEM_API telem_result telem_shm_writer_init(telem_shm_writer *w, telem_shm *shm
     TELEM_I_SHM_SET64(&e->expelled, 0);
     TELEM_I_SHM_SET64(&e->waited, 0);
     w->next = telem_i_shm_head(shm);
+    w->fenced = 0;
     telem_i_shm_limit(w);
     telem_i_shm_finish(w);
     return TELEM_OK;
@@ -3153,7 +3255,7 @@ TELEM_API telem_result telem_shm_part_next(const void *data, uint64_t len, uint6
 
 /* >>position: where a reader stands. */
 
-static void telem_i_shm_show(telem_shm_reader *rd) {
+TELEM_I_SHM_QUICK void telem_i_shm_show(telem_shm_reader *rd) {
     telem_i_shm_reader *e;
     if (rd->index < 0) return;
     e = telem_i_shm_reader_at(rd->shm, (uint32_t)rd->index);
@@ -3234,7 +3336,7 @@ static telem_result telem_i_shm_seek(telem_shm_reader *rd, uint64_t *word, int d
             }
             rd->next++;
         } else {
-            if (!deep && (++rd->idle & 63u) != 0) return TELEM_EMPTY;
+            if (!deep && (++rd->idle & (state == TELEM_I_SHM_RESERVED ? 63u : 4095u)) != 0) return TELEM_EMPTY;
             if (ahead == 0 && telem_i_shm_stalled(rd, w)) telem_i_shm_lose(rd, 1), rd->next++;
             else if (ahead < 0 && state == TELEM_I_SHM_RESERVED && telem_i_shm_hole(rd)) rd->voided++, rd->next++;
             else if (ahead < 0 && telem_i_shm_head(rd->shm) > n + rd->shm->g.frames) telem_i_shm_lapped(rd); /* HORIZONS */
@@ -3259,7 +3361,7 @@ static int telem_i_shm_far_ok(const telem_shm *s, telem_shm_frame *f) {
 }
 
 /* Number n, whose word is `word`, into *f; an inline payload into `held`. */
-static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem_shm_frame *f, uint64_t *held) {
+TELEM_I_SHM_QUICK int telem_i_shm_load_quick(const telem_shm *s, uint64_t n, uint64_t word, telem_shm_frame *f, uint64_t *held) {
     const telem_atomic64 *d = telem_i_shm_desc_at(s, n);
     uint32_t low = TELEM_I_SHM_LOW(word), i;
     uint64_t place;
@@ -3275,8 +3377,9 @@ static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem
         f->slot = TELEM_I_SHM_INLINE;
         f->len = low;
         f->data = held;
+        for (i = 0; i < 6; i++) held[i] = TELEM_LOAD64_RELAXED(d + 2 + i); /* a line's, whatever the length */
         if (low > s->g.inline_bytes) bad = 1;
-        else for (i = 0; i * 8u < low; i++) held[i] = TELEM_LOAD64_RELAXED(d + 2 + i);
+        else for (; i * 8u < low; i++) held[i] = TELEM_LOAD64_RELAXED(d + 2 + i);
     } else {
         f->len = TELEM_LOAD64_RELAXED(d + 2);
         place = TELEM_LOAD64_RELAXED(d + 3);
@@ -3294,6 +3397,9 @@ static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem
     TELEM_FENCE_ACQUIRE(); /* S1 */
     if (TELEM_LOAD64_RELAXED(d) != word) return TELEM_I_SHM_CHANGED;
     return bad ? (int)TELEM_ERR_CORRUPT : (int)TELEM_OK;
+}
+static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem_shm_frame *f, uint64_t *held) {
+    return telem_i_shm_load_quick(s, n, word, f, held);
 }
 
 TELEM_API int telem_shm_valid(telem_shm_reader *rd, const telem_shm_frame *frame) {
@@ -3421,7 +3527,7 @@ static telem_result telem_i_shm_gate(telem_shm_reader *rd) {
     return TELEM_EXPELLED;
 }
 
-static telem_result telem_i_shm_next_frame(telem_shm_reader *rd, telem_shm_frame *f) {
+static TELEM_I_SHM_RARE telem_result telem_i_shm_next_frame(telem_shm_reader *rd, telem_shm_frame *f) {
     uint32_t budget = 65536;
     while (budget-- > 0) {
         uint64_t word = 0;
@@ -3450,6 +3556,35 @@ static telem_result telem_i_shm_next_frame(telem_shm_reader *rd, telem_shm_frame
 
 static int telem_i_shm_reattach(telem_shm_reader *rd);
 
+/* What nearly every call meets: the next frame is there, or the writer has not come to it. TELEM_AGAIN:
+   something else, or a reader that filters. */
+TELEM_I_SHM_QUICK telem_result telem_i_shm_next_quick(telem_shm_reader *rd, telem_shm_frame *f) {
+    const telem_atomic64 *d = telem_i_shm_desc_at(rd->shm, rd->next);
+    uint64_t word = TELEM_LOAD64_ACQUIRE(d); /* S2 */
+    if (TELEM_I_SHM_IS(word, rd->next) && TELEM_I_SHM_STATE(word) == TELEM_I_SHM_COMMITTED) {
+        if (rd->picky || telem_i_shm_load_quick(rd->shm, rd->next, word, f, rd->held) != TELEM_OK) return TELEM_AGAIN;
+        rd->started = 1;
+        rd->next++;
+        return TELEM_OK;
+    }
+    if (rd->shm->shift > 6u) TELEM_I_SHM_TOUCH(d + 8);
+    if (rd->guess) TELEM_I_SHM_TOUCH(rd->guess);
+    if (telem_i_shm_ahead(word, rd->next) >= 0 || TELEM_I_SHM_STATE(word) == TELEM_I_SHM_RESERVED || (++rd->idle & 4095u) == 0)
+        return TELEM_AGAIN;
+    return telem_i_shm_ended(rd) == TELEM_EMPTY ? TELEM_EMPTY : TELEM_AGAIN;
+}
+
+/* The next small payload in a slot lies most likely behind the one just delivered: asking for its line
+   together with the descriptor's saves one way from core to core. */
+static void telem_i_shm_guess_next(telem_shm_reader *rd, const telem_shm_frame *f) {
+    const telem_i_shm_class *k = rd->shm->g.klass;
+    uint32_t c = 0;
+    rd->guess = NULL;
+    if (f->slot >= rd->shm->g.slots || f->len > 64u) return;
+    while (c + 1u < rd->shm->g.classes && f->slot >= k[c + 1u].first) c++;
+    rd->guess = rd->shm->data + (size_t)(k[c].offset + (f->slot + 1u - k[c].first) % k[c].count * k[c].bytes);
+}
+
 TELEM_API telem_result telem_shm_next(telem_shm_reader *rd, telem_shm_frame *frame) {
     telem_result r;
     if (!rd || !rd->shm || !frame) return TELEM_ERR_ARG;
@@ -3457,12 +3592,15 @@ TELEM_API telem_result telem_shm_next(telem_shm_reader *rd, telem_shm_frame *fra
         r = telem_i_shm_gate(rd);
         if (r != TELEM_OK) return r;
     }
-    r = telem_i_shm_next_frame(rd, frame);
+    r = telem_i_shm_next_quick(rd, frame);
+    if (r == TELEM_EMPTY) return r;
+    if (r == TELEM_AGAIN) r = telem_i_shm_next_frame(rd, frame);
     if (r == TELEM_END && rd->again.name && telem_i_shm_reattach(rd)) r = telem_i_shm_next_frame(rd, frame);
     if (r == TELEM_OK) {
         rd->delivered++;
         rd->last_time = frame->time;
         if (rd->loss_open) rd->loss_last = frame->time, rd->loss_open = 0;
+        if (frame->slot != TELEM_I_SHM_INLINE) telem_i_shm_guess_next(rd, frame);
         telem_i_shm_show(rd);
     }
     return r;
@@ -3698,7 +3836,10 @@ TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *sh
     rd->last_time = rd->loss_first = INT64_MIN;
     rd->loss_last = INT64_MAX;
     rd->pinned = 0;
-    rd->reliable = rd->started = rd->idle = rd->loss_open = 0;
+    rd->reliable = rd->started = rd->loss_open = 0;
+    rd->idle = 0;
+    rd->guess = NULL;
+    rd->picky = d.stream_count || d.filter || d.verify;
     rd->socket = TELEM_I_SHM_NONE;
     if (shm->registers) {
         telem_i_shm_reader *e;
@@ -3857,15 +3998,32 @@ static telem_result telem_i_shm_look(telem_shm_reader *rd, int deep) {
     return r == TELEM_EMPTY ? telem_i_shm_ended(rd) : r;
 }
 
+/* Looks at nothing but the word that the next frame changes, n times at most: 1, it is there. No pause:
+   it would cost half of itself on average, and that is half of a line's way on some machines. What
+   next will read behind the word is asked for together with it. */
+TELEM_I_SHM_QUICK int telem_i_shm_stare(const telem_shm_reader *rd, uint32_t n) {
+    const telem_atomic64 *d = telem_i_shm_desc_at(rd->shm, rd->next);
+    const void *also = rd->shm->shift > 6u ? (const void *)(d + 8) : rd->guess ? rd->guess : (const void *)d;
+    uint64_t want = telem_i_shm_word(rd->next, TELEM_I_SHM_COMMITTED, 0, 0), word = 0;
+    const uint64_t mask = ~telem_i_shm_word(0, 0, 255, 65535u);
+    while (n-- > 0) {
+        word = TELEM_LOAD64_RELAXED(d);
+        if ((word & mask) == want) return 1;
+        TELEM_I_SHM_TOUCH(also);
+    }
+    return 0;
+}
+
 static telem_result telem_i_shm_spin(telem_shm_reader *rd, uint64_t ns, uint64_t start) {
     telem_result r;
     int i;
     do {
-        for (i = 0; i < 64; i++) {
+        for (i = 0; i < 4; i++) {
+            if (telem_i_shm_stare(rd, 64)) return TELEM_OK;
             r = telem_i_shm_look(rd, 0);
             if (r != TELEM_EMPTY) return r;
-            TELEM_I_SHM_PAUSE();
         }
+        if (rd->desc.wait != TELEM_SHM_SPIN) TELEM_I_SHM_PAUSE();
     } while (telem_i_shm_now() - start < ns);
     return TELEM_EMPTY;
 }
