@@ -71,6 +71,10 @@ bench-ring: | $(BUILD)/bin ## what the ring costs beside what the machine needs 
 	    $(BUILD)/bin/bench_ring$$mode || exit 1; \
 	done
 
+bench-shm: | $(BUILD)/bin ## shared memory between two processes, beside the way of a cache line, memcpy, futex
+	@sh tests/deps.sh demo
+	@$(CC) -std=gnu99 $(CFLAGS) $(WARN) -I. tests/bench_shm.c -o $(BUILD)/bin/bench_shm && $(BUILD)/bin/bench_shm
+
 examples: $(EXAMPLES) ## build the examples and the tool into build/bin
 
 $(BUILD)/bin/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) | $(BUILD)/bin
@@ -88,4 +92,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress bench-ring examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress bench-ring bench-shm examples install-deps format-check clean

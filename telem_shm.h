@@ -754,7 +754,8 @@ TELEM_API telem_result telem_shm_pairs_next(telem_shm_pairs *p, telem_shm_frame 
      I2  Slot bytes change only while the slot is HELD and the descriptor of the number in the slot's
          word does not say COMMITTED. (GONE is stored first; so a kill at any point leaves either
          the old frame whole or no descriptor that names its bytes as good.)
-     I3  A slot whose pin word was not 0 after GONE was stored is not written.
+     I3  A slot whose pin word was not 0 after GONE was stored (or, one writer: after a fence behind the
+         store that overwrote its frame's descriptor) is not written.
      I4  With one writer a number is reserved below min(gates) + frames as seen after the fence of the
          publish before; a reliable reader starts at least one above what such a publish can hit.
 
@@ -777,6 +778,7 @@ TELEM_API telem_result telem_shm_pairs_next(telem_shm_pairs *p, telem_shm_frame 
      S1  reserve: word, fence             | load: fence, word                   torn frame accepted
      S2  commit: word                     | seek, load: word                    contents, slot word
      S3  slot_try: GONE, SEQ fence, pins  | pin: bit, SEQ fence, word           write into a pinned slot
+         finish: word of the number + frames, SEQ fence; slot_try: pins (one writer)
      S4  unpin: CAS pins                  | slot_try: pins                      write before the last read
      S5  next: gate                       | min_gate                            overwritten while read
      S6  finish: word, SEQ fence, armed   | arm: armed, SEQ fence, word         sleeper not woken
@@ -2725,6 +2727,11 @@ static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64
     if (mine) TELEM_I_SHM_SET64(slot, held);
     else if (!TELEM_CAS64(slot, &word, held)) return TELEM_AGAIN; /* S13 */
     TELEM_I_SHM_POINT();
+    /* Its frame's descriptor was overwritten by this writer, who has fenced since (S3): no reader can still
+       want it, and the descriptor, whose line a reader took away, need not be looked at. */
+    if (mine && TELEM_I_SHM_STATE(*was) == TELEM_I_SHM_PUBLISHED && telem_i_shm_ahead(*was, w->fenced) + (int64_t)s->g.frames < 0 &&
+        TELEM_LOAD64_ACQUIRE(pins) == 0) /* S4 */
+        return TELEM_OK;
     d = telem_i_shm_desc_at(s, number);
     frame = TELEM_LOAD64_ACQUIRE(d);
     gone = (frame & ~(uint64_t)3) | TELEM_I_SHM_GONE;
@@ -2738,9 +2745,7 @@ static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64
             marked = TELEM_CAS64(d, &now, gone); /* I2; a failure: the number was overwritten */
             TELEM_I_SHM_POINT();
         }
-    } else if (mine && TELEM_I_SHM_STATE(*was) == TELEM_I_SHM_PUBLISHED && telem_i_shm_ahead(frame, w->fenced) < 0 &&
-               telem_i_shm_ahead(frame, w->next) > -(int64_t)s->g.frames && TELEM_LOAD64_ACQUIRE(pins) == 0) /* S4 */
-        return TELEM_OK; /* overwritten by this writer, who has fenced since: S3 as it stands behind GONE */
+    }
     TELEM_FENCE_SEQ_CST(); /* S3, S7 */
     if (TELEM_LOAD64_ACQUIRE(pins) == 0 && !telem_i_shm_gated(w, *was)) return TELEM_OK; /* S4 */
     if (marked) (void)TELEM_CAS64(d, &gone, frame);
@@ -2983,6 +2988,18 @@ static void telem_i_shm_bytes_put(const telem_shm *s, uint8_t *to, const void *f
 
 static uint64_t telem_i_shm_hash(const void *p, uint64_t n) { return XXH3_64bits(p, (size_t)n); }
 
+/* Asks for the lines that come next, most likely: the descriptor's and the slot's first ones. */
+TELEM_I_SHM_QUICK void telem_i_shm_claim_lines(const telem_shm_writer *w, uint32_t c, uint64_t len) {
+    const telem_shm *s = w->shm;
+    TELEM_I_SHM_CLAIM(telem_i_shm_desc_at(s, w->next));
+    if (s->g.writers == 1 && c < s->g.classes) {
+        uint8_t *p = s->data + (size_t)(s->g.klass[c].offset + w->cursor[c] * s->g.klass[c].bytes);
+        TELEM_I_SHM_CLAIM(p);
+        if (len > 64u) TELEM_I_SHM_CLAIM(p + 64);
+        if (len > 128u) TELEM_I_SHM_CLAIM(p + 128);
+    }
+}
+
 /* One frame of at most a slot, copied. */
 static telem_result telem_i_shm_publish_one(telem_shm_writer *w, telem_i_shm_fill *f, uint64_t *number) {
     telem_shm *s = w->shm;
@@ -2992,7 +3009,7 @@ static telem_result telem_i_shm_publish_one(telem_shm_writer *w, telem_i_shm_fil
     f->slot = TELEM_I_SHM_INLINE;
     if (f->len <= s->g.inline_bytes && !(f->flags & TELEM_SHM_CHUNK)) return telem_i_shm_put(w, f, number);
     c = telem_i_shm_class_for(s, f->len);
-    TELEM_I_SHM_CLAIM(telem_i_shm_desc_at(s, w->next));
+    telem_i_shm_claim_lines(w, c, f->len);
     r = telem_i_shm_slot_take(w, c, &f->slot, &was);
     if (r != TELEM_OK) return r;
     telem_i_shm_bytes_put(s, telem_i_shm_slot_bytes(s, f->slot, &bytes), f->data, f->len);
