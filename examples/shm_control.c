@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NAME "oven"
+static const char *name = "oven"; /* -s gives another */
 enum { STATE = 1 };                              /* stream */
 enum { COMMAND_SET = 1, COMMAND_GAIN, COMMAND_STOP }; /* message types */
 
@@ -43,7 +43,7 @@ static int fail(const char *doing, telem_result why) {
                          : why == TELEM_ERR_EXISTS  ? "; it runs already: shm_control stop ends it"
                          : why == TELEM_ERR_ACCESS  ? "; it is another user's"
                                                     : "";
-    fprintf(stderr, "shm_control: %s \"" NAME "\": %s%s\n", doing, telem_result_text(why), advice);
+    fprintf(stderr, "shm_control: %s \"%s\": %s%s\n", doing, name, telem_result_text(why), advice);
     return 1;
 }
 
@@ -103,7 +103,7 @@ static int serve(void) {
     State s = TELEM_ZERO;
     unsigned n;
     telem_result r;
-    d.name = NAME;
+    d.name = name;
     d.control_ring = 1024; /* for each reader; without it telem_shm_control_write answers ERR_STATE */
     r = telem_shm_create(&shm, &d);
     if (r != TELEM_OK) return fail("create", r);
@@ -155,7 +155,7 @@ static int command(uint32_t type, float value) {
     int tries = 100;
     State s;
     telem_result e;
-    where.name = NAME;
+    where.name = name;
     d.name = "operator";
     d.start = TELEM_SHM_FRESH;
     e = telem_shm_reader_open(&r, &where, &d);
@@ -165,7 +165,7 @@ static int command(uint32_t type, float value) {
     if (e == TELEM_OK) e = answer(&r, sent, &s);
     telem_shm_reader_close(&r);
     if ((e == TELEM_OK || e == TELEM_END) && type == COMMAND_STOP) return printf("off\n"), 0;
-    if (e == TELEM_EMPTY) return fprintf(stderr, "shm_control: the oven does not answer; is it stopped? (shm_top oven)\n"), 1;
+    if (e == TELEM_EMPTY) return fprintf(stderr, "shm_control: the oven does not answer; is it stopped? (shm_top %s)\n", name), 1;
     if (e != TELEM_OK) return fail("command", e);
     if (s.answer) return fprintf(stderr, "shm_control: the oven refuses; it takes 0 to 300 degC, a gain of 0 to 10\n"), 1;
     printf("done after %.1f ms: target %g degC, gain %g, now at %.1f degC\n",
@@ -174,14 +174,14 @@ static int command(uint32_t type, float value) {
 }
 
 int main(int argc, char **argv) {
-    float value = argc > 2 ? (float)strtod(argv[2], NULL) : 0;
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
+    if (argc > 2 && strcmp(argv[1], "-s") == 0) name = argv[2], argc -= 2, argv += 2;
     if (argc == 1) return serve();
-    if (argc == 3 && strcmp(argv[1], "set") == 0) return command(COMMAND_SET, value);
-    if (argc == 3 && strcmp(argv[1], "gain") == 0) return command(COMMAND_GAIN, value);
+    if (argc == 3 && strcmp(argv[1], "set") == 0) return command(COMMAND_SET, (float)strtod(argv[2], NULL));
+    if (argc == 3 && strcmp(argv[1], "gain") == 0) return command(COMMAND_GAIN, (float)strtod(argv[2], NULL));
     if (argc == 2 && strcmp(argv[1], "stop") == 0) return command(COMMAND_STOP, 0);
-    fprintf(stderr, "usage: shm_control [set DEGC | gain GAIN | stop]\n");
+    fprintf(stderr, "usage: shm_control [-s SEGMENT] [set DEGC | gain GAIN | stop]\n");
     return 2;
 }
 

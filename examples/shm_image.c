@@ -41,6 +41,7 @@ TELEM_DEFINE(Point, POINT_TABLE, "of a cloud");
    (Elsewhere: telem_schema_pack each.) */
 TELEM_STATIC_ASSERT(sizeof(Beam) == 4 && sizeof(Point) == 16, rows_are_structs);
 
+static const char *name = "sensors"; /* -s gives another */
 static volatile sig_atomic_t stop;
 static void on_signal(int number) {
     (void)number;
@@ -52,7 +53,7 @@ static int fail(const char *doing, telem_result why) {
                          : why == TELEM_ERR_EXISTS  ? "; they run already"
                          : why == TELEM_ERR_SPACE   ? "; it takes 40 MB: look at df -h /dev/shm (docker run --shm-size=256m)"
                                                     : "";
-    fprintf(stderr, "shm_image: %s \"sensors\": %s%s\n", doing, telem_result_text(why), advice);
+    fprintf(stderr, "shm_image: %s \"%s\": %s%s\n", doing, name, telem_result_text(why), advice);
     return 1;
 }
 
@@ -125,7 +126,7 @@ static int serve(void) {
     struct timespec next;
     uint32_t t;
     telem_result r;
-    d.name = "sensors";
+    d.name = name;
     d.frames = 16;
     d.readers = 3;
     d.pins = 1; /* each may hold one image: with one being drawn, two are left to take turns */
@@ -136,7 +137,7 @@ static int serve(void) {
     wd.name = "shm_image";
     r = telem_shm_writer_init(&w, &shm, &wd);
     if (r == TELEM_OK) r = declare(&w);
-    printf("publishing images and clouds: shm_image view, shm_top sensors\n");
+    printf("publishing images and clouds: shm_image view, shm_top %s\n", name);
     fflush(stdout);
     clock_gettime(CLOCK_MONOTONIC, &next);
     for (t = 0; r == TELEM_OK && !stop; t++) {
@@ -234,7 +235,7 @@ static int see(unsigned long frames, const char *file) {
     telem_shm_reader_counts c = TELEM_ZERO;
     telem_shm_frame f;
     telem_result r;
-    where.name = "sensors";
+    where.name = name;
     d.name = "viewer";
     d.start = TELEM_SHM_LATEST;
     v.save = file;
@@ -256,16 +257,17 @@ static int see(unsigned long frames, const char *file) {
 int main(int argc, char **argv) {
     unsigned long frames = 30;
     const char *file = NULL;
-    int i, bad = argc > 1 && strcmp(argv[1], "view") != 0;
+    int i, viewer = argc > 1 && strcmp(argv[1], "view") == 0;
     (void)signal(SIGINT, on_signal);
     (void)signal(SIGTERM, on_signal);
-    for (i = 2; i < argc && !bad; i += 2) {
-        if (strcmp(argv[i], "-n") == 0 && i + 1 < argc) frames = strtoul(argv[i + 1], NULL, 10);
-        else if (strcmp(argv[i], "-o") == 0 && i + 1 < argc) file = argv[i + 1];
-        else bad = 1;
+    for (i = viewer + 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "-s") == 0) name = argv[i + 1];
+        else if (viewer && strcmp(argv[i], "-n") == 0) frames = strtoul(argv[i + 1], NULL, 10);
+        else if (viewer && strcmp(argv[i], "-o") == 0) file = argv[i + 1];
+        else break;
     }
-    if (bad || frames == 0) return fprintf(stderr, "usage: shm_image [view [-n FRAMES] [-o FILE.ppm]]\n"), 2;
-    return argc == 1 ? serve() : see(frames, file);
+    if (i != argc || frames == 0) return fprintf(stderr, "usage: shm_image [view [-n FRAMES] [-o FILE.ppm]] [-s SEGMENT]\n"), 2;
+    return viewer ? see(frames, file) : serve();
 }
 
 /* Output (of view; times and places differ):

@@ -467,7 +467,7 @@ static void put_legend(const part *p, uint32_t n, int width) {
 
 static void put_memory(const segment *g, const telem_shm_segment *s, int width) {
     part p[16];
-    uint32_t i, n = layout_of(g, s, p);
+    uint32_t n = layout_of(g, s, p);
     put("  memory %s: data %s, control %s\n", amount((double)(s->data_bytes + s->control_bytes), "B"),
         amount((double)s->data_bytes, "B"), amount((double)s->control_bytes, "B"));
     put("  [");
@@ -490,7 +490,7 @@ static void put_classes(const segment *g, const telem_shm_segment *s) {
         n = add_part(p, n, '.', "", "", 0, c.free);
         put("  slots %u   %s x %s  [", (unsigned)(i + 1), grouped(c.count), amount((double)c.bytes, "B"));
         put_bar(p, n, 24);
-        put("]  # %u published, + %u held by writers, . %u free; %u pinned\n", (unsigned)c.published, (unsigned)c.held,
+        put("]  # %u published, + %u held, . %u free; %u pinned\n", (unsigned)c.published, (unsigned)c.held,
             (unsigned)c.free, (unsigned)c.pinned);
     }
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Each example compiles without a warning. A *_hello.c and blackbox.c are built by the cc command in
-# their first line and print what their last comment says. The QUICK START in each header compiles and runs.
+# their first line and print what their last comment says; shm_*.c are built by theirs (what they do
+# stands in tests/shm_examples.sh). The QUICK START in each header compiles and runs.
 set -u
 BUILD=${BUILD:-build}
 tmp=$BUILD/tmp/examples
@@ -66,6 +67,12 @@ prints() { # name
     fi
 }
 
+says_how_to_build() { # name
+    command=$(first_line "$tmp/examples/$1.c")
+    case $command in "cc "*" examples/$1.c -o $1"*) ;; *) fail "$1: the first line is no cc command: $command"; return ;; esac
+    (cd "$tmp" && eval "${CC:-cc} ${command#cc }") >"$tmp/log" 2>&1 && ok || fail "$1: $command" "$tmp/log"
+}
+
 quick_start() { # header
     name=${1%.h}
     awk '/^ *QUICK START/ { on = 1; next } /^ *GUARANTEES/ { exit } on { print }' "$1" >"$tmp/$name.c"
@@ -78,7 +85,7 @@ for f in examples/*.c; do
     [ -f "$f" ] || continue
     n=$(basename "$f" .c)
     builds "$n"
-    case $n in *_hello | blackbox) prints "$n" ;; esac
+    case $n in *_hello | blackbox) prints "$n" ;; shm_*) says_how_to_build "$n" ;; esac
 done
 for h in telem*.h; do [ ! -f "$h" ] || quick_start "$h"; done
 echo "$passed passed, $failed failed, $skipped skipped"
