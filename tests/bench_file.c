@@ -56,9 +56,10 @@ typedef struct bench_set {
 static double seconds_each = 0.2;
 static int failed;
 
+/* Of this thread's processor: what a neighbour takes meanwhile does not count. */
 static double now(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
