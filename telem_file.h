@@ -3431,10 +3431,15 @@ static telem_result telem_i_file_skip(telem_file_reader *r, uint64_t n) {
 }
 
 static telem_result telem_i_file_goto(telem_file_reader *r, uint64_t pos) {
-    telem_result e = r->desc.io->seek(r->desc.io->user, pos);
-    if (e != TELEM_OK) return telem_i_file_reader_fail(r, e, pos, "the io cannot seek there");
-    r->offset = pos;
-    r->at = r->have = 0;
+    telem_result e;
+    if (pos >= r->offset && pos - r->offset <= r->have) { /* it is in the window */
+        r->at = (size_t)(pos - r->offset);
+    } else {
+        e = r->desc.io->seek(r->desc.io->user, pos);
+        if (e != TELEM_OK) return telem_i_file_reader_fail(r, e, pos, "the io cannot seek there");
+        r->offset = pos;
+        r->at = r->have = 0;
+    }
     r->owed = 0;
     r->has_bad = 0;
     r->queued = r->taken = 0;
@@ -11440,6 +11445,7 @@ TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const 
 
 #define TELEM_I_FILE_TAIL (256u << 10) /* bytes at the end that are searched for the latest index */
 #define TELEM_I_FILE_TAIL_END 4096u    /* and for an end block */
+#define TELEM_I_FILE_SCHEMAS 16384u    /* while schemas are read, which lie together as a rule */
 #define TELEM_I_FILE_SMALL 4096u       /* bytes read at a time while only headers matter */
 
 /* What is looked for. */
@@ -11800,11 +11806,12 @@ static int telem_i_file_learn_end(telem_file_reader *r) {
 /* All schemas of the session: seeking may land behind some. */
 static telem_result telem_i_file_learn(telem_file_reader *r) {
     int64_t n;
+    size_t chunk = r->chunk;
     if (r->learnt) return TELEM_OK;
-    if (telem_i_file_learn_end(r)) {
-        r->learnt = 1;
-        return TELEM_OK;
-    }
+    r->chunk = TELEM_I_FILE_SCHEMAS;
+    r->learnt = (uint8_t)telem_i_file_learn_end(r);
+    r->chunk = chunk;
+    if (r->learnt) return TELEM_OK;
     n = telem_file_reader_scan(r, NULL, 0);
     return n < 0 ? (telem_result)n : TELEM_OK;
 }
