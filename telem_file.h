@@ -9500,40 +9500,89 @@ static void telem_i_file_row_of_columns(telem_i_file_wstream *s, const telem_fil
         }
 }
 
-/* Which rows of a block repeat: pick and runs of q, when enough do. */
-static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_source *q, uint32_t *pick, uint32_t *runs, uint8_t *same) {
+/* same[i] goes where value i is not the one before plus `step`. Returns how many are left. */
+#define TELEM_I_FILE_KEEP_SAME(name, type) \
+    static uint32_t name(uint8_t *same, const uint8_t *p, uint32_t n, uint32_t step) { \
+        uint32_t i, left = 0; \
+        type before, now; \
+        memcpy(&before, p, sizeof before); \
+        for (i = 1; i < n; i++) { \
+            memcpy(&now, p + (size_t)i * sizeof now, sizeof now); \
+            same[i] = (uint8_t)(same[i] & ((type)(now - before) == (type)step)); \
+            left += same[i]; \
+            before = now; \
+        } \
+        return left; \
+    }
+TELEM_I_FILE_KEEP_SAME(telem_i_file_keep_same1, uint8_t)
+TELEM_I_FILE_KEEP_SAME(telem_i_file_keep_same2, uint16_t)
+TELEM_I_FILE_KEEP_SAME(telem_i_file_keep_same4, uint32_t)
+TELEM_I_FILE_KEEP_SAME(telem_i_file_keep_same8, uint64_t)
+#undef TELEM_I_FILE_KEEP_SAME
+
+static uint32_t telem_i_file_keep_same_bytes(uint8_t *same, const uint8_t *p, uint32_t width, uint32_t n) {
+    uint32_t i, left = 0;
+    for (i = 1; i < n; i++) {
+        if (same[i]) same[i] = (uint8_t)(memcmp(p + (size_t)i * width, p + (size_t)(i - 1u) * width, width) == 0);
+        left += same[i];
+    }
+    return left;
+}
+
+static uint32_t telem_i_file_keep_same_texts(uint8_t *same, const uint8_t *p, const uint32_t *at, uint32_t n) {
+    uint32_t i, left = 0;
+    for (i = 1; i < n; i++) {
+        if (same[i]) same[i] = (uint8_t)(at[i + 1u] - at[i] == at[i] - at[i - 1u] && memcmp(p + at[i], p + at[i - 1u], at[i + 1u] - at[i]) == 0);
+        left += same[i];
+    }
+    return left;
+}
+
+/* Which of n rows of whole columns, from row q->from on, repeat the one before: same[1..n). The first has the
+   time t, `step` after the one before. Gives up when fewer than `least` are left; returns how many are. */
+static uint32_t telem_i_file_same_rows(const telem_i_file_wstream *s, const telem_i_file_source *q, uint32_t n, int64_t t, int64_t step, uint32_t least,
+                                       uint8_t *same) {
     telem_columns it;
     telem_column c;
-    uint32_t i, k, n = q->n, left = 0, distinct = 0;
-    int64_t step = s->key ? 0 : s->g->step, t = s->key ? telem_i_file_source_time(q, 0) : s->g->t;
-    for (i = 0; i < n; i++) { /* first the times */
-        int64_t now = telem_i_file_source_time(q, i);
-        same[i] = (uint8_t)(i > 0 && now == telem_i_file_plus(t, (uint64_t)step));
+    uint32_t i, k, left = 0;
+    same[0] = 0;
+    for (i = 1; i < n; i++) {
+        int64_t now = q->times ? q->times[q->from + i] : telem_i_signed(q->number + q->from + i);
+        same[i] = (uint8_t)(now == telem_i_file_plus(t, (uint64_t)step));
         left += same[i];
-        step = i == 0 && s->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
+        step = telem_i_signed(telem_i_file_since(t, now));
         t = now;
     }
     telem_columns_begin(&it, s->schema);
-    while (left >= n / TELEM_I_FILE_REPEATS && left && telem_columns_next(&it, &c)) {
-        for (k = 0; k < c.count && left >= n / TELEM_I_FILE_REPEATS; k++) {
+    while (left >= least && telem_columns_next(&it, &c)) {
+        int counter = telem_i_file_is_counter(&c);
+        for (k = 0; k < c.count && left >= least; k++) {
             const telem_file_column *v = &q->columns[c.index + k];
-            const uint8_t *p = (const uint8_t *)v->data + (size_t)q->from * c.width;
-            if (!v->data && c.presence) continue;
-            for (i = 1, left = 0; i < n; i++) {
-                if (!same[i]) continue;
-                if (telem_i_file_codes_variable(c.type)) {
-                    const uint32_t *at = v->offsets + q->from + i;
-                    same[i] = (uint8_t)(at[1] - at[0] == at[0] - at[-1] && memcmp((const uint8_t *)v->data + at[0], (const uint8_t *)v->data + at[-1], at[1] - at[0]) == 0);
-                } else if (telem_i_file_is_counter(&c)) {
-                    uint64_t a = telem_i_file_native(p + (size_t)(i - 1u) * c.width, c.width), b = telem_i_file_native(p + (size_t)i * c.width, c.width);
-                    same[i] = (uint8_t)(telem_i_file_residual(b, a + 1u, c.width) == 0);
-                } else {
-                    same[i] = (uint8_t)(memcmp(p + (size_t)i * c.width, p + (size_t)(i - 1u) * c.width, c.width) == 0);
-                }
-                left += same[i];
+            const uint8_t *p = (const uint8_t *)v->data;
+            if (!p && (c.presence || !telem_i_file_codes_variable(c.type))) continue;
+            if (telem_i_file_codes_variable(c.type)) {
+                left = telem_i_file_keep_same_texts(same, p ? p : (const uint8_t *)"", v->offsets + q->from, n);
+                continue;
+            }
+            p += (size_t)q->from * c.width;
+            if (!counter && telem_i_file_all_equal(p, c.width, n)) continue;
+            switch (telem_i_file_codes_text(c.type) ? 0 : c.width) {
+            case 1: left = telem_i_file_keep_same1(same, p, n, (uint32_t)counter); break;
+            case 2: left = telem_i_file_keep_same2(same, p, n, (uint32_t)counter); break;
+            case 4: left = telem_i_file_keep_same4(same, p, n, (uint32_t)counter); break;
+            case 8: left = telem_i_file_keep_same8(same, p, n, (uint32_t)counter); break;
+            default: left = telem_i_file_keep_same_bytes(same, p, c.width, n); break;
             }
         }
     }
+    return left;
+}
+
+/* Which rows of a block repeat: pick and runs of q, when enough do. */
+static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_source *q, uint32_t *pick, uint32_t *runs, uint8_t *same) {
+    uint32_t i, n = q->n, left, distinct = 0, least = n / TELEM_I_FILE_REPEATS;
+    int64_t t = telem_i_file_source_time(q, 0);
+    left = telem_i_file_same_rows(s, q, n, t, s->key ? 0 : telem_i_signed(telem_i_file_since(s->g->t, t)), least ? least : 1, same);
     if (left == 0 || left < n / TELEM_I_FILE_REPEATS) return;
     for (i = 0; i < n; i++) {
         if (same[i]) {
@@ -9617,6 +9666,146 @@ static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstr
     return telem_i_file_texts_fit(s, q, (uint32_t)goal);
 }
 
+/* Values of `width` bytes one behind the other to places `step` bytes apart. */
+static void telem_i_file_scatter(uint8_t *to, size_t step, const uint8_t *from, uint32_t width, uint32_t n) {
+    uint32_t i;
+#if TELEM_I_LITTLE_ENDIAN
+    switch (width) {
+    case 1: for (i = 0; i < n; i++, to += step) *to = from[i]; return;
+    case 2: for (i = 0; i < n; i++, to += step, from += 2) memcpy(to, from, 2); return;
+    case 4: for (i = 0; i < n; i++, to += step, from += 4) memcpy(to, from, 4); return;
+    case 8: for (i = 0; i < n; i++, to += step, from += 8) memcpy(to, from, 8); return;
+    default: break;
+    }
+#endif
+    for (i = 0; i < n; i++, to += step, from += width) telem_i_file_to_little(to, from, width, 1);
+}
+
+/* A column of numbers, CHARS or BYTES into the records [base, base + n); pick: their rows; NULL: from q->from on. */
+static void telem_i_file_gather_values(telem_i_file_gather *g, const telem_i_file_source *q, const telem_column *c, const uint8_t *p, size_t in, uint32_t base,
+                                       uint32_t n, const uint32_t *pick) {
+    uint32_t i, k, w = c->width;
+    for (i = 0; i < n;) {
+        uint32_t row = base + i, part = ((uint32_t)1 << g->shift) - (row & (((uint32_t)1 << g->shift) - 1u));
+        uint8_t *to = telem_i_file_record(g, row) + in;
+        if (part > n - i) part = n - i;
+        if (!p) {
+            for (k = 0; k < part; k++) to[k * (size_t)g->record] = 1;
+        } else if (telem_i_file_codes_text(c->type)) {
+            for (k = 0; k < part; k++) memcpy(to + k * (size_t)g->record, p + (size_t)(q->from + (pick ? pick[i + k] : i + k)) * w, w);
+        } else if (c->type == TELEM_BOOL) {
+            for (k = 0; k < part; k++) to[k * (size_t)g->record] = p[q->from + (pick ? pick[i + k] : i + k)] != 0;
+        } else if (!pick) {
+            telem_i_file_scatter(to, g->record, p + (size_t)(q->from + i) * w, w, part);
+        } else {
+            for (k = 0; k < part; k++) telem_i_file_scatter(to + k * (size_t)g->record, 0, p + (size_t)(q->from + pick[i + k]) * w, w, 1);
+        }
+        i += part;
+    }
+}
+
+#define TELEM_I_FILE_GATHER_TEXTS 16u /* columns of texts that are gathered many rows at once */
+
+/* How many of n rows find room for their texts. */
+static uint32_t telem_i_file_gather_texts_fit(telem_i_file_cshared *x, telem_i_file_gather *g, const telem_i_file_source *q, const uint32_t *text, uint32_t texts,
+                                              uint32_t n) {
+    uint64_t used = g->heap_used;
+    uint32_t i, k;
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < texts; k++) {
+            const uint32_t *at = q->columns[text[k]].offsets + q->from + i;
+            used += at[1] - at[0];
+        }
+        if (used > g->heap_size) return i;
+        while ((uint64_t)g->heap_pages * TELEM_I_FILE_PAGE < used) {
+            if (x->pages == 0) return i;
+            g->heap[g->heap_pages++] = telem_i_file_take_page(x);
+        }
+    }
+    return n;
+}
+
+/* Rows behind the one just taken (the row before q->from), as many as the open block has room for, at most n.
+   All fields are present. Returns how many. */
+static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t n64) {
+    telem_i_file_cshared *x = w->columns;
+    telem_i_file_gather *g = s->g;
+    telem_i_file_source before = *q;
+    telem_columns it;
+    telem_column c;
+    uint32_t text[TELEM_I_FILE_GATHER_TEXTS], texts = 0, base = g->count, n, m, i, k, left, run, *pick = NULL;
+    size_t in = TELEM_I_FILE_RECORD;
+    int64_t t, last;
+    if (g->count >= g->limit || n64 == 0 || s->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS) return 0;
+    n = g->limit - g->count < w->desc.block_rows - 1u ? g->limit - g->count : w->desc.block_rows - 1u;
+    if (n > n64) n = (uint32_t)n64;
+    if (n > TELEM_I_FILE_MAX_BLOCK_ROWS - s->rows) n = TELEM_I_FILE_MAX_BLOCK_ROWS - s->rows;
+    while (!g->own && x->pages && (g->pages << g->shift) - base < n) g->page[g->pages++] = telem_i_file_take_page(x);
+    if (n > (g->pages << g->shift) - base) n = (g->pages << g->shift) - base;
+    telem_columns_begin(&it, s->schema);
+    while (s->has_variable && telem_columns_next(&it, &c))
+        for (i = 0; telem_i_file_codes_variable(c.type) && i < c.count; i++) {
+            if (texts == TELEM_I_FILE_GATHER_TEXTS) return 0;
+            text[texts++] = c.index + i;
+        }
+    n = telem_i_file_gather_texts_fit(x, g, q, text, texts, n);
+    if (n == 0) return 0;
+    before.from--;
+    left = telem_i_file_same_rows(s, &before, n + 1u, s->t, s->step, 1, x->same);
+    for (i = 0, m = 0; left && i < n; i++)
+        if (!x->same[i + 1u]) x->pick[m++] = i;
+    if (left) pick = x->pick;
+    else m = n;
+    for (i = 0, k = base - 1u, t = s->t; i < n; i++) { /* the heads of the records */
+        uint8_t *to;
+        last = t;
+        t = q->times ? q->times[q->from + i] : telem_i_signed(q->number + q->from + i);
+        s->step = telem_i_signed(telem_i_file_since(last, t));
+        if (t < s->min) s->min = t;
+        if (t > s->max) s->max = t;
+        if (left && x->same[i + 1u]) {
+            memcpy(&run, telem_i_file_record(g, k) + 8, 4);
+            run++;
+            memcpy(telem_i_file_record(g, k) + 8, &run, 4);
+            g->repeats = 1;
+            continue;
+        }
+        to = telem_i_file_record(g, ++k);
+        memcpy(to, &t, 8);
+        memset(to + 8, 0, 4);
+        memcpy(to + 12, &g->heap_used, 4);
+        for (run = 0; run < texts; run++) {
+            const telem_file_column *v = &q->columns[text[run]];
+            const uint32_t *at = v->offsets + q->from + i;
+            if (at[1] > at[0]) telem_i_file_heap_put(g, (const uint8_t *)v->data + at[0], at[1] - at[0]);
+        }
+    }
+    s->t = t;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c))
+        for (i = 0; i < c.count; i++) {
+            const telem_file_column *v = &q->columns[c.index + i];
+            if (telem_i_file_codes_variable(c.type)) {
+                for (k = 0; k < m; k++) {
+                    const uint32_t *at = v->offsets + q->from + (pick ? pick[k] : k);
+                    telem_put32(telem_i_file_record(g, base + k) + in, at[1] - at[0]);
+                }
+                in += 4;
+            } else {
+                telem_i_file_gather_values(g, q, &c, (const uint8_t *)v->data, in, base, m, pick);
+                in += c.width;
+            }
+        }
+    g->count = base + m;
+    telem_i_file_row_of_columns(s, q->columns, q->from + n - 1u);
+    telem_i_file_keep_row(s);
+    s->rows += n;
+    s->next_row += n;
+    s->taken += n;
+    w->rows += n;
+    return n;
+}
+
 TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
                                                 const telem_file_column *columns, uint32_t count) {
     telem_i_file_wstream *s;
@@ -9654,6 +9843,10 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
         (void)telem_i_file_take_row(w, s, times ? times[at] : telem_i_signed(q.number + at));
         s->ageless = 0;
         at++;
+        if (s->g && s->g->count && !nulls && w->error.code == TELEM_OK) {
+            q.from = at;
+            at += telem_i_file_gather_columns(w, s, &q, rows - at);
+        }
     }
     if (at < rows) {
         s->next_row += rows - at;
