@@ -29,9 +29,11 @@ static inline void point(void) {
 typedef uint32_t telem_atomic32;
 static inline uint32_t t_load32(const uint32_t *p) { point(); return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void t_store32(uint32_t *p, uint32_t v) { point(); __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline uint32_t t_add32(uint32_t *p, uint32_t v) { point(); return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static uint32_t rmw_count; /* read-modify-writes so far */
+static inline uint32_t t_add32(uint32_t *p, uint32_t v) { point(); rmw_count++; return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
 static inline int t_cas32(uint32_t *p, uint32_t *e, uint32_t d) {
     point();
+    rmw_count++;
     return __atomic_compare_exchange_n(p, e, d, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 #define TELEM_LOAD32_RELAXED(p) t_load32(p)
@@ -50,6 +52,7 @@ static inline uint64_t t_load64(const uint64_t *p) { point(); return __atomic_lo
 static inline void t_store64(uint64_t *p, uint64_t v) { point(); __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline int t_cas64(uint64_t *p, uint64_t *e, uint64_t d) {
     point();
+    rmw_count++;
     return __atomic_compare_exchange_n(p, e, d, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 #define TELEM_CAS64(p, e, d) t_cas64(p, e, d)
@@ -635,6 +638,112 @@ TEST(lanes_are_merged_by_time) {
     CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
 }
 
+/* One record by one of the three ways. */
+static telem_result take_one(telem_ring_reader *rd, telem_ring_record *rec, uint64_t *rng) {
+    uint32_t how = check_rand(rng) % 3u;
+    telem_result res;
+    if (how == 0) return telem_ring_read(rd, rec, copy_buf, sizeof copy_buf);
+    res = how == 1 ? telem_ring_peek_inline(rd, rec) : telem_ring_peek(rd, rec);
+    if (res != TELEM_OK) return res;
+    CHECK_EQ_INT(telem_ring_read(rd, rec, copy_buf, sizeof copy_buf), TELEM_ERR_STATE);
+    if (check_rand(rng) % 2u) CHECK_OK(telem_ring_peek_inline(rd, rec)); /* the same again */
+    memcpy(copy_buf, rec->data, rec->len);
+    rec->data = copy_buf;
+    return check_rand(rng) % 2u ? telem_ring_release_inline(rd) : telem_ring_release(rd);
+}
+
+/* All that is there is merged by stamp, whatever these are, equal ones by lane. */
+TEST(any_stamps_are_merged_however_they_are_read) {
+    static int64_t stamp[4][40];
+    static const int64_t base[4] = {0, -3, 0xFFFFFFFC, INT64_MAX - 5};
+    uint64_t rng = check_seed();
+    uint32_t round, i, n, at[4];
+    for (round = 0; round < (check_quick() ? 30u : 300u); round++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        REQUIRE(make(3, 2048, 2048, TELEM_RING_REFUSE));
+        REQUIRE_OK(reader(&rd, round % 2u == 0, TELEM_RING_OLDEST));
+        for (i = 0; i < 4u; i++) {
+            REQUIRE_OK(telem_ring_writer_init(&w, ring, i < 3u ? (int)i : TELEM_RING_SHARED));
+            for (n = 0; n < 40u; n++) {
+                stamp[i][n] = base[check_rand(&rng) % (round % 3u ? 1u : 4u)] + (int64_t)(check_rand(&rng) % 6u);
+                CHECK_OK(telem_ring_push_inline(&w, n, stamp[i][n], &stamp[i][n], 8));
+            }
+            at[i] = 0;
+        }
+        for (n = 0; n < 160u; n++) {
+            uint32_t best = 4;
+            int64_t got;
+            for (i = 0; i < 4u; i++)
+                if (at[i] < 40u && (best == 4u || stamp[i][at[i]] < stamp[best][at[best]])) best = i;
+            REQUIRE_OK(take_one(&rd, &rec, &rng));
+            memcpy(&got, rec.data, 8);
+            CHECK(rec.lane == best && rec.stream == at[best] && rec.time == stamp[best][at[best]] && got == rec.time);
+            at[best]++;
+            CHECK_EQ_INT(total(&rd), 160);
+        }
+        CHECK_EQ_INT(telem_ring_peek_inline(&rd, &rec), TELEM_EMPTY);
+        telem_ring_reader_deinit(&rd);
+    }
+}
+
+/* Stamps of one clock come in order while writers go on, and nothing is counted twice. */
+TEST(stamps_of_one_clock_come_in_order_while_writers_go_on) {
+    uint64_t rng = check_seed();
+    int gating;
+    for (gating = 0; gating < 2; gating++) {
+        telem_ring_writer w[4];
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        uint32_t i, n = 0, got = 0;
+        REQUIRE(make(3, 1024, 1024, TELEM_RING_REFUSE));
+        REQUIRE_OK(reader(&rd, gating, TELEM_RING_OLDEST));
+        for (i = 0; i < 4u; i++) REQUIRE_OK(telem_ring_writer_init(&w[i], ring, (int)i - 1));
+        while (n < 5000u) {
+            for (i = check_rand(&rng) % 6u; i > 0; i--, n++) CHECK_OK(push_n(&w[check_rand(&rng) % 4u], 0, n, 8u + n % 9u));
+            while (got + 20u < n || (got < n && check_rand(&rng) % 4u)) {
+                REQUIRE_OK(take_one(&rd, &rec, &rng));
+                CHECK(rec.time == got && whole(rec.data, got, rec.len));
+                got++;
+            }
+            CHECK_EQ_INT(total(&rd), n);
+        }
+        telem_ring_reader_deinit(&rd);
+    }
+}
+
+TEST(expelled_in_any_lane_with_a_record_in_hand) {
+    uint32_t lane;
+    for (lane = 0; lane < 3u; lane++) {
+        telem_ring_writer w[3];
+        telem_ring_reader rd;
+        telem_ring_reader_desc q = TELEM_ZERO;
+        telem_ring_record rec;
+        uint32_t i, n = 0;
+        REQUIRE(make(3, 512, 0, TELEM_RING_REFUSE));
+        q.gating = 1, q.timeout = 1000, q.copy = copy_buf2, q.copy_size = sizeof copy_buf2;
+        REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+        for (i = 0; i < 3u; i++) REQUIRE_OK(telem_ring_writer_init(&w[i], ring, (int)i));
+        while (push_n(&w[lane], 0, n, 8) == TELEM_OK) n++;
+        for (i = 0; i < 5u; i++) {
+            REQUIRE_OK(telem_ring_peek_inline(&rd, &rec));
+            CHECK(rec.lane == lane && rec.time == i);
+            if (i < 4u) CHECK_OK(telem_ring_release_inline(&rd));
+        }
+        while (push_n(&w[lane], 0, n, 8) == TELEM_OK) n++;
+        CHECK_EQ_INT(push_n(&w[lane], 0, n + 2000u, 8), TELEM_OK);
+        CHECK_EQ_INT(stats().expelled, 1);
+        CHECK_EQ_INT(total(&rd), stats().committed);
+        CHECK_EQ_INT(telem_ring_release_inline(&rd), TELEM_EXPELLED);
+        CHECK(rd.delivered == 4 && rd.lost == 1);
+        CHECK_EQ_INT(total(&rd), stats().committed);
+        while (telem_ring_peek_inline(&rd, &rec) == TELEM_OK) CHECK_OK(telem_ring_release_inline(&rd));
+        CHECK_EQ_INT(total(&rd), stats().committed);
+        telem_ring_reader_deinit(&rd);
+    }
+}
+
 TEST(many_lanes_need_cursors_from_the_caller) {
     static uint64_t cursors[TELEM_RING_CURSOR_BYTES(20) / 8 + 1];
     telem_ring_reader rd;
@@ -944,6 +1053,92 @@ TEST(stamps_are_right_behind_every_gap) {
 }
 
 /* ---- the inline forms, batches ---- */
+
+/* Wait-free: a bounded number of steps, none of them a read-modify-write, whatever readers do. */
+TEST(lane_is_written_without_read_modify_write_in_bounded_steps) {
+    uint32_t policy;
+    for (policy = 0; policy < 2u; policy++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        uint32_t n, most = 0, was;
+        REQUIRE(make(1, 1024, 1024, policy));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+        REQUIRE_OK(reader(&rd, policy == TELEM_RING_REFUSE, TELEM_RING_OLDEST));
+        for (n = 0; n < 3000u; n++) {
+            int kind = (int)(n % 4u);
+            telem_ring_span s;
+            telem_ring_item it[2];
+            memset(it, 0, sizeof it);
+            it[0].len = it[1].len = 8, it[0].data = it[1].data = payload;
+            was = rmw_count;
+            point_count = 0, point_at = -1, point_call = abort; /* counts */
+            if (kind == 0) (void)telem_ring_push(&w, 1, (int64_t)n << (n % 40u), payload, 8);
+            else if (kind == 1) (void)telem_ring_push_inline(&w, 1, n, payload, 8);
+            else if (kind == 2) (void)telem_ring_push_batch(&w, it, 2, NULL);
+            else if (telem_ring_begin(&w, 1, n, 8, &s) == TELEM_OK) (void)(n % 8u < 4u ? telem_ring_commit(&w, &s) : telem_ring_abort(&w, &s));
+            point_call = NULL;
+            CHECK_EQ_INT(rmw_count, was);
+            if (point_count > (int)most) most = (uint32_t)point_count;
+            while (n % 128u == 0 && telem_ring_peek(&rd, &rec) == TELEM_OK) (void)telem_ring_release(&rd);
+        }
+        CHECK(most <= 60u);
+        CHECK(policy == TELEM_RING_OVERWRITE || stats().refused > 0);
+        telem_ring_reader_deinit(&rd);
+    }
+}
+
+TEST(begin_whole_gives_one_piece_in_any_ring) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_record rec;
+        telem_ring_span s;
+        uint32_t n, two = 0;
+        REQUIRE(make(1, 512, 512, TELEM_RING_OVERWRITE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+        for (n = 0; n < 500u; n++) {
+            uint32_t len = 1u + n * 7u % 120u;
+            if (n % 5u) {
+                REQUIRE_OK(telem_ring_begin_whole(&w, 1, n, len, &s));
+                CHECK(s.part[1] == NULL && s.size[0] == len && s.size[1] == 0);
+                fill((uint8_t *)s.part[0], n, len);
+            } else {
+                REQUIRE_OK(telem_ring_begin(&w, 1, n, len, &s));
+                two += s.part[1] != NULL;
+                CHECK_OK(telem_ring_span_write(&w, &s, 0, payload, fill(payload, n, len)));
+            }
+            CHECK_OK(telem_ring_commit(&w, &s));
+            REQUIRE_OK(telem_ring_peek(&rd, &rec));
+            CHECK(rec.time == n && rec.len == len && whole(rec.data, n, len));
+            CHECK_OK(telem_ring_release(&rd));
+        }
+        CHECK(two > 0); /* that the wrap was there to be avoided */
+        CHECK_EQ_INT(total(&rd), stats().committed);
+    }
+}
+
+/* INT64_MIN says NOW; stamps beside it are stamps. */
+TEST(now_is_told_from_the_stamps_beside_it) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_record rec;
+    int64_t t;
+    REQUIRE(make(1, 1024, 0, TELEM_RING_OVERWRITE));
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+    REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
+    for (t = INT64_MIN + 1; t < INT64_MIN + 20; t++) {
+        CHECK_OK(telem_ring_push_inline(&w, 1, t, payload, 8));
+        CHECK_OK(telem_ring_push(&w, 1, t, payload, 8));
+        CHECK_EQ_INT(telem_ring_push_inline(&w, 1, TELEM_RING_NOW, payload, 8), TELEM_ERR_ARG); /* no clock */
+        CHECK_EQ_INT(telem_ring_push(&w, 1, TELEM_RING_NOW, payload, 8), TELEM_ERR_ARG);
+    }
+    for (t = 2; telem_ring_read(&rd, &rec, copy_buf, 8) == TELEM_OK; t++) CHECK(rec.time == INT64_MIN + t / 2);
+    CHECK_EQ_INT(t, 40);
+    CHECK_EQ_INT(total(&rd), 38);
+}
 
 TEST(inline_calls_answer_as_the_functions) {
     telem_ring_writer w;
@@ -1733,6 +1928,9 @@ static void run_all(void) {
     RUN(reader_starts_at_the_oldest_or_now);
     RUN(filters_pass_what_they_say_and_count_the_rest);
     RUN(lanes_are_merged_by_time);
+    RUN(any_stamps_are_merged_however_they_are_read);
+    RUN(stamps_of_one_clock_come_in_order_while_writers_go_on);
+    RUN(expelled_in_any_lane_with_a_record_in_hand);
     RUN(many_lanes_need_cursors_from_the_caller);
     RUN(gating_table_is_bounded);
     RUN(damaged_memory_is_corrupt_and_no_endless_loop);
@@ -1744,6 +1942,9 @@ static void run_all(void) {
     RUN(now_reads_the_clock_and_extends_it);
     RUN(any_stream_time_and_length_come_back);
     RUN(stamps_are_right_behind_every_gap);
+    RUN(lane_is_written_without_read_modify_write_in_bounded_steps);
+    RUN(begin_whole_gives_one_piece_in_any_ring);
+    RUN(now_is_told_from_the_stamps_beside_it);
     RUN(inline_calls_answer_as_the_functions);
     RUN(fields_are_filled_in_place_across_the_wrap);
     RUN(batch_is_published_at_once_or_not_at_all);
