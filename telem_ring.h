@@ -2748,6 +2748,7 @@ static int telem_i_lane_window_get(telem_ring_reader *rd, telem_i_ring_lane *l, 
         c->stop = c->at + (size_t)(n < room ? n : room) * 8u;
         return 1;
     }
+    if (n > mask + 1u) return 0; /* asleep for more than a lap */
     if (n > c->chunk_size / 8u) n = (telem_i_pos)(c->chunk_size / 8u);
     telem_i_ring_get(data, mask, c->pos, c->chunk, (size_t)n * 8u);
     if (!telem_i_lane_intact(l, c->pos)) return 0;

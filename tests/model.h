@@ -204,7 +204,9 @@ struct model_stretch {
 /* ---- the macros ---- */
 
 static bool model_outside(const void *p) { /* a copy that the reader has made */
-    return (size_t)((const char *)p - (const char *)model_memory) >= model_used;
+    size_t at = (size_t)((const char *)p - (const char *)model_memory);
+    if (at >= model_used && at < MODEL_BYTES) rl::ctx().fail_test("(assertion: inside the ring)\n", rl::test_result_user_assert_failed, MODEL_HERE);
+    return at >= model_used;
 }
 template <typename T> static T model_load(const T *p, rl::memory_order order, int weak) {
     if (!model_on || model_outside(p)) return *p;

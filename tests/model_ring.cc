@@ -145,7 +145,7 @@ struct world {
 struct watcher {
     world *w;
     telem_ring_reader rd;
-    uint64_t copy[8];
+    uint64_t copy[32];
     uint32_t got, seen[PRODUCERS];
     bool expelled, joined;
 
@@ -158,7 +158,7 @@ struct watcher {
         got = 0, expelled = joined = false;
         memset(seen, 0, sizeof seen);
         d.gating = gating, d.start = start, d.timeout = timeout;
-        if (!only_read) d.copy = copy, d.copy_size = world::some(2, 0) ? sizeof copy : 24;
+        if (!only_read) d.copy = copy, d.copy_size = world::some(2, 0) ? world::some(2, 0) ? sizeof copy : 64 : 24;
         telem_result res = telem_ring_reader_init(&rd, w->ring, &d);
         joined = res == TELEM_OK;
         return res;

@@ -28,6 +28,7 @@ commit_by_store @ forced @ two_producers_meet_at_one_number @ telem_i_desc_chang
 reader_revokes_by_store @ forced @ owner_commits_while_the_reader_revokes @ if (telem_i_desc_change(telem_i_shared_desc(rd @ s/telem_i_desc_change(\(.*\), &state, start, \(.*\)))/(telem_i_desc_set(\1, \2, start), 1))/
 lane_copy_not_checked @ forced @ reader_is_lapped_in_mid_copy @ if (!telem_i_lane_intact(l, c->pos)) return 0; @ d
 shared_head_not_checked @ forced @ filtered_reader_is_lapped_in_mid_look @ if (!telem_i_reader_trusted(rd) && !telem_i_shared_intact(s, n)) return TELEM_AGAIN; @ d
+copies_more_than_there_is @ forced @ sleeper_with_a_large_buffer_reads_inside_the_ring @ if (n > mask + 1u) return 0; @ d
 shared_copy_not_checked @ forced @ reader_is_lapped_in_mid_copy @ if (telem_i_reader_intact(rd, i)) return TELEM_OK; @ s/if (.*) return/return/
 floor_raised_after_the_bytes @ forced @ reader_is_lapped_in_mid_copy @ TELEM_I_POS_SET_RELEASE(&w->lane->floor, w->floor); @ d
 claim_looks_once @ forced @ reader_joins_while_a_writer_takes_the_space @ ^            if (lag > size) return TELEM_FULL; @ d

@@ -67,11 +67,19 @@ static void point(void) {
 }
 #define TO_THE_END 1000000u
 
+static uint64_t memory[8192 / 8];
+static const char *memory_end = (const char *)memory + sizeof memory; /* of the ring in it */
+static int strayed;
+static void inside(const void *p) {
+    strayed |= (const char *)p >= memory_end && (const char *)p < (const char *)memory + sizeof memory;
+    point();
+}
+
 static uint64_t ring_start;
 #define TELEM_I_RING_START ring_start
 typedef uint32_t telem_atomic32;
-static inline uint32_t t_load32(const uint32_t *p) { point(); return *(const volatile uint32_t *)p; }
-static inline void t_store32(uint32_t *p, uint32_t v) { point(); *(volatile uint32_t *)p = v; }
+static inline uint32_t t_load32(const uint32_t *p) { inside(p); return *(const volatile uint32_t *)p; }
+static inline void t_store32(uint32_t *p, uint32_t v) { inside(p); *(volatile uint32_t *)p = v; }
 static inline uint32_t t_add32(uint32_t *p, uint32_t v) {
     uint32_t was;
     point();
@@ -100,8 +108,8 @@ static inline int t_cas32(uint32_t *p, uint32_t *e, uint32_t d) {
 #if TEST_WIDE
 #define TELEM_HAS_ATOMIC64 1
 typedef uint64_t telem_atomic64;
-static inline uint64_t t_load64(const uint64_t *p) { point(); return *(const volatile uint64_t *)p; }
-static inline void t_store64(uint64_t *p, uint64_t v) { point(); *(volatile uint64_t *)p = v; }
+static inline uint64_t t_load64(const uint64_t *p) { inside(p); return *(const volatile uint64_t *)p; }
+static inline void t_store64(uint64_t *p, uint64_t v) { inside(p); *(volatile uint64_t *)p = v; }
 static inline int t_cas64(uint64_t *p, uint64_t *e, uint64_t d) {
     uint64_t was;
     int same;
@@ -130,7 +138,7 @@ static inline int t_cas64(uint64_t *p, uint64_t *e, uint64_t d) {
 /* ---- the stage ---- */
 
 enum { PRODUCERS = 4 };
-static uint64_t memory[8192 / 8], copy_buf[2][64 / 8];
+static uint64_t copy_buf[2][64 / 8];
 static telem_ring *ring;
 static telem_ring_writer shared, lane;
 static telem_ring_reader rd[2];
@@ -242,7 +250,9 @@ static void stage(int lanes, int shared_too, int reader, uint64_t timeout) {
     d.lanes = (uint32_t)lanes, d.lane_bytes = lanes ? 64 : 0;
     d.shared_bytes = shared_too ? 64 : 0, d.shared_records = shared_too ? 4 : 0;
     d.policy = policy, d.readers = 1, d.stall = 1;
+    memory_end = (const char *)memory + sizeof memory;
     REQUIRE_OK(telem_ring_init(&ring, &d));
+    memory_end = (const char *)memory + ring->fixed.bytes;
     if (shared_too) REQUIRE_OK(telem_ring_writer_init(&shared, ring, TELEM_RING_SHARED));
     if (lanes && !shared_too) REQUIRE_OK(telem_ring_writer_init(&lane, ring, 0));
     if (reader) REQUIRE_OK(join(0, policy == TELEM_RING_REFUSE, TELEM_RING_OLDEST, timeout));
@@ -284,6 +294,7 @@ static int one_take(const play *p, int laps, unsigned i, unsigned j, int b_first
     (void)act(!b_first, TO_THE_END);
     CHECK(actors[0].done && actors[1].done && actors[2].done);
     p->check();
+    CHECK(!strayed);
     if (check_g.bad) printf("    policy %u laps %d, A stops at %u, B at %u, %s first\n", (unsigned)policy, laps, i, j, b_first ? "B" : "A");
     return what;
 }
@@ -486,6 +497,27 @@ TEST(reader_is_lapped_in_mid_copy) {
     perform(&s, 0, 1);
 }
 
+/* Its buffer would take more than the lane holds, and it slept for some laps. */
+TEST(sleeper_with_a_large_buffer_reads_inside_the_ring) {
+    static uint64_t large[1024 / 8];
+    telem_ring_reader_desc d = TELEM_ZERO;
+    telem_ring_record rec;
+    telem_result res;
+    for (policy = 0; policy < 2u; policy++) {
+        stage(1, 0, 0, 0);
+        d.copy = large, d.copy_size = sizeof large;
+        REQUIRE_OK(telem_ring_reader_init(&rd[0], ring, &d));
+        push_many(&lane, 3, 30);
+        while ((res = telem_ring_peek(&rd[0], &rec)) == TELEM_OK) {
+            CHECK(proves_itself(&rec));
+            CHECK_OK(telem_ring_release(&rd[0]));
+        }
+        CHECK_EQ_INT(res, TELEM_EMPTY);
+        CHECK_EQ_INT(rd[0].delivered + rd[0].lost, ok);
+        CHECK(!strayed);
+    }
+}
+
 /* One that wants the only stream that there is, and is lapped in mid-look: what it has not seen is
    lost to it; nothing looks to it like another stream's. */
 static void filtered_shared(int laps) {
@@ -684,6 +716,7 @@ static void run_all(void) {
     RUN(record_longer_than_all_gaps_is_refused);
     RUN(interrupt_laps_writer_in_mid_copy);
     RUN(reader_is_lapped_in_mid_copy);
+    RUN(sleeper_with_a_large_buffer_reads_inside_the_ring);
     RUN(filtered_reader_is_lapped_in_mid_look);
     RUN(two_producers_are_refused_at_once);
     RUN(reader_joins_while_a_writer_takes_the_space);
