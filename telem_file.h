@@ -4505,7 +4505,6 @@ enum { /* codecs of an item */
     TELEM_I_FILE_LATTICE32 = 4,
     TELEM_I_FILE_LATTICE64 = 5,
     TELEM_I_FILE_ORDERED = 6,
-    TELEM_I_FILE_ROTATED = 7,
     TELEM_I_FILE_MULTIPLE = 8,
     TELEM_I_FILE_RANK = 9,
     TELEM_I_FILE_LZ4ED = 10,
@@ -4523,24 +4522,19 @@ enum { /* MULTIPLE: how k becomes a value */
 /* bits of codec.off */
 #define TELEM_I_FILE_OFF_NUM_LATTICE   ((uint64_t)1 << 32)
 #define TELEM_I_FILE_OFF_DECIMAL       ((uint64_t)1 << 33)
-#define TELEM_I_FILE_OFF_TENTHS        ((uint64_t)1 << 34)
 #define TELEM_I_FILE_OFF_RATIONAL      ((uint64_t)1 << 35)
 #define TELEM_I_FILE_OFF_POWER         ((uint64_t)1 << 36)
 #define TELEM_I_FILE_OFF_BASE          ((uint64_t)1 << 37)
 #define TELEM_I_FILE_OFF_ULPS          ((uint64_t)1 << 38)
 #define TELEM_I_FILE_OFF_RANK          ((uint64_t)1 << 39)
 #define TELEM_I_FILE_OFF_WHOLE_LZ4     ((uint64_t)1 << 40)
-#define TELEM_I_FILE_OFF_ROTATED       ((uint64_t)1 << 41)
 #define TELEM_I_FILE_OFF_NARROW        ((uint64_t)1 << 42)
 #define TELEM_I_FILE_OFF_EXCEPTIONS    ((uint64_t)1 << 43)
 #define TELEM_I_FILE_OFF_BYTES         ((uint64_t)1 << 44)
 #define TELEM_I_FILE_NUM_CHUNK 256u        /* values that go through a loop's buffers at a time */
 #define TELEM_I_FILE_NUM_MAGIC 0x4338000000000000u /* bits of 1.5 * 2^52: the sum with k, |k| <= 2^51, has its bits plus k */
 #define TELEM_I_FILE_NUM_LIMIT ((uint64_t)1 << 51)  /* |k| is below it */
-#define TELEM_I_FILE_WILD 0x80000000u  /* in the list of ulps: the value is an exception */
 #define TELEM_I_FILE_MAX_RANKS 2048u
-#define TELEM_I_FILE_NUM_SAMPLE 512u
-#define TELEM_I_FILE_NUM_WINDOW 64u
 
 static const double telem_i_file_tens[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                              1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -4603,9 +4597,11 @@ TELEM_UNUSED static uint64_t telem_i_file_soft_over(uint64_t a, uint64_t b) {
     return telem_i_file_round_f64(sign, e, q | (x != 0));
 }
 
+enum { TELEM_I_FILE_NUM_EXACT, TELEM_I_FILE_NUM_FLOAT, TELEM_I_FILE_NUM_NEAR }; /* ways, see reals32 */
 typedef struct telem_i_file_num_base {
-    double v;
-    int divide;
+    double v, high, low;
+    float f;
+    uint8_t divide, way;
 } telem_i_file_num_base;
 
 /* r[i] = k[i] * base or k[i] / base */
@@ -4642,23 +4638,6 @@ static uint64_t telem_i_file_from_ints(double *r, const uint64_t *k, uint32_t n)
     }
     return wide;
 }
-static void telem_i_file_from_ints32(double *r, const uint32_t *k, uint32_t n) {
-    uint32_t i;
-    for (i = 0; i < n; i++) {
-        int32_t x;
-        memcpy(&x, k + i, 4);
-        r[i] = x;
-    }
-}
-
-static void telem_i_file_bits32(uint32_t *to, const double *r, uint32_t n) { /* rounded to f32 */
-    uint32_t i;
-    for (i = 0; i < n; i++) {
-        float f = (float)r[i];
-        memcpy(to + i, &f, 4);
-    }
-}
-
 /* f64 that are exact f32. NaN by the bits: the machine would quieten it. */
 static uint64_t telem_i_file_widen(uint32_t b) {
     float f;
@@ -4686,25 +4665,19 @@ static int telem_i_file_narrows(uint64_t x, uint32_t *to) {
 typedef struct telem_i_file_num_view {
     const uint8_t *p;
     uint32_t n;
-    uint8_t width; /* of the values */
-    uint8_t step;  /* of the memory; 8 with width 4: f64 read as f32 */
-    uint8_t type;
+    uint8_t width, type;
 } telem_i_file_num_view;
 
 static uint64_t telem_i_file_view_bits(const telem_i_file_num_view *s, uint32_t i) {
-    const uint8_t *p = s->p + (size_t)i * s->step;
+    const uint8_t *p = s->p + (size_t)i * s->width;
     uint64_t v;
-    uint32_t w = 0;
+    uint32_t w;
     uint16_t h;
-    switch (s->step) {
+    switch (s->width) {
     case 1: return *p;
     case 2: memcpy(&h, p, 2); return h;
     case 4: memcpy(&w, p, 4); return w;
-    default:
-        memcpy(&v, p, 8);
-        if (s->width == 8) return v;
-        (void)telem_i_file_narrows(v, &w);
-        return w;
+    default: memcpy(&v, p, 8); return v;
     }
 }
 
@@ -4757,22 +4730,32 @@ static uint64_t telem_i_file_gcd(uint64_t a, uint64_t b) {
     }
     return a;
 }
+static uint32_t telem_i_file_gcd_small(uint32_t a, uint32_t b) {
+    while (b) {
+        uint32_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
 
 static uint64_t telem_i_file_magnitude(uint64_t d) { return d >> 63 ? (uint64_t)0 - d : d; }
 static uint64_t telem_i_file_sign32(uint32_t v) { return ((uint64_t)v ^ 0x80000000u) - 0x80000000u; }
 
 /* The greatest common divisor of what a sample differs by from the first; 0: all equal. */
 static uint64_t telem_i_file_gcd64(const uint64_t *v, uint32_t n) {
-    uint32_t i, step = n < 64 ? 1u : n / 64u;
+    uint32_t i, step = n < 256 ? n / 16u + 1u : n < 1024 ? 16u : n / 64u;
     uint64_t g = telem_i_file_magnitude(v[n - 1u] - v[0]);
-    for (i = 0; i < n && g != 1; i += step) g = telem_i_file_gcd(telem_i_file_magnitude(v[i] - v[0]), g);
+    for (i = 1; i < n && g != 1; i += step) g = telem_i_file_gcd(telem_i_file_magnitude(v[i] - v[0]), g);
     return g;
 }
-static uint64_t telem_i_file_gcd32(const uint32_t *v, uint32_t n) {
-    uint32_t i, step = n < 64 ? 1u : n / 64u;
-    uint64_t first = telem_i_file_sign32(v[0]), g = telem_i_file_magnitude(telem_i_file_sign32(v[n - 1u]) - first);
-    for (i = 0; i < n && g != 1; i += step)
-        g = telem_i_file_gcd(telem_i_file_magnitude(telem_i_file_sign32(v[i]) - first), g);
+static uint32_t telem_i_file_gcd32(const uint32_t *v, uint32_t n) {
+    uint32_t i, step = n < 256 ? n / 16u + 1u : n < 1024 ? 16u : n / 64u, g = 0, first = v[0] ^ 0x80000000u, x = v[n - 1u];
+    for (i = 1; g != 1; x = v[i], i += step) {
+        x ^= 0x80000000u;
+        g = telem_i_file_gcd_small(x > first ? x - first : first - x, g);
+        if (i >= n) break;
+    }
     return g;
 }
 
@@ -4792,6 +4775,20 @@ static int telem_i_file_divide64(uint64_t *v, uint32_t n, uint64_t least, uint64
     for (i = 0; i < n; i++) v[i] = ((v[i] - least) >> shift) * inverse;
     return 1;
 }
+static int telem_i_file_divide32(uint32_t *v, uint32_t n, uint32_t least, uint32_t span, uint32_t g) {
+    uint32_t odd = g, inverse, most = span / g, bad = 0, i, shift = 0, low;
+    while (!(odd & 1u)) odd >>= 1, shift++;
+    low = ((uint32_t)1 << shift) - 1u;
+    inverse = odd * 3u ^ 2u;
+    for (i = 0; i < 3; i++) inverse *= 2u - odd * inverse;
+    for (i = 0; i < n; i++) {
+        uint32_t d = v[i] - least, q = (d >> shift) * inverse;
+        bad |= (uint32_t)(q > most) | (d & low);
+    }
+    if (bad) return 0;
+    for (i = 0; i < n; i++) v[i] = ((v[i] - least) >> shift) * inverse;
+    return 1;
+}
 
 static void telem_i_file_span64(const uint64_t *v, uint32_t n, int64_t *least, int64_t *most) {
     int64_t lo = INT64_MAX, hi = INT64_MIN;
@@ -4805,74 +4802,94 @@ static void telem_i_file_span64(const uint64_t *v, uint32_t n, int64_t *least, i
     *least = lo;
     *most = hi;
 }
+static void telem_i_file_span32(const uint32_t *v, uint32_t n, int32_t *least, int32_t *most) {
+    int32_t lo = INT32_MAX, hi = INT32_MIN;
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        int32_t x;
+        memcpy(&x, v + i, 4);
+        lo = x < lo ? x : lo;
+        hi = x > hi ? x : hi;
+    }
+    *least = lo;
+    *most = hi;
+}
 
-static void telem_i_file_shorten(uint64_t *v, uint32_t n) { /* in place: the low halves */
+static void telem_i_file_shorten(uint64_t *v, uint64_t less, uint32_t n) { /* in place: the low halves, `less` taken off */
     uint8_t *p = (uint8_t *)v;
     uint32_t i, j, m, part[TELEM_I_FILE_NUM_CHUNK];
     for (i = 0; i < n; i += m) {
         m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
-        for (j = 0; j < m; j++) part[j] = (uint32_t)v[i + j];
+        for (j = 0; j < m; j++) part[j] = (uint32_t)(v[i + j] - less);
         memcpy(p + 4 * (size_t)i, part, (size_t)m * 4);
     }
 }
 
+static uint8_t *telem_i_file_put_lattice(int64_t o, uint64_t g, uint8_t *p, const uint8_t *end) {
+    p = telem_i_file_put_varint(p, end, telem_zigzag(o));
+    return telem_i_file_put_varint(p, end, g);
+}
+
+/* n 32-bit integers at v, each standing for o more; as INTS32 (o = 0) or LATTICE32. v is changed. */
+static uint8_t *telem_i_file_put_ints32(telem_i_file_codec *k, uint32_t *choice, uint32_t *v, uint32_t n, int64_t o, uint32_t *kind,
+                                        uint8_t *p, const uint8_t *end) {
+    size_t len;
+    uint32_t g = 1, i;
+    int32_t lo = 0, hi = 0;
+    *kind = TELEM_I_FILE_INTS32;
+    if (!(k->off & TELEM_I_FILE_OFF_NUM_LATTICE)) g = telem_i_file_gcd32(v, n);
+    if (g > 1 || o) {
+        telem_i_file_span32(v, n, &lo, &hi);
+        if (g < 2 || !telem_i_file_divide32(v, n, (uint32_t)lo, (uint32_t)hi - (uint32_t)lo, g)) g = 1;
+    }
+    if (g > 1 || o) {
+        if (g == 1 && o + lo >= INT32_MIN && o + hi <= INT32_MAX)
+            for (i = 0; i < n; i++) v[i] += (uint32_t)o;
+        else {
+            if (g == 1)
+                for (i = 0; i < n; i++) v[i] -= (uint32_t)lo;
+            *kind = TELEM_I_FILE_LATTICE32;
+            p = telem_i_file_put_lattice(o + lo, g, p, end);
+        }
+    }
+    if (!p) return NULL;
+    len = telem_i_file_ints32_encode(k, choice, v, n, p, (size_t)(end - p));
+    return len ? p + len : NULL;
+}
+
+/* Are all within 2^30 of the first? */
+static int telem_i_file_is_near(const uint64_t *v, uint32_t n) {
+    uint64_t first = v[0] - 0x40000000u, far = 0;
+    uint32_t i;
+    for (i = 0; i < n; i++) far |= v[i] - first;
+    return far >> 31 == 0;
+}
+
 /* n 64-bit integers in c64, as the kind that suits; INTS32 + 0..3 */
 static uint8_t *telem_i_file_put_ints64(telem_i_file_codec *k, uint32_t *choice, uint32_t n, uint32_t *kind, uint8_t *p, const uint8_t *end) {
-    uint64_t *v = k->c64, g = k->off & TELEM_I_FILE_OFF_NUM_LATTICE ? 1u : telem_i_file_gcd64(v, n), span;
+    uint64_t *v = k->c64, g, span;
     int64_t lo, hi;
     size_t len;
+    if (telem_i_file_is_near(v, n) && telem_i_signed(v[0]) < INT64_MAX / 2 && telem_i_signed(v[0]) > INT64_MIN / 2) {
+        int64_t o = telem_i_signed(v[0]);
+        if (o >= -0x3FFFFFFF && o <= 0x3FFFFFFF) o = 0; /* all are of 32 bits */
+        telem_i_file_shorten(v, (uint64_t)o, n);
+        return telem_i_file_put_ints32(k, choice, (uint32_t *)(void *)v, n, o, kind, p, end);
+    }
+    g = k->off & TELEM_I_FILE_OFF_NUM_LATTICE ? 1u : telem_i_file_gcd64(v, n);
     telem_i_file_span64(v, n, &lo, &hi);
     span = (uint64_t)hi - (uint64_t)lo;
     if (g < 2 || !telem_i_file_divide64(v, n, (uint64_t)lo, span, g)) g = 1;
     *kind = g > 1 ? TELEM_I_FILE_LATTICE64 : TELEM_I_FILE_INTS64;
-    if (g == 1 && lo >= INT32_MIN && hi <= INT32_MAX) *kind = TELEM_I_FILE_INTS32;
-    else if (g < (uint64_t)1 << 32 && span / g < (uint64_t)1 << 32) {
-        uint32_t i;
-        if (g == 1)
-            for (i = 0; i < n; i++) v[i] -= (uint64_t)lo;
+    if (g < (uint64_t)1 << 32 && span / g < (uint64_t)1 << 32) {
+        telem_i_file_shorten(v, g == 1 ? (uint64_t)lo : 0, n);
         *kind = TELEM_I_FILE_LATTICE32;
     }
-    if (*kind >= TELEM_I_FILE_LATTICE32) {
-        p = telem_i_file_put_varint(p, end, telem_zigzag(lo));
-        p = telem_i_file_put_varint(p, end, g);
-    }
+    if (*kind >= TELEM_I_FILE_LATTICE32) p = telem_i_file_put_lattice(lo, g, p, end);
     if (!p) return NULL;
-    if (*kind == TELEM_I_FILE_INTS32 || *kind == TELEM_I_FILE_LATTICE32) {
-        telem_i_file_shorten(v, n);
+    if (*kind == TELEM_I_FILE_LATTICE32)
         len = telem_i_file_ints32_encode(k, choice, (const uint32_t *)(const void *)v, n, p, (size_t)(end - p));
-    } else
-        len = telem_i_file_ints64_encode(k, choice, v, n, p, (size_t)(end - p));
-    return len ? p + len : NULL;
-}
-
-/* the same for 32-bit ones; kinds INTS32 and LATTICE32 */
-static uint8_t *telem_i_file_put_ints32(telem_i_file_codec *k, uint32_t *choice, uint32_t *v, uint32_t n, int lattice, uint32_t *kind,
-                                        uint8_t *p, const uint8_t *end) {
-    uint64_t g = !lattice || (k->off & TELEM_I_FILE_OFF_NUM_LATTICE) ? 1u : telem_i_file_gcd32(v, n);
-    size_t len;
-    *kind = TELEM_I_FILE_INTS32;
-    if (g > 1) {
-        uint64_t *wide = k->c64, lo = UINT64_MAX, hi = 0;
-        uint32_t i;
-        for (i = 0; i < n; i++) { /* from the sign bit turned: unsigned order */
-            uint64_t x = v[i] ^ 0x80000000u;
-            lo = x < lo ? x : lo;
-            hi = x > hi ? x : hi;
-        }
-        for (i = n; i-- > 0;) wide[i] = v[i] ^ 0x80000000u; /* v may be c64's memory */
-        if (telem_i_file_divide64(wide, n, lo, hi - lo, g)) {
-            *kind = TELEM_I_FILE_LATTICE32;
-            p = telem_i_file_put_varint(p, end, telem_zigzag((int64_t)lo - ((int64_t)1 << 31)));
-            p = telem_i_file_put_varint(p, end, g);
-            telem_i_file_shorten(wide, n);
-        } else {
-            for (i = 0; i < n; i++) wide[i] ^= 0x80000000u;
-            telem_i_file_shorten(wide, n);
-        }
-        v = (uint32_t *)(void *)wide;
-    }
-    if (!p) return NULL;
-    len = telem_i_file_ints32_encode(k, choice, v, n, p, (size_t)(end - p));
+    else len = telem_i_file_ints64_encode(k, choice, v, n, p, (size_t)(end - p));
     return len ? p + len : NULL;
 }
 
@@ -4919,9 +4936,11 @@ static void telem_i_file_back64(const telem_i_file_num_back *b, uint32_t at, uin
 
 typedef struct telem_i_file_num_front { /* what was chosen for a column */
     uint8_t codec, form, e, ulps;
-    uint32_t c;
+    uint16_t c;
+    uint16_t most;  /* exceptions in 65,536 that are worth it */
+    uint8_t wide;   /* k of more than 32 bits */
     telem_i_file_num_base base;
-    uint32_t cost; /* 1/16 bit per value */
+    uint32_t cost;  /* 1/16 bit per value */
 } telem_i_file_num_front;
 
 static double telem_i_file_power(int j) { /* 2^j, -500 <= j <= 500 */
@@ -4931,6 +4950,29 @@ static double telem_i_file_power(int j) { /* 2^j, -500 <= j <= 500 */
     return d;
 }
 
+/* The quicker ways to the same bits (see reals32). NEAR: 1/v as high + low, high of 26 bits. */
+static void telem_i_file_set_way(telem_i_file_num_base *b, uint32_t width) {
+    b->way = TELEM_I_FILE_NUM_EXACT;
+#if !TELEM_I_FILE_SOFT
+    if (!b->divide) return;
+    if (width == 4 && (double)(float)b->v == b->v) {
+        b->f = (float)b->v;
+        b->way = TELEM_I_FILE_NUM_FLOAT;
+    } else if (width == 8 && b->v < 4194304.0) {
+        uint64_t x;
+        b->high = 1.0 / b->v;
+        memcpy(&x, &b->high, 8);
+        x = (x + ((uint64_t)1 << 26)) & ~(((uint64_t)1 << 27) - 1u);
+        memcpy(&b->high, &x, 8);
+        b->low = b->high * b->v; /* exact: 26 and 22 bits */
+        b->low = (1.0 - b->low) / b->v;
+        b->way = TELEM_I_FILE_NUM_NEAR;
+    }
+#else
+    (void)width;
+#endif
+}
+
 /* What a front multiplies by or divides by; 0: out of range. */
 static int telem_i_file_set_base(telem_i_file_num_front *f, uint32_t width) {
     uint64_t b;
@@ -4938,36 +4980,75 @@ static int telem_i_file_set_base(telem_i_file_num_front *f, uint32_t width) {
     f->base.divide = 0;
     switch (f->form) {
     case TELEM_I_FILE_BY_TENS:
-        if (f->e > 22 || f->c == 0 || f->c >> 16) return 0;
-        if (f->e > 15 && f->c != 1) return 0; /* c * 10^e stays exact */
+        if (f->e > 22 || f->c == 0) return 0;
+        if (f->e > 15 && f->c != 1) return 0; /* c * 10^e stays exact: 10^15 = 5^15 * 2^15, 5^15 < 2^35 */
         f->base.v = f->c == 1 ? telem_i_file_tens[f->e] : (double)f->c * telem_i_file_tens[f->e];
         f->base.divide = 1;
+        telem_i_file_set_way(&f->base, width);
         return 1;
     case TELEM_I_FILE_BY_POWER: f->base.v = telem_i_file_power((int)f->e - 128); break;
     default: break;
     }
+    f->base.way = TELEM_I_FILE_NUM_EXACT;
     memcpy(&b, &f->base.v, 8);
     e = (uint32_t)(b >> 52); /* sign included */
     return e >= 1023u - (width == 8 ? 500u : 100u) && e < 1023u + room;
 }
 
-/* c < 2^16, 10^15 = 5^15 * 2^15, 5^15 < 2^35: the product has at most 51 bits before zeros */
+/* A chunk of values, native */
+typedef union telem_i_file_num_chunk {
+    double d[TELEM_I_FILE_NUM_CHUNK];
+    float f[TELEM_I_FILE_NUM_CHUNK];
+    uint64_t u[TELEM_I_FILE_NUM_CHUNK];
+    uint32_t w[TELEM_I_FILE_NUM_CHUNK];
+} telem_i_file_num_chunk;
 
-/* bits of the values that k stand for; 64-bit ones in r's memory, else u */
-static void telem_i_file_values(const telem_i_file_num_base *b, uint32_t width, const double *kd, uint32_t m, double *r, uint32_t *u) {
-    telem_i_file_apply(r, kd, m, b);
-    if (width == 4) telem_i_file_bits32(u, r, m);
+/* The values that k stand for. kd is overwritten. */
+static void telem_i_file_reals(const telem_i_file_num_base *b, uint32_t width, double *kd, uint32_t m, telem_i_file_num_chunk *r) {
+    uint32_t i;
+    if (width == 8) {
+        telem_i_file_apply(r->d, kd, m, b);
+        return;
+    }
+    telem_i_file_apply(kd, kd, m, b);
+    for (i = 0; i < m; i++) r->f[i] = (float)kd[i];
 }
 
-/* Chunk: values to k (as u64) and ulps (WILD: exception). Answers how many are wild. */
-typedef struct telem_i_file_num_tally {
-    uint32_t wild, off; /* exceptions; values that differ from k's */
-} telem_i_file_num_tally;
+/* The same for k of 32 bits. Way FLOAT: |k| < 2^24 and D are floats, their quotient in f32 is the one in f64 rounded once
+   more (53 >= 2 * 24 + 2). Way NEAR: |k| < 2^26, D < 2^22. k * high is exact; k * high + k * low is k / D but for a part in
+   2^76, while k / D keeps 2^-54 / D from what is halfway between two f64 (it cannot lie there), so the sum is rounded to
+   the same one; contracted into an FMA or not. */
+static void telem_i_file_reals32(const telem_i_file_num_base *b, uint32_t width, const uint32_t *k, uint32_t m, telem_i_file_num_chunk *r) {
+    const int32_t *s = (const int32_t *)(const void *)k;
+    double kd[TELEM_I_FILE_NUM_CHUNK];
+    uint32_t i, far = 0;
+#if !TELEM_I_FILE_SOFT
+    if (b->way == TELEM_I_FILE_NUM_FLOAT) {
+        float f = b->f;
+        for (i = 0; i < m; i++) {
+            far |= (k[i] + (1u << 24)) >> 25;
+            r->f[i] = (float)s[i] / f;
+        }
+        if (!far) return;
+    } else if (b->way == TELEM_I_FILE_NUM_NEAR) {
+        double high = b->high, low = b->low;
+        for (i = 0; i < m; i++) far |= (k[i] + (1u << 26)) >> 27;
+        if (!far) {
+            for (i = 0; i < m; i++) r->d[i] = (double)s[i] * high + (double)s[i] * low;
+            return;
+        }
+    }
+#else
+    (void)far;
+#endif
+    for (i = 0; i < m; i++) kd[i] = s[i];
+    telem_i_file_reals(b, width, kd, m, r);
+}
 
 static void telem_i_file_load_reals(const telem_i_file_num_view *s, uint32_t at, uint32_t m, double *v) {
-    const uint8_t *p = s->p + (size_t)at * s->step;
+    const uint8_t *p = s->p + (size_t)at * s->width;
     uint32_t i;
-    if (s->step == 8) memcpy(v, p, (size_t)m * 8);
+    if (s->width == 8) memcpy(v, p, (size_t)m * 8);
     else
         for (i = 0; i < m; i++) {
             float f;
@@ -4976,56 +5057,113 @@ static void telem_i_file_load_reals(const telem_i_file_num_view *s, uint32_t at,
         }
 }
 
-static void telem_i_file_split_chunk(const telem_i_file_num_view *s, const telem_i_file_num_front *f, double inverse, uint32_t at, uint32_t m,
-                                     uint64_t *ks, uint32_t *ulps, telem_i_file_num_tally *t) {
-    double v[TELEM_I_FILE_NUM_CHUNK], kd[TELEM_I_FILE_NUM_CHUNK], r[TELEM_I_FILE_NUM_CHUNK], magic;
-    uint32_t u[TELEM_I_FILE_NUM_CHUNK], i, wild = 0, off = 0, reach = f->ulps;
+/* v times inverse, rounded to integers below 2^51; anything for others */
+static void telem_i_file_whole64(const double *v, uint32_t m, double inverse, uint64_t *ks) {
+    double magic;
     uint64_t bits = TELEM_I_FILE_NUM_MAGIC;
-    const uint8_t *p = s->p + (size_t)at * s->step;
+    uint32_t i;
     memcpy(&magic, &bits, 8);
-    telem_i_file_load_reals(s, at, m, v);
     for (i = 0; i < m; i++) {
-        double t2 = v[i] * inverse + magic; /* contracted or not: what comes of k is compared */
+        double t = v[i] * inverse + magic; /* contracted or not: what comes of k is compared */
         uint64_t x;
-        memcpy(&x, &t2, 8);
+        memcpy(&x, &t, 8);
         ks[i] = x - TELEM_I_FILE_NUM_MAGIC;
     }
-    (void)telem_i_file_from_ints(kd, ks, m);
-    telem_i_file_values(&f->base, s->width, kd, m, r, u);
-    if (s->width == 8)
-        for (i = 0; i < m; i++) {
-            uint64_t x, y, d;
-            memcpy(&x, p + 8 * (size_t)i, 8);
-            memcpy(&y, r + i, 8);
-            d = x - y;
-            u[i] = d + reach > 2u * reach || (ks[i] + TELEM_I_FILE_NUM_LIMIT) >> 52 ? TELEM_I_FILE_WILD : (uint32_t)d;
-        }
-    else
-        for (i = 0; i < m; i++) {
-            uint32_t x, d;
-            if (s->step == 8) x = (uint32_t)telem_i_file_view_bits(s, at + i);
-            else memcpy(&x, p + 4 * (size_t)i, 4);
-            d = x - u[i];
-            u[i] = d + reach > 2u * reach || (ks[i] + TELEM_I_FILE_NUM_LIMIT) >> 52 ? TELEM_I_FILE_WILD : d;
-        }
+}
+static void telem_i_file_whole32(const double *v, uint32_t m, double inverse, uint32_t *ks) {
+    double magic;
+    uint64_t bits = TELEM_I_FILE_NUM_MAGIC; /* its low half is 0 */
+    uint32_t i;
+    memcpy(&magic, &bits, 8);
     for (i = 0; i < m; i++) {
-        wild += u[i] == TELEM_I_FILE_WILD;
-        off += u[i] != 0;
+        double t = v[i] * inverse + magic;
+        uint64_t x;
+        memcpy(&x, &t, 8);
+        ks[i] = (uint32_t)x;
     }
-    memcpy(ulps, u, (size_t)m * 4);
-    t->wild += wild;
-    t->off += off;
 }
 
-static telem_i_file_num_tally telem_i_file_split(const telem_i_file_num_view *s, const telem_i_file_num_front *f, uint64_t *ks, uint32_t *ulps) {
-    telem_i_file_num_tally t = {0, 0};
-    double inverse = f->base.divide ? f->base.v : 1.0 / f->base.v;
-    uint32_t i, m;
+/* Values to k, those that are no multiples taken out. */
+typedef struct telem_i_file_num_split {
+    uint32_t wild, kept, last; /* exceptions, others, the row behind the last exception */
+    uint32_t off;              /* of the others: not the multiple itself, but a few ulps away */
+    uint32_t limit;            /* exceptions that are too many */
+    uint32_t *ulps, *gaps;
+    uint8_t *bits;             /* of exceptions, as codec 6 has them */
+} telem_i_file_num_split;
+
+static double telem_i_file_inverse(const telem_i_file_num_base *b) { return b->divide ? b->v : 1.0 / b->v; }
+
+/* One value that is not what its k makes. 1: it stays, with its ulps. */
+static int telem_i_file_stray(telem_i_file_num_split *t, const telem_i_file_num_view *s, uint32_t at, uint64_t made, int fits, uint32_t reach) {
+    uint64_t x = telem_i_file_view_bits(s, at), d = x - made;
+    if (s->width == 4) d = telem_i_file_sign32((uint32_t)d);
+    if (fits && d + reach <= 2u * (uint64_t)reach) {
+        t->off += d != 0;
+        if (reach) t->ulps[t->kept] = (uint32_t)d;
+        return 1;
+    }
+    x = telem_i_file_order(x, s->width);
+    if (s->width == 8) memcpy(t->bits + 8 * (size_t)t->wild, &x, 8);
+    else {
+        uint32_t w = (uint32_t)x;
+        memcpy(t->bits + 4 * (size_t)t->wild, &w, 4);
+    }
+    t->gaps[t->wild++] = at - t->last;
+    t->last = at + 1u;
+    return 0;
+}
+
+/* All to the front of c64, as 32 or as 64 bits. 0: too many exceptions. */
+static int telem_i_file_split32(const telem_i_file_num_view *s, const telem_i_file_num_front *f, telem_i_file_num_split *t, uint32_t *ks) {
+    double v[TELEM_I_FILE_NUM_CHUNK], inverse = telem_i_file_inverse(&f->base);
+    telem_i_file_num_chunk r;
+    uint32_t i, j, m, part[TELEM_I_FILE_NUM_CHUNK];
     for (i = 0; i < s->n; i += m) {
         m = s->n - i < TELEM_I_FILE_NUM_CHUNK ? s->n - i : TELEM_I_FILE_NUM_CHUNK;
-        telem_i_file_split_chunk(s, f, inverse, i, m, ks + i, ulps + i, &t);
+        telem_i_file_load_reals(s, i, m, v);
+        telem_i_file_whole32(v, m, inverse, part);
+        telem_i_file_reals32(&f->base, s->width, part, m, &r);
+        if (memcmp(&r, s->p + (size_t)i * s->width, (size_t)m * s->width) == 0) {
+            memcpy(ks + t->kept, part, (size_t)m * 4);
+            if (f->ulps) memset(t->ulps + t->kept, 0, (size_t)m * 4);
+            t->kept += m;
+            continue;
+        }
+        for (j = 0; j < m; j++) {
+            ks[t->kept] = part[j];
+            if (t->wild == t->limit) return 0;
+            t->kept += (uint32_t)telem_i_file_stray(t, s, i + j, s->width == 8 ? r.u[j] : r.w[j], 1, f->ulps);
+        }
     }
-    return t;
+    return 1;
+}
+
+static int telem_i_file_split64(const telem_i_file_num_view *s, const telem_i_file_num_front *f, telem_i_file_num_split *t, uint64_t *ks) {
+    double v[TELEM_I_FILE_NUM_CHUNK], inverse = telem_i_file_inverse(&f->base);
+    telem_i_file_num_chunk r;
+    uint64_t part[TELEM_I_FILE_NUM_CHUNK], wide;
+    uint32_t i, j, m;
+    for (i = 0; i < s->n; i += m) {
+        m = s->n - i < TELEM_I_FILE_NUM_CHUNK ? s->n - i : TELEM_I_FILE_NUM_CHUNK;
+        telem_i_file_load_reals(s, i, m, v);
+        telem_i_file_whole64(v, m, inverse, part);
+        wide = telem_i_file_from_ints(v, part, m);
+        telem_i_file_reals(&f->base, s->width, v, m, &r);
+        if (!wide && memcmp(&r, s->p + (size_t)i * s->width, (size_t)m * s->width) == 0) {
+            memcpy(ks + t->kept, part, (size_t)m * 8);
+            if (f->ulps) memset(t->ulps + t->kept, 0, (size_t)m * 4);
+            t->kept += m;
+            continue;
+        }
+        for (j = 0; j < m; j++) {
+            ks[t->kept] = part[j];
+            if (t->wild == t->limit) return 0;
+            t->kept += (uint32_t)telem_i_file_stray(t, s, i + j, s->width == 8 ? r.u[j] : r.w[j],
+                                                    (part[j] + TELEM_I_FILE_NUM_LIMIT) >> 52 == 0, f->ulps);
+        }
+    }
+    return 1;
 }
 
 /* Each stream but the last has its length before it: room for it is kept, then closed. */
@@ -5057,35 +5195,6 @@ static const uint8_t *telem_i_file_get_stream(const uint8_t *p, const uint8_t *e
     *len = (size_t)n;
     return p + n;
 }
-
-/* Takes the wild ones out of k and ulps; their gaps and their bits, in order, become two streams. */
-static uint8_t *telem_i_file_put_wild(telem_i_file_codec *k, const telem_i_file_num_view *s, uint32_t *ulps, uint32_t wild, uint8_t *p, const uint8_t *end) {
-    uint32_t *gap = ulps + ((s->n + 15u) & ~15u), i, j = 0, last = 0; /* bytes: 4 n, then 8 for each of half of them */
-    uint64_t *ks = k->c64;
-    p = telem_i_file_put_varint(p, end, wild);
-    for (i = 0; i < s->n; i++)
-        if (ulps[i] == TELEM_I_FILE_WILD) {
-            gap[j++] = i - last;
-            last = i + 1u;
-        }
-    p = telem_i_file_put_stream32(k, gap, wild, p, end);
-    for (i = 0, j = 0; i < s->n; i++)
-        if (ulps[i] == TELEM_I_FILE_WILD) {
-            uint64_t b = telem_i_file_order(telem_i_file_view_bits(s, i), s->width);
-            if (s->width == 8) memcpy(gap + 2 * (size_t)j, &b, 8);
-            else gap[j] = (uint32_t)b;
-            j++;
-        }
-    if (s->width == 8) p = telem_i_file_put_stream64(k, (const uint64_t *)(const void *)gap, wild, p, end);
-    else p = telem_i_file_put_stream32(k, gap, wild, p, end);
-    for (i = 0, j = 0; i < s->n; i++) {
-        if (ulps[i] == TELEM_I_FILE_WILD) continue;
-        ks[j] = ks[i];
-        ulps[j++] = ulps[i];
-    }
-    return p;
-}
-
 static uint8_t *telem_i_file_put_base(const telem_i_file_num_front *f, uint8_t *p, const uint8_t *end) {
     if (!p || (size_t)(end - p) < 16) return NULL;
     switch (f->form) {
@@ -5123,61 +5232,88 @@ static const uint8_t *telem_i_file_get_base(telem_i_file_num_front *f, uint32_t 
     p += size;
     if (f->form == TELEM_I_FILE_BY_TENS) p = telem_i_file_get_varint(p, end, &c);
     if (!p || c >> 16) return NULL;
-    f->c = (uint32_t)c;
+    f->c = (uint16_t)c;
     return telem_i_file_set_base(f, width) ? p : NULL;
 }
 
-/* Answers the end, or NULL: does not fit, or too many exceptions. */
+/* Where the parts of a column lie in `bytes`: 4 n, 2 n and w n / 2 bytes; at most half of the values are exceptions. */
+static void telem_i_file_split_begin(telem_i_file_codec *k, uint32_t n, telem_i_file_num_split *t) {
+    size_t room = (n + 15u) / 16u * 16u; /* a dictionary of a quarter of the rows leaves the indices alone */
+    memset(t, 0, sizeof *t);
+    t->ulps = (uint32_t *)(void *)k->bytes;
+    t->gaps = (uint32_t *)(void *)(k->bytes + 4 * room);
+    t->bits = k->bytes + 6 * room;
+    t->limit = n / 2u;
+}
+
+/* Answers the end, or NULL: does not fit, or too many exceptions. *wild: how many there were. */
 static uint8_t *telem_i_file_put_multiple(telem_i_file_codec *k, uint32_t *choice, const telem_i_file_num_view *s, const telem_i_file_num_front *f,
-                                          telem_i_file_num_tally *t, uint8_t *p, const uint8_t *end) {
-    uint32_t *ulps = (uint32_t *)(void *)k->bytes, kind, n;
+                                          uint32_t *wild, uint8_t *p, const uint8_t *end) {
+    telem_i_file_num_split t;
+    uint32_t kind, *ks = (uint32_t *)(void *)k->c64;
     uint8_t *head = p;
-    *t = telem_i_file_split(s, f, k->c64, ulps);
-    if (t->wild > s->n / 2 || (size_t)(end - p) < 2) return NULL;
-    n = s->n - t->wild;
+    uint64_t most = ((uint64_t)s->n * f->most >> 16) + 4u;
+    telem_i_file_split_begin(k, s->n, &t);
+    if (most < t.limit) t.limit = (uint32_t)most;
+    if ((size_t)(end - p) < 2) return NULL;
+    if (!(f->wide ? telem_i_file_split64(s, f, &t, k->c64) : telem_i_file_split32(s, f, &t, ks))) return NULL;
+    *wild = t.wild;
     *p++ = f->form;
     p = telem_i_file_put_base(f, p, end);
-    if (t->wild) {
+    if (t.wild) {
         *head |= TELEM_I_FILE_EXCEPTIONS;
-        p = telem_i_file_put_wild(k, s, ulps, t->wild, p, end);
+        p = telem_i_file_put_varint(p, end, t.wild);
+        p = telem_i_file_put_stream32(k, t.gaps, t.wild, p, end);
+        if (s->width == 8) p = telem_i_file_put_stream64(k, (const uint64_t *)(const void *)t.bits, t.wild, p, end);
+        else p = telem_i_file_put_stream32(k, (const uint32_t *)(const void *)t.bits, t.wild, p, end);
     }
-    if (t->off > t->wild) {
+    if (t.off) {
         *head |= TELEM_I_FILE_ULPS;
-        p = telem_i_file_put_stream32(k, ulps, n, p, end);
+        p = telem_i_file_put_stream32(k, t.ulps, t.kept, p, end);
     }
     if (!p) return NULL;
-    p = telem_i_file_put_ints64(k, choice, n, &kind, p, end);
+    if (f->wide) p = telem_i_file_put_ints64(k, choice, t.kept, &kind, p, end);
+    else p = telem_i_file_put_ints32(k, choice, ks, t.kept, 0, &kind, p, end);
     *head |= (uint8_t)((kind - TELEM_I_FILE_INTS32) << 3);
     return p;
 }
 
+/* m values from `at` on; answers 0 when some k is too large. */
+static int telem_i_file_get_chunk(const telem_i_file_num_back *b, const telem_i_file_num_front *f, uint32_t at, uint32_t m, uint32_t width,
+                                  telem_i_file_num_chunk *r) {
+    uint64_t v[TELEM_I_FILE_NUM_CHUNK], far = 0;
+    uint32_t k[TELEM_I_FILE_NUM_CHUNK], i;
+    double kd[TELEM_I_FILE_NUM_CHUNK];
+    if (b->kind == TELEM_I_FILE_INTS32) {
+        telem_i_file_reals32(&f->base, width, b->u + at, m, r);
+        return 1;
+    }
+    telem_i_file_back64(b, at, m, v);
+    for (i = 0; i < m; i++) far |= v[i] + 0x80000000u;
+    if (far >> 32 == 0) {
+        for (i = 0; i < m; i++) k[i] = (uint32_t)v[i];
+        telem_i_file_reals32(&f->base, width, k, m, r);
+        return 1;
+    }
+    if (telem_i_file_from_ints(kd, v, m)) return 0;
+    telem_i_file_reals(&f->base, width, kd, m, r);
+    return 1;
+}
+
 static int telem_i_file_get_reals(const telem_i_file_num_back *b, const telem_i_file_num_front *f, const uint32_t *ulps, uint32_t n, uint32_t width,
                                   uint8_t *to) {
-    double kd[TELEM_I_FILE_NUM_CHUNK], r[TELEM_I_FILE_NUM_CHUNK];
-    uint64_t v[TELEM_I_FILE_NUM_CHUNK], wide = 0;
-    uint32_t u[TELEM_I_FILE_NUM_CHUNK], i, j, m;
+    telem_i_file_num_chunk r;
+    uint32_t i, j, m;
     for (i = 0; i < n; i += m) {
         m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
-        if (b->kind == TELEM_I_FILE_INTS32) telem_i_file_from_ints32(kd, b->u + i, m);
-        else {
-            telem_i_file_back64(b, i, m, v);
-            wide |= telem_i_file_from_ints(kd, v, m);
-        }
-        telem_i_file_values(&f->base, width, kd, m, r, u);
-        if (width == 8) {
-            if (ulps) {
-                memcpy(v, r, (size_t)m * 8);
-                for (j = 0; j < m; j++) v[j] += telem_i_file_sign32(ulps[i + j]);
-                memcpy(to + 8 * (size_t)i, v, (size_t)m * 8);
-            } else
-                memcpy(to + 8 * (size_t)i, r, (size_t)m * 8);
-        } else {
-            if (ulps)
-                for (j = 0; j < m; j++) u[j] += ulps[i + j];
-            memcpy(to + 4 * (size_t)i, u, (size_t)m * 4);
-        }
+        if (!telem_i_file_get_chunk(b, f, i, m, width, &r)) return 0;
+        if (ulps && width == 8)
+            for (j = 0; j < m; j++) r.u[j] += telem_i_file_sign32(ulps[i + j]);
+        else if (ulps)
+            for (j = 0; j < m; j++) r.w[j] += ulps[i + j];
+        memcpy(to + (size_t)i * width, &r, (size_t)m * width);
     }
-    return wide == 0;
+    return 1;
 }
 
 /* n - wild values stand at the front of `to`: moves them where they belong, from the last on */
@@ -5217,7 +5353,6 @@ static int telem_i_file_get_multiple(telem_i_file_codec *k, const uint8_t *p, co
     if (width < 4 || p == end) return 0;
     head = *p++;
     f.form = head & 7u;
-    f.ulps = 0;
     if (head & 0x80u || !(p = telem_i_file_get_base(&f, width, p, end))) return 0;
     if (head & TELEM_I_FILE_EXCEPTIONS) {
         p = telem_i_file_get_varint(p, end, &wild);
@@ -5234,29 +5369,32 @@ static int telem_i_file_get_multiple(telem_i_file_codec *k, const uint8_t *p, co
     return telem_i_file_spread_wild(k, gaps, gaps_len, bits, bits_len, (uint32_t)wild, n + (uint32_t)wild, width, to);
 }
 
-/* --- what suits: candidates are tried on a sample, by estimated bits --- */
+/* --- what suits: candidates are tried on a sample --- */
+
+#define TELEM_I_FILE_NUM_FEW 40u
 
 typedef struct telem_i_file_num_search {
     telem_i_file_codec *k;
-    telem_i_file_num_view sample; /* in bytes; windows end to end */
+    telem_i_file_num_view sample;         /* windows of four neighbours, end to end */
+    uint64_t bits[TELEM_I_FILE_NUM_CHUNK]; /* its values, native */
     telem_i_file_num_front best;
-    double few[48];           /* finite values other than 0, spread over the sample */
+    double few[TELEM_I_FILE_NUM_FEW];     /* finite values other than 0, no two alike, spread over the sample */
     uint32_t few_count;
-    double biggest;           /* magnitude among them */
+    double biggest;                       /* magnitude among them */
 } telem_i_file_num_search;
 
-static void telem_i_file_take_sample(telem_i_file_num_search *q, const telem_i_file_num_view *s) {
-    uint32_t windows = TELEM_I_FILE_NUM_SAMPLE / TELEM_I_FILE_NUM_WINDOW, i, n = 0;
-    uint8_t *to = q->k->bytes;
+static void telem_i_file_take_sample(telem_i_file_num_search *q, const telem_i_file_num_view *s, uint32_t most) {
+    uint32_t windows, i, w = s->width * 4u;
+    uint8_t *to = (uint8_t *)q->bits;
     q->sample = *s;
     q->sample.p = to;
-    if (s->n <= TELEM_I_FILE_NUM_SAMPLE) memcpy(to, s->p, (size_t)s->n * s->step);
+    if (s->n / 4u < most) most = s->n / 4u < 16u ? 16u : s->n / 4u;
+    windows = most / 4u;
+    if (s->n <= most) memcpy(to, s->p, (size_t)s->n * s->width);
     else {
-        for (i = 0; i < windows; i++, n += TELEM_I_FILE_NUM_WINDOW)
-            memcpy(to + (size_t)n * s->step,
-                   s->p + (size_t)((uint64_t)(s->n - TELEM_I_FILE_NUM_WINDOW) * i / (windows - 1u)) * s->step,
-                   (size_t)TELEM_I_FILE_NUM_WINDOW * s->step);
-        q->sample.n = n;
+        for (i = 0; i < windows; i++)
+            memcpy(to + (size_t)i * w, s->p + (size_t)((uint64_t)(s->n - 4u) * i / (windows - 1u)) * s->width, w);
+        q->sample.n = windows * 4u;
     }
 }
 
@@ -5264,96 +5402,104 @@ static int telem_i_file_is_finite(uint64_t b, uint32_t width) {
     return width == 8 ? (b >> 52 & 0x7FFu) != 0x7FFu : (b >> 23 & 0xFFu) != 0xFFu;
 }
 
-/* Up to 48 different ones, from all over the sample */
 static void telem_i_file_take_few(telem_i_file_num_search *q) {
-    uint32_t i, j, n = q->sample.n, count = n < 256 ? n : 256u, stride = n > 389 ? 389u : 1u;
-    q->few_count = 0;
-    q->biggest = 0;
-    for (i = 0; i < count && q->few_count < 48; i++) {
-        uint32_t at = (uint32_t)((uint64_t)i * stride % n);
+    uint32_t i, n = q->sample.n, stride = n > 12 ? n / 3u | 1u : 1u;
+    uint64_t seen[64];
+    memset(seen, 0, sizeof seen);
+    while (telem_i_file_gcd_small(n, stride) != 1) stride += 2;
+    for (i = 0; i < n && q->few_count < TELEM_I_FILE_NUM_FEW; i++) {
+        uint32_t at = (uint32_t)((uint64_t)i * stride % n), h;
+        uint64_t b = telem_i_file_view_bits(&q->sample, at);
         double v, a;
-        if (!telem_i_file_is_finite(telem_i_file_view_bits(&q->sample, at), q->sample.width)) continue;
+        h = (uint32_t)((b * 0x9E3779B97F4A7C15u) >> 58);
+        if (seen[h] == b || !telem_i_file_is_finite(b, q->sample.width)) continue;
+        seen[h] = b;
         telem_i_file_load_reals(&q->sample, at, 1, &v);
         a = v < 0 ? -v : v;
         if (!(a > 0)) continue;
-        for (j = 0; j < q->few_count && q->few[j] != v; j++) {}
-        if (j < q->few_count) continue;
         q->few[q->few_count++] = v;
         if (a > q->biggest) q->biggest = a;
     }
 }
 
-static uint32_t telem_i_file_num_estimate(telem_i_file_codec *k, const uint64_t *v, uint32_t n) {
-    int64_t lo, hi;
-    if (n >= 16) return telem_i_file_ints_estimate64(k, v, n, TELEM_I_FILE_NUM_WINDOW);
-    telem_i_file_span64(v, n, &lo, &hi);
-    return telem_i_file_bit_length((uint64_t)hi - (uint64_t)lo) * 16u;
-}
-
-/* 1/16 bit per value of the integers in c64, wild ones held; with_ulps: and of what they are off by. Overwrites c64. */
-static uint32_t telem_i_file_cost_of(telem_i_file_num_search *q, const uint32_t *ulps, const telem_i_file_num_tally *t, int with_ulps) {
-    uint64_t *ks = q->k->c64, last = 0, before = 1, bits = 0;
-    uint32_t i, n = q->sample.n, cost;
-    if (t->wild) {
-        for (i = 0; i < n && ulps[i] == TELEM_I_FILE_WILD; i++) last = ks[i + 1u < n ? i + 1u : i];
-        for (i = 0; i < n; i++) {
-            if (ulps[i] == TELEM_I_FILE_WILD) {
-                uint64_t b = telem_i_file_view_bits(&q->sample, i);
-                bits += b == before ? 6u : q->sample.width * 6u + 9u;
-                before = b;
-                ks[i] = last;
-            }
-            last = ks[i];
-        }
+/* What n numbers cost about, 1/16 bit each: windows of four neighbours, by their distances or by those from one of them. */
+static uint32_t telem_i_file_cost_of(const uint64_t *v, uint32_t n) {
+    uint64_t ref = v[n / 2u];
+    uint32_t i, from = 0, near = 0, pairs = 0;
+    for (i = 0; i < n; i++) {
+        from += telem_i_file_bit_length(telem_zigzag(telem_i_signed(v[i] - ref)));
+        if (i & 3u || (n & 3u && i)) near += telem_i_file_bit_length(telem_zigzag(telem_i_signed(v[i] - v[i - 1u]))), pairs++;
     }
-    cost = telem_i_file_num_estimate(q->k, ks, n) + (uint32_t)(bits * 16u / n);
-    if (!with_ulps) return cost;
-    for (i = 0; i < n; i++) ks[i] = ulps[i] == TELEM_I_FILE_WILD ? 0 : telem_i_file_sign32(ulps[i]);
-    return cost + telem_i_file_num_estimate(q->k, ks, n);
+    from = from * 16u / n;
+    near = pairs ? near * 16u / pairs : from;
+    return (near < from ? near : from) + from / 16u; /* held values: what they are weighs, too */
 }
 
-static void telem_i_file_try(telem_i_file_num_search *q, telem_i_file_num_front *f) {
-    uint32_t *ulps = (uint32_t *)(void *)(q->k->c64 + q->sample.n), n = q->sample.n;
-    telem_i_file_num_tally t;
+static uint32_t telem_i_file_wild_cost(uint32_t width) { return width * 4u + 8u; } /* bits of an exception */
+
+/* k where the sample's values stand; an exception is held as what comes next. */
+static void telem_i_file_hold(const telem_i_file_num_split *t, const uint64_t *kept, uint32_t n, uint64_t *ks) {
+    uint32_t i, j = 0, wild = 0, next = t->gaps[0];
+    for (i = 0; i < n; i++) {
+        int odd = wild < t->wild && i == next;
+        ks[i] = kept[j < t->kept ? j : t->kept - 1u];
+        if (odd && ++wild < t->wild) next = i + 1u + t->gaps[wild];
+        j += !odd;
+    }
+}
+
+/* Weighs a front that some of the few fit in. Answers whether ulps may do better. */
+static int telem_i_file_try(telem_i_file_num_search *q, telem_i_file_num_front *f, uint32_t reach) {
+    telem_i_file_num_split t;
+    uint32_t n = q->sample.n, i, gaps[TELEM_I_FILE_NUM_CHUNK], ulps[TELEM_I_FILE_NUM_CHUNK], sum = 0, odd = 0;
+    uint64_t kept[TELEM_I_FILE_NUM_CHUNK + 1], ks[TELEM_I_FILE_NUM_CHUNK], bits[TELEM_I_FILE_NUM_CHUNK], far = 0;
+    int more;
+    memset(&t, 0, sizeof t);
+    t.gaps = gaps;
+    t.ulps = ulps;
+    t.bits = (uint8_t *)bits;
+    t.limit = n;
     f->codec = TELEM_I_FILE_MULTIPLE;
-    if (!telem_i_file_set_base(f, q->sample.width)) return;
-    f->ulps = 0;
-    t = telem_i_file_split(&q->sample, f, q->k->c64, ulps);
-    if (t.wild * 2u <= n && !(t.wild && (q->k->off & TELEM_I_FILE_OFF_EXCEPTIONS))) {
-        f->cost = telem_i_file_cost_of(q, ulps, &t, 0);
-        if (t.wild) f->cost += f->cost / 32u; /* what is taken out disturbs the rest */
-        if (f->cost < q->best.cost) q->best = *f;
+    f->ulps = (uint8_t)reach;
+    (void)telem_i_file_split64(&q->sample, f, &t, kept);
+    more = t.wild * 16u > n && !reach && !(q->k->off & TELEM_I_FILE_OFF_ULPS);
+    if (t.kept == 0 || t.wild * 2u > n || (t.wild && (q->k->off & TELEM_I_FILE_OFF_EXCEPTIONS))) return more;
+    for (i = 0; i < t.kept; i++) far |= kept[i] + 0x20000000u;
+    f->wide = q->sample.width == 8 && far >> 30;
+    if (t.wild) telem_i_file_hold(&t, kept, n, ks);
+    f->cost = telem_i_file_cost_of(t.wild ? ks : kept, n);
+    if (t.off) {
+        for (i = 0; i < t.kept; i++) sum += telem_i_file_bit_length(telem_zigzag(telem_i_signed(telem_i_file_sign32(ulps[i]))));
+        f->cost += sum * 16u / t.kept + 8u;
     }
-    if (t.wild * 64u <= n || (q->k->off & TELEM_I_FILE_OFF_ULPS)) return;
-    f->ulps = 64;
-    t = telem_i_file_split(&q->sample, f, q->k->c64, ulps);
-    if (t.wild * 2u > n) return;
-    f->cost = telem_i_file_cost_of(q, ulps, &t, 1);
+    for (i = 0; i < t.wild; i++) {
+        int again = i && (q->sample.width == 8 ? bits[i] == bits[i - 1u] : memcmp(t.bits + 4 * (size_t)i, t.bits + 4 * (size_t)i - 4, 4) == 0);
+        odd += again ? 6u : telem_i_file_wild_cost(q->sample.width);
+    }
+    f->cost += odd * 16u / n;
+    f->most = (uint16_t)(t.wild * 65535u / n); /* see choose */
     if (f->cost < q->best.cost) q->best = *f;
+    return more;
 }
 
-/* How many of the few are within `reach` ulps of a multiple. */
-static uint32_t telem_i_file_hits(const telem_i_file_num_search *q, const telem_i_file_num_front *f, uint32_t enough_bad) {
-    uint32_t i, hits = 0, wide = q->sample.width == 8;
-    double inverse = f->base.divide ? f->base.v : 1.0 / f->base.v;
-    for (i = 0; i < q->few_count && i - hits <= enough_bad; i++) {
-        double t = q->few[i] * inverse, k, r;
-        uint32_t u = 0;
-        uint64_t x, y;
-        if (!(t < 2e15 && t > -2e15)) continue;
-        k = (double)(int64_t)(t < 0 ? t - 0.5 : t + 0.5);
-        telem_i_file_values(&f->base, q->sample.width, &k, 1, &r, &u);
-        memcpy(&x, q->few + i, 8);
-        memcpy(&y, &r, 8);
-        if (!wide) {
-            float a = (float)q->few[i];
-            uint32_t b;
-            memcpy(&b, &a, 4);
-            x = b, y = u;
-        }
-        hits += x == y;
+/* How many of the few are multiples; stops where more than `bad` are none. */
+static uint32_t telem_i_file_hits(const telem_i_file_num_search *q, const telem_i_file_num_front *f, uint32_t bad) {
+    uint32_t i, j, m, hits = 0, width = q->sample.width;
+    double inverse = telem_i_file_inverse(&f->base), kd[TELEM_I_FILE_NUM_FEW];
+    uint64_t ks[TELEM_I_FILE_NUM_FEW];
+    telem_i_file_num_chunk r;
+    for (i = 0; i < q->few_count && i - hits <= bad; i += m) {
+        m = i ? q->few_count - i : 6u;
+        if (m > q->few_count) m = q->few_count;
+        telem_i_file_whole64(q->few + i, m, inverse, ks);
+        if (telem_i_file_from_ints(kd, ks, m)) return 0;
+        telem_i_file_reals(&f->base, width, kd, m, &r);
+        if (width == 8)
+            for (j = 0; j < m; j++) hits += r.d[j] == q->few[i + j];
+        else
+            for (j = 0; j < m; j++) hits += (double)r.f[j] == q->few[i + j];
     }
-    return hits;
+    return i < q->few_count ? 0 : hits;
 }
 
 /* k / 10^e: the first e that most of the few have, and those beyond that more of them have */
@@ -5369,7 +5515,7 @@ static int telem_i_file_try_tens(telem_i_file_num_search *q, uint32_t declared) 
         if (!telem_i_file_set_base(&f, q->sample.width)) return 0;
         hits = telem_i_file_hits(q, &f, bad);
         if (hits + bad >= q->few_count) {
-            telem_i_file_try(q, &f);
+            (void)telem_i_file_try(q, &f, 0);
             tried = 1;
             if (hits == q->few_count) return 1;
             bad = q->few_count - hits - 1u;
@@ -5379,109 +5525,73 @@ static int telem_i_file_try_tens(telem_i_file_num_search *q, uint32_t declared) 
     return (int)tried;
 }
 
-/* k / (c * 10^e): thirds, 1/360, ticks of a clock; the smallest divisor that makes integers of the few */
-static void telem_i_file_try_ratio(telem_i_file_num_search *q) {
-    static const uint8_t most[2] = {9, 12};
-    double least = 1e300, fine = q->sample.width == 8 ? 1.0 / ((uint64_t)1 << 50) : 1.0 / (1u << 22);
-    double room = q->sample.width == 8 ? (double)((uint64_t)1 << 48) : (double)(1u << 19);
-    telem_i_file_num_front f;
-    uint32_t e, c, i;
-    memset(&f, 0, sizeof f);
-    f.form = TELEM_I_FILE_BY_TENS;
-    for (e = 0; e <= most[q->sample.width == 8]; e++)
-        for (c = 2; c < 100; c++) {
-            double d = (double)c * telem_i_file_tens[e];
-            uint32_t bad = 0;
-            if (c % 10u == 0) continue;
-            if (d >= least || d * q->biggest > room) break;
-            for (i = 0; i < q->few_count && bad * 16u <= q->few_count; i++) {
-                double t = q->few[i] * d, m;
-                t = t < 0 ? -t : t;
-                m = t - (double)(int64_t)(t + 0.5);
-                m = m < 0 ? -m : m;
-                bad += m > t * fine;
-            }
-            if (bad * 16u > q->few_count) continue;
-            least = d;
-            f.e = (uint8_t)e;
-            f.c = c;
-        }
-    if (f.c) telem_i_file_try(q, &f);
-}
-
 /* k * 2^j: binary fixed point, f64 that hold integers or short fractions */
-static void telem_i_file_try_power(telem_i_file_num_search *q) {
+static int telem_i_file_try_power(telem_i_file_num_search *q) {
     telem_i_file_num_front f;
     int lowest = 4096;
     uint32_t i;
+    double room = q->sample.width == 8 ? 1e12 : 2e6;
     for (i = 0; i < q->few_count; i++) {
         uint64_t b, m;
         int e;
         memcpy(&b, q->few + i, 8);
         m = (b & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
-        e = (int)(b >> 52 & 0x7FFu) - 1075;
-        while (!(m & 1u)) m >>= 1, e++;
+        e = (int)(b >> 52 & 0x7FFu) - 1076 + (int)telem_i_file_bit_length(m & (~m + 1u));
         if (e < lowest) lowest = e;
     }
     memset(&f, 0, sizeof f);
-    if (lowest < -100 || lowest > 59 || q->biggest / telem_i_file_power(lowest) > 1e15) return;
+    if (lowest < -100 || lowest > 59 || q->biggest / telem_i_file_power(lowest) > room) return 0;
     f.form = TELEM_I_FILE_BY_POWER;
     f.e = (uint8_t)(lowest + 128);
-    telem_i_file_try(q, &f);
+    if (!telem_i_file_set_base(&f, q->sample.width)) return 0;
+    (void)telem_i_file_try(q, &f, 0);
+    return 1;
 }
 
-static void telem_i_file_sort(double *v, uint32_t n) { /* ascending; shell sort */
-    uint32_t gap, i, j;
-    for (gap = n / 2u; gap; gap = gap == 2 ? 1u : gap * 5u / 11u)
-        for (i = gap; i < n; i++) {
-            double x = v[i];
-            for (j = i; j >= gap && v[j - gap] > x; j -= gap) v[j] = v[j - gap];
-            v[j] = x;
-        }
+static void telem_i_file_sort(double *v, uint32_t n) { /* ascending */
+    uint32_t i, j;
+    for (i = 1; i < n; i++) {
+        double x = v[i];
+        for (j = i; j && v[j - 1u] > x; j--) v[j] = v[j - 1u];
+        v[j] = x;
+    }
 }
 
 static double telem_i_file_near(double x) { /* 0 for what is too far or no number */
     return x > -4e18 && x < 4e18 ? (double)(int64_t)(x < 0 ? x - 0.5 : x + 0.5) : 0;
 }
 
-/* Euclid's way with noise: what both are multiples of, to within `noise` */
-static double telem_i_file_num_common(double a, double b, double noise) {
+/* Euclid's way with noise: what both are multiples of, to within `noise`; 0: nothing above `least` */
+static double telem_i_file_num_common(double a, double b, double noise, double least) {
     while (b > noise) {
-        double r = a - b * telem_i_file_near(a / b - 0.5);
-        if (r > b * 0.5) r = b - r;
+        double r = a - b * telem_i_file_near(a / b);
+        if (b < least) return 0;
         a = b;
-        b = r;
+        b = r < 0 ? -r : r;
     }
     return a;
 }
 
-/* The step that all values of the sample are multiples of, whatever it is (a calibration factor): from the smallest
-   distances between sorted values, made finer by ever longer ones. 0: none. */
-static double telem_i_file_find_step(telem_i_file_num_search *q) {
-    double *v = (double *)(void *)(q->k->c64), *d, noise, step = 0, top = 0, bottom = 0, room;
-    uint32_t n = 0, m = 0, i, pass, bad = 0, skip = (q->sample.n + 255u) / 256u;
-    for (i = 0; i < q->sample.n; i += skip) {
-        if (!telem_i_file_is_finite(telem_i_file_view_bits(&q->sample, i), q->sample.width)) continue;
-        telem_i_file_load_reals(&q->sample, i, 1, v + n);
-        if (v[n] < 0) v[n] = -v[n];
-        n++;
-    }
-    if (n < 16) return 0;
+/* The step that all of the few are multiples of, whatever it is (a calibration factor): what the smallest distances between
+   sorted values have in common, made finer by ever longer ones. 0: none. */
+static double telem_i_file_find_step(const telem_i_file_num_search *q) {
+    double v[TELEM_I_FILE_NUM_FEW], d[TELEM_I_FILE_NUM_FEW], noise, step, top = 0, bottom = 0, room;
+    uint32_t n = q->few_count, m = 0, i, pass, bad = 0;
+    if (n < 12) return 0;
+    for (i = 0; i < n; i++) v[i] = q->few[i] < 0 ? -q->few[i] : q->few[i];
     telem_i_file_sort(v, n);
     noise = v[n - 1u] * (q->sample.width == 8 ? 1.0 / ((uint64_t)1 << 50) : 1.0 / (1u << 22));
     room = q->sample.width == 8 ? 1e9 : 4e6;
-    d = v + n;
     for (i = 1; i < n; i++)
         if (v[i] - v[i - 1u] > 4 * noise) d[m++] = v[i] - v[i - 1u];
     if (m < 8) return 0;
     telem_i_file_sort(d, m);
-    for (i = 0, step = d[0]; i < m && i < 12; i++) {
-        step = telem_i_file_num_common(d[i] > step ? d[i] : step, d[i] > step ? step : d[i], 8 * noise);
-        if (step < 8 * noise) return 0;
+    for (i = 1, step = d[0]; i < m && i < 12; i++) {
+        step = telem_i_file_num_common(d[i], step, 8 * noise, v[n - 1u] / room);
+        if (!(step > 8 * noise)) return 0;
     }
     for (i = 0; i < m; i++) {
         double x = telem_i_file_near(d[i] / step), r = d[i] - x * step;
-        if (d[i] / step > room) return 0;
         if (r > 0.2 * step || r < -0.2 * step) bad++;
         else {
             top += d[i] * x, bottom += x * x;
@@ -5507,76 +5617,130 @@ static double telem_i_file_find_step(telem_i_file_num_search *q) {
     return step;
 }
 
-static void telem_i_file_try_step(telem_i_file_num_search *q) {
-    double step = telem_i_file_find_step(q);
-    telem_i_file_num_front f, best;
+/* k / (c * 10^e), c from 2 on: thirds, 1/360, ticks of a clock; the smallest divisor that makes integers of the few */
+static int telem_i_file_try_ratio(telem_i_file_num_search *q) {
+    double fine = 1.0 / ((uint64_t)1 << 50), room = (double)((uint64_t)1 << 48) / q->biggest, least = 1e300;
+    telem_i_file_num_front f;
+    uint32_t e, c, i;
+    memset(&f, 0, sizeof f);
+    f.form = TELEM_I_FILE_BY_TENS;
+    for (e = 0; e <= 12; e++)
+        for (c = 2; c < 100; c++) {
+            double d = (double)c * telem_i_file_tens[e];
+            uint32_t bad = 0;
+            if (d >= least || d > room) break;
+            if (c % 10u == 0) continue;
+            for (i = 0; i < q->few_count && bad * 16u <= q->few_count; i++) {
+                double t = q->few[i] * d, m = t - telem_i_file_near(t);
+                t = t < 0 ? -t : t;
+                m = m < 0 ? -m : m;
+                bad += m > t * fine;
+            }
+            if (bad * 16u > q->few_count) continue;
+            least = d;
+            f.e = (uint8_t)e;
+            f.c = (uint16_t)c;
+        }
+    if (!f.c || !telem_i_file_set_base(&f, q->sample.width)) return 0;
+    if (telem_i_file_try(q, &f, 0)) (void)telem_i_file_try(q, &f, 64);
+    return 1;
+}
+
+/* The divisor c * 10^e that this step may be one over; 0: none. */
+static int telem_i_file_step_ratio(telem_i_file_num_front *f, double step, uint32_t width) {
+    double d = 1.0 / step;
+    uint32_t e;
+    memset(f, 0, sizeof *f);
+    f->form = TELEM_I_FILE_BY_TENS;
+    for (e = width == 8 ? 15 : 10; e-- > 0;) {
+        double c = d / telem_i_file_tens[e], whole = telem_i_file_near(c);
+        if (whole < 1 || whole > 65535 || c - whole > 1e-5 * c || whole - c > 1e-5 * c) continue;
+        f->e = (uint8_t)e;
+        f->c = (uint16_t)whole;
+        return telem_i_file_set_base(f, width);
+    }
+    return 0;
+}
+
+/* The factor near `step` that most of the few are exact multiples of */
+static uint32_t telem_i_file_best_factor(const telem_i_file_num_search *q, double step, telem_i_file_num_front *best) {
+    telem_i_file_num_front f;
     uint32_t hits = 0;
     int i, wide;
-    if (!(step > 1e-29 && step < 1e17)) return;
-    step = q->biggest / telem_i_file_near(q->biggest / step); /* within 2 ulps of what made it */
-    memset(&best, 0, sizeof best);
     for (wide = q->sample.width == 8; wide >= 0; wide--)
-        for (i = -3; i <= 3; i++) {
+        for (i = 0; i < 7; i++) {
+            int ulps = i & 1 ? -(i + 1) / 2 : i / 2;
             uint32_t h;
             memset(&f, 0, sizeof f);
             f.form = wide ? TELEM_I_FILE_BY_F64 : TELEM_I_FILE_BY_F32;
             if (wide) {
                 uint64_t b;
                 memcpy(&b, &step, 8);
-                b += (uint64_t)(int64_t)i;
+                b += (uint64_t)(int64_t)ulps;
                 memcpy(&f.base.v, &b, 8);
             } else {
                 float g = (float)step;
                 uint32_t b;
                 memcpy(&b, &g, 4);
-                b += (uint32_t)i;
+                b += (uint32_t)ulps;
                 memcpy(&g, &b, 4);
                 f.base.v = g;
             }
             if (!telem_i_file_set_base(&f, q->sample.width)) continue;
-            h = telem_i_file_hits(q, &f, 48) * 2u + (i == 0 && wide == (q->sample.width == 8));
-            if (h > hits) hits = h, best = f;
+            h = telem_i_file_hits(q, &f, TELEM_I_FILE_NUM_FEW) + (i == 0 && wide == (q->sample.width == 8));
+            if (h > hits) hits = h, *best = f;
+            if (hits >= q->few_count) return hits;
         }
-    if (hits) telem_i_file_try(q, &best);
+    return hits;
 }
 
-static void telem_i_file_try_bits(telem_i_file_num_search *q, uint8_t codec) {
-    telem_i_file_num_front f;
-    uint64_t *v = q->k->c64;
-    uint32_t i, w = q->sample.width;
-    memset(&f, 0, sizeof f);
-    f.codec = codec;
-    for (i = 0; i < q->sample.n; i++) {
-        uint64_t b = telem_i_file_view_bits(&q->sample, i);
-        if (codec == TELEM_I_FILE_ROTATED) v[i] = w == 8 ? b << 1 | b >> 63 : (uint64_t)(uint32_t)((uint32_t)b << 1 | (uint32_t)b >> 31);
-        else v[i] = w == 8 ? telem_i_file_order64(b) : telem_i_file_sign32((uint32_t)telem_i_file_order(b, w));
+static int telem_i_file_try_step(telem_i_file_num_search *q) {
+    double step = telem_i_file_find_step(q);
+    telem_i_file_num_front f, best;
+    uint32_t cost = q->best.cost;
+    if (!(step > 1e-29 && step < 1e17)) return 0;
+    if (!(q->k->off & TELEM_I_FILE_OFF_RATIONAL) && telem_i_file_step_ratio(&f, step, q->sample.width) &&
+        telem_i_file_hits(q, &f, q->few_count / 4u) * 4u >= q->few_count * 3u) {
+        (void)telem_i_file_try(q, &f, 0);
+        if (q->best.cost < cost && !q->best.most) return 1;
     }
-    f.cost = telem_i_file_num_estimate(q->k, v, q->sample.n);
-    if (f.cost < q->best.cost) q->best = f;
+    step = q->biggest / telem_i_file_near(q->biggest / step); /* within 2 ulps of what made it */
+    if (!telem_i_file_best_factor(q, step, &best)) return 0;
+    if (telem_i_file_try(q, &best, 0)) (void)telem_i_file_try(q, &best, 64);
+    return q->best.cost < cost;
 }
 
-/* The best of all for a column of floats */
-static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_view *s, uint32_t declared, telem_i_file_num_front *f) {
+/* The best for a column of floats; `most` values of it are looked at. */
+static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_view *s, uint32_t declared, uint32_t most, telem_i_file_num_front *f) {
     telem_i_file_num_search q;
+    uint64_t ordered[TELEM_I_FILE_NUM_CHUNK];
+    uint32_t i, cost, room;
     int decimal;
-    memset(&q, 0, sizeof q);
     q.k = k;
-    q.best.cost = UINT32_MAX;
-    telem_i_file_take_sample(&q, s);
-    telem_i_file_try_bits(&q, TELEM_I_FILE_ORDERED);
-    if (s->width >= 4) {
-        telem_i_file_take_few(&q);
-        if (!(k->off & TELEM_I_FILE_OFF_ROTATED)) telem_i_file_try_bits(&q, TELEM_I_FILE_ROTATED);
-        if (q.few_count == 0) goto out;
-        decimal = declared && telem_i_file_try_tens(&q, declared);
-        if (!decimal && !(k->off & TELEM_I_FILE_OFF_DECIMAL)) decimal = telem_i_file_try_tens(&q, 0);
-        if (!(k->off & TELEM_I_FILE_OFF_POWER)) telem_i_file_try_power(&q);
-        if (decimal && q.best.codec == TELEM_I_FILE_MULTIPLE && q.best.form == TELEM_I_FILE_BY_TENS && q.best.ulps == 0) goto out;
-        if (!(k->off & TELEM_I_FILE_OFF_RATIONAL)) telem_i_file_try_ratio(&q);
-        if (!(k->off & TELEM_I_FILE_OFF_BASE)) telem_i_file_try_step(&q);
+    q.few_count = 0;
+    q.biggest = 0;
+    memset(&q.best, 0, sizeof q.best);
+    ordered[0] = 0;
+    telem_i_file_take_sample(&q, s, most);
+    for (i = 0; i < q.sample.n; i++) {
+        uint64_t b = telem_i_file_view_bits(&q.sample, i);
+        ordered[i] = s->width == 8 ? telem_i_file_order64(b) : telem_i_file_sign32(telem_i_file_order32((uint32_t)b));
     }
+    q.best.codec = TELEM_I_FILE_ORDERED;
+    q.best.cost = cost = telem_i_file_cost_of(ordered, q.sample.n);
+    telem_i_file_take_few(&q);
+    if (q.few_count == 0) goto out;
+    decimal = declared && telem_i_file_try_tens(&q, declared);
+    if (!decimal && !(k->off & TELEM_I_FILE_OFF_DECIMAL)) decimal = telem_i_file_try_tens(&q, 0);
+    if (!(k->off & TELEM_I_FILE_OFF_POWER)) decimal |= telem_i_file_try_power(&q);
+    if (decimal && q.best.codec == TELEM_I_FILE_MULTIPLE && q.best.most == 0) goto out;
+    if (!(k->off & TELEM_I_FILE_OFF_BASE) && telem_i_file_try_step(&q)) goto out;
+    if (s->width == 8 && !(k->off & TELEM_I_FILE_OFF_RATIONAL)) (void)telem_i_file_try_ratio(&q);
 out:
     *f = q.best;
+    if (f->codec != TELEM_I_FILE_MULTIPLE) return;
+    room = f->most + (cost - f->cost) * 4096u / telem_i_file_wild_cost(s->width); /* up to where ORDERED is as good */
+    f->most = (uint16_t)(room > 32767u ? 32767u : room);
 }
 
 /* --- few distinct values: a sorted dictionary and an index --- */
@@ -5673,7 +5837,6 @@ static uint8_t *telem_i_file_put_ranks(telem_i_file_codec *k, const telem_i_file
     for (i = 0; i < nd; i++) r->key[i] = v[r->order[i]];
     d = *s;
     d.p = (const uint8_t *)v;
-    d.step = s->width;
     d.n = nd;
     for (i = 0; i < nd; i++) telem_i_file_pack_bits(r->key[i], s->width, (uint8_t *)v + (size_t)i * s->width);
     p = telem_i_file_put_varint(p, end, nd);
@@ -5741,8 +5904,8 @@ static size_t telem_i_file_lz4_pack(telem_i_file_codec *k, const telem_i_file_nu
     size_t size = (size_t)n * s->width;
     uint8_t *copy = (uint8_t *)k->c64;
     int got;
-    if (k->table_size < (size_t)LZ4_sizeofState() || size > (size_t)1 << 30 || cap > (size_t)1 << 30 || s->step != s->width) return 0;
-    memcpy(copy, s->p + (size_t)at * s->step, size);
+    if (k->table_size < (size_t)LZ4_sizeofState() || size > (size_t)1 << 30 || cap > (size_t)1 << 30) return 0;
+    memcpy(copy, s->p + (size_t)at * s->width, size);
     telem_i_file_little(copy, n, s->width);
     got = LZ4_compress_fast_extState(k->table, (const char *)copy, (char *)out, (int)size, (int)cap, 1);
     return got > 0 ? (size_t)got : 0;
@@ -5751,153 +5914,157 @@ static size_t telem_i_file_lz4_pack(telem_i_file_codec *k, const telem_i_file_nu
 
 /* --- the whole --- */
 
-static int telem_i_file_narrow_view(const telem_i_file_num_view *s) {
-    uint32_t i, bad = 0;
-    for (i = 0; i < s->n && !bad; i += TELEM_I_FILE_NUM_CHUNK) {
-        uint32_t j, x, m = s->n - i < TELEM_I_FILE_NUM_CHUNK ? s->n - i : TELEM_I_FILE_NUM_CHUNK;
-        for (j = 0; j < m; j++) {
-            uint64_t b;
-            memcpy(&b, s->p + 8 * (size_t)(i + j), 8);
-            bad |= (uint32_t)!telem_i_file_narrows(b, &x);
-        }
-    }
-    return !bad;
-}
-
-static uint8_t *telem_i_file_put_bits(telem_i_file_codec *k, uint32_t *ints, const telem_i_file_num_view *s, uint8_t codec, uint8_t *p,
-                                      const uint8_t *end) {
-    uint32_t i, w = s->width, *v = (uint32_t *)(void *)k->c64;
+static uint8_t *telem_i_file_put_bits(telem_i_file_codec *k, uint32_t *ints, const telem_i_file_num_view *s, uint8_t *p, const uint8_t *end) {
+    uint32_t i, w, *v = (uint32_t *)(void *)k->c64;
+    uint16_t h;
     size_t len;
-    if (w == 8) {
+    if (s->width == 8) {
         for (i = 0; i < s->n; i++) {
             uint64_t b;
             memcpy(&b, s->p + 8 * (size_t)i, 8);
-            k->c64[i] = codec == TELEM_I_FILE_ROTATED ? b << 1 | b >> 63 : telem_i_file_order64(b);
+            k->c64[i] = telem_i_file_order64(b);
         }
         len = telem_i_file_ints64_encode(k, ints, k->c64, s->n, p, (size_t)(end - p));
-    } else {
-        for (i = 0; i < s->n; i++) {
-            uint32_t b = (uint32_t)telem_i_file_view_bits(s, i);
-            v[i] = codec == TELEM_I_FILE_ROTATED ? b << 1 | b >> 31 : (uint32_t)telem_i_file_order(b, w);
-        }
-        len = telem_i_file_ints32_encode(k, ints, v, s->n, p, (size_t)(end - p));
+        return len ? p + len : NULL;
     }
+    if (s->width == 4)
+        for (i = 0; i < s->n; i++) {
+            memcpy(&w, s->p + 4 * (size_t)i, 4);
+            v[i] = telem_i_file_order32(w);
+        }
+    else
+        for (i = 0; i < s->n; i++) {
+            memcpy(&h, s->p + 2 * (size_t)i, 2);
+            v[i] = telem_i_file_order16(h);
+        }
+    len = telem_i_file_ints32_encode(k, ints, v, s->n, p, (size_t)(end - p));
     return len ? p + len : NULL;
 }
 
-static int telem_i_file_get_bits(telem_i_file_codec *k, uint32_t width, uint8_t codec, const uint8_t *p, const uint8_t *end, uint32_t n,
-                                 uint8_t *to) {
-    uint32_t i, m, j, *v = (uint32_t *)(void *)k->c64, part[TELEM_I_FILE_NUM_CHUNK];
-    uint64_t wide[TELEM_I_FILE_NUM_CHUNK];
-    if (width == 8) {
-        if (!telem_i_file_ints64_decode(k, p, (size_t)(end - p), n, k->c64)) return 0;
-        for (i = 0; i < n; i += m) {
-            m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
-            if (codec == TELEM_I_FILE_ORDERED)
-                for (j = 0; j < m; j++) wide[j] = telem_i_file_order64(k->c64[i + j]);
-            else
-                for (j = 0; j < m; j++) wide[j] = k->c64[i + j] >> 1 | k->c64[i + j] << 63;
-            memcpy(to + 8 * (size_t)i, wide, (size_t)m * 8);
-        }
-        return 1;
-    }
-    if (width == 1 || (width == 2 && codec != TELEM_I_FILE_ORDERED)) return 0;
-    if (!telem_i_file_ints32_decode(k, p, (size_t)(end - p), n, v)) return 0;
+static int telem_i_file_get_ordered(telem_i_file_codec *k, uint32_t width, const uint8_t *p, const uint8_t *end, uint32_t n, uint8_t *to) {
+    uint32_t i, m, j, *v = (uint32_t *)(void *)k->c64;
+    telem_i_file_num_chunk r;
+    if (width == 1) return 0;
+    if (!(width == 8 ? telem_i_file_ints64_decode(k, p, (size_t)(end - p), n, k->c64) : telem_i_file_ints32_decode(k, p, (size_t)(end - p), n, v)))
+        return 0;
     for (i = 0; i < n; i += m) {
         m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
-        if (codec != TELEM_I_FILE_ORDERED)
-            for (j = 0; j < m; j++) part[j] = v[i + j] >> 1 | v[i + j] << 31;
-        else if (width == 4)
-            for (j = 0; j < m; j++) part[j] = telem_i_file_order32(v[i + j]);
+        if (width == 8) {
+            for (j = 0; j < m; j++) r.u[j] = telem_i_file_order64(k->c64[i + j]);
+            memcpy(to + 8 * (size_t)i, &r, (size_t)m * 8);
+            continue;
+        }
+        if (width == 4)
+            for (j = 0; j < m; j++) r.w[j] = telem_i_file_order32(v[i + j]);
         else
-            for (j = 0; j < m; j++) part[j] = telem_i_file_order16(v[i + j]);
-        telem_i_file_store32(part, m, width, to + (size_t)i * width);
+            for (j = 0; j < m; j++) r.w[j] = telem_i_file_order16(v[i + j]);
+        telem_i_file_store32(r.w, m, width, to + (size_t)i * width);
     }
     return 1;
 }
 
-/* front[0]: codec, form, e, ulps; [1]: c; [2..3]: base; [4]: 1/16 bit per value when kinds competed last; [5]: low half: the
-   same when the front end was chosen, high half: blocks until it is chosen again; [6]: exceptions in 65,536 then; [7]: low
-   half: kind of the whole column, high half: blocks until all kinds compete again */
+/* front[0]: codec, form, e, ulps and wide; [1]: c, most; [2..3]: base; [4]: 1/16 bit per value when kinds competed last;
+   [5]: low half: the same when the front end was chosen, high half: blocks until it is chosen again; [7]: low half: kind of
+   the whole column, high half: blocks until all kinds compete again */
 static void telem_i_file_keep(uint32_t *front, const telem_i_file_num_front *f) {
     uint64_t b;
     memcpy(&b, &f->base.v, 8);
-    front[0] = (uint32_t)f->codec | (uint32_t)f->form << 8 | (uint32_t)f->e << 16 | (uint32_t)f->ulps << 24;
-    front[1] = f->c;
+    front[0] = (uint32_t)f->codec | (uint32_t)f->form << 8 | (uint32_t)f->e << 16 | (uint32_t)f->ulps << 24 | (uint32_t)f->wide << 31;
+    front[1] = (uint32_t)f->c | (uint32_t)f->most << 16;
     front[2] = (uint32_t)b;
     front[3] = (uint32_t)(b >> 32);
 }
-static void telem_i_file_recall(const uint32_t *front, uint32_t width, telem_i_file_num_front *f) {
+static void telem_i_file_recall_front(const uint32_t *front, uint32_t width, telem_i_file_num_front *f) {
     uint64_t b = front[2] | (uint64_t)front[3] << 32;
     memset(f, 0, sizeof *f);
     f->codec = (uint8_t)front[0];
     f->form = (uint8_t)(front[0] >> 8);
     f->e = (uint8_t)(front[0] >> 16);
-    f->ulps = (uint8_t)(front[0] >> 24);
-    f->c = front[1];
+    f->ulps = (uint8_t)(front[0] >> 24 & 127u);
+    f->wide = (uint8_t)(front[0] >> 31);
+    f->c = (uint16_t)front[1];
+    f->most = (uint16_t)(front[1] >> 16);
     memcpy(&f->base.v, &b, 8);
     if (f->codec == TELEM_I_FILE_MULTIPLE && !telem_i_file_set_base(f, width)) f->codec = TELEM_I_FILE_ORDERED;
 }
 
 #define TELEM_I_FILE_NUM_LOOKS 32u /* blocks that a choice is kept for */
 
-/* 32- and 64-bit floats */
+static uint8_t *telem_i_file_put_front(telem_i_file_codec *k, uint32_t *ints, const telem_i_file_num_view *s, const telem_i_file_num_front *f,
+                                       uint8_t *p, const uint8_t *end) {
+    uint32_t wild;
+    if (f->codec != TELEM_I_FILE_MULTIPLE) return telem_i_file_put_bits(k, ints, s, p, end);
+    return telem_i_file_put_multiple(k, ints, s, f, &wild, p, end);
+}
+
+/* 32- and 64-bit floats: as last time; else by what a sample tells, a larger one when that one was misleading. */
 static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
                                        uint8_t *codec, uint8_t *p, const uint8_t *end) {
-    uint32_t own[8] = {0, 0, 0, 0, 0, 0, 0, 0}, fresh, bits, again;
+    uint32_t own[8] = {0, 0, 0, 0, 0, 0, 0, 0}, bits = 0, turn, known;
     telem_i_file_num_front f;
-    telem_i_file_num_tally t;
     uint8_t *q = NULL;
     if (!front) front = own;
-    fresh = front[5] >> 16 == 0;
-    for (again = 0; again < 2 && !q; again++) {
-        if (fresh) {
-            telem_i_file_choose(k, s, declared, &f);
-            telem_i_file_keep(front, &f);
-            front[5] = TELEM_I_FILE_NUM_LOOKS << 16;
-        } else
-            telem_i_file_recall(front, s->width, &f), front[5] -= 0x10000u;
-        t.wild = 0;
-        if (f.codec != TELEM_I_FILE_MULTIPLE) q = telem_i_file_put_bits(k, ints, s, f.codec, p, end);
-        else q = telem_i_file_put_multiple(k, ints, s, &f, &t, p, end);
-        bits = q ? (uint32_t)((uint64_t)(q - p) * 128u / s->n) : 0;
-        if (fresh) break;
-        if (!q || t.wild * 16u > s->n / 16u + front[6] * 2u * (s->n / 4096u + 1u) || bits > (front[5] & 0xFFFFu) * 5u / 4u + 4u) fresh = 1, q = NULL;
+    known = front[5] >> 16 != 0;
+    if (known) {
+        telem_i_file_recall_front(front, s->width, &f);
+        q = telem_i_file_put_front(k, ints, s, &f, p, end);
+        known = q != NULL;
     }
-    if (!q) { /* bad luck of the sample */
-        f.codec = TELEM_I_FILE_ORDERED;
+    for (turn = 0; turn < 3 && !q; turn++) {
+        if (turn < 2) telem_i_file_choose(k, s, declared, turn ? TELEM_I_FILE_NUM_CHUNK : 64u, &f);
+        else f.codec = TELEM_I_FILE_ORDERED;
+        q = telem_i_file_put_front(k, ints, s, &f, p, end);
+        if (f.codec == TELEM_I_FILE_ORDERED) break;
+    }
+    if (q) bits = (uint32_t)((uint64_t)(q - p) * 128u / s->n);
+    if (known) { /* as last time: while it costs what it did */
+        front[5] -= 0x10000u;
+        if (bits > (front[5] & 0xFFFFu) * 5u / 4u + 8u || bits + 8u < (front[5] & 0xFFFFu) * 13u / 16u) front[5] &= 0xFFFFu;
+    } else {
         telem_i_file_keep(front, &f);
-        q = telem_i_file_put_bits(k, ints, s, f.codec, p, end);
-        t.wild = 0;
-        bits = q ? (uint32_t)((uint64_t)(q - p) * 128u / s->n) : 0;
+        front[5] = TELEM_I_FILE_NUM_LOOKS << 16 | (bits & 0xFFFFu);
     }
-    if (fresh) front[5] = (front[5] & 0xFFFF0000u) | (bits & 0xFFFFu), front[6] = (uint32_t)((uint64_t)t.wild * 65536u / s->n);
     *codec = f.codec;
     return q;
+}
+
+/* F64 that all are F32: those, in the upper half of c64; or NULL */
+static const uint8_t *telem_i_file_narrowed(telem_i_file_codec *k, const telem_i_file_num_view *s) {
+    uint32_t i, j, m, bad = 0, *to = (uint32_t *)(void *)k->c64 + k->cap;
+    for (i = 0; i < s->n; i += m) {
+        m = s->n - i < 64u ? s->n - i : 64u;
+        for (j = 0; j < m; j++) {
+            uint64_t b;
+            memcpy(&b, s->p + 8 * (size_t)(i + j), 8);
+            bad |= (uint32_t)!telem_i_file_narrows(b, to + i + j);
+        }
+        if (bad) return NULL;
+    }
+    return (const uint8_t *)to;
 }
 
 static uint8_t *telem_i_file_put_plain(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
                                        uint8_t *codec, uint8_t *p, const uint8_t *end) {
     uint32_t kind = TELEM_I_FILE_INTS32, *v = (uint32_t *)(void *)k->c64;
-    if (s->type == TELEM_F64 && !(k->off & TELEM_I_FILE_OFF_NARROW) && s->step == 8 && telem_i_file_narrow_view(s)) {
-        telem_i_file_num_view small = *s;
+    telem_i_file_num_view small = *s;
+    if (s->type == TELEM_F64 && !(k->off & TELEM_I_FILE_OFF_NARROW) && (small.p = telem_i_file_narrowed(k, s)) != NULL) {
         small.width = 4;
         small.type = TELEM_F32;
         if (end - p < 2) return NULL;
         *codec = TELEM_I_FILE_NARROW;
         return telem_i_file_put_reals(k, ints, front, &small, declared, p, p + 1, end);
     }
-    if (s->type >= TELEM_F32 && s->type <= TELEM_F64 && s->width >= 4) return telem_i_file_put_reals(k, ints, front, s, declared, codec, p, end);
+    if (s->type == TELEM_F32 || s->type == TELEM_F64) return telem_i_file_put_reals(k, ints, front, s, declared, codec, p, end);
     if (s->type == TELEM_F16 || s->type == TELEM_BF16) {
         *codec = TELEM_I_FILE_ORDERED;
-        return telem_i_file_put_bits(k, ints, s, TELEM_I_FILE_ORDERED, p, end);
+        return telem_i_file_put_bits(k, ints, s, p, end);
     }
     if (s->width == 8) {
         memcpy(k->c64, s->p, (size_t)s->n * 8);
         p = telem_i_file_put_ints64(k, ints, s->n, &kind, p, end);
     } else {
         telem_i_file_load32(s, v);
-        p = telem_i_file_put_ints32(k, ints, v, s->n, s->type != TELEM_BOOL, &kind, p, end);
+        p = telem_i_file_put_ints32(k, ints, v, s->n, 0, &kind, p, end);
     }
     *codec = (uint8_t)kind;
     return p;
@@ -5949,17 +6116,15 @@ static uint8_t *telem_i_file_put_kind(const telem_i_file_num_job *j, uint32_t ki
     return n ? p + n : NULL;
 }
 
-static size_t telem_i_file_planes_estimate(telem_i_file_codec *k, const telem_i_file_num_view *s) { /* bytes for the column */
-    uint32_t windows = s->n <= TELEM_I_FILE_NUM_SAMPLE ? 1u : TELEM_I_FILE_NUM_SAMPLE / TELEM_I_FILE_NUM_WINDOW, size = s->n / windows, i, j, b, cost = 0;
-    uint64_t *v = k->c64;
-    if (windows > 1) size = TELEM_I_FILE_NUM_WINDOW;
+static size_t telem_i_file_planes_estimate(const telem_i_file_num_view *s) { /* bytes for the column */
+    uint32_t i, b, cost = 0;
+    uint64_t v[64];
     for (b = 0; b < s->width; b++) {
-        for (i = 0; i < windows; i++)
-            for (j = 0; j < size; j++) {
-                uint32_t at = (windows > 1 ? (uint32_t)((uint64_t)(s->n - size) * i / (windows - 1u)) : 0) + j;
-                v[i * size + j] = telem_i_file_view_bits(s, at) >> 8 * b & 0xFFu;
-            }
-        cost += telem_i_file_num_estimate(k, v, windows * size);
+        for (i = 0; i < 64; i++) {
+            uint32_t at = (uint32_t)((uint64_t)(s->n - 4u) * (i / 4u) / 15u) + (i & 3u);
+            v[i] = telem_i_file_view_bits(s, at) >> 8 * b & 0xFFu;
+        }
+        cost += telem_i_file_cost_of(v, 64);
     }
     return (size_t)((uint64_t)cost * s->n / 128u);
 }
@@ -5969,13 +6134,13 @@ static int telem_i_file_promises(const telem_i_file_num_job *j, uint32_t kind, s
     const telem_i_file_num_view *s = &j->s;
     telem_i_file_codec *k = j->k;
     size_t raw = (size_t)s->n * s->width;
-    if (s->step != s->width || s->n < 16) return 0;
+    if (s->n < 16) return 0;
     switch (kind) {
     case TELEM_I_FILE_IS_RANKS:
         return !(k->off & TELEM_I_FILE_OFF_RANK) && size * 16 > s->n && telem_i_file_sample_distinct(s) <= 96;
     case TELEM_I_FILE_IS_PLANES:
         return !(k->off & TELEM_I_FILE_OFF_BYTES) && s->width >= 4 && s->type < TELEM_F16 && size * 8 > raw && s->n >= 64 &&
-               telem_i_file_planes_estimate(k, s) < size - size / 16u;
+               telem_i_file_planes_estimate(s) < size - size / 16u;
     default: break;
     }
 #if defined(TELEM_NO_LZ4)
@@ -6028,7 +6193,7 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
     j.declared = col->presence || (col->field->scale != 0.0 && col->field->scale != 1.0) || col->field->bias != 0.0 ? 0 : col->field->decimals;
     j.s.p = (const uint8_t *)values;
     j.s.n = n;
-    j.s.width = j.s.step = (uint8_t)col->width;
+    j.s.width = (uint8_t)col->width;
     j.s.type = col->type;
     kind = front[7] & 0xFFu;
     if (k->level == 1 || col->type == TELEM_BOOL) kind = TELEM_I_FILE_IS_PLAIN;
@@ -6050,7 +6215,7 @@ static int telem_i_file_get_narrow(telem_i_file_codec *k, const uint8_t *p, cons
     uint8_t *half = to + (size_t)n * 4;
     uint32_t part[TELEM_I_FILE_NUM_CHUNK], i, j, m;
     uint64_t wide[TELEM_I_FILE_NUM_CHUNK];
-    if (p == end || (*p != TELEM_I_FILE_ORDERED && *p != TELEM_I_FILE_ROTATED && *p != TELEM_I_FILE_MULTIPLE)) return 0;
+    if (p == end || (*p != TELEM_I_FILE_ORDERED && *p != TELEM_I_FILE_MULTIPLE)) return 0;
     if (telem_i_file_get_numbers(k, TELEM_F32, 4, *p, p + 1, end, n, 1, half) != 1) return 0;
     for (i = 0; i < n; i += m) {
         m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
@@ -6110,8 +6275,7 @@ static int telem_i_file_get_numbers(telem_i_file_codec *k, uint8_t type, uint32_
     case TELEM_I_FILE_INTS64:
     case TELEM_I_FILE_LATTICE32:
     case TELEM_I_FILE_LATTICE64: return !real && telem_i_file_get_lattice(k, width, codec, p, end, n, to);
-    case TELEM_I_FILE_ORDERED:
-    case TELEM_I_FILE_ROTATED: return real && telem_i_file_get_bits(k, width, codec, p, end, n, to);
+    case TELEM_I_FILE_ORDERED: return real && telem_i_file_get_ordered(k, width, p, end, n, to);
     case TELEM_I_FILE_MULTIPLE: return real && telem_i_file_get_multiple(k, p, end, n, width, to);
     case TELEM_I_FILE_RANK: return depth ? 0 : telem_i_file_get_ranks(k, type, width, p, end, n, to);
     case TELEM_I_FILE_PLANES:
@@ -13703,7 +13867,7 @@ static int TELEM_I_FILE_INTS(decode)(telem_i_file_codec *k, const uint8_t *p, si
 }
 
 /* What n values would cost, in 1/16 bit each: a sample of windows of w values laid end to end. */
-static uint32_t TELEM_I_FILE_N(telem_i_file_ints_estimate)(telem_i_file_codec *k, const TELEM_I_FILE_T *v, uint32_t n, uint32_t w) {
+TELEM_UNUSED static uint32_t TELEM_I_FILE_N(telem_i_file_ints_estimate)(telem_i_file_codec *k, const TELEM_I_FILE_T *v, uint32_t n, uint32_t w) {
     telem_i_file_plan best;
     TELEM_I_FILE_N(telem_i_file_windows) s;
     uint32_t kind, head;
