@@ -421,7 +421,7 @@
                 of a string, t = its state number j mod 4, of bin b: few bits a, then width(b) bits c from the
                 string; u = low(b) + c; that state becomes next(t) + a.
                 Behind its last value a string must be at its very end and its 4 states 0.
-          8.6 Numbers (codecs 2 to 12)
+          8.6 NUMBERS (codecs 2 to 12; 7 is not used)
             int32(n), int64(n) are the integer streams of 8.5: n numbers of 32 or 64 bits. "sized x" is varint
             size, then x in exactly that many bytes; what is not sized takes the rest. w: bytes of the column's
             type, n: its values. Integers include ENUM, BITS and BOOL; BOOL other than 0 and 1 is CORRUPT.
@@ -436,14 +436,13 @@
             Floats
             6 ordered      F16, BF16: int32(n), the low 16 bits t of each. F32: int32(n). F64: int64(n). The bits
                            of the value are t, and where its sign bit (15, 31, 63) is set all others turned over
-            7 rotated      F32: int32(n), F64: int64(n). The bits of the value are t rotated right by one
             8 multiple     F32 and F64, below
-            12 narrow      F64: u8 codec (6, 7 or 8), then a column of n F32 by that codec. Each value is that F32;
+            12 narrow      F64: u8 codec (6 or 8), then a column of n F32 by that codec. Each value is that F32;
                            a NaN keeps its sign and fraction (23 bits, now the highest of 52)
             Any number
             9 ranks        varint nd (1..n, at most 2,048), sized { u8 codec, the nd values of a dictionary by that
                            codec }, index(n, nd) of 8.7: which of them each row has. The codec is 0 (raw) or one of
-                           2 to 8 and 12. Writers sort the dictionary by value
+                           2 to 6, 8 and 12. Writers sort the dictionary by value
             10 LZ4         one LZ4 block that expands to exactly n * w bytes, the values as in codec 0. A reader
                            without LZ4 answers UNSUPPORTED for the column
             11 planes      planes(n, w) of 8.7: the bytes of the values

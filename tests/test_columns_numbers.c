@@ -132,6 +132,7 @@ static uint64_t odd_bits(const telem_column *c, uint64_t r) {
 }
 
 enum { PATTERNS = 24 };
+static const volatile double factors[2] = {0.0023193359375, 0.06103701895199438}; /* as f64 on every machine */
 static uint64_t pattern_bits(const telem_column *c, uint32_t pattern, uint32_t i, uint64_t *rng, double *walk) {
     uint64_t r = check_rand(rng);
     double u = (double)(r >> 11) / 9007199254740992.0, small = (double)(r % 2000u);
@@ -147,8 +148,8 @@ static uint64_t pattern_bits(const telem_column *c, uint32_t pattern, uint32_t i
     case 8: return number_bits(c, small / 100.0);                   /* decimals */
     case 9: return r % 50u ? number_bits(c, small / 1000.0) : odd_bits(c, r >> 8); /* with holes */
     case 10: return r % 3u ? number_bits(c, small / 10.0) : odd_bits(c, 8); /* a third NaN */
-    case 11: return number_bits(c, small * 0.0023193359375);        /* counts times a factor */
-    case 12: return number_bits(c, small * 0.06103701895199438 + 0.0);
+    case 11: return number_bits(c, small * factors[0]);        /* counts times a factor */
+    case 12: return number_bits(c, small * factors[1]);
     case 13: return number_bits(c, 46408.5 + (double)(i * 29989u + r % 1000u) / 3e9); /* a clock in seconds */
     case 14: return number_bits(c, (double)(r % 7u) * 250000.0 + 17);  /* a lattice, few distinct */
     case 15: return number_bits(c, 1e15 + (double)(r % 1000u) * 4096.0); /* a lattice far from 0 */
