@@ -1953,24 +1953,27 @@ static telem_result telem_i_shm_map_both(telem_shm *s, int prefault, int huge) {
     return s->data && s->control ? TELEM_OK : TELEM_ERR_SPACE;
 }
 
-/* Marks what is there as replaced, as far as it can be mapped: readers of it shall look again. */
-static void telem_i_shm_mark(intptr_t data, uint32_t state) {
-    uint64_t size = 0, magic;
-    uint8_t *p;
-    if (telem_i_shm_size(data, &size) != TELEM_OK || size < 512) return;
-    p = (uint8_t *)telem_i_shm_map(data, size, 1, 0, 0);
-    if (!p) return;
-    magic = TELEM_LOAD64_ACQUIRE(telem_i_shm_at64(p, 0));
-    if (memcmp(&magic, telem_i_shm_magic, 8) == 0) TELEM_I_SHM_PUT32((telem_atomic32 *)(void *)(p + 264), state);
-    telem_i_shm_unmap(p, size);
+/* Marks what is there as replaced, as far as it is a segment: readers of it shall look again, and those
+   that sleep shall do so now. */
+static void telem_i_shm_mark(telem_shm *s) {
+    uint64_t magic;
+    if (telem_i_shm_size(s->file[0], &s->mapped[0]) != TELEM_OK || s->mapped[0] < 512) return;
+    if (telem_i_shm_size(s->file[1], &s->mapped[1]) != TELEM_OK || s->mapped[1] < 128) return;
+    s->writable = s->registers = 1;
+    if (telem_i_shm_map_both(s, 0, 0) != TELEM_OK) return;
+    magic = TELEM_LOAD64_ACQUIRE(telem_i_shm_at64(s->data, 0));
+    if (memcmp(&magic, telem_i_shm_magic, 8) != 0) return; /* half made, or none: nobody reads it */
+    TELEM_I_SHM_PUT32(&telem_i_shm_live_of(s)->state, TELEM_I_SHM_REPLACED);
+    if (telem_i_shm_attach_check(s, s->mapped[0], s->mapped[1]) == TELEM_OK) telem_i_shm_wake_all(s);
 }
 
 static void telem_i_shm_clear_away(const char *data_path, const char *control_path) {
-    intptr_t f = TELEM_I_SHM_NONE;
-    if (telem_i_shm_open(data_path, TELEM_I_SHM_WRITE, &f) == TELEM_OK) {
-        telem_i_shm_mark(f, TELEM_I_SHM_REPLACED);
-        telem_i_shm_close(f);
-    }
+    telem_shm old;
+    telem_i_shm_begin_handle(&old, TELEM_SHM_FILES);
+    if (telem_i_shm_open(data_path, TELEM_I_SHM_WRITE, &old.file[0]) == TELEM_OK &&
+        telem_i_shm_open(control_path, TELEM_I_SHM_WRITE, &old.file[1]) == TELEM_OK)
+        telem_i_shm_mark(&old);
+    telem_i_shm_drop(&old);
     (void)telem_i_shm_remove(data_path);
     TELEM_I_SHM_POINT();
     (void)telem_i_shm_remove(control_path);

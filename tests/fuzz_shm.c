@@ -124,8 +124,8 @@ static int some(void *user, uint32_t stream, int64_t time, const void *rec, uint
 }
 
 static void order(uint8_t what) {
-    static uint8_t bytes[9000];
-    static uint64_t room[600];
+    static uint64_t room[600], words[9000 / 8];
+    uint8_t *bytes = (uint8_t *)words;
     telem_shm_frame f;
     telem_shm_slot slot;
     telem_shm_message m;
@@ -133,11 +133,12 @@ static void order(uint8_t what) {
     telem_shm_reader_desc d = TELEM_ZERO;
     telem_shm_attach_desc a = TELEM_ZERO;
     telem_shm_item items[5];
+    telem_shm_frame frames[4];
     telem_shm_pairs p = TELEM_ZERO;
     uint32_t i;
-    switch (what % 20) {
+    switch (what % 23) {
     case 0: (void)telem_shm_publish(&w, byte(), byte(), bytes, byte()); break;
-    case 1: (void)telem_shm_publish(&w, TELEM_SHM_PARTS, byte(), bytes, number16() % sizeof bytes); break;
+    case 1: (void)telem_shm_publish(&w, TELEM_SHM_PARTS, byte(), bytes, number16() % sizeof words); break;
     case 2:
         if (telem_shm_begin(&w, number16() % 4000, &slot) != TELEM_OK) break;
         memset(slot.data, what, (size_t)slot.capacity);
@@ -170,7 +171,7 @@ static void order(uint8_t what) {
         break;
     case 12: (void)telem_shm_control_write(&rd, byte(), 1, bytes, byte()); break;
     case 13:
-        if (telem_shm_control_read(&w, &m, bytes, sizeof bytes) == TELEM_OK) touch(bytes, m.len);
+        if (telem_shm_control_read(&w, &m, bytes, sizeof words) == TELEM_OK) touch(bytes, m.len);
         break;
     case 14: inspect(); break;
     case 15:
@@ -192,6 +193,17 @@ static void order(uint8_t what) {
         p.a = &rd, p.b = &rd2, p.within = byte(), p.as_of = byte() % 2u;
         (void)telem_shm_wait(&rd, 0);
         if (rd2.shm) (void)telem_shm_pairs_next(&p, &f, &f);
+        break;
+    case 19: /* as if the others had died: who sweeps believes none of what they left */
+        if (byte() % 2) telem_i_shm_writer_sweep(&shm, byte() % shm.g.writers);
+        else telem_i_shm_reader_sweep(&shm, byte() % shm.g.readers);
+        break;
+    case 20: /* a restarted owner */
+        telem_i_shm_session(&shm);
+        telem_i_shm_wake_all(&shm);
+        break;
+    case 21:
+        if (telem_shm_read_batch(&rd, frames, 4, bytes, sizeof words) > 0) touch(frames[0].data, frames[0].len);
         break;
     default: (void)telem_shm_beat(&w); break;
     }

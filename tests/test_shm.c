@@ -922,7 +922,7 @@ TEST(kept_segment_is_taken_over_with_its_frames_or_replaced) {
     telem_shm_frame f;
     telem_shm_segment info;
     char name[64];
-    uint64_t i;
+    uint64_t i, session;
     uint32_t generation;
     snprintf(name, sizeof name, "%s", name_of("keep"));
     d.name = name, d.keep = 1;
@@ -932,11 +932,14 @@ TEST(kept_segment_is_taken_over_with_its_frames_or_replaced) {
     for (i = 0; i < 10; i++) REQUIRE_OK(put(i));
     REQUIRE_OK(telem_shm_reader_open(&opened, &a, NULL));
     REQUIRE_OK(telem_shm_next(&opened, &f));
+    CHECK_OK(telem_shm_info(&shm, &info));
+    session = info.session;
     CHECK_OK(telem_shm_writer_deinit(&w));
     telem_shm_detach(&shm);
     CHECK_EQ_INT(telem_shm_health(&opened), TELEM_SHM_CLOSED);
     REQUIRE_OK(telem_shm_create(&shm, &d)); /* the same desc: taken over */
     CHECK_OK(telem_shm_info(&shm, &info));
+    CHECK(info.session != session);
     CHECK_EQ_INT(info.takeovers, 1);
     CHECK_EQ_INT(info.head, 10);
     REQUIRE_OK(telem_shm_writer_init(&w, &shm, NULL));
@@ -964,6 +967,59 @@ TEST(kept_segment_is_taken_over_with_its_frames_or_replaced) {
     telem_shm_detach(&shm);
     CHECK_EQ_INT(telem_shm_next(&opened, &f), TELEM_END);
     telem_shm_reader_close(&opened);
+}
+
+TEST(silence_is_told_from_death) {
+    telem_shm_desc d = TELEM_ZERO;
+    telem_shm_reader_desc rd = TELEM_ZERO;
+    telem_shm_segment info;
+    rd.stale = 2000000;
+    REQUIRE_OK(open_desc(&d, &rd));
+    CHECK_OK(telem_shm_info(&shm, &info));
+    CHECK(info.beat_age == UINT64_MAX); /* never */
+    CHECK_OK(telem_shm_beat(&w));
+    CHECK_EQ_INT(telem_shm_health(&r), TELEM_SHM_ALIVE);
+    telem_i_shm_nap(5000000);
+    CHECK_EQ_INT(telem_shm_health(&r), TELEM_SHM_SILENT);
+    CHECK_OK(telem_shm_info(&shm, &info));
+    CHECK(info.beat_age >= 5000000 && info.beat_age < 60000000000u);
+    REQUIRE_OK(put(0)); /* who publishes is not silent */
+    CHECK_EQ_INT(telem_shm_health(&r), TELEM_SHM_ALIVE);
+    telem_i_shm_nap(5000000);
+    CHECK_EQ_INT(telem_shm_health(&r), TELEM_SHM_SILENT);
+    CHECK_OK(telem_shm_beat(&w));
+    CHECK_EQ_INT(telem_shm_health(&r), TELEM_SHM_ALIVE);
+    shut();
+}
+
+static int names_seen;
+static int count_name(void *user, const char *name, int alive) {
+    (void)user, (void)name, (void)alive;
+    return ++names_seen == 2; /* stop */
+}
+TEST(segments_are_found_by_pattern) {
+    static telem_shm three[3];
+    char name[3][96], pattern[96];
+    uint32_t i;
+    CHECK(telem_i_shm_fits("imu.left", "imu.*") && telem_i_shm_fits("imu", "i?u") && telem_i_shm_fits("aXbXc", "a*b*c"));
+    CHECK(telem_i_shm_fits("anything", NULL) && telem_i_shm_fits("abcabd", "*abd") && telem_i_shm_fits("x", "*"));
+    CHECK(!telem_i_shm_fits("imu", "im") && !telem_i_shm_fits("imu", "?imu") && !telem_i_shm_fits("abcabe", "*abd"));
+    for (i = 0; i < 3; i++) {
+        telem_shm_desc d = TELEM_ZERO;
+        snprintf(name[i], sizeof name[i], "%s%u", name_of("topic."), (unsigned)i);
+        d.name = name[i], d.keep = i == 2;
+        REQUIRE_OK(telem_shm_create(&three[i], &d));
+    }
+    snprintf(pattern, sizeof pattern, "%s*", name_of("topic"));
+    CHECK_EQ_INT(telem_shm_list(NULL, pattern, NULL, NULL), 3);
+    names_seen = 0;
+    CHECK_EQ_INT(telem_shm_list(NULL, pattern, count_name, NULL), 2);
+    snprintf(pattern, sizeof pattern, "%s?", name_of("topic."));
+    CHECK_EQ_INT(telem_shm_list(NULL, pattern, NULL, NULL), 3);
+    for (i = 0; i < 3; i++) telem_shm_detach(&three[i]);
+    CHECK_EQ_INT(telem_shm_list(NULL, pattern, NULL, NULL), 1); /* the kept one, whose owner is gone */
+    CHECK_EQ_INT(telem_shm_collect(NULL, pattern), 1);
+    CHECK_EQ_INT(telem_shm_list(NULL, pattern, NULL, NULL), 0);
 }
 
 TEST(poll_descriptor_and_several_segments_wake) {
@@ -1045,6 +1101,8 @@ int main(void) {
 #if TELEM_I_SHM_SYSTEM
     RUN(segment_is_created_attached_listed_and_closed);
     RUN(kept_segment_is_taken_over_with_its_frames_or_replaced);
+    RUN(silence_is_told_from_death);
+    RUN(segments_are_found_by_pattern);
     RUN(poll_descriptor_and_several_segments_wake);
 #endif
     return CHECK_MAIN_END();
