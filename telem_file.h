@@ -751,7 +751,7 @@ typedef struct telem_file_writer_desc {
                             55 bytes per stream + 1 KiB) */
     uint32_t max_streams; /* 0: disk 256, wire 8 */
     uint32_t max_row;    /* largest row form, bytes; 0: disk 128 KiB, wire 1,024 */
-    uint32_t max_block;  /* largest block, bytes; 0: disk 512 KiB, wire 4,096 */
+    uint32_t max_block;  /* largest block, bytes; 0: disk 1 MiB, wire 4,096 */
     uint32_t block_bytes; /* coded bytes at which a stream's block is closed, at most max_block; 0:
                             disk 65,536, wire 512, or half of max_block when that is less */
     uint32_t block_rows; /* rows at which it is closed; 0: 65,536. Columns: distinct rows of a block
@@ -762,7 +762,7 @@ typedef struct telem_file_writer_desc {
     uint32_t key_rows;   /* a group has at least so many rows before key_bytes ends it; 0: disk
                             256, wire 1 */
     uint32_t gather_bytes; /* columns: memory in which rows wait to become blocks, all streams together; 0:
-                            4 x max_block, at most 64 MiB. When it is full the stream that holds most closes
+                            2 x max_block, at most 32 MiB. When it is full the stream that holds most closes
                             its block. Rows above 2 KiB wait in memory of their stream instead */
     uint64_t key_ns;     /* a KEY at least so often; 0: disk never by time, wire 5 s */
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
@@ -2599,14 +2599,14 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
     int wire = d->profile == TELEM_FILE_WIRE;
     f.max_streams = telem_i_file_or(d->max_streams, wire ? 8 : 256);
     f.max_row = telem_i_file_or(d->max_row, wire ? 1024 : 1u << 17);
-    f.max_block = telem_i_file_or(d->max_block, wire ? 4096 : 1u << 19);
+    f.max_block = telem_i_file_or(d->max_block, wire ? 4096 : 1u << 20);
     f.block_bytes = telem_i_file_or(d->block_bytes, wire ? 512 : 65536);
     if (d->block_bytes == 0 && f.max_block / 2 < f.block_bytes) f.block_bytes = f.max_block / 2;
     if (d->coding == 0) f.coding = wire ? TELEM_FILE_ROWS : TELEM_FILE_COLUMNS;
 #if defined(TELEM_FILE_NO_COLUMNS)
     if (d->coding == 0) f.coding = TELEM_FILE_ROWS;
 #endif
-    f.gather_bytes = telem_i_file_or(d->gather_bytes, f.max_block > 1u << 23 ? 1u << 26 : 4u * f.max_block);
+    f.gather_bytes = telem_i_file_or(d->gather_bytes, f.max_block > 1u << 24 ? 1u << 25 : 2u * f.max_block);
     f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : f.coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_DEFAULT : TELEM_I_FILE_COLUMN_DEFAULT);
     f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : 65536);
     f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
@@ -8162,6 +8162,7 @@ static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewe
 #define TELEM_I_FILE_OPENING 4194304u    /* raw bytes of a stream's first block, whose coded size nobody knows */
 #define TELEM_I_FILE_TRY 1024u          /* rows that are coded to see what a row takes */
 #define TELEM_I_FILE_LEAST_ROWS 256u    /* a block is not closed for its bytes before it has so many */
+#define TELEM_I_FILE_WIDE_ROWS 1024u   /* of whole columns, where max_block allows */
 #define TELEM_I_FILE_REPEATS 8u         /* row repeat is used when one row in so many repeats */
 
 /* The time and the run lengths as columns. */
@@ -9818,9 +9819,13 @@ static uint32_t telem_i_file_texts_fit(const telem_i_file_wstream *s, const tele
 
 /* Rows of the next direct block when `left` are there; 0: too few, they are gathered. */
 static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t left, uint64_t raw) {
-    uint64_t goal, most = telem_i_file_rows_most(&w->desc, s->g->record);
+    uint64_t goal, wide, most = telem_i_file_rows_most(&w->desc, s->g->record);
     if (s->g->bytes_per_row == 0 && left * raw > TELEM_I_FILE_OPENING && left >= 4u * TELEM_I_FILE_TRY) telem_i_file_try_rows(w, s, q, TELEM_I_FILE_TRY);
     goal = s->g->bytes_per_row ? telem_i_file_block_goal(w, s) : TELEM_I_FILE_OPENING / raw;
+    if (s->g->bytes_per_row) { /* wide rows: what each column costs by itself counts */
+        wide = (uint64_t)w->desc.max_block * 192u / s->g->bytes_per_row;
+        if (goal < TELEM_I_FILE_WIDE_ROWS) goal = wide < TELEM_I_FILE_WIDE_ROWS ? wide : TELEM_I_FILE_WIDE_ROWS;
+    }
     if (goal < TELEM_I_FILE_LEAST_ROWS) goal = TELEM_I_FILE_LEAST_ROWS;
     if (goal > most) goal = most;
     if (left < goal / 2u) return 0;
