@@ -75,6 +75,25 @@ bench-shm: | $(BUILD)/bin ## shared memory between two processes, beside the way
 	@sh tests/deps.sh demo
 	@$(CC) -std=gnu99 $(CFLAGS) $(WARN) -I. tests/bench_shm.c -o $(BUILD)/bin/bench_shm && $(BUILD)/bin/bench_shm
 
+DATA = ../shared/data
+bench-file: | $(BUILD)/bin ## columns files over sets of real telemetry (DATA=dir): size, speed beside LZ4 and zstd
+	@sh tests/deps.sh bench
+	@zstd=; [ ! -e /usr/include/zstd.h ] || zstd=-lzstd; \
+	$(CC) -std=gnu99 $(CFLAGS) $(WARN) -I. tests/bench_file.c -o $(BUILD)/bin/bench_file -llz4 -lm $$zstd && \
+	$(BUILD)/bin/bench_file $(DATA)
+	@grep -qw avx2 /proc/cpuinfo 2>/dev/null || { echo "SKIPPED the AVX2 build (this processor has none)"; exit 0; }; \
+	zstd=; [ ! -e /usr/include/zstd.h ] || zstd=-lzstd; \
+	$(CC) -std=gnu99 $(CFLAGS) -march=x86-64-v3 $(WARN) -I. tests/bench_file.c -o $(BUILD)/bin/bench_file_avx2 -llz4 -lm $$zstd && \
+	for b in bench_file bench_file_avx2; do \
+	    BENCH_SECONDS=0.05 $(BUILD)/bin/$$b $(DATA) | sed -n "s/^mean\./$$b mean./p;/FAIL/p"; \
+	done
+
+bench-ablation: | $(BUILD)/bin ## each mode of the columns coding off in turn: size and speed against all on
+	@sh tests/deps.sh bench
+	@zstd=; [ ! -e /usr/include/zstd.h ] || zstd=-lzstd; \
+	$(CC) -std=gnu99 $(CFLAGS) $(WARN) -DBENCH_ABLATION -I. tests/bench_file.c -o $(BUILD)/bin/bench_ablation -llz4 -lm $$zstd && \
+	BENCH_SECONDS=$${BENCH_SECONDS:-0.03} $(BUILD)/bin/bench_ablation $(DATA)
+
 examples: $(EXAMPLES) ## build the examples and the tool into build/bin
 
 $(BUILD)/bin/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) | $(BUILD)/bin
@@ -92,4 +111,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress bench-ring bench-shm examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean

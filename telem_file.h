@@ -8162,6 +8162,7 @@ static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewe
 #define TELEM_I_FILE_OPENING 4194304u    /* raw bytes of a stream's first block, whose coded size nobody knows */
 #define TELEM_I_FILE_TRY 1024u          /* rows that are coded to see what a row takes */
 #define TELEM_I_FILE_LEAST_ROWS 256u    /* a block is not closed for its bytes before it has so many */
+#define TELEM_I_FILE_OFF_ROWS ((uint64_t)1 << 48) /* row repeat */
 #define TELEM_I_FILE_WIDE_ROWS 1024u   /* of whole columns, where max_block allows */
 #define TELEM_I_FILE_REPEATS 8u         /* row repeat is used when one row in so many repeats */
 
@@ -9746,6 +9747,7 @@ static uint32_t telem_i_file_same_rows(const telem_i_file_wstream *s, const tele
 static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_source *q, uint32_t *pick, uint32_t *runs, uint8_t *same) {
     uint32_t i, n = q->n, left, distinct = 0, least = n / TELEM_I_FILE_REPEATS;
     int64_t t = telem_i_file_source_time(q, 0);
+    if (q->x->k.off & TELEM_I_FILE_OFF_ROWS) return;
     left = telem_i_file_same_rows(s, q, n, t, s->key ? 0 : telem_i_signed(telem_i_file_since(s->g->t, t)), least ? least : 1, same);
     if (left == 0 || left < n / TELEM_I_FILE_REPEATS) return;
     for (i = 0; i < n; i++) {

@@ -3,6 +3,8 @@
    DATA holds sets in the layout of its README.md: set/stream/{schema.txt, cNNN.bin, cNNN.off}. Every set is
    read back and compared bit for bit: a mismatch fails. In the same run memcpy, LZ4 and zstd-3 (SKIPPED
    without libzstd) over the same columns; ratios of speeds are to LZ4's. peers.tsv in DATA: what others need.
+   one_column_ms and range1pct_ms: of the largest stream, with the reader open and the schemas known (open_ms).
+   one_column_to_share: the first against that column's share of reading all.
    BENCH_SETS="a b" takes only these, BENCH_LEVELS="default fast" only these, BENCH_SECONDS each measurement,
    BENCH_TYPES=1 lists bytes per stream, BENCH_OFF=mask with -DBENCH_ABLATION switches modes off. */
 #define _POSIX_C_SOURCE 200809L
@@ -390,20 +392,22 @@ static telem_result read_set(const bench_set *set, bench_job *job, telem_io *io)
     return telem_file_read_columns(&r, job->reads, set->count);
 }
 
-/* Rows [first, first + rows) of columns [column, column + count) of stream i. */
-static telem_result read_part(const bench_set *set, bench_job *job, telem_io *io, uint32_t i, uint32_t column, uint32_t count, uint64_t first, uint64_t rows) {
-    telem_file_reader r;
+static telem_result open_known(telem_file_reader *r, telem_io *io) {
+    telem_result e = open_reader(r, io);
+    return e == TELEM_OK ? telem_file_reader_learn(r) : e;
+}
+
+/* Rows [first, first + rows) of columns [column, column + count) of stream i. The reader is open. */
+static telem_result read_part(const bench_set *set, bench_job *job, telem_file_reader *r, uint32_t i, uint32_t column, uint32_t count, uint64_t first, uint64_t rows) {
     telem_file_read q = job->reads[i];
-    telem_result e = open_reader(&r, io);
-    if (e == TELEM_OK) e = telem_file_reader_learn(&r);
-    if (e != TELEM_OK) return e;
-    q.stream = telem_file_reader_find(&r, set->stream[i].name);
+    telem_result e;
+    q.stream = telem_file_reader_find(r, set->stream[i].name);
     q.columns += column;
     q.count = count;
     q.first = first;
     q.rows = rows;
     if (count == 1) q.times = NULL;
-    e = telem_file_read_columns(&r, &q, 1);
+    e = telem_file_read_columns(r, &q, 1);
     return e == TELEM_OK && q.got != rows ? TELEM_ERR_CORRUPT : e;
 }
 
@@ -548,7 +552,7 @@ static speeds time_other(const bench_set *set, other o) {
 
 typedef struct figures {
     size_t bytes, memory;
-    double write, read, one_column, range;
+    double write, read, open, one_column, share, range;
 } figures;
 
 static uint32_t biggest(const bench_set *set) {
@@ -587,6 +591,7 @@ static figures run_level(const bench_set *set, uint8_t level, uint64_t off) {
     bench_job job;
     figures f;
     telem_result r = TELEM_OK;
+    telem_file_reader reader;
     int fd = scratch_file();
     telem_io io = telem_io_fd(fd);
     uint32_t big = biggest(set), middle;
@@ -610,10 +615,14 @@ static figures run_level(const bench_set *set, uint8_t level, uint64_t off) {
     BEST(t, r = read_set(set, &job, &io));
     f.read = (double)set->raw / t / 1e6;
     middle = (b->columns - b->first) / 2;
-    BEST(t, r = read_part(set, &job, &io, big, middle, 1, 0, b->rows));
+    BEST(t, r = open_known(&reader, &io));
+    must(r == TELEM_OK, "the file does not open", set->name);
+    f.open = t * 1e3;
+    BEST(t, r = read_part(set, &job, &reader, big, middle, 1, 0, b->rows));
     must(r == TELEM_OK, "one column does not come", set->name);
     f.one_column = t * 1e3;
-    BEST(t, r = read_part(set, &job, &io, big, 0, b->columns - b->first, b->rows / 2, part));
+    f.share = t * 1e6 * f.read / (double)b->column[b->first + middle].bytes; /* to what its part of reading all takes */
+    BEST(t, r = read_part(set, &job, &reader, big, 0, b->columns - b->first, b->rows / 2, part));
     must(r == TELEM_OK, "a range does not come", set->name);
     f.range = t * 1e3;
     job_free(set, &job);
@@ -674,6 +683,76 @@ static int listed(const char *list, const char *word) {
 
 static int by_text(const void *a, const void *b) { return strcmp((const char *)a, (const char *)b); }
 
+#if defined(BENCH_ABLATION)
+/* Each mode of the coding off in turn: what the sets take then, and how fast they go, against all modes on. */
+static const struct {
+    const char *name;
+    uint64_t off;
+} modes[] = {{"all on", 0},
+             {"ints: patches", TELEM_I_FILE_OFF_PATCH},
+             {"ints: sparse", TELEM_I_FILE_OFF_SPARSE},
+             {"ints: bins (tANS)", TELEM_I_FILE_OFF_BINNED},
+             {"ints: lag", TELEM_I_FILE_OFF_LAG},
+             {"ints: delta at lag", TELEM_I_FILE_OFF_LAG_DELTA},
+             {"ints: delta of delta", TELEM_I_FILE_OFF_ORDER2},
+             {"ints: third difference", TELEM_I_FILE_OFF_ORDER3},
+             {"numbers: lattice", TELEM_I_FILE_OFF_NUM_LATTICE},
+             {"numbers: decimals", TELEM_I_FILE_OFF_DECIMAL},
+             {"numbers: ratios", TELEM_I_FILE_OFF_RATIONAL},
+             {"numbers: powers of two", TELEM_I_FILE_OFF_POWER},
+             {"numbers: any base", TELEM_I_FILE_OFF_BASE},
+             {"numbers: all multiples", TELEM_I_FILE_OFF_DECIMAL | TELEM_I_FILE_OFF_RATIONAL | TELEM_I_FILE_OFF_POWER | TELEM_I_FILE_OFF_BASE},
+             {"numbers: ulps", TELEM_I_FILE_OFF_ULPS},
+             {"numbers: exceptions", TELEM_I_FILE_OFF_EXCEPTIONS},
+             {"numbers: ranks", TELEM_I_FILE_OFF_RANK},
+             {"numbers: rotated", TELEM_I_FILE_OFF_ROTATED},
+             {"numbers: narrow", TELEM_I_FILE_OFF_NARROW},
+             {"numbers: planes", TELEM_I_FILE_OFF_BYTES},
+             {"numbers: LZ4", TELEM_I_FILE_OFF_WHOLE_LZ4},
+             {"text: dictionary", TELEM_I_FILE_OFF_DICTIONARY},
+             {"text: repeats (LZ)", TELEM_I_FILE_OFF_LZ},
+             {"text: last distance", TELEM_I_FILE_OFF_REPEAT},
+             {"text: prefix code", TELEM_I_FILE_OFF_HUFF},
+             {"text: patterns", TELEM_I_FILE_OFF_TEMPLATE},
+             {"text: terminated", TELEM_I_FILE_OFF_TERMINATED},
+             {"index: move to front", TELEM_I_FILE_OFF_FRONT},
+             {"index: what followed", TELEM_I_FILE_OFF_FOLLOW},
+             {"index: codes by the one before", TELEM_I_FILE_OFF_CONTEXT},
+             {"keys", TELEM_I_FILE_OFF_KEYS},
+             {"row repeat", TELEM_I_FILE_OFF_ROWS}};
+#define MODES (sizeof modes / sizeof *modes)
+
+static void ablate(const char *data, char names[][128], uint32_t count, uint8_t level) {
+    static double size[MODES], write[MODES], read[MODES], most[MODES];
+    static char where[MODES][128];
+    uint32_t i, sets = 0;
+    size_t m;
+    for (i = 0; i < count; i++) {
+        bench_set set;
+        figures all = {0, 0, 0, 0, 0, 0, 0, 0};
+        if (!load_set(data, names[i], &set)) continue;
+        for (m = 0; m < MODES; m++) {
+            figures f = run_level(&set, level, modes[m].off);
+            double more;
+            if (m == 0) all = f;
+            more = (double)f.bytes / (double)all.bytes;
+            size[m] += log(more);
+            write[m] += log(f.write / all.write);
+            read[m] += log(f.read / all.read);
+            if (more - 1 <= most[m]) continue;
+            most[m] = more - 1;
+            snprintf(where[m], sizeof where[m], "%.120s", set.name);
+        }
+        sets++;
+        free_set(&set);
+    }
+    if (sets == 0) return;
+    printf("%-32s %8s %8s %8s   most (size)\n", "off", "size", "write", "read");
+    for (m = 0; m < MODES; m++)
+        printf("%-32s %8.4f %8.3f %8.3f   %+.1f %% %s\n", modes[m].name, exp(size[m] / sets), exp(write[m] / sets), exp(read[m] / sets), most[m] * 100, where[m]);
+}
+#endif
+
 int main(int argc, char **argv) {
     static const char *const levels[] = {"default", "fast", "archive"};
     static char names[1000][128];
@@ -695,6 +774,13 @@ int main(int argc, char **argv) {
     qsort(names, count, sizeof names[0], by_text);
     reader_memory = (uint8_t *)get(READER_MEMORY);
     memset(reader_memory, 0, READER_MEMORY);
+#if defined(BENCH_ABLATION)
+    for (k = 0; k < 3; k++)
+        if (some ? listed(some, levels[k]) : k == 0) ablate(data, names, count, (uint8_t)k);
+    printf(failed ? "FAIL\n" : "all sets read back bit for bit\n");
+    free(reader_memory);
+    return failed;
+#endif
     if (!HAVE_ZSTD) printf("SKIPPED zstd-3 (install package libzstd-dev)\n");
     for (i = 0; i < count; i++) {
         bench_set set;
@@ -721,7 +807,8 @@ int main(int argc, char **argv) {
             f = run_level(&set, (uint8_t)k, off);
             printf("file.%s.%s bytes %lu bits_per_value %.3f writer_bytes %lu write_MBps %.0f read_MBps %.0f one_column_ms %.3f range1pct_ms %.3f\n", set.name,
                    levels[k], (unsigned long)f.bytes, (double)f.bytes * 8 / (double)set.values, (unsigned long)f.memory, f.write, f.read, f.one_column, f.range);
-            printf("ratio.%s.%s write_to_lz4 %.2f read_to_lz4 %.2f", set.name, levels[k], f.write / lz4.write, f.read / lz4.read);
+            printf("ratio.%s.%s write_to_lz4 %.2f read_to_lz4 %.2f open_ms %.3f one_column_to_share %.1f", set.name, levels[k], f.write / lz4.write,
+                   f.read / lz4.read, f.open, f.share);
             if (yard > 0) printf(" size_to_yardstick %.3f size_to_pco8 %.3f size_to_best %.3f", (double)f.bytes / yard, (double)f.bytes / pco, (double)f.bytes / best);
             printf("\n");
             fflush(stdout);

@@ -36,7 +36,7 @@ packages() {
     header lz4.h || echo liblz4-dev
     header xxhash.h || echo libxxhash-dev
     [ "$1" = demo ] && return
-    [ "$1" != bench ] || { echo libck-dev liburcu-dev; return; }
+    [ "$1" != bench ] || { echo libck-dev liburcu-dev libzstd-dev; return; }
     have gcc || echo gcc libc6-dev
     have g++ || echo g++
     [ -e /usr/include/relacy/relacy.hpp ] || echo relacy-dev
