@@ -47,13 +47,13 @@ static int fail(const char *doing, telem_result why) {
     return 1;
 }
 
-static void sleep_ms(long ms) {
+static void sleep_ms(unsigned ms) {
 #ifdef _WIN32
-    Sleep((DWORD)ms);
+    Sleep(ms);
 #else
     struct timespec t = {0, 0};
-    t.tv_nsec = ms * 1000000;
-    nanosleep(&t, NULL);
+    t.tv_nsec = (long)ms * 1000000;
+    nanosleep(&t, NULL); /* a signal ends it early, which is what we want */
 #endif
 }
 
@@ -87,10 +87,12 @@ static telem_result step(telem_shm_writer *w, State *s) {
         s->command = m.time;
         s->commands++;
     }
-    if (r == TELEM_ERR_CORRUPT) fprintf(stderr, "shm_control: a reader wrote nonsense into its ring\n"); /* it is empty now */
+    if (r == TELEM_ERR_CORRUPT)
+        fprintf(stderr, "shm_control: a reader wrote nonsense into its ring\n"); /* it is empty now */
     heat(s);
     r = telem_schema_pack(&State_schema, s, row);
-    if (r == TELEM_OK) r = telem_shm_publish(w, STATE, TELEM_SHM_NOW, row, telem_schema_row_size(&State_schema));
+    if (r == TELEM_OK)
+        r = telem_shm_publish(w, STATE, TELEM_SHM_NOW, row, telem_schema_row_size(&State_schema));
     return r;
 }
 
@@ -160,16 +162,23 @@ static int command(uint32_t type, float value) {
     d.start = TELEM_SHM_FRESH;
     e = telem_shm_reader_open(&r, &where, &d);
     if (e != TELEM_OK) return fail("open", e);
-    while ((e = telem_shm_control_write(&r, type, sent, &value, type == COMMAND_STOP ? 0 : sizeof value)) == TELEM_FULL && tries--)
+    while ((e = telem_shm_control_write(&r, type, sent, &value, type == COMMAND_STOP ? 0 : sizeof value)) ==
+               TELEM_FULL &&
+           tries--)
         sleep_ms(10); /* it has much to do; nothing is lost */
     if (e == TELEM_OK) e = answer(&r, sent, &s);
     telem_shm_reader_close(&r);
     if ((e == TELEM_OK || e == TELEM_END) && type == COMMAND_STOP) return printf("off\n"), 0;
-    if (e == TELEM_EMPTY) return fprintf(stderr, "shm_control: the oven does not answer; is it stopped? (shm_top %s)\n", name), 1;
+    if (e == TELEM_EMPTY)
+        return fprintf(stderr, "shm_control: the oven does not answer; is it stopped? (shm_top %s)\n", name),
+               1;
     if (e != TELEM_OK) return fail("command", e);
-    if (s.answer) return fprintf(stderr, "shm_control: the oven refuses; it takes 0 to 300 degC, a gain of 0 to 10\n"), 1;
+    if (s.answer)
+        return fprintf(stderr, "shm_control: the oven refuses; it takes 0 to 300 degC, a gain of 0 to 10\n"),
+               1;
     printf("done after %.1f ms: target %g degC, gain %g, now at %.1f degC\n",
-           (double)((int64_t)clock.read(clock.user) - sent) * 1e-6, (double)s.target, (double)s.gain, (double)s.temperature);
+           (double)((int64_t)clock.read(clock.user) - sent) * 1e-6, (double)s.target, (double)s.gain,
+           (double)s.temperature);
     return 0;
 }
 

@@ -17,7 +17,14 @@
 
 enum { IMAGE = 1, SCAN, CLOUD };
 enum { CONTENT_RGB8 = 1 }; /* ours: what the bytes of an image mean */
-enum { WIDTH = 1920, HEIGHT = 1080, IMAGE_BYTES = WIDTH * HEIGHT * 3, BEAMS = 720, POINTS = 20000, LIDAR_BYTES = 400000 };
+enum {
+    WIDTH = 1920,
+    HEIGHT = 1080,
+    IMAGE_BYTES = WIDTH * HEIGHT * 3,
+    BEAMS = 720,
+    CLOUD_POINTS = 20000,
+    LIDAR_BYTES = 400000
+};
 
 /* Told in the image stream's `extra`. */
 #define FORMAT_TABLE(F) \
@@ -48,11 +55,22 @@ static void on_signal(int number) {
     stop = 1;
 }
 
+static void sleep_ms(unsigned ms) {
+#ifdef _WIN32
+    Sleep(ms);
+#else
+    struct timespec t = {0, 0};
+    t.tv_nsec = (long)ms * 1000000;
+    nanosleep(&t, NULL); /* a signal ends it early, which is what we want */
+#endif
+}
+
 static int fail(const char *doing, telem_result why) {
     const char *advice = why == TELEM_ERR_NOT_FOUND ? "; start the sensors first: shm_image"
                          : why == TELEM_ERR_EXISTS  ? "; they run already"
-                         : why == TELEM_ERR_SPACE   ? "; it takes 40 MB: look at df -h /dev/shm (docker run --shm-size=256m)"
-                                                    : "";
+                         : why == TELEM_ERR_SPACE
+                             ? "; it takes 40 MB: look at df -h /dev/shm (docker run --shm-size=256m)"
+                             : "";
     fprintf(stderr, "shm_image: %s \"%s\": %s%s\n", doing, name, telem_result_text(why), advice);
     return 1;
 }
@@ -62,7 +80,8 @@ static int fail(const char *doing, telem_result why) {
 static void draw(uint8_t *p, uint32_t t) { /* a moving test pattern */
     uint32_t x, y;
     for (y = 0; y < HEIGHT; y++)
-        for (x = 0; x < WIDTH; x++, p += 3) p[0] = (uint8_t)(x + t), p[1] = (uint8_t)(y + 2 * t), p[2] = (uint8_t)t;
+        for (x = 0; x < WIDTH; x++, p += 3)
+            p[0] = (uint8_t)(x + t), p[1] = (uint8_t)(y + 2 * t), p[2] = (uint8_t)t;
 }
 
 static telem_result publish_image(telem_shm_writer *w, uint32_t t) {
@@ -80,7 +99,7 @@ static void measure(Beam *beams, Point *points, uint32_t t) {
         beams[i].range = (uint16_t)(2000 + (i * 7 + t * 10) % 3000);
         beams[i].intensity = (uint16_t)(i % 100);
     }
-    for (i = 0; i < POINTS; i++) { /* a floor and a wall that comes nearer */
+    for (i = 0; i < CLOUD_POINTS; i++) { /* a floor and a wall that comes nearer */
         uint32_t column = i % 200, row = i / 200;
         points[i].x = row < 50 ? (float)row * 0.1f : 5.0f - (float)(t % 40) * 0.05f;
         points[i].y = ((float)column - 100.0f) * 0.05f;
@@ -91,7 +110,7 @@ static void measure(Beam *beams, Point *points, uint32_t t) {
 
 static telem_result publish_lidar(telem_shm_writer *w, uint32_t t) {
     static Beam beams[BEAMS];
-    static Point points[POINTS];
+    static Point points[CLOUD_POINTS];
     telem_shm_slot slot;
     uint64_t used = 0;
     telem_result r;
@@ -99,7 +118,8 @@ static telem_result publish_lidar(telem_shm_writer *w, uint32_t t) {
     r = telem_shm_begin(w, LIDAR_BYTES, &slot);
     if (r != TELEM_OK) return r;
     r = telem_shm_part_put(slot.data, slot.capacity, &used, SCAN, beams, sizeof(Beam), BEAMS);
-    if (r == TELEM_OK) r = telem_shm_part_put(slot.data, slot.capacity, &used, CLOUD, points, sizeof(Point), POINTS);
+    if (r == TELEM_OK)
+        r = telem_shm_part_put(slot.data, slot.capacity, &used, CLOUD, points, sizeof(Point), CLOUD_POINTS);
     if (r != TELEM_OK) return (void)telem_shm_abort(w, &slot), r;
     return telem_shm_commit(w, &slot, TELEM_SHM_PARTS, TELEM_SHM_NOW, used);
 }
@@ -123,7 +143,8 @@ static int serve(void) {
     static telem_shm_writer w;
     telem_shm_desc d = TELEM_ZERO;
     telem_shm_writer_desc wd = TELEM_ZERO;
-    struct timespec next;
+    telem_clock clock = telem_clock_monotonic();
+    uint64_t now, next;
     uint32_t t;
     telem_result r;
     d.name = name;
@@ -139,15 +160,15 @@ static int serve(void) {
     if (r == TELEM_OK) r = declare(&w);
     printf("publishing images and clouds: shm_image view, shm_top %s\n", name);
     fflush(stdout);
-    clock_gettime(CLOCK_MONOTONIC, &next);
+    next = clock.read(clock.user);
     for (t = 0; r == TELEM_OK && !stop; t++) {
         r = publish_image(&w, t);
         if (r == TELEM_OK && t % 3 == 0) r = publish_lidar(&w, t);
         if (r == TELEM_AGAIN) r = TELEM_OK; /* all slots are pinned: this one is left out, and counted */
         if (r == TELEM_OK) r = telem_shm_beat(&w);
-        next.tv_nsec += 33333333;
-        if (next.tv_nsec >= 1000000000) next.tv_nsec -= 1000000000, next.tv_sec++;
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+        next += 33333333;
+        now = clock.read(clock.user);
+        if (next > now) sleep_ms((unsigned)((next - now) / 1000000));
     }
     (void)telem_shm_writer_deinit(&w);
     telem_shm_detach(&shm);
@@ -170,7 +191,8 @@ static telem_result learn(view *v) {
     telem_shm_entry e;
     telem_result r = telem_shm_stream_find(telem_shm_reader_segment(&v->r), IMAGE, &e, buf, sizeof buf);
     if (r != TELEM_OK) return r;
-    if (e.content != CONTENT_RGB8 || e.extra_bytes != telem_schema_row_size(&Format_schema)) return TELEM_ERR_UNSUPPORTED;
+    if (e.content != CONTENT_RGB8 || e.extra_bytes != telem_schema_row_size(&Format_schema))
+        return TELEM_ERR_UNSUPPORTED;
     r = telem_schema_unpack(&Format_schema, e.extra, &v->format);
     if (r == TELEM_OK && (v->format.width > 16384 || v->format.height > 16384 || v->format.width < 2 ||
                           v->format.stride < v->format.width * 3 || v->format.stride > 65536))
@@ -181,8 +203,10 @@ static telem_result learn(view *v) {
 static void save(const view *v, const uint8_t *p) {
     FILE *f = fopen(v->save, "wb");
     uint32_t y;
-    int ok = f != NULL && fprintf(f, "P6 %u %u 255\n", (unsigned)v->format.width, (unsigned)v->format.height) > 0;
-    for (y = 0; ok && y < v->format.height; y++) ok = fwrite(p + (size_t)y * v->format.stride, 3, v->format.width, f) == v->format.width;
+    int ok =
+        f != NULL && fprintf(f, "P6 %u %u 255\n", (unsigned)v->format.width, (unsigned)v->format.height) > 0;
+    for (y = 0; ok && y < v->format.height; y++)
+        ok = fwrite(p + (size_t)y * v->format.stride, 3, v->format.width, f) == v->format.width;
     if (f && fclose(f) != 0) ok = 0;
     if (!ok) fprintf(stderr, "shm_image: cannot write %s\n", v->save);
 }
@@ -244,12 +268,14 @@ static int see(unsigned long frames, const char *file) {
     r = learn(&v);
     if (r != TELEM_OK) return fail("understand the images of", r);
     while (!stop && v.images < frames && telem_shm_wait(&v.r, 2000000000) == TELEM_OK)
-        while (!stop && v.images < frames && telem_shm_next(&v.r, &f) == TELEM_OK) look(&v, &f, v.images + 1 == frames);
+        while (!stop && v.images < frames && telem_shm_next(&v.r, &f) == TELEM_OK)
+            look(&v, &f, v.images + 1 == frames);
     (void)telem_shm_reader_stats(&v.r, &c);
     telem_shm_reader_close(&v.r);
-    printf("%lu images of %u x %u, %lu torn, seen %.2f ms after publishing; %lu clouds, the wall is at %.2f m; %lu lost\n", v.images,
-           (unsigned)v.format.width, (unsigned)v.format.height, v.torn, v.images ? v.age / (double)v.images : 0.0, v.clouds,
-           v.nearest, (unsigned long)c.lost + v.late);
+    printf("%lu images of %u x %u, %lu torn, %.2f ms old when seen; %lu clouds, the wall at %.2f "
+           "m; %lu lost\n",
+           v.images, (unsigned)v.format.width, (unsigned)v.format.height, v.torn,
+           v.images ? v.age / (double)v.images : 0.0, v.clouds, v.nearest, (unsigned long)c.lost + v.late);
     if (v.images < frames && !stop) return fprintf(stderr, "shm_image: the sensors say nothing more\n"), 1;
     return v.torn ? 1 : c.lost + v.late ? 3 : 0;
 }
@@ -266,9 +292,10 @@ int main(int argc, char **argv) {
         else if (viewer && strcmp(argv[i], "-o") == 0) file = argv[i + 1];
         else break;
     }
-    if (i != argc || frames == 0) return fprintf(stderr, "usage: shm_image [view [-n FRAMES] [-o FILE.ppm]] [-s SEGMENT]\n"), 2;
+    if (i != argc || frames == 0)
+        return fprintf(stderr, "usage: shm_image [view [-n FRAMES] [-o FILE.ppm]] [-s SEGMENT]\n"), 2;
     return viewer ? see(frames, file) : serve();
 }
 
 /* Output (of view; times and places differ):
-   30 images of 1920 x 1080, 0 torn, seen 0.71 ms after publishing; 10 clouds, the wall is at 3.35 m; 0 lost */
+   30 images of 1920 x 1080, 0 torn, 0.71 ms old when seen; 10 clouds, the wall at 3.35 m; 0 lost */

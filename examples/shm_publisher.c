@@ -45,7 +45,8 @@ static void sleep_ms(unsigned ms) {
 }
 
 static int fail(const char *doing, const char *name, telem_result why) {
-    const char *advice = why == TELEM_ERR_EXISTS   ? "; one is running under this name: stop it, or give another name"
+    const char *advice = why == TELEM_ERR_EXISTS
+                             ? "; one is running under this name: stop it, or give another name"
                          : why == TELEM_ERR_ACCESS ? "; the name belongs to another user: give another"
                          : why == TELEM_ERR_SPACE  ? "; the memory is used up: look at df -h /dev/shm"
                          : why == TELEM_ERR_ARG    ? "; a name is 1 to 64 of A-Z a-z 0-9 _ . -"
@@ -67,7 +68,8 @@ static void swing(Pendulum *p) {
 
 /* The struct as a row: no padding, the same bytes on every machine. A row of at most 48 bytes lies
    in one cache line with its number, and that line is all that moves to the reader. */
-static telem_result publish(telem_shm_writer *w, uint32_t stream, const telem_schema *schema, const void *record) {
+static telem_result publish(telem_shm_writer *w, uint32_t stream, const telem_schema *schema,
+                            const void *record) {
     uint8_t row[64];
     telem_result r = telem_schema_pack(schema, record, row);
     if (r != TELEM_OK) return r;

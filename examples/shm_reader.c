@@ -33,11 +33,22 @@ static void on_signal(int number) {
     stop = 1;
 }
 
+static void sleep_ms(unsigned ms) {
+#ifdef _WIN32
+    Sleep(ms);
+#else
+    struct timespec t = {0, 0};
+    t.tv_nsec = (long)ms * 1000000;
+    nanosleep(&t, NULL); /* a signal ends it early, which is what we want */
+#endif
+}
+
 static int fail(const char *doing, const char *name, telem_result why) {
-    const char *advice = why == TELEM_ERR_ACCESS        ? "; it is another user's: its publisher can set desc.mode to let you in"
-                         : why == TELEM_ERR_UNSUPPORTED ? "; its publisher was built with another version of telem_shm.h"
-                         : why == TELEM_ERR_ARG         ? "; a name is 1 to 64 of A-Z a-z 0-9 _ . -"
-                                                        : "";
+    const char *advice =
+        why == TELEM_ERR_ACCESS ? "; it is another user's: its publisher can set desc.mode to let you in"
+        : why == TELEM_ERR_UNSUPPORTED ? "; its publisher was built with another version of telem_shm.h"
+        : why == TELEM_ERR_ARG         ? "; a name is 1 to 64 of A-Z a-z 0-9 _ . -"
+                                       : "";
     fprintf(stderr, "shm_reader: %s \"%s\": %s%s\n", doing, name, telem_result_text(why), advice);
     return 1;
 }
@@ -74,7 +85,8 @@ static void show(telem_shm_reader *r, telem_shm_frame *f, unsigned long every) {
     stream *s = stream_of(telem_shm_reader_segment(r), f->stream);
     if (s->frames++ % every != 0) return;
     printf("%10.3f s  %-10s ", (double)f->time * 1e-9, s->name);
-    if (s->schema && f->len == telem_schema_row_size(s->schema) && telem_shm_copy(r, f, buf, sizeof buf) == TELEM_OK) {
+    if (s->schema && f->len == telem_schema_row_size(s->schema) &&
+        telem_shm_copy(r, f, buf, sizeof buf) == TELEM_OK) {
         telem_row_print_text(s->schema, buf, TELEM_PRINT_UNITS, text, sizeof text);
         printf("%s\n", text);
     } else printf("%lu bytes\n", (unsigned long)f->len);
@@ -86,7 +98,8 @@ static void explain(telem_shm_reader *r, const char *name) {
     static const char *const why[] = {"is back", "is alive but says nothing", "has died; waiting for another",
                                       "has left; waiting for another", "was replaced"};
     uint32_t health = telem_shm_health(r);
-    if (health != told && health <= TELEM_SHM_REPLACED) fprintf(stderr, "shm_reader: the publisher of \"%s\" %s\n", name, why[health]);
+    if (health != told && health <= TELEM_SHM_REPLACED)
+        fprintf(stderr, "shm_reader: the publisher of \"%s\" %s\n", name, why[health]);
     told = health;
 }
 
@@ -97,11 +110,10 @@ static telem_result open_reader(telem_shm_reader *r, const telem_shm_attach_desc
     d.name = "shm_reader";
     d.start = TELEM_SHM_FRESH;
     for (;;) {
-        struct timespec t = {0, 50000000};
         e = telem_shm_reader_open(r, where, &d);
         if ((e != TELEM_ERR_NOT_FOUND && e != TELEM_AGAIN) || stop) return e;
         if (!told++) fprintf(stderr, "shm_reader: no publisher of \"%s\" yet; waiting\n", where->name);
-        nanosleep(&t, NULL);
+        sleep_ms(50);
     }
 }
 
@@ -114,7 +126,8 @@ static void run(telem_shm_reader *r, const char *name, unsigned long frames, uns
         if (e != TELEM_OK || silent) explain(r, name);
         silent = e != TELEM_OK;
         while (!stop && telem_shm_next(r, &f) == TELEM_OK) {
-            if (telem_shm_reader_loss(r, &loss) == TELEM_OK) printf("lost %lu frames\n", (unsigned long)loss.count);
+            if (telem_shm_reader_loss(r, &loss) == TELEM_OK)
+                printf("lost %lu frames\n", (unsigned long)loss.count);
             show(r, &f, every);
             if (frames && --frames == 0) return;
         }

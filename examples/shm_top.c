@@ -187,7 +187,9 @@ static void learn(segment *g, stream *s) {
     s->schema = NULL;
     s->schema_memory = NULL;
     snprintf(s->name, sizeof s->name, s->id == TELEM_SHM_PARTS ? "(parts)" : "(not declared)");
-    if (s->id > TELEM_SHM_STREAM_MAX || telem_shm_stream_find(shm_of(g), s->id, &e, buf, sizeof buf) != TELEM_OK) return;
+    if (s->id > TELEM_SHM_STREAM_MAX ||
+        telem_shm_stream_find(shm_of(g), s->id, &e, buf, sizeof buf) != TELEM_OK)
+        return;
     snprintf(s->name, sizeof s->name, "%s", e.name);
     clean(s->name);
     s->content = e.content;
@@ -228,7 +230,9 @@ static void keep(stream *s, int64_t time, const void *data, uint64_t n) {
     s->text[0] = 0;
     if (s->elements == 0) return;
     if (opt.json) {
-        if (telem_row_print_json(s->schema, data, TELEM_PRINT_INT64_STRING, s->text, sizeof s->text) >= sizeof s->text) s->text[0] = 0;
+        if (telem_row_print_json(s->schema, data, TELEM_PRINT_INT64_STRING, s->text, sizeof s->text) >=
+            sizeof s->text)
+            s->text[0] = 0;
     } else telem_row_print_text(s->schema, data, TELEM_PRINT_UNITS, s->text, sizeof s->text);
     clean(s->text);
 }
@@ -265,7 +269,8 @@ static void take(segment *g, telem_shm_frame *f, double now) {
     if (!s) return;
     count(s, f->time, f->len);
     if (f->len > 256 && (now - s->copied_at < 0.1 || !s->schema)) wanted = 0;
-    if (!wanted || f->stream == TELEM_SHM_PARTS || telem_shm_copy(&g->r, f, buf, sizeof buf) != TELEM_OK) return;
+    if (!wanted || f->stream == TELEM_SHM_PARTS || telem_shm_copy(&g->r, f, buf, sizeof buf) != TELEM_OK)
+        return;
     s->copied_at = now;
     keep(s, f->time, buf, f->len);
 }
@@ -342,7 +347,8 @@ static void look_back(segment *g) {
     sample(g, &info);
     for (n = info.head > info.frames ? info.head - info.frames : 0; n < info.head; n++)
         if (telem_shm_get(&g->r, n, &f) == TELEM_OK) take(g, &f, 0);
-    for (n = 0; n < g->stream_count; n++) g->streams[n].frames_was = g->streams[n].frames, g->streams[n].bytes_was = g->streams[n].bytes;
+    for (n = 0; n < g->stream_count; n++)
+        g->streams[n].frames_was = g->streams[n].frames, g->streams[n].bytes_was = g->streams[n].bytes;
 }
 
 static int on_name(void *user, const char *name, int alive) {
@@ -367,7 +373,9 @@ static void close_segment(segment *g) {
     free(g);
 }
 
-static int by_name(const void *a, const void *b) { return strcmp((*(segment *const *)a)->name, (*(segment *const *)b)->name); }
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(segment *const *)a)->name, (*(segment *const *)b)->name);
+}
 
 /* New ones are opened; those whose name is gone are forgotten. */
 static void find_segments(void) {
@@ -375,7 +383,9 @@ static void find_segments(void) {
     for (i = 0; i < segment_count; i++) segments[i]->listed = 0;
     for (i = 0; i < (opt.patterns ? opt.patterns : 1); i++) {
         int64_t r = telem_shm_list(opt.dir, opt.patterns ? opt.pattern[i] : NULL, on_name, NULL);
-        if (r < 0) die("cannot list ", opt.dir ? opt.dir : "/dev/shm", r == TELEM_ERR_NOT_FOUND ? ": no such directory" : ": no access");
+        if (r < 0)
+            die("cannot list ", opt.dir ? opt.dir : "/dev/shm",
+                r == TELEM_ERR_NOT_FOUND ? ": no such directory" : ": no access");
     }
     for (i = 0; i < segment_count; i++) {
         segment *g = segments[i];
@@ -396,7 +406,8 @@ typedef struct part {
     uint64_t at, bytes;
 } part;
 
-static uint32_t add_part(part *p, uint32_t n, char letter, const char *name, const char *object, uint64_t at, uint64_t bytes) {
+static uint32_t add_part(part *p, uint32_t n, char letter, const char *name, const char *object, uint64_t at,
+                         uint64_t bytes) {
     p[n].letter = letter, p[n].name = name, p[n].object = object, p[n].at = at, p[n].bytes = bytes;
     return bytes ? n + 1 : n;
 }
@@ -421,14 +432,16 @@ static uint32_t layout_of(const segment *g, const telem_shm_segment *s, part *p)
     n = add_part(p, n, 't', "tables", "control", 0, 128u + 128u * ((uint64_t)s->writers + s->readers));
     n = add_part(p, n, 'p', "pins", "control", 128u + 128u * ((uint64_t)s->writers + s->readers), words);
     if (s->control_ring)
-        n = add_part(p, n, 'c', "control rings", "control", 128u + 128u * ((uint64_t)s->writers + s->readers) + words,
+        n = add_part(p, n, 'c', "control rings", "control",
+                     128u + 128u * ((uint64_t)s->writers + s->readers) + words,
                      (uint64_t)s->readers * (128u + s->control_ring));
     return n;
 }
 
 /* `cells` characters in proportion to the parts' bytes; each part has at least one. */
 static void put_bar(const part *p, uint32_t n, int cells) {
-    static const char *const color[] = {"\033[44m", "\033[45m", "\033[46m", "\033[42m", "\033[43m", "\033[41m"};
+    static const char *const color[] = {"\033[44m", "\033[45m", "\033[46m",
+                                        "\033[42m", "\033[43m", "\033[41m"};
     uint64_t all = 0, rest;
     uint32_t i;
     int left = cells - (int)n;
@@ -445,7 +458,9 @@ static void put_bar(const part *p, uint32_t n, int cells) {
 /* ------------------------------------------------------------------------------------ view ---- */
 
 static const char *const health_name[] = {"alive", "silent", "dead", "closed", "replaced"};
-static const char *health_of(const segment *g) { return g->health <= TELEM_SHM_REPLACED ? health_name[g->health] : "?"; }
+static const char *health_of(const segment *g) {
+    return g->health <= TELEM_SHM_REPLACED ? health_name[g->health] : "?";
+}
 
 static const char *strong(const char *s) { return opt.color ? s : ""; }
 #define BOLD strong("\033[1m")
@@ -458,7 +473,8 @@ static void put_legend(const part *p, uint32_t n, int width) {
     int column = 2;
     for (i = 0; i < n; i++) {
         char item[64];
-        int k = snprintf(item, sizeof item, "%c %s %s%s", p[i].letter, p[i].name, amount((double)p[i].bytes, "B"), i + 1 < n ? ", " : "");
+        int k = snprintf(item, sizeof item, "%c %s %s%s", p[i].letter, p[i].name,
+                         amount((double)p[i].bytes, "B"), i + 1 < n ? ", " : "");
         if (column + k > width) put("\n  "), column = 2;
         put("%s", item);
         column += k;
@@ -498,13 +514,13 @@ static void put_classes(const segment *g, const telem_shm_segment *s) {
 static void put_writers(const segment *g, const telem_shm_segment *s) {
     telem_shm_writer_info w;
     uint32_t i;
-    put("  %s%-14s %7s  %-9s %10s %7s %7s %8s %7s%s\n", DIM, "WRITER", "PID", "STATE", "FRAMES", "NO SLOT", "REFUSED", "EXPELLED",
-        "WAITED", PLAIN);
+    put("  %s%-14s %7s  %-9s %10s %7s %7s %8s %7s%s\n", DIM, "WRITER", "PID", "STATE", "FRAMES", "NO SLOT",
+        "REFUSED", "EXPELLED", "WAITED", PLAIN);
     for (i = 0; i < s->writers; i++) {
         if (telem_shm_writer_info_get(shm_of(g), i, &w) != TELEM_OK || !(w.taken || w.alive)) continue;
-        put("  %-14.14s %7u  %s%-9s%s %10s %7s %7s %8s %7s\n", w.name[0] ? w.name : "-", (unsigned)w.pid, w.alive ? "" : WARN,
-            w.alive ? "alive" : "dead", PLAIN, grouped(w.frames), grouped(w.no_slot), grouped(w.refused), grouped(w.expelled),
-            span((double)w.waited * 1e-9));
+        put("  %-14.14s %7u  %s%-9s%s %10s %7s %7s %8s %7s\n", w.name[0] ? w.name : "-", (unsigned)w.pid,
+            w.alive ? "" : WARN, w.alive ? "alive" : "dead", PLAIN, grouped(w.frames), grouped(w.no_slot),
+            grouped(w.refused), grouped(w.expelled), span((double)w.waited * 1e-9));
     }
 }
 
@@ -521,13 +537,15 @@ static void put_readers(const segment *g, const telem_shm_segment *s) {
     for (i = 0; i < s->readers; i++) {
         if (telem_shm_reader_info_get(shm_of(g), i, &r) != TELEM_OK || !(r.taken || r.alive)) continue;
         if (n++ == 0)
-            put("  %s%-14s %7s  %-9s %10s %7s %7s %8s %7s%s\n", DIM, "READER", "PID", "STATE", "DELIVERED", "LAG", "LOST",
-                "FILTERED", "PINS", PLAIN);
+            put("  %s%-14s %7s  %-9s %10s %7s %7s %8s %7s%s\n", DIM, "READER", "PID", "STATE", "DELIVERED",
+                "LAG", "LOST", "FILTERED", "PINS", PLAIN);
         put("  %-14.14s %7u  %s%-9s%s %10s %7s %s%7s%s %8s %7u\n", r.name[0] ? r.name : "-", (unsigned)r.pid,
-            r.alive && !r.expelled ? "" : WARN, reader_state(&r), PLAIN, grouped(r.delivered), grouped(r.lag), r.lost ? WARN : "",
-            grouped(r.lost), PLAIN, grouped(r.filtered), (unsigned)r.pins);
+            r.alive && !r.expelled ? "" : WARN, reader_state(&r), PLAIN, grouped(r.delivered), grouped(r.lag),
+            r.lost ? WARN : "", grouped(r.lost), PLAIN, grouped(r.filtered), (unsigned)r.pins);
     }
-    if (n == 0) put("  %sno reader is registered (%u may be; observers do not show)%s\n", DIM, (unsigned)s->readers, PLAIN);
+    if (n == 0)
+        put("  %sno reader is registered (%u may be; observers do not show)%s\n", DIM, (unsigned)s->readers,
+            PLAIN);
 }
 
 /* Seconds since a record's time, where its clock counts what we can read, else -1. */
@@ -544,8 +562,8 @@ static void put_streams(const segment *g, const telem_shm_segment *s) {
     for (i = 0; i < g->stream_count; i++) {
         const stream *t = &g->streams[i];
         double age = t->frames ? age_of(s, t->time) : -1;
-        put("  %-14.14s %5u %8.*f %8s %7s  ", t->name, (unsigned)t->id, t->hz < 99.95 ? 1 : 0, t->hz, amount(t->bytes_hz, "B"),
-            age < 0 ? "-" : span(age));
+        put("  %-14.14s %5u %8.*f %8s %7s  ", t->name, (unsigned)t->id, t->hz < 99.95 ? 1 : 0, t->hz,
+            amount(t->bytes_hz, "B"), age < 0 ? "-" : span(age));
         if (t->frames == 0) put("-\n");
         else if (t->elements > 1) put("[%s] %s ..\n", grouped(t->elements), t->text);
         else if (t->text[0]) put("%s\n", t->text);
@@ -554,8 +572,10 @@ static void put_streams(const segment *g, const telem_shm_segment *s) {
 }
 
 static const char *advice(const segment *g) {
-    if (g->health == TELEM_SHM_DEAD) return "its writer died: readers go on when it is started again; shm_top --collect removes it";
-    if (g->health == TELEM_SHM_SILENT) return "a writer lives, but nothing was published and no heartbeat came for a second";
+    if (g->health == TELEM_SHM_DEAD)
+        return "its writer died: readers go on when it is started again; shm_top --collect removes it";
+    if (g->health == TELEM_SHM_SILENT)
+        return "a writer lives, but nothing was published and no heartbeat came for a second";
     if (g->health == TELEM_SHM_CLOSED) return "its owner left and kept it for the next one";
     return NULL;
 }
@@ -571,9 +591,10 @@ static void put_segment(segment *g, int width) {
         put_error(g);
         return;
     }
-    put("%s%s%s  %s%s%s, %s frames/s, %s/s", BOLD, g->name, PLAIN, g->health == TELEM_SHM_ALIVE ? BOLD : WARN, health_of(g), PLAIN,
-        grouped((uint64_t)(g->hz + 0.5)), amount(g->bytes_hz, "B"));
-    put(", %s frames in all, owner %u%s", grouped(s.head), (unsigned)s.owner_pid, s.owner_alive ? "" : " (gone)");
+    put("%s%s%s  %s%s%s, %s frames/s, %s/s", BOLD, g->name, PLAIN, g->health == TELEM_SHM_ALIVE ? BOLD : WARN,
+        health_of(g), PLAIN, grouped((uint64_t)(g->hz + 0.5)), amount(g->bytes_hz, "B"));
+    put(", %s frames in all, owner %u%s", grouped(s.head), (unsigned)s.owner_pid,
+        s.owner_alive ? "" : " (gone)");
     put(", session %08" PRIx64, s.session >> 32);
     if (s.takeovers) put(", taken over %u x", (unsigned)s.takeovers);
     put("\n");
@@ -597,16 +618,18 @@ static void put_line(segment *g) {
     }
     for (i = 0; i < s.readers; i++)
         readers += telem_shm_reader_info_get(shm_of(g), i, &r) == TELEM_OK && r.taken && r.alive ? 1u : 0u;
-    put("%-20.20s %7u  %s%-8s%s %10s %9s %9s %7u\n", g->name, (unsigned)s.owner_pid, g->health == TELEM_SHM_ALIVE ? "" : WARN,
-        health_of(g), PLAIN, grouped((uint64_t)(g->hz + 0.5)), amount(g->bytes_hz, "B"),
-        amount((double)(s.data_bytes + s.control_bytes), "B"), (unsigned)readers);
+    put("%-20.20s %7u  %s%-8s%s %10s %9s %9s %7u\n", g->name, (unsigned)s.owner_pid,
+        g->health == TELEM_SHM_ALIVE ? "" : WARN, health_of(g), PLAIN, grouped((uint64_t)(g->hz + 0.5)),
+        amount(g->bytes_hz, "B"), amount((double)(s.data_bytes + s.control_bytes), "B"), (unsigned)readers);
 }
 
 static void put_view(int width) {
     int i;
-    if (segment_count == 0) put("no segment%s in %s\n", opt.patterns ? " of such a name" : "", opt.dir ? opt.dir : "/dev/shm");
+    if (segment_count == 0)
+        put("no segment%s in %s\n", opt.patterns ? " of such a name" : "", opt.dir ? opt.dir : "/dev/shm");
     else if (opt.patterns == 0 && segment_count > 1) {
-        put("%s%-20s %7s  %-8s %10s %9s %9s %7s%s\n", DIM, "SEGMENT", "OWNER", "STATE", "FRAMES/S", "BYTES/S", "MEMORY", "READERS", PLAIN);
+        put("%s%-20s %7s  %-8s %10s %9s %9s %7s%s\n", DIM, "SEGMENT", "OWNER", "STATE", "FRAMES/S", "BYTES/S",
+            "MEMORY", "READERS", PLAIN);
         for (i = 0; i < segment_count; i++) put_line(segments[i]);
     } else
         for (i = 0; i < segment_count; i++) {
@@ -657,7 +680,8 @@ static void json_writers(const segment *g, const telem_shm_segment *s) {
         put("%s{", n++ ? "," : "");
         json_text("name", w.name), COMMA, U32("pid", w.pid), COMMA, BOOL("alive", w.alive), COMMA;
         U64("frames", w.frames), COMMA, U64("bytes", w.bytes), COMMA, U64("no_slot", w.no_slot), COMMA;
-        U64("refused", w.refused), COMMA, U64("aborted", w.aborted), COMMA, U64("expelled", w.expelled), COMMA;
+        U64("refused", w.refused), COMMA, U64("aborted", w.aborted), COMMA, U64("expelled", w.expelled),
+            COMMA;
         U64("waited_ns", w.waited), put("}");
     }
     put("]");
@@ -671,7 +695,8 @@ static void json_readers(const segment *g, const telem_shm_segment *s) {
         if (telem_shm_reader_info_get(shm_of(g), i, &r) != TELEM_OK || !(r.taken || r.alive)) continue;
         put("%s{", n++ ? "," : "");
         json_text("name", r.name), COMMA, U32("pid", r.pid), COMMA, BOOL("alive", r.alive), COMMA;
-        BOOL("reliable", r.reliable), COMMA, BOOL("expelled", r.expelled), COMMA, BOOL("asleep", r.sleeping), COMMA;
+        BOOL("reliable", r.reliable), COMMA, BOOL("expelled", r.expelled), COMMA, BOOL("asleep", r.sleeping),
+            COMMA;
         U64("next", r.next), COMMA, U64("lag", r.lag), COMMA, U64("delivered", r.delivered), COMMA;
         U64("lost", r.lost), COMMA, U64("filtered", r.filtered), COMMA, U32("pins", r.pins), put("}");
     }
@@ -705,12 +730,16 @@ static void json_segment(segment *g) {
         put("}");
         return;
     }
-    json_text("state", health_of(g)), COMMA, U32("owner_pid", s.owner_pid), COMMA, BOOL("owner_alive", s.owner_alive), COMMA;
+    json_text("state", health_of(g)), COMMA, U32("owner_pid", s.owner_pid), COMMA,
+        BOOL("owner_alive", s.owner_alive), COMMA;
     U64("id", s.id), COMMA, U64("session", s.session), COMMA, U32("takeovers", s.takeovers), COMMA;
     put("\"created_utc_ns\":\"%" PRId64 "\",", s.created);
-    U64("data_bytes", s.data_bytes), COMMA, U64("control_bytes", s.control_bytes), COMMA, U32("frames", s.frames), COMMA;
-    U32("inline_bytes", s.inline_bytes), COMMA, U32("directory_used", s.directory_used), COMMA, BOOL("hash", s.hash), COMMA;
-    U64("head", s.head), COMMA, NUMBER("frames_per_s", g->hz), COMMA, NUMBER("bytes_per_s", g->bytes_hz), COMMA;
+    U64("data_bytes", s.data_bytes), COMMA, U64("control_bytes", s.control_bytes), COMMA,
+        U32("frames", s.frames), COMMA;
+    U32("inline_bytes", s.inline_bytes), COMMA, U32("directory_used", s.directory_used), COMMA,
+        BOOL("hash", s.hash), COMMA;
+    U64("head", s.head), COMMA, NUMBER("frames_per_s", g->hz), COMMA, NUMBER("bytes_per_s", g->bytes_hz),
+        COMMA;
     NUMBER("seen", g->seen), COMMA;
     json_layout(g, &s), COMMA, json_writers(g, &s), COMMA, json_readers(g, &s), COMMA, json_streams(g, &s);
     put("}");
@@ -790,7 +819,8 @@ static void sample_all(void) {
     telem_shm_segment info;
     int i;
     for (i = 0; i < segment_count; i++)
-        if (segments[i]->open && telem_shm_info(shm_of(segments[i]), &info) == TELEM_OK) sample(segments[i], &info);
+        if (segments[i]->open && telem_shm_info(shm_of(segments[i]), &info) == TELEM_OK)
+            sample(segments[i], &info);
 }
 
 /* Frames are looked at as they come: a ring of 64 at 1 kHz lasts 64 ms. */
@@ -809,7 +839,8 @@ static int run(void) {
     long n;
     find_segments();
     if (segment_count == 0 && opt.patterns && !opt.tty)
-        die("no such segment: ", opt.pattern[0], "; is its publisher running? shm_top without a name lists all");
+        die("no such segment: ", opt.pattern[0],
+            "; is its publisher running? shm_top without a name lists all");
     if (opt.tty && !opt.json) write_all("\033[?25l\033[2J", 10);
     for (n = 0; !stop && (opt.count == 0 || n < opt.count); n++) {
         watch(n == 0 && opt.tty && opt.delay > 0.3 ? 0.3 : opt.delay); /* the first view soon */
@@ -832,7 +863,9 @@ static int collect(void) {
     int i, in_use = 0;
     for (i = 0; i < (opt.patterns ? opt.patterns : 1); i++) {
         int64_t r = telem_shm_collect(opt.dir, opt.patterns ? opt.pattern[i] : NULL);
-        if (r < 0) die("cannot remove from ", opt.dir ? opt.dir : "/dev/shm", r == TELEM_ERR_NOT_FOUND ? ": no such directory" : ": no access");
+        if (r < 0)
+            die("cannot remove from ", opt.dir ? opt.dir : "/dev/shm",
+                r == TELEM_ERR_NOT_FOUND ? ": no such directory" : ": no access");
         n += r;
         (void)telem_shm_list(opt.dir, opt.patterns ? opt.pattern[i] : NULL, on_used, &in_use);
     }
@@ -846,8 +879,9 @@ static int usage(void) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option longs[] = {{"delay", 1, NULL, 'd'}, {"count", 1, NULL, 'n'}, {"dir", 1, NULL, 'D'},
-        {"json", 0, NULL, 'j'}, {"collect", 0, NULL, 'c'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"delay", 1, NULL, 'd'},   {"count", 1, NULL, 'n'}, {"dir", 1, NULL, 'D'}, {"json", 0, NULL, 'j'},
+        {"collect", 0, NULL, 'c'}, {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "d:n:D:jh", longs, NULL)) != -1) {
         if (c == 'd') opt.delay = strtod(optarg, NULL);

@@ -73,7 +73,11 @@ static int can_spawn(void) { /* an emulator may not start its own program again 
 
 static uint64_t bytes[LARGE / 8 + 8], copied[LARGE / 8 + 8];
 
-static uint32_t length_of(uint64_t n) { return n % 3 == 0 ? (uint32_t)(8 + n % 40) : n % 3 == 1 ? (uint32_t)(60 + n % 900) : (uint32_t)(LARGE - n % 1000); }
+static uint32_t length_of(uint64_t n) {
+    return n % 3 == 0   ? (uint32_t)(8 + n % 40)
+           : n % 3 == 1 ? (uint32_t)(60 + n % 900)
+                        : (uint32_t)(LARGE - n % 1000);
+}
 static uint32_t compose(uint64_t n, uint64_t salt) {
     uint32_t len = length_of(n), i;
     uint8_t *p = (uint8_t *)bytes;
@@ -254,7 +258,8 @@ TEST(sleeping_reader_is_woken) {
         late[j] = t;
     }
     CHECK_EQ_INT(outcome(p), 0);
-    if (getenv("CHECK_VERBOSE")) printf("  woken after %.0f us, at worst %.0f\n", (double)late[25] * 1e-3, (double)late[49] * 1e-3);
+    if (getenv("CHECK_VERBOSE"))
+        printf("  woken after %.0f us, at worst %.0f\n", (double)late[25] * 1e-3, (double)late[49] * 1e-3);
     CHECK(late[25] > 0 && late[25] < 20000000); /* a lost wake-up would cost 50 ms */
     leave();
 }
@@ -367,7 +372,9 @@ TEST(owner_killed_at_random_leaves_no_torn_frame) {
         REQUIRE_OK(telem_shm_wait(&rd, 20000000000u)); /* of the new owner */
         until = telem_i_shm_now() + check_rand(&seed) % 30000000u;
         while (telem_i_shm_now() < until || good == 0) {
-            if (telem_shm_next(&rd, &f) != TELEM_OK || telem_shm_copy(&rd, &f, copied, sizeof copied) != TELEM_OK) continue;
+            if (telem_shm_next(&rd, &f) != TELEM_OK ||
+                telem_shm_copy(&rd, &f, copied, sizeof copied) != TELEM_OK)
+                continue;
             CHECK(proves(&f, copied));
             good++;
         }
@@ -377,7 +384,8 @@ TEST(owner_killed_at_random_leaves_no_torn_frame) {
             if (telem_shm_copy(&rd, &f, copied, sizeof copied) == TELEM_OK) CHECK(proves(&f, copied));
         CHECK(rd.voided <= voided + 1);
     }
-    if (getenv("CHECK_VERBOSE")) printf("  %d kills, %lu frames proved, %lu void\n", i, (unsigned long)good, (unsigned long)rd.voided);
+    if (getenv("CHECK_VERBOSE"))
+        printf("  %d kills, %lu frames proved, %lu void\n", i, (unsigned long)good, (unsigned long)rd.voided);
     CHECK(good > 0);
     telem_shm_reader_close(&rd);
     CHECK_EQ_INT(telem_shm_collect(NULL, called), 1);
