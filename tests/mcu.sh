@@ -88,7 +88,41 @@ slice) boards="m0 m4" ;;
 full) scale=4 broken="m0 m3 m4" ;;
 *) echo "mcu.sh: what is $1?" >&2; exit 2 ;;
 esac
+# board flags: the flight over the UART is the one of a PC, byte for byte; read live, and spoiled on the way
+uart() {
+    b=$1; shift; name=$b-flight$(echo "$*" | tr -d ' ='); at=$out/$name
+    ${CC:-cc} -std=c99 -O2 -DHOST -DTELEM_NO_POSIX -I. -I"$BUILD/dep" "$@" tests/mcu/flight.c -o "$at.host" >"$at.log" 2>&1 &&
+        "$at.host" >"$at.sent" && compile "$at.elf" "$b" flight "$@" >>"$at.log" 2>&1
+    note $? "$name" "$at.log" || return
+    rm -f "$at.sock" "$at.tlm"
+    if [ "$scale" != 1 ]; then
+        "$out/listen" "unix:$at.sock" 0 "$at.sent" >>"$at.log" 2>&1 & listener=$!
+        SERIAL="unix:$at.sock,server=on,wait=on" emulate "$at.elf" "$(shift_of flight)" >>"$at.log" 2>&1
+        note $? "$name: the board" "$at.log"
+        wait $listener
+        note $? "$name: live over a socket" "$at.log"
+    fi
+    SERIAL="file:$at.tlm" emulate "$at.elf" "$(shift_of flight)" >>"$at.log" 2>&1
+    cmp "$at.tlm" "$at.sent" >>"$at.log" 2>&1
+    note $? "$name: other bytes than a PC's" "$at.log"
+    for seed in 1 2 3 4 5 6 7 8; do
+        "$out/listen" "$at.tlm" $seed "$at.sent" >>"$at.log" 2>&1
+        note $? "$name: spoiled on the way, seed $seed" "$at.log"
+    done
+}
+
+if [ "$scale" = 1 ]; then flights="m4"; seconds=2; else flights="m4 stm32f4"; seconds=10; fi
+sh tests/deps.sh source
+if ${CC:-cc} -std=c99 -O1 -I. -I"$BUILD/dep" tests/mcu/listen.c "$BUILD/dep/lz4.c" -o "$out/listen" >"$out/listen.log" 2>&1; then
+    for b in $flights; do
+        uart "$b" -DSECONDS=$seconds
+        [ "$scale" = 1 ] || uart "$b" -DSECONDS=$seconds -DCODING=3
+    done
+else
+    note 1 listen "$out/listen.log"
+fi
 for source in $(grep -l '^int main' tests/mcu/*.c); do
+    case $source in */listen.c | */flight.c) continue ;; esac
     p=$(basename "$source" .c)
     for b in $boards; do
         case " $(mark BOARDS "$p") " in *" $b "*) ;; *) continue ;; esac
