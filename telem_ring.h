@@ -620,9 +620,15 @@ TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks);
 #define TELEM_I_ENTRY_LONG 0xFFFFu     /* a record; length and stream are in the next unit */
 
 #if defined(__GNUC__) || defined(__clang__)
+#ifdef __OPTIMIZE_SIZE__
+#define TELEM_I_INLINE_FAST static
+#else
+#define TELEM_I_INLINE_FAST TELEM_I_INLINE
+#endif
 #define TELEM_I_SELDOM __attribute__((noinline)) /* keeps its registers out of the caller's short path */
 #define TELEM_I_CONSTANT(n) __builtin_constant_p(n)
 #else
+#define TELEM_I_INLINE_FAST static
 #define TELEM_I_SELDOM
 #define TELEM_I_CONSTANT(n) 0
 #endif
@@ -764,26 +770,26 @@ TELEM_I_INLINE telem_result telem_ring_push_inline(telem_ring_writer *w, uint32_
     return telem_ring_push(w, stream, time, data, len);
 }
 
-/* telem_ring_begin_whole and telem_ring_commit; between them the lane is closed to all else. */
-TELEM_I_INLINE telem_result telem_ring_begin_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
-                                                   uint32_t len, telem_ring_span *span) {
+TELEM_I_INLINE int telem_i_lane_begin_plain(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+                                           telem_ring_span *span) {
     size_t need = telem_i_lane_plain(w, stream, time, len);
-    if (need == 0) return telem_ring_begin_whole(w, stream, time, len, span);
+    if (need == 0) return 0;
     span->part[0] = telem_i_lane_put_head(w, stream, time, len);
     span->part[1] = NULL;
     span->size[0] = len, span->size[1] = 0;
     span->pos = TELEM_I_POS_RELAXED(&w->tip->committed) + 1u;
     w->next = span->pos + (telem_i_pos)(need / 8u) - 1u;
     w->next_hi = w->time_hi;
+    span->head = 0;
     span->number = (uint32_t)((size_t)(w->end - w->at) / 8u); /* the window, for commit */
     w->end = w->at;
     w->open = 1;
     TELEM_STORE32_RELAXED(&w->tip->open, 1u); /* for stats only */
-    return TELEM_OK;
+    return 1;
 }
-TELEM_I_INLINE telem_result telem_ring_commit_inline(telem_ring_writer *w, telem_ring_span *span) {
+TELEM_I_INLINE int telem_i_lane_commit_plain(telem_ring_writer *w, telem_ring_span *span) {
     telem_i_pos units;
-    if (!w->open || span->number == 0 || !w->lane || !span->part[0]) return telem_ring_commit(w, span);
+    if (!w->open || span->number == 0 || !span->part[0]) return 0;
     units = w->next - TELEM_I_POS_RELAXED(&w->tip->committed);
     span->part[0] = NULL;
     w->end = w->at + (size_t)span->number * 8u;
@@ -791,7 +797,15 @@ TELEM_I_INLINE telem_result telem_ring_commit_inline(telem_ring_writer *w, telem
     w->open = 0;
     TELEM_STORE32_RELAXED(&w->tip->open, 0);
     telem_i_tip_move(w->tip, units, 1u);
-    return TELEM_OK;
+    return 1;
+}
+/* telem_ring_begin_whole and telem_ring_commit; between them the lane is closed to all else. */
+TELEM_I_INLINE telem_result telem_ring_begin_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                                   uint32_t len, telem_ring_span *span) {
+    return telem_i_lane_begin_plain(w, stream, time, len, span) ? TELEM_OK : telem_ring_begin_whole(w, stream, time, len, span);
+}
+TELEM_I_INLINE telem_result telem_ring_commit_inline(telem_ring_writer *w, telem_ring_span *span) {
+    return telem_i_lane_commit_plain(w, span) ? TELEM_OK : telem_ring_commit(w, span);
 }
 
 /* Fields straight into the ring, without a copy on the way (a struct that was just written and is
@@ -2154,13 +2168,13 @@ TELEM_I_INLINE int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len
     old = telem_i_desc_load(d, &start); /* state first: the guess may be newer than what this thread has seen of d */
     before = telem_i_desc_load(descs + ((n - 1u) & mask), &end);
     tail = TELEM_LOAD32_ACQUIRE(w->held); /* E7, E8 */
-    if ((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) != 0) return 0;
-    if ((before & TELEM_I_STATE) >= TELEM_I_ZOMBIE || (old & TELEM_I_STATE) - TELEM_I_REVOKED < 2u) return 0; /* parked */
-    if (n == tail || TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0; /* E9 */
-    p->number = tail;
+    if (TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0; /* so no REVOKED or ZOMBIE below tail, but GONE perhaps */
+    if (((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) | (before & 4u)) != 0) return 0;
     end += ((before & (lap - 1u)) + 56u) >> 6; /* behind it: its bytes, in units */
-    if (n - tail > mask || end + units - telem_i_desc_start(descs + (tail & mask)) > size) /* held: descriptor, bytes */
-        return n - tail <= mask + 1u && telem_i_desc_state(d) == old ? -1 : 0;
+    if (n - tail - 1u >= mask || end + units - telem_i_desc_start(descs + (tail & mask)) > size) { /* held: descriptor, bytes */
+        p->number = tail;
+        return n - tail - 1u <= mask && telem_i_desc_state(d) == old ? -1 : 0;
+    }
     if ((end & (size - 1u)) + units > size) return 0;
 #if !TELEM_HAS_ATOMIC64
     if (telem_i_desc_state(d) != old) return 0; /* last: while n is free, all that was read above holds */
@@ -2172,9 +2186,21 @@ TELEM_I_INLINE int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len
     return 1;
 }
 
-/* A span of head and len bytes; pos is the payload's. */
-static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
-                                         telem_ring_span *span) {
+/* The same for a record whose head is short; room is made if need be. 0: not so. */
+TELEM_I_INLINE_FAST int telem_i_shared_take(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, telem_i_shared_place *p) {
+    int tries, res;
+    if (stream >= 255u || TELEM_LOAD32_RELAXED(&w->shared->top) != (256u | (uint32_t)((uint64_t)time >> 56))) return 0;
+    for (tries = 2; tries > 0; tries--) {
+        res = telem_i_shared_quick(w, len + 8u, p);
+        if (res >= 0) return res;
+        if (telem_i_shared_advance(w->ring, w->shared, p->number, time) != TELEM_OK) break;
+    }
+    return 0;
+}
+
+/* A span of head and len bytes, its head written; pos is the payload's. */
+static telem_result telem_i_shared_begin_slow(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
+                                              telem_ring_span *span) {
     telem_i_ring_shared *s = w->shared;
     uint32_t stepped = 0;
     int res = 0;
@@ -2185,6 +2211,15 @@ static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, 
     TELEM_FENCE_RELEASE(); /* E11: the tail has passed what the stores below overwrite */
     telem_i_span_head_put(w->data, w->mask, span->pos, span->head, stream, time); /* published by E12 */
     span->pos += span->head;
+    return TELEM_OK;
+}
+static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
+                                         telem_ring_span *span) {
+    telem_i_shared_place at;
+    if (!telem_i_shared_take(w, stream, time, len, &at)) return telem_i_shared_begin_slow(w, stream, time, len, whole, span);
+    TELEM_FENCE_RELEASE(); /* E11 */
+    telem_i_span_head_put(w->data, w->mask, at.start, 1u, stream, time);
+    span->number = at.number, span->head = 1u, span->pos = (telem_i_pos)at.start + 1u;
     return TELEM_OK;
 }
 
@@ -2316,6 +2351,7 @@ static telem_result telem_i_ring_begin(telem_ring_writer *w, uint32_t stream, in
     telem_result res;
     telem_i_pos at = 0;
     if (!w || !w->ring || !span) return TELEM_ERR_ARG;
+    if (telem_i_lane_begin_plain(w, stream, time, len, span)) return TELEM_OK;
     if (len > w->max_record) return TELEM_ERR_LIMIT;
     if (w->open) return TELEM_ERR_STATE;
     res = telem_i_ring_stamp(w, &time);
@@ -2346,6 +2382,7 @@ TELEM_API telem_result telem_ring_begin_whole(telem_ring_writer *w, uint32_t str
 
 TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *span) {
     if (!w || !w->ring || !span) return TELEM_ERR_ARG;
+    if (telem_i_lane_commit_plain(w, span)) return TELEM_OK;
     if (!span->part[0] || (w->lane && !w->open)) return TELEM_ERR_STATE;
     span->part[0] = NULL; /* a span ends once */
     if (telem_i_writer_is_shared(w)) return telem_i_shared_end(w, span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
@@ -2391,7 +2428,7 @@ static telem_result telem_i_ring_check(const telem_ring_writer *w, const void *d
 
 TELEM_I_SELDOM static telem_result telem_i_shared_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
     telem_ring_span span;
-    telem_result res = telem_i_shared_begin(w, stream, time, len, w->ring->fixed.contiguous != 0, &span);
+    telem_result res = telem_i_shared_begin_slow(w, stream, time, len, w->ring->fixed.contiguous != 0, &span);
     if (res != TELEM_OK) return res;
     span.size[0] = len;
     span.size[1] = 0;
@@ -2404,13 +2441,7 @@ static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, i
     telem_i_shared_place at;
     telem_ring_span span;
     telem_i_ring_cell *to;
-    int tries, res = 0;
-    if (stream < 255u && TELEM_LOAD32_RELAXED(&w->shared->top) == (256u | (uint32_t)((uint64_t)time >> 56)))
-        for (tries = 2; tries > 0; tries--) {
-            res = telem_i_shared_quick(w, len + 8u, &at);
-            if (res >= 0 || telem_i_shared_advance(w->ring, w->shared, at.number, time) != TELEM_OK) break;
-        }
-    if (res <= 0) return telem_i_shared_push_slow(w, stream, time, data, len);
+    if (!telem_i_shared_take(w, stream, time, len, &at)) return telem_i_shared_push_slow(w, stream, time, data, len);
     TELEM_FENCE_RELEASE(); /* E11: the tail has passed what the stores below overwrite */
     to = telem_i_ring_unit(w->data, w->mask, at.start);
     telem_i_pair_put(to, stream | (uint32_t)(((uint64_t)time << 8) & 0xFFFFFF00u), (uint32_t)(((uint64_t)time >> 24) & UINT32_MAX));

@@ -38,7 +38,7 @@ expelled_is_not_seen @ forced @ reader_is_expelled_in_mid_look @ return TELEM_LO
 lane_taken_without_cas @ forced @ two_claim_one_lane @ if (!TELEM_CAS32(&l->owner @ s/if (.*) return/if (TELEM_LOAD32_ACQUIRE(\&l->owner) || (TELEM_STORE32_RELEASE(\&l->owner, 1u), free_lane)) return/
 since_read_before_the_gate_only @ forced @ reader_is_not_expelled_before_its_time @ since = TELEM_LOAD32_RELAXED(&g->since); @ d
 gate_taken_without_cas @ forced @ two_take_one_place_of_a_gating_reader @ if (!TELEM_CAS32(&slot->state, &was, (was @ s/if (.*) continue;/TELEM_STORE32_RELEASE(\&slot->state, (was | TELEM_I_SLOT_JOINING) + 4u);/
-gate_freed_before_the_copy @ forced @ reader_is_lapped_in_mid_copy @ if (found.len) telem_i_cells_get @ s/if (found.len)/if (rd->quick_gate) TELEM_I_POS_SET_RELEASE(rd->quick_gate, rd->quick->pos + 1u + (found.len + 7u) \/ 8u); if (found.len)/
+gate_freed_before_the_copy @ forced @ reader_is_lapped_in_mid_copy @ if (found.len) telem_i_cells_get @ s/if (found.len)/if (rd->gate) TELEM_I_POS_SET_RELEASE(rd->gate, rd->quick->pos + (telem_i_pos)((size_t)(rd->next - rd->from) \/ 8u)); if (found.len)/
 count_added_plainly @ forced @ two_producers_are_refused_at_once @ if (TELEM_FETCH_ADD32(&c->lo, 1u) == UINT32_MAX) @ s/if (TELEM_FETCH_ADD32(&c->lo, 1u) == UINT32_MAX)/uint32_t n = TELEM_LOAD32_RELAXED(\&c->lo); TELEM_STORE32_RELEASE(\&c->lo, n + 1u); if (n == UINT32_MAX)/
 TABLE
 }
