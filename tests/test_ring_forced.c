@@ -67,11 +67,11 @@ static void point(void) {
 }
 #define TO_THE_END 1000000u
 
-static uint64_t memory[8192 / 8];
-static const char *memory_end = (const char *)memory + sizeof memory; /* of the ring in it */
+static uint64_t ring_memory[8192 / 8];
+static const char *ring_end = (const char *)ring_memory + sizeof ring_memory; /* of the ring in it */
 static int strayed;
 static void inside(const void *p) {
-    strayed |= (const char *)p >= memory_end && (const char *)p < (const char *)memory + sizeof memory;
+    strayed |= (const char *)p >= ring_end && (const char *)p < (const char *)ring_memory + sizeof ring_memory;
     point();
 }
 
@@ -246,13 +246,13 @@ static void stage(int lanes, int shared_too, int reader, uint64_t timeout) {
     memset(next, 0, sizeof next);
     memset(expelled, 0, sizeof expelled);
     memset(joined, 0, sizeof joined);
-    d.memory = memory, d.memory_size = sizeof memory;
+    d.memory = ring_memory, d.memory_size = sizeof ring_memory;
     d.lanes = (uint32_t)lanes, d.lane_bytes = lanes ? 64 : 0;
     d.shared_bytes = shared_too ? 64 : 0, d.shared_records = shared_too ? 4 : 0;
     d.policy = policy, d.readers = 1, d.stall = 1;
-    memory_end = (const char *)memory + sizeof memory;
+    ring_end = (const char *)ring_memory + sizeof ring_memory;
     REQUIRE_OK(telem_ring_init(&ring, &d));
-    memory_end = (const char *)memory + ring->fixed.bytes;
+    ring_end = (const char *)ring_memory + ring->fixed.bytes;
     if (shared_too) REQUIRE_OK(telem_ring_writer_init(&shared, ring, TELEM_RING_SHARED));
     if (lanes && !shared_too) REQUIRE_OK(telem_ring_writer_init(&lane, ring, 0));
     if (reader) REQUIRE_OK(join(0, policy == TELEM_RING_REFUSE, TELEM_RING_OLDEST, timeout));
