@@ -11,20 +11,36 @@
        Windows; anywhere else over memory that the caller maps himself (TELEM_SHM_MEMORY).
        A strict -std=c99 on Linux wants _POSIX_C_SOURCE 200809L before the first system header.
 
-   QUICK START (two programs: examples/shm_publisher.c and examples/shm_reader.c)
+   QUICK START (as two programs: examples/shm_publisher.c and examples/shm_reader.c)
 
-       telem_shm shm;  telem_shm_desc d = TELEM_ZERO;  telem_shm_writer w;
-       d.name = "imu";                                     // 64 frames of at most 48 bytes
-       telem_shm_create(&shm, &d);                         // or takes over what a dead one left
-       telem_shm_writer_init(&w, &shm, NULL);
-       telem_shm_publish(&w, 1, time_ns, &sample, sizeof sample);
+       #define TELEM_IMPLEMENTATION
+       #include "telem_shm.h"
+       #include <stdio.h>
 
-       telem_shm shm;  telem_shm_attach_desc d = TELEM_ZERO;  telem_shm_reader r;  telem_shm_frame f;
-       d.name = "imu";
-       telem_shm_attach(&shm, &d);
-       telem_shm_reader_init(&r, &shm, NULL);
-       while (telem_shm_wait(&r, 1000000000) == TELEM_OK)
-           while (telem_shm_next(&r, &f) == TELEM_OK) use(f.stream, f.time, f.data, f.len);
+       int main(void) {
+           static telem_shm shm;
+           static telem_shm_writer w;
+           static telem_shm_reader r;
+           telem_shm_desc d = TELEM_ZERO;
+           telem_shm_attach_desc a = TELEM_ZERO;
+           telem_shm_frame f;
+           float sample[3] = {0.5f, 0.0f, 9.81f};
+           d.name = a.name = "imu";                // 64 frames of at most 48 bytes; d.payload: larger
+
+           if (telem_shm_create(&shm, &d) != TELEM_OK) return 1; // or takes over what a dead one left
+           if (telem_shm_writer_init(&w, &shm, NULL) != TELEM_OK) return 1;
+           if (telem_shm_reader_open(&r, &a, NULL) != TELEM_OK) return 1;  // in any other program
+
+           telem_shm_publish(&w, 1, TELEM_SHM_NOW, sample, sizeof sample); // to all readers
+           while (telem_shm_wait(&r, 100000000) == TELEM_OK)     // 100 ms without a frame: EMPTY
+               while (telem_shm_next(&r, &f) == TELEM_OK)
+                   printf("stream %u: %u bytes\n", (unsigned)f.stream, (unsigned)f.len);
+
+           telem_shm_reader_close(&r);
+           telem_shm_writer_deinit(&w);
+           telem_shm_detach(&shm);                 // the owner: readers are told
+           return 0;
+       }
 
    GUARANTEES AND LIMITS (each with the test that proves it; tests/test_shm.c unless named)
        - A frame is delivered whole or not at all, in order; what was overwritten is counted exactly.
