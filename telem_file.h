@@ -470,36 +470,20 @@
             ints(n) is an integer stream of n values of 32 bits (8.5). "sized x" is varint size, then x in
             exactly so many bytes. What is last takes all bytes that are left; bytes it does not need:
             CORRUPT, as is any other violation.
-            symbols(n)  n bytes under a code of their own:
-              u8 0, n bytes                          as they are
-              u8 1, u8 v                             n times v
-              u8 2, u8 lo, u8 hi, lengths, streams   a prefix code
-              lengths: a nibble for each byte value lo..hi (lo < hi), low nibble first: bits of its code,
-              1..11, or 0 where it does not occur; an unused last nibble is 0. The code is complete (its
-              2^-length add up to 1) and canonical: codes go by rising length, then rising value; the first
-              is all zeros, each next one is one more, shifted left where the length grows. A code's highest
-              bit comes first.
-              streams: four. With q = ceil(n / 4), stream j holds bytes j*q .. min(n, (j+1)*q) - 1 (none where
-              that is empty), code behind code from the lowest bit of its first byte on, the last byte filled
-              with any bits. The first three are sized, the last is what is left; each has just the bytes it
-              needs.
-            text(n)  n bytes:
-              u8 0, symbols(n)
-              u8 1, chunks until n bytes are there: varint m (0..4,096), varint l (0..32,768), not
-              both 0; sized symbols(l), the literals; and where m > 0: sized ints(m) runs, sized
+            text(n)  n bytes: chunks until they are there, nothing where n is 0. A chunk:
+              varint m (0..2,048), varint l (0..16,384), not both 0; where l > 0: sized ints(l), the
+              literals, of each of which the low 8 bits count; where m > 0: sized ints(m) runs, sized
               ints(m) lengths, sized ints(m) distances. For i = 0..m-1: runs[i] literals, then
-              lengths[i] + 3 bytes, each a copy of the one distances[i] before it (so a copy may
-              repeat itself); distance 0 is that of the copy before in this text, there being one.
-              Then the literals that are left. A distance that reaches before the text, or more bytes
-              or literals than there are: CORRUPT.
+              lengths[i] + 4 bytes, each a copy of the one distances[i] before it in this text (so a
+              copy may repeat itself). Then the literals that are left. A distance of 0 or one that
+              reaches before the text, or more bytes or literals than there are: CORRUPT.
             list(n, t)  n strings of t bytes together:
               u8 0, sized ints(n) their lengths, text(t)
-              u8 1, u8 mark, text(t + n)             each is ended by `mark`, which is in none
-              u8 2, u8 f (1..4), f times { u8 k, k bytes, u8 w (0..9) }, u8 k, k bytes, f times sized ints(n)
-              The last: all strings are of one pattern: the first k bytes, a number, the next k bytes, .. and
+              u8 1, u8 f (1..4), f times { u8 k, k bytes, u8 w (0..9) }, u8 k, k bytes, f times sized ints(n)
+              The latter: all strings are of one pattern: the first k bytes, a number, the next k bytes, .. and
               the last k bytes. The numbers of the i-th ints stand at the i-th place, in decimal digits: w of
-              them with zeros in front, or as many as it takes where w = 0. One of more than w digits:
-              CORRUPT.
+              them with zeros in front, or as many as it takes where w = 0. One of more than w digits, or
+              strings that are not t bytes together: CORRUPT.
             index(n, d)  n numbers below d, d >= 1 (any other: CORRUPT), which name values in the order in
               which they first occur. u8 mode, then
               0  ints(n): the numbers.
@@ -509,12 +493,7 @@
               2  ints(n). next[x] = 0 for all x at first, `before` = 0. v = 0: x = next[before]; 1: the next
                  number that no 1 has named yet; 2, 3, 4: x = next[next[before]], and once or twice more
                  next[x]; v > 4: the number v - 5. Then next[before] = x and before = x.
-              3  d <= 32: d times d nibbles, low nibble first: the (b * d + x)-th is the length of the code
-                 of x behind b: 1..10, or 0 where it does not occur, or 15 where b has only this one, which
-                 then takes no bits. The codes of each b are complete and canonical as above; where all of b
-                 are 0, 0 follows b without bits. An unused last nibble is 0. Then four streams of the
-                 numbers as in symbols; each stream begins behind b = 0.
-            codec 32 list        varint t (bytes of all n strings), list(n, t)
+              codec 32 list        varint t (bytes of all n strings), list(n, t)
             codec 33 dictionary  varint d (1..n), varint s, sized index(n, d), list(d, s): row i has the
                                  string of the i-th number.
             CHARS and BYTES of a fixed size are strings here, without the zero bytes at their end.
@@ -6299,29 +6278,23 @@ static int telem_i_file_numbers_decode(telem_i_file_codec *k, const telem_column
 
 /* >>columns-text -------------------------------------------------------------------------------- */
 
-/* Scratch of this part: bytes (LZ: matches and literals; dictionary: indices), c64 (dictionary: places; patterns),
-   table (match heads, code tables), a64 (match chains, hash of strings: dead before integers are coded), text (the
-   distinct strings). Integer streams use a64, b64 and table, so nothing of ours stays there. */
-#define TELEM_I_FILE_LZ_SEQS 4096u       /* matches of a chunk at most */
-#define TELEM_I_FILE_LZ_LITS 32768u      /* literals of a chunk at most */
-#define TELEM_I_FILE_LZ_MIN 3u           /* shortest match */
-#define TELEM_I_FILE_HUFF_BITS 11u
+/* Scratch of this part: bytes (LZ: matches and literals; patterns; indices on their way), c64 (LZ: places by their hash;
+   patterns), a64 (hash of strings: dead before integers are coded), text (the distinct strings). Integer streams use
+   a64, b64 and table, so nothing of ours stays there. */
+#define TELEM_I_FILE_LZ_SEQS 2048u       /* matches of a chunk at most */
+#define TELEM_I_FILE_LZ_LITS 16384u      /* literals of a chunk at most */
+#define TELEM_I_FILE_LZ_MIN 4u           /* shortest match */
 
 enum { TELEM_I_FILE_TEXT_LIST = 32, TELEM_I_FILE_TEXT_DICTIONARY = 33, TELEM_I_FILE_TEXT_PLANES = 34 };
 
 /* Bits of telem_i_file_codec.off that belong to this part: modes that are not to be chosen. */
 #define TELEM_I_FILE_OFF_DICTIONARY 0x00010000u
 #define TELEM_I_FILE_OFF_LZ         0x00020000u
-#define TELEM_I_FILE_OFF_HUFF       0x00040000u
 #define TELEM_I_FILE_OFF_FRONT      0x00080000u /* move to front */
 #define TELEM_I_FILE_OFF_FOLLOW     0x00100000u
-#define TELEM_I_FILE_OFF_CONTEXT    0x00200000u
 #define TELEM_I_FILE_OFF_TEMPLATE   0x00400000u
 #define TELEM_I_FILE_OFF_PLANES     0x00800000u
 #define TELEM_I_FILE_OFF_KEYS       0x01000000u
-#define TELEM_I_FILE_OFF_REPEAT     0x02000000u /* LZ: the last distance again */
-#define TELEM_I_FILE_OFF_PARSE      0x04000000u /* LZ: priced parse */
-#define TELEM_I_FILE_OFF_TERMINATED 0x08000000u
 
 static uint32_t telem_i_file_low_bit(uint64_t v) { /* v not 0 */
 #if defined(__GNUC__)
@@ -6409,350 +6382,49 @@ static int telem_i_file_take_ints(telem_i_file_codec *k, telem_i_file_cursor *c,
     return !c->bad && telem_i_file_ints32_decode(k, p, (size_t)size, n, out);
 }
 
-/* >>columns-symbols: bytes under an order-0 prefix code */
-
-typedef struct telem_i_file_huff {
-    uint8_t length[256];
-    uint16_t code[256]; /* first bit lowest */
-} telem_i_file_huff;
-
-static uint32_t telem_i_file_reversed(uint32_t code, uint32_t bits) {
-    uint32_t r = 0;
-    while (bits--) {
-        r = r << 1 | (code & 1u);
-        code >>= 1;
-    }
-    return r;
-}
-
-/* Codes from the lengths of n symbols: canonical, shorter first, then smaller symbol. 0: the code is not complete. */
-static int telem_i_file_huff_codes(telem_i_file_huff *h, uint32_t n) {
-    uint32_t count[TELEM_I_FILE_HUFF_BITS + 1], next[TELEM_I_FILE_HUFF_BITS + 1], code = 0, i, kraft = 0;
-    memset(count, 0, sizeof count);
-    for (i = 0; i < n; i++) count[h->length[i]]++;
-    next[0] = 0;
-    count[0] = 0;
-    for (i = 1; i <= TELEM_I_FILE_HUFF_BITS; i++) {
-        code = (code + count[i - 1]) << 1;
-        next[i] = code;
-        kraft += count[i] << (TELEM_I_FILE_HUFF_BITS - i);
-    }
-    if (kraft != 1u << TELEM_I_FILE_HUFF_BITS) return 0;
-    for (i = 0; i < n; i++)
-        if (h->length[i]) h->code[i] = (uint16_t)telem_i_file_reversed(next[h->length[i]]++, h->length[i]);
-    return 1;
-}
-
-/* Lengths of `n` >= 2 symbols sorted by rising count (key = count << 8 | symbol): two queues (van Leeuwen). */
-static void telem_i_file_huff_tree(const uint64_t *key, uint32_t n, uint8_t *length) {
-    uint64_t weight[256];
-    uint16_t parent[512];
-    uint8_t depth[512];
-    uint32_t leaf = 0, node = 0, made = 0, i;
-    while (made + 1 < n) {
-        uint64_t sum = 0;
-        uint32_t two;
-        for (two = 0; two < 2; two++) {
-            if (leaf < n && (node == made || key[leaf] >> 8 <= weight[node])) {
-                sum += key[leaf] >> 8;
-                parent[leaf++] = (uint16_t)(n + made);
-            } else {
-                sum += weight[node];
-                parent[n + node++] = (uint16_t)(n + made);
-            }
-        }
-        weight[made++] = sum;
-    }
-    depth[n + made - 1] = 0;
-    for (i = n + made - 1; i-- > 0;) depth[i] = (uint8_t)(depth[parent[i]] + (depth[parent[i]] < 255 ? 1 : 0));
-    for (i = 0; i < n; i++) length[key[i] & 255u] = depth[i];
-}
-
-/* No code longer than `top` bits: cut, then lengthen the cheapest until the code fits, then use what is left. */
-static void telem_i_file_huff_limit(const uint64_t *key, uint32_t n, uint32_t top, uint8_t *length) {
-    const uint32_t full = 1u << top;
-    uint32_t kraft = 0, i;
-    for (i = 0; i < n; i++) {
-        uint8_t *l = &length[key[i] & 255u];
-        if (*l > top) *l = (uint8_t)top;
-        kraft += full >> *l;
-    }
-    while (kraft > full) {
-        uint32_t best = n, longest = 0;
-        for (i = 0; i < n; i++) {
-            uint32_t l = length[key[i] & 255u];
-            if (l < top && l > longest) longest = l, best = i;
-        }
-        kraft -= full >> (length[key[best] & 255u] + 1u);
-        length[key[best] & 255u]++;
-    }
-    while (kraft < full)
-        for (i = n; i-- > 0 && kraft < full;) {
-            uint8_t *l = &length[key[i] & 255u];
-            if (*l > 1 && kraft + (full >> *l) <= full) kraft += full >> *l, (*l)--;
-        }
-}
-
-static void telem_i_file_sort64(uint64_t *v, uint32_t n) { /* shell sort: n <= 256 */
-    uint32_t gap, i;
-    for (gap = 121; gap > 0; gap /= 3)
-        for (i = gap; i < n; i++) {
-            uint64_t x = v[i];
-            uint32_t j = i;
-            while (j >= gap && v[j - gap] > x) v[j] = v[j - gap], j -= gap;
-            v[j] = x;
-        }
-}
-
-/* A code for these counts of `symbols` symbols; returns the bits that they take, 0 for less than two symbols. */
-static uint64_t telem_i_file_huff_make(const uint32_t *count, uint32_t symbols, uint32_t top, telem_i_file_huff *h) {
-    uint64_t key[256], bits = 0;
-    uint32_t n = 0, i;
-    memset(h->length, 0, symbols);
-    for (i = 0; i < symbols; i++)
-        if (count[i]) key[n++] = (uint64_t)count[i] << 8 | i;
-    if (n < 2) return 0;
-    telem_i_file_sort64(key, n);
-    telem_i_file_huff_tree(key, n, h->length);
-    telem_i_file_huff_limit(key, n, top, h->length);
-    (void)telem_i_file_huff_codes(h, symbols);
-    for (i = 0; i < symbols; i++) bits += (uint64_t)count[i] * h->length[i];
-    return bits;
-}
-
-static void telem_i_file_huff_stream(telem_i_file_sink *s, const telem_i_file_huff *h, const uint8_t *src, size_t n) {
-    uint64_t acc = 0;
-    uint32_t have = 0;
-    size_t i;
-    for (i = 0; i < n; i++) {
-        acc |= (uint64_t)h->code[src[i]] << have;
-        have += h->length[src[i]];
-        if (have >= 32) {
-            if (telem_i_file_sink_left(s) < 4) {
-                s->full = 1;
-                return;
-            }
-            telem_put32(s->p, (uint32_t)(acc & 0xFFFFFFFFu));
-            s->p += 4;
-            acc >>= 32;
-            have -= 32;
-        }
-    }
-    while (have > 0) {
-        telem_i_file_sink_byte(s, (uint32_t)(acc & 255u));
-        acc >>= 8;
-        have = have > 8 ? have - 8 : 0;
-    }
-}
-
-static void telem_i_file_huff_head(telem_i_file_sink *s, const telem_i_file_huff *h) {
-    uint32_t lo = 0, hi = 255, i;
-    while (!h->length[lo]) lo++;
-    while (!h->length[hi]) hi--;
-    telem_i_file_sink_byte(s, lo);
-    telem_i_file_sink_byte(s, hi);
-    for (i = lo; i <= hi; i += 2)
-        telem_i_file_sink_byte(s, h->length[i] | (i < hi ? (uint32_t)h->length[i + 1] << 4 : 0u));
-}
-
-/* Four streams, each a quarter of the symbols; the size of each but the last stands before it. */
-static void telem_i_file_huff_streams(telem_i_file_sink *s, const telem_i_file_huff *h, const uint8_t *src, size_t n) {
-    size_t q = (n + 3) / 4, i, at;
-    for (i = 0; i < 4; i++) {
-        size_t a = i * q < n ? i * q : n, b = a + q < n ? a + q : n;
-        uint64_t bits = 0;
-        for (at = a; at < b; at++) bits += h->length[src[at]];
-        if (i < 3) telem_i_file_sink_varint(s, (bits + 7) / 8);
-        telem_i_file_huff_stream(s, h, src + a, b - a);
-    }
-}
-
-static void telem_i_file_symbols_put(telem_i_file_codec *k, telem_i_file_sink *s, const uint8_t *src, size_t n) {
-    uint32_t count[256], same = 0, i;
-    telem_i_file_huff h;
-    uint64_t bits;
-    size_t at;
-    memset(count, 0, sizeof count);
-    for (at = 0; at < n; at++) count[src[at]]++;
-    for (i = 0; i < 256; i++) same |= n && count[i] == n ? 1u : 0u;
-    if (same && n > 1) {
-        telem_i_file_sink_byte(s, 1);
-        telem_i_file_sink_byte(s, src[0]);
-        return;
-    }
-    bits = (k->off & TELEM_I_FILE_OFF_HUFF) || n < 32 ? 0 : telem_i_file_huff_make(count, 256, TELEM_I_FILE_HUFF_BITS, &h);
-    if (bits == 0 || bits / 8 + 64 > n) { /* the header weighs some 40 bytes */
-        telem_i_file_sink_byte(s, 0);
-        telem_i_file_sink_bytes(s, src, n);
-        return;
-    }
-    telem_i_file_sink_byte(s, 2);
-    telem_i_file_huff_head(s, &h);
-    telem_i_file_huff_streams(s, &h, src, n);
-}
-
-/* One of the four streams as it is read. Behind its end it reads zeros; `over` counts them in bytes. */
-typedef struct telem_i_file_huff_in {
-    const uint8_t *p, *end;
-    uint64_t acc;
-    uint32_t have, over;
-} telem_i_file_huff_in;
-
-static void telem_i_file_huff_fill(telem_i_file_huff_in *b) { /* to 56 bits or more */
-    if ((size_t)(b->end - b->p) >= 8) {
-        b->acc |= telem_get64(b->p) << b->have;
-        b->p += (63u - b->have) >> 3;
-        b->have |= 56u;
-        return;
-    }
-    while (b->have <= 56u) {
-        if (b->p < b->end) b->acc |= (uint64_t)*b->p++ << b->have;
-        else b->over++;
-        b->have += 8;
-    }
-}
-
-static uint8_t telem_i_file_huff_symbol(telem_i_file_huff_in *b, const uint16_t *table) {
-    uint32_t e = table[b->acc & ((1u << TELEM_I_FILE_HUFF_BITS) - 1u)];
-    b->acc >>= e >> 8;
-    b->have -= e >> 8;
-    return (uint8_t)e;
-}
-
-static int telem_i_file_huff_table(telem_i_file_cursor *c, telem_i_file_huff *h, uint16_t *table) {
-    uint32_t lo = telem_i_file_take_byte(c), hi = telem_i_file_take_byte(c), i, at;
-    memset(h->length, 0, sizeof h->length);
-    if (c->bad || lo >= hi) return 0;
-    for (i = lo; i <= hi; i += 2) {
-        uint8_t b = telem_i_file_take_byte(c);
-        h->length[i] = b & 15u;
-        if (i < hi) h->length[i + 1] = b >> 4;
-        else if (b >> 4) return 0;
-        if ((b & 15u) > TELEM_I_FILE_HUFF_BITS || b >> 4 > TELEM_I_FILE_HUFF_BITS) return 0;
-    }
-    if (c->bad || !telem_i_file_huff_codes(h, 256)) return 0;
-    for (i = lo; i <= hi; i++)
-        if (h->length[i])
-            for (at = h->code[i]; at < 1u << TELEM_I_FILE_HUFF_BITS; at += 1u << h->length[i])
-                table[at] = (uint16_t)(i | (uint32_t)h->length[i] << 8);
-    return 1;
-}
-
-/* Four symbols take at most 44 of 56 bits. */
-#define TELEM_I_FILE_HUFF_STEP(b, d) \
-    do { \
-        telem_i_file_huff_fill(&(b)); \
-        (d)[0] = telem_i_file_huff_symbol(&(b), table); \
-        (d)[1] = telem_i_file_huff_symbol(&(b), table); \
-        (d)[2] = telem_i_file_huff_symbol(&(b), table); \
-        (d)[3] = telem_i_file_huff_symbol(&(b), table); \
-        (d) += 4; \
-    } while (0)
-
-static void telem_i_file_huff_read(telem_i_file_huff_in *b, const uint16_t *table, uint8_t *out, size_t q, size_t n) {
-    telem_i_file_huff_in s0 = b[0], s1 = b[1], s2 = b[2], s3 = b[3];
-    uint8_t *d[4];
-    size_t i, j, last = n > 3 * q ? n - 3 * q : 0, rounds = last / 4;
-    uint8_t *d0 = out, *d1 = out + q, *d2 = out + 2 * q, *d3 = out + 3 * q;
-    for (i = 0; i < rounds; i++) {
-        TELEM_I_FILE_HUFF_STEP(s0, d0);
-        TELEM_I_FILE_HUFF_STEP(s1, d1);
-        TELEM_I_FILE_HUFF_STEP(s2, d2);
-        TELEM_I_FILE_HUFF_STEP(s3, d3);
-    }
-    b[0] = s0, b[1] = s1, b[2] = s2, b[3] = s3;
-    d[0] = d0, d[1] = d1, d[2] = d2, d[3] = d3;
-    for (j = 0; j < 4; j++) {
-        size_t a = j * q < n ? j * q : n, e = a + q < n ? a + q : n;
-        for (i = a + 4 * rounds; i < e; i++) {
-            telem_i_file_huff_fill(&b[j]);
-            *d[j]++ = telem_i_file_huff_symbol(&b[j], table);
-        }
-    }
-}
-
-/* The four streams that the rest of the cursor holds: each of the first three behind its size. */
-static int telem_i_file_huff_quarters(telem_i_file_cursor *c, telem_i_file_huff_in *b) {
-    size_t i;
-    for (i = 0; i < 4; i++) {
-        size_t size = i < 3 ? (size_t)telem_i_file_take_limited(c, UINT32_MAX) : telem_i_file_cursor_left(c);
-        memset(&b[i], 0, sizeof b[i]);
-        b[i].p = telem_i_file_take_bytes(c, size);
-        b[i].end = b[i].p + (c->bad ? 0 : size);
-    }
-    return !c->bad;
-}
-
-/* All bits of the four were used, but for those that fill their last bytes, and no more than there are. */
-static int telem_i_file_huff_ended(const telem_i_file_huff_in *b) {
-    uint32_t i;
-    for (i = 0; i < 4; i++)
-        if (b[i].p != b[i].end || b[i].over * 8u > b[i].have || b[i].have - b[i].over * 8u > 7u) return 0;
-    return 1;
-}
-
-static int telem_i_file_huff_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
-    uint16_t *table = (uint16_t *)k->table;
-    telem_i_file_huff h;
-    telem_i_file_huff_in b[4];
-    if (!telem_i_file_huff_table(c, &h, table) || !telem_i_file_huff_quarters(c, b)) return 0;
-    telem_i_file_huff_read(b, table, out, (n + 3) / 4, n);
-    return telem_i_file_huff_ended(b);
-}
-
-/* n bytes from all that is left of the cursor. */
-static int telem_i_file_symbols_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
-    uint8_t kind = telem_i_file_take_byte(c), v;
-    if (c->bad || kind > 2) return 0;
-    if (kind == 2) return telem_i_file_huff_take(k, c, out, n);
-    if (kind == 1) {
-        v = telem_i_file_take_byte(c);
-        if (c->bad || telem_i_file_cursor_left(c)) return 0;
-        memset(out, v, n);
-        return 1;
-    }
-    if (telem_i_file_cursor_left(c) != n) return 0;
-    if (n) memcpy(out, c->p, n);
-    return 1;
-}
-
 /* >>columns-lz: repeats in text */
 
-/* What the search knows: heads and chains over the last `window` places (a power of two). */
+/* What the search knows: places by the hash of their 4 bytes, `ways` of them for each, the last one first. Entries are
+   place + 1; 0: none. */
 typedef struct telem_i_file_lz {
-    telem_i_file_codec *k;
     const uint8_t *src;
-    size_t n, at, anchor, hashed;
-    uint32_t *head, *chain, window, depth, last; /* last: distance of the match before */
-    uint32_t *run, *len, *dist, seqs;
-    uint8_t *lits;
-    uint32_t nlits;
+    size_t n, at, anchor;
+    uint32_t *table, ways, shift, level;
+    uint32_t *run, *len, *dist, *lit, seqs, lits;
+    uint8_t *bytes; /* the literals, before they become integers in the same place and behind */
 } telem_i_file_lz;
 
-#define TELEM_I_FILE_LZ_HEADS 8192u
-
-static void telem_i_file_lz_room(telem_i_file_lz *z, telem_i_file_codec *k) { /* 81,920 bytes */
+static void telem_i_file_lz_room(telem_i_file_lz *z, telem_i_file_codec *k) { /* 90,112 bytes */
     z->run = (uint32_t *)(void *)k->bytes;
     z->len = z->run + TELEM_I_FILE_LZ_SEQS;
     z->dist = z->len + TELEM_I_FILE_LZ_SEQS;
-    z->lits = k->bytes + 12u * TELEM_I_FILE_LZ_SEQS;
+    z->lit = z->dist + TELEM_I_FILE_LZ_SEQS;
+    z->bytes = (uint8_t *)(z->lit + TELEM_I_FILE_LZ_LITS) - TELEM_I_FILE_LZ_LITS;
 }
 
-static uint32_t telem_i_file_lz_hash(const uint8_t *p) {
-    return (telem_get32(p) * 2654435761u) >> 19;
+static void telem_i_file_lz_begin(telem_i_file_lz *z, telem_i_file_codec *k, const uint8_t *src, size_t n) {
+    uint32_t words = 2u * (k->cap + 1024u), bits = 4;
+    memset(z, 0, sizeof *z);
+    z->src = src, z->n = n, z->level = k->level;
+    z->table = (uint32_t *)(void *)k->c64;
+    z->ways = k->level == 1 ? 1u : k->level == 2 ? 16u : 4u;
+    while (z->ways << (bits + 1u) <= words && (size_t)1 << bits < n) bits++;
+    z->shift = 32u - bits;
+    memset(z->table, 0, ((size_t)z->ways << bits) * sizeof z->table[0]);
+    telem_i_file_lz_room(z, k);
 }
 
-/* Places before `to` are entered. Entries are place + 1; 0: none. */
-static void telem_i_file_lz_enter(telem_i_file_lz *z, size_t to) {
-    if (to + 4 > z->n) to = z->n < 4 ? 0 : z->n - 3;
-    for (; z->hashed < to; z->hashed++) {
-        uint32_t h = telem_i_file_lz_hash(z->src + z->hashed);
-        z->chain[z->hashed & (z->window - 1)] = z->head[h];
-        z->head[h] = (uint32_t)z->hashed + 1u;
-    }
+static uint32_t *telem_i_file_lz_places(const telem_i_file_lz *z, size_t at) {
+    return z->table + (size_t)((telem_get32(z->src + at) * 2654435761u) >> z->shift) * z->ways;
 }
 
-static size_t telem_i_file_common(const uint8_t *a, const uint8_t *b, const uint8_t *end) { /* b < end, a < b */
+static void telem_i_file_lz_enter(const telem_i_file_lz *z, uint32_t *places, size_t at) {
+    uint32_t i;
+    for (i = z->ways - 1u; i > 0; i--) places[i] = places[i - 1u];
+    places[0] = (uint32_t)at + 1u;
+}
+
+static size_t telem_i_file_common(const uint8_t *a, const uint8_t *b, const uint8_t *end) { /* a < b <= end */
     const uint8_t *from = b;
     while ((size_t)(end - b) >= 8) {
         uint64_t x = telem_get64(a) ^ telem_get64(b);
@@ -6764,119 +6436,88 @@ static size_t telem_i_file_common(const uint8_t *a, const uint8_t *b, const uint
     return (size_t)(b - from);
 }
 
-/* Worth of a match in eighths of a byte or so: what its bytes would cost less what it costs. */
-static int32_t telem_i_file_lz_worth(size_t len, uint32_t dist, int again) {
-    uint32_t bits = again ? 2u : telem_i_file_bit_length(dist) + 3u;
-    return (int32_t)(len > 4096 ? 4096 : len) * 5 - (int32_t)bits - 6;
-}
-
 typedef struct telem_i_file_match {
     size_t len;
     uint32_t dist;
-    int32_t worth;
+    int32_t worth; /* bits or so: what its bytes would cost less what it costs */
 } telem_i_file_match;
 
-static telem_i_file_match telem_i_file_lz_find(telem_i_file_lz *z, size_t at) {
+/* The best match at `at`, which is entered; at + 4 <= n. */
+static telem_i_file_match telem_i_file_lz_find(const telem_i_file_lz *z, size_t at) {
     telem_i_file_match m;
-    const uint8_t *end = z->src + z->n;
-    uint32_t tries = z->depth, next;
+    uint32_t *places = telem_i_file_lz_places(z, at), word = telem_get32(z->src + at), i;
     m.len = 0, m.dist = 0, m.worth = 0;
-    if (at + 4 > z->n) return m;
-    if (z->last && z->last <= at && !(z->k->off & TELEM_I_FILE_OFF_REPEAT)) {
-        size_t len = telem_i_file_common(z->src + at - z->last, z->src + at, end);
-        if (len >= TELEM_I_FILE_LZ_MIN) m.len = len, m.dist = z->last, m.worth = telem_i_file_lz_worth(len, 0, 1);
+    for (i = 0; i < z->ways && places[i]; i++) {
+        size_t from = places[i] - 1u, len;
+        int32_t worth;
+        if (from >= at || telem_get32(z->src + from) != word) continue;
+        len = 4u + telem_i_file_common(z->src + from + 4, z->src + at + 4, z->src + z->n);
+        worth = (int32_t)(len > 4096 ? 4096 : len) * 5 - (int32_t)telem_i_file_bit_length((uint32_t)(at - from)) - 9;
+        if (worth > m.worth) m.len = len, m.dist = (uint32_t)(at - from), m.worth = worth;
     }
-    telem_i_file_lz_enter(z, at);
-    next = z->head[telem_i_file_lz_hash(z->src + at)];
-    while (next && tries--) {
-        size_t from = next - 1u, len;
-        if (at - from > z->window) break;
-        if (m.len < z->n - at && z->src[from + m.len] == z->src[at + m.len]) {
-            len = telem_i_file_common(z->src + from, z->src + at, end);
-            if (len >= 4 && telem_i_file_lz_worth(len, (uint32_t)(at - from), 0) > m.worth) {
-                m.len = len, m.dist = (uint32_t)(at - from);
-                m.worth = telem_i_file_lz_worth(len, m.dist, 0);
-            }
-        }
-        next = z->chain[from & (z->window - 1)];
-        if (next > from) break; /* an entry of a later lap */
-    }
+    telem_i_file_lz_enter(z, places, at);
     return m;
 }
 
-static void telem_i_file_lz_literals(telem_i_file_lz *z, size_t to) {
-    size_t n = to - z->anchor;
-    memcpy(z->lits + z->nlits, z->src + z->anchor, n);
-    z->nlits += (uint32_t)n;
-    z->anchor = to;
+static void telem_i_file_lz_literals(telem_i_file_lz *z) { /* from the anchor on */
+    size_t n = z->at - z->anchor;
+    memcpy(z->bytes + z->lits, z->src + z->anchor, n);
+    z->lits += (uint32_t)n;
+    z->anchor = z->at;
 }
 
-static void telem_i_file_lz_take(telem_i_file_lz *z, size_t at, telem_i_file_match m) {
-    z->run[z->seqs] = (uint32_t)(at - z->anchor);
-    telem_i_file_lz_literals(z, at);
+static void telem_i_file_lz_take(telem_i_file_lz *z, telem_i_file_match m) {
+    size_t end = z->at + m.len, p = z->at + 1;
+    z->run[z->seqs] = (uint32_t)(z->at - z->anchor);
     z->len[z->seqs] = (uint32_t)m.len - TELEM_I_FILE_LZ_MIN;
-    z->dist[z->seqs++] = m.dist == z->last && !(z->k->off & TELEM_I_FILE_OFF_REPEAT) ? 0 : m.dist;
-    z->last = m.dist;
-    z->at = z->anchor = at + m.len;
+    z->dist[z->seqs++] = m.dist;
+    telem_i_file_lz_literals(z);
+    if (z->level == 1 && end > p + 1) p = end - 2;
+    for (; p < end && p + 4 <= z->n; p++) telem_i_file_lz_enter(z, telem_i_file_lz_places(z, p), p);
+    z->at = z->anchor = end;
 }
 
-/* A chunk's matches, each against the one that would begin a byte (or two) later. */
-static void telem_i_file_lz_lazy(telem_i_file_lz *z) {
-    size_t skip = 0;
-    while (z->at < z->n && z->seqs < TELEM_I_FILE_LZ_SEQS &&
-           z->nlits + (z->at - z->anchor) + 1u < TELEM_I_FILE_LZ_LITS) {
+/* A chunk's matches, each against the one that would begin a byte later. */
+static void telem_i_file_lz_chunk(telem_i_file_lz *z) {
+    size_t misses = 0, room;
+    z->seqs = z->lits = 0;
+    while (z->at + 4 <= z->n && z->seqs < TELEM_I_FILE_LZ_SEQS && z->lits + (z->at - z->anchor) + 1u < TELEM_I_FILE_LZ_LITS) {
         telem_i_file_match m = telem_i_file_lz_find(z, z->at), next;
         if (m.worth <= 0) {
-            z->at += 1 + (z->depth < 4 ? skip++ >> 6 : 0);
-            if (z->at > z->n) z->at = z->n;
+            z->at += 1 + (z->level == 2 ? 0 : misses++ >> 6);
             continue;
         }
-        skip = 0;
-        while (z->depth > 1 && z->nlits + (z->at - z->anchor) + 3u < TELEM_I_FILE_LZ_LITS) {
+        misses = 0;
+        while (z->level != 1 && z->at + 5 <= z->n && z->lits + (z->at - z->anchor) + 2u < TELEM_I_FILE_LZ_LITS) {
             next = telem_i_file_lz_find(z, z->at + 1);
-            if (next.worth > m.worth + 2) {
-                m = next, z->at++;
-                continue;
-            }
-            if (z->depth < 16) break;
-            next = telem_i_file_lz_find(z, z->at + 2);
-            if (next.worth <= m.worth + 7) break;
-            m = next, z->at += 2;
+            if (next.worth <= m.worth + 2) break;
+            m = next, z->at++;
         }
-        telem_i_file_lz_take(z, z->at, m);
+        telem_i_file_lz_take(z, m);
     }
-    if (z->at - z->anchor + z->nlits > TELEM_I_FILE_LZ_LITS) z->at = z->anchor + (TELEM_I_FILE_LZ_LITS - z->nlits);
-    telem_i_file_lz_literals(z, z->at);
+    room = TELEM_I_FILE_LZ_LITS - z->lits;
+    if (z->seqs < TELEM_I_FILE_LZ_SEQS && z->at + 4 > z->n) z->at = z->n;
+    if (z->at - z->anchor > room) z->at = z->anchor + room;
+    telem_i_file_lz_literals(z);
 }
 
-/* The integer coder used a64 and table: the window is entered afresh at each chunk. */
-static void telem_i_file_lz_begin(telem_i_file_lz *z) {
-    memset(z->head, 0, TELEM_I_FILE_LZ_HEADS * sizeof z->head[0]);
-    z->hashed = z->at > z->window ? z->at - z->window : 0;
-    z->seqs = z->nlits = 0;
-}
-
-static void telem_i_file_lz_put(telem_i_file_codec *k, telem_i_file_sink *s, const uint8_t *src, size_t n) {
+/* Bytes, in chunks of literals and of copies of what was there before. */
+static void telem_i_file_bytes_put(telem_i_file_codec *k, telem_i_file_sink *s, const uint8_t *src, size_t n) {
     telem_i_file_lz z;
-    size_t cap;
-    memset(&z, 0, sizeof z);
-    z.k = k, z.src = src, z.n = n;
-    z.head = (uint32_t *)k->table;
-    z.chain = k->a32;
-    z.window = 1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u);
-    z.depth = k->level == 1 ? 1 : k->level == 2 ? 256 : 4;
-    telem_i_file_lz_room(&z, k);
+    uint32_t i;
+    telem_i_file_lz_begin(&z, k, src, n);
     while (z.at < n && !s->full) {
-        uint8_t *to;
-        telem_i_file_sink mine;
-        telem_i_file_lz_begin(&z);
-        telem_i_file_lz_lazy(&z);
+        if (k->off & TELEM_I_FILE_OFF_LZ) {
+            z.lits = 0;
+            z.at += n - z.at < TELEM_I_FILE_LZ_LITS ? n - z.at : TELEM_I_FILE_LZ_LITS;
+            telem_i_file_lz_literals(&z);
+        } else {
+            telem_i_file_lz_chunk(&z);
+        }
+        for (i = 0; i < z.lits; i++) z.lit[i] = z.bytes[i];
         telem_i_file_sink_varint(s, z.seqs);
-        telem_i_file_sink_varint(s, z.nlits);
-        to = telem_i_file_sink_ahead(s, &cap);
-        mine = telem_i_file_sink_make(to, cap);
-        telem_i_file_symbols_put(k, &mine, z.lits, z.nlits);
-        telem_i_file_sink_sized(s, mine.full ? 0 : (size_t)(mine.p - to));
+        telem_i_file_sink_varint(s, z.lits);
+        if (z.lits) telem_i_file_sink_lone(k, s, z.lit, z.lits);
         if (z.seqs == 0) continue;
         telem_i_file_sink_lone(k, s, z.run, z.seqs);
         telem_i_file_sink_lone(k, s, z.len, z.seqs);
@@ -6884,18 +6525,17 @@ static void telem_i_file_lz_put(telem_i_file_codec *k, telem_i_file_sink *s, con
     }
 }
 
-/* Matches of a chunk carried out at out + at; 0 corrupt. Distances and lengths are checked here. */
-static int telem_i_file_lz_apply(const telem_i_file_lz *z, uint8_t *out, size_t *place, size_t n, uint32_t *last) {
-    const uint8_t *lit = z->lits, *lits_end = z->lits + z->nlits;
+/* Matches of a chunk carried out at out + *place; 0 corrupt. Distances and lengths are checked here. */
+static int telem_i_file_lz_apply(const telem_i_file_lz *z, uint8_t *out, size_t *place, size_t n) {
+    const uint8_t *lit = (const uint8_t *)z->lit, *lits_end = lit + z->lits;
     size_t at = *place;
     uint32_t i;
     for (i = 0; i < z->seqs; i++) {
-        size_t run = z->run[i], len = (size_t)z->len[i] + TELEM_I_FILE_LZ_MIN, j;
-        uint32_t dist = z->dist[i] ? z->dist[i] : *last;
+        size_t run = z->run[i], len = (size_t)z->len[i] + TELEM_I_FILE_LZ_MIN, dist = z->dist[i], j;
         uint8_t *d = out + at;
         const uint8_t *from;
         if (run > (size_t)(lits_end - lit) || run > n - at || len > n - at - run) return 0;
-        if (run <= 16 && (size_t)(lits_end - lit) >= 16 && n - at >= 16) memcpy(d, lit, 16);
+        if (run <= 16 && n - at >= 16) memcpy(d, lit, 16); /* room for more literals lies behind them */
         else memcpy(d, lit, run);
         lit += run, d += run, at += run;
         if (dist == 0 || dist > at) return 0;
@@ -6906,7 +6546,6 @@ static int telem_i_file_lz_apply(const telem_i_file_lz *z, uint8_t *out, size_t 
         } else if (dist >= len) memcpy(d, from, len);
         else for (j = 0; j < len; j++) d[j] = from[j];
         at += len;
-        *last = dist;
     }
     if ((size_t)(lits_end - lit) > n - at) return 0;
     memcpy(out + at, lit, (size_t)(lits_end - lit));
@@ -6914,53 +6553,24 @@ static int telem_i_file_lz_apply(const telem_i_file_lz *z, uint8_t *out, size_t 
     return 1;
 }
 
-static int telem_i_file_lz_read(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
+static int telem_i_file_bytes_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
     telem_i_file_lz z;
     size_t at = 0;
-    uint32_t last = 0;
-    memset(&z, 0, sizeof z);
+    uint32_t i;
+    uint8_t *to;
     telem_i_file_lz_room(&z, k);
+    to = (uint8_t *)z.lit;
     while (at < n) {
-        telem_i_file_cursor part;
-        uint64_t size;
         z.seqs = (uint32_t)telem_i_file_take_limited(c, TELEM_I_FILE_LZ_SEQS);
-        z.nlits = (uint32_t)telem_i_file_take_limited(c, TELEM_I_FILE_LZ_LITS);
-        size = telem_i_file_take_varint(c);
-        part.bad = 0;
-        part.p = telem_i_file_take_bytes(c, size);
-        part.end = part.p + (c->bad ? 0 : (size_t)size);
-        if (c->bad || z.seqs + z.nlits == 0) return 0;
-        if (!telem_i_file_symbols_take(k, &part, z.lits, z.nlits)) return 0;
+        z.lits = (uint32_t)telem_i_file_take_limited(c, TELEM_I_FILE_LZ_LITS);
+        if (c->bad || z.seqs + z.lits == 0) return 0;
+        if (z.lits && !telem_i_file_take_ints(k, c, z.lits, z.lit)) return 0;
+        for (i = 0; i < z.lits; i++) to[i] = (uint8_t)z.lit[i]; /* never beyond what was read */
         if (z.seqs && (!telem_i_file_take_ints(k, c, z.seqs, z.run) || !telem_i_file_take_ints(k, c, z.seqs, z.len) ||
                        !telem_i_file_take_ints(k, c, z.seqs, z.dist))) return 0;
-        if (!telem_i_file_lz_apply(&z, out, &at, n, &last)) return 0;
+        if (!telem_i_file_lz_apply(&z, out, &at, n)) return 0;
     }
     return telem_i_file_cursor_left(c) == 0;
-}
-
-/* Bytes: order 0, or with repeats taken out when that is shorter. */
-static void telem_i_file_bytes_put(telem_i_file_codec *k, telem_i_file_sink *s, const uint8_t *src, size_t n) {
-    telem_i_file_sink lz = *s, plain;
-    size_t room = (size_t)k->cap * 10u + 4096u, used;
-    if (n < 16 || (k->off & TELEM_I_FILE_OFF_LZ)) lz.full = 1;
-    telem_i_file_sink_byte(&lz, 1);
-    if (!lz.full) telem_i_file_lz_put(k, &lz, src, n);
-    used = (size_t)(lz.p - s->p);
-    if (lz.full || used > n / 2 + 16) { /* order 0 may be shorter */
-        plain = lz.full ? *s : telem_i_file_sink_make(k->bytes, used < room ? used : room);
-        telem_i_file_sink_byte(&plain, 0);
-        telem_i_file_symbols_put(k, &plain, src, n);
-        if (lz.full) *s = plain;
-        if (!plain.full && !lz.full) telem_i_file_sink_bytes(s, k->bytes, (size_t)(plain.p - k->bytes));
-        if (lz.full || !plain.full) return;
-    }
-    *s = lz;
-}
-
-static int telem_i_file_bytes_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint8_t *out, size_t n) {
-    uint8_t how = telem_i_file_take_byte(c);
-    if (c->bad || how > 1) return 0;
-    return how ? telem_i_file_lz_read(k, c, out, n) : telem_i_file_symbols_take(k, c, out, n);
 }
 
 /* >>columns-index: which of a few values each row has, numbered in order of first occurrence */
@@ -7061,160 +6671,11 @@ static int telem_i_file_follow_get(const uint32_t *v, uint32_t n, uint32_t nd, u
     return 1;
 }
 
-/* Mode 3: few values, each under a prefix code that the value before it chooses. */
-#define TELEM_I_FILE_CONTEXTS 32u
-#define TELEM_I_FILE_CONTEXT_BITS 10u /* 32 tables of 2 KB are what the scratch holds */
-#define TELEM_I_FILE_CONTEXT_ONE 15u  /* length that stands for the only value behind another: no bits */
-
-typedef struct telem_i_file_contexts { /* lies in the scratch `table` */
-    uint32_t count[TELEM_I_FILE_CONTEXTS][TELEM_I_FILE_CONTEXTS];
-    telem_i_file_huff one;
-    uint8_t length[TELEM_I_FILE_CONTEXTS][TELEM_I_FILE_CONTEXTS];
-    uint16_t code[TELEM_I_FILE_CONTEXTS][TELEM_I_FILE_CONTEXTS];
-} telem_i_file_contexts;
-
-/* The codes, and the bits that all takes. */
-static uint64_t telem_i_file_context_make(telem_i_file_contexts *t, const uint32_t *idx, uint32_t n, uint32_t nd) {
-    uint32_t i, c, q = (n + 3u) / 4u, before = 0;
-    uint64_t total = 4u * (uint64_t)nd * nd;
-    memset(t, 0, sizeof *t);
-    for (i = 0; i < n; i++) { /* each quarter begins behind value 0 */
-        if (i == q || i == 2 * q || i == 3 * q) before = 0;
-        t->count[before][idx[i]]++;
-        before = idx[i];
-    }
-    for (c = 0; c < nd; c++) {
-        uint64_t bits = telem_i_file_huff_make(t->count[c], nd, TELEM_I_FILE_CONTEXT_BITS, &t->one);
-        total += bits;
-        for (i = 0; i < nd; i++) {
-            t->length[c][i] = bits ? t->one.length[i] : t->count[c][i] ? TELEM_I_FILE_CONTEXT_ONE : 0;
-            t->code[c][i] = bits ? t->one.code[i] : 0;
-        }
-    }
-    return total;
-}
-
-static void telem_i_file_context_stream(const telem_i_file_contexts *t, telem_i_file_sink *s, const uint32_t *idx, uint32_t n) {
-    uint64_t acc = 0;
-    uint32_t have = 0, before = 0, i;
-    for (i = 0; i < n; i++) {
-        uint32_t l = t->length[before][idx[i]];
-        if (l != TELEM_I_FILE_CONTEXT_ONE) {
-            acc |= (uint64_t)t->code[before][idx[i]] << have;
-            have += l;
-        }
-        before = idx[i];
-        for (; have >= 8; have -= 8, acc >>= 8) telem_i_file_sink_byte(s, (uint32_t)(acc & 255u));
-    }
-    if (have) telem_i_file_sink_byte(s, (uint32_t)(acc & 255u));
-}
-
-static size_t telem_i_file_context_encode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint8_t *out, size_t cap) {
-    telem_i_file_contexts *t = (telem_i_file_contexts *)k->table;
-    telem_i_file_sink s = telem_i_file_sink_make(out, cap);
-    uint32_t c, i, q = (n + 3u) / 4u, nibbles = 0, half = 0;
-    if (nd > TELEM_I_FILE_CONTEXTS) return 0;
-    (void)telem_i_file_context_make(t, idx, n, nd);
-    for (c = 0; c < nd; c++)
-        for (i = 0; i < nd; i++, nibbles++) {
-            if (nibbles & 1u) telem_i_file_sink_byte(&s, half | (uint32_t)t->length[c][i] << 4);
-            half = t->length[c][i];
-        }
-    if (nibbles & 1u) telem_i_file_sink_byte(&s, half);
-    for (i = 0; i < 4; i++) {
-        uint32_t a = i * q < n ? i * q : n, b = a + q < n ? a + q : n;
-        size_t room;
-        uint8_t *at = telem_i_file_sink_ahead(&s, &room);
-        telem_i_file_sink part = telem_i_file_sink_make(at, room);
-        if (i == 3) part = s;
-        telem_i_file_context_stream(t, &part, idx + a, b - a);
-        if (part.full) return 0;
-        if (i < 3) telem_i_file_sink_counted(&s, (size_t)(part.p - at));
-        else s = part;
-    }
-    return s.full ? 0 : (size_t)(s.p - out);
-}
-
-static int telem_i_file_context_tables(telem_i_file_cursor *c, uint32_t nd, uint16_t *table) {
-    uint32_t at, i, j, half = 0, nibbles = 0;
-    telem_i_file_huff h;
-    for (at = 0; at < nd; at++, table += 1u << TELEM_I_FILE_CONTEXT_BITS) {
-        uint32_t ones = 0, some = 0, only = 0;
-        memset(h.length, 0, nd);
-        for (i = 0; i < nd; i++, nibbles++) {
-            uint32_t l = nibbles & 1u ? half >> 4 : (half = telem_i_file_take_byte(c)) & 15u;
-            if (l == TELEM_I_FILE_CONTEXT_ONE) ones++, only = i;
-            else if (l > TELEM_I_FILE_CONTEXT_BITS) return 0;
-            else if (l) h.length[i] = (uint8_t)l, some++;
-        }
-        if (c->bad || ones > 1 || (ones && some)) return 0;
-        if (!some) { /* one value, or a value that nothing follows */
-            for (j = 0; j < 1u << TELEM_I_FILE_CONTEXT_BITS; j++) table[j] = (uint16_t)only;
-            continue;
-        }
-        if (!telem_i_file_huff_codes(&h, nd)) return 0;
-        for (i = 0; i < nd; i++)
-            if (h.length[i])
-                for (j = h.code[i]; j < 1u << TELEM_I_FILE_CONTEXT_BITS; j += 1u << h.length[i])
-                    table[j] = (uint16_t)(i | (uint32_t)h.length[i] << 8);
-    }
-    return !(nibbles & 1u) || half >> 4 == 0;
-}
-
-static uint32_t telem_i_file_context_next(telem_i_file_huff_in *b, const uint16_t *table, uint32_t before) {
-    uint32_t e = table[(before << TELEM_I_FILE_CONTEXT_BITS) + (uint32_t)(b->acc & ((1u << TELEM_I_FILE_CONTEXT_BITS) - 1u))];
-    b->acc >>= e >> 8;
-    b->have -= e >> 8;
-    return e & 255u;
-}
-
-#define TELEM_I_FILE_CONTEXT_STEP(b, d, x) \
-    do { \
-        telem_i_file_huff_fill(&(b)); \
-        (d)[i] = x = telem_i_file_context_next(&(b), table, x); \
-        (d)[i + 1] = x = telem_i_file_context_next(&(b), table, x); \
-        (d)[i + 2] = x = telem_i_file_context_next(&(b), table, x); \
-        (d)[i + 3] = x = telem_i_file_context_next(&(b), table, x); \
-    } while (0)
-
-static void telem_i_file_context_read(telem_i_file_huff_in *b, const uint16_t *table, uint32_t q, uint32_t n, uint32_t *idx) {
-    telem_i_file_huff_in s0 = b[0], s1 = b[1], s2 = b[2], s3 = b[3];
-    uint32_t i, j, x[4], last = n > 3 * q ? n - 3 * q : 0, x0 = 0, x1 = 0, x2 = 0, x3 = 0;
-    uint32_t *d0 = idx, *d1 = idx + q, *d2 = d1 + q, *d3 = d2 + q;
-    for (i = 0; i + 4 <= last; i += 4) { /* four take at most 40 of 56 bits */
-        TELEM_I_FILE_CONTEXT_STEP(s0, d0, x0);
-        TELEM_I_FILE_CONTEXT_STEP(s1, d1, x1);
-        TELEM_I_FILE_CONTEXT_STEP(s2, d2, x2);
-        TELEM_I_FILE_CONTEXT_STEP(s3, d3, x3);
-    }
-    b[0] = s0, b[1] = s1, b[2] = s2, b[3] = s3;
-    x[0] = x0, x[1] = x1, x[2] = x2, x[3] = x3;
-    last = i;
-    for (j = 0; j < 4; j++) {
-        uint32_t a = j * q < n ? j * q : n, e = a + q < n ? a + q : n;
-        for (i = a + last; i < e; i++) {
-            telem_i_file_huff_fill(&b[j]);
-            idx[i] = x[j] = telem_i_file_context_next(&b[j], table, x[j]);
-        }
-    }
-}
-
-static int telem_i_file_context_decode(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, uint32_t nd, uint32_t *idx) {
-    telem_i_file_cursor c;
-    telem_i_file_huff_in b[4];
-    c.p = p, c.end = p + size, c.bad = 0;
-    if (nd > TELEM_I_FILE_CONTEXTS || !telem_i_file_context_tables(&c, nd, (uint16_t *)k->table)) return 0;
-    if (!telem_i_file_huff_quarters(&c, b)) return 0;
-    telem_i_file_context_read(b, (const uint16_t *)k->table, (n + 3u) / 4u, n, idx);
-    return telem_i_file_huff_ended(b);
-}
-
 static size_t telem_i_file_index_try(telem_i_file_codec *k, uint32_t mode, const uint32_t *idx, uint32_t n, uint32_t nd,
                                      uint32_t *tmp, uint8_t *out, size_t cap) {
-    if (mode == 3) return telem_i_file_context_encode(k, idx, n, nd, out, cap);
     if (mode == 1) telem_i_file_front_put(idx, n, nd, (uint8_t *)(tmp + n), tmp);
     if (mode == 2) telem_i_file_follow_put(idx, n, nd, tmp + n, tmp);
-    if (mode == 4) return telem_i_file_ints32_encode(k, NULL, idx, n, out, cap);
+    if (mode == 3) return telem_i_file_ints32_encode(k, NULL, idx, n, out, cap);
     return telem_i_file_lone_encode(k, mode ? tmp : idx, n, out, cap);
 }
 
@@ -7259,7 +6720,6 @@ static uint64_t telem_i_file_index_guess(telem_i_file_codec *k, uint32_t mode, c
                                          uint32_t *tmp, int *predict) {
     uint64_t alone, sampled;
     uint32_t *sample = k->b32, i, w = n < 1024u ? n : 64u, count = n < 1024u ? 1u : 16u;
-    if (mode == 3) return telem_i_file_context_make((telem_i_file_contexts *)k->table, idx, n, nd);
     if (mode == 1) telem_i_file_front_put(idx, n, nd, (uint8_t *)(tmp + n), tmp);
     if (mode == 2) telem_i_file_follow_put(idx, n, nd, tmp + n, tmp);
     alone = telem_i_file_lone_bits(k, mode ? tmp : idx, n);
@@ -7271,26 +6731,22 @@ static uint64_t telem_i_file_index_guess(telem_i_file_codec *k, uint32_t mode, c
     return alone < sampled ? alone : sampled;
 }
 
-/* The mode that is likely to be the shortest; 4: mode 0 with a predictor. tmp: n + nd elements, of which 2 * GUESSED + nd are used at most. */
+/* The mode that is likely to be the shortest; 3: mode 0 with a predictor. tmp: n + nd elements. */
 static uint32_t telem_i_file_index_mode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *tmp) {
-    static const uint64_t offs[4] = {0, TELEM_I_FILE_OFF_FRONT, TELEM_I_FILE_OFF_FOLLOW, TELEM_I_FILE_OFF_CONTEXT};
-    static const uint8_t order[4] = {3, 0, 2, 1}; /* in order of reading speed: a slower one must be 2 % smaller */
+    static const uint64_t offs[3] = {0, TELEM_I_FILE_OFF_FRONT, TELEM_I_FILE_OFF_FOLLOW};
     uint64_t least = UINT64_MAX, bits;
-    uint32_t i, best = 0, most = nd;
+    uint32_t mode, best = 0;
     int predict = 1;
-    if (n > 2u * TELEM_I_FILE_GUESSED && k->level != 2) { /* tmp: names, sample, then what the guesses need */
+    if (n > 2u * TELEM_I_FILE_GUESSED && k->level != 2) { /* tmp: sample, names, then what the guesses need */
         nd = telem_i_file_index_sample(idx, n, nd, tmp + TELEM_I_FILE_GUESSED, tmp);
         idx = tmp, n = TELEM_I_FILE_GUESSED, tmp += TELEM_I_FILE_GUESSED;
     }
-    for (i = 0; i < 4; i++) {
-        uint32_t mode = order[i];
-        if ((k->off & offs[mode]) || (mode == 3 && most > TELEM_I_FILE_CONTEXTS) || (mode == 1 && k->level == 1) ||
-            (best == 3 && mode)) continue; /* tables know what came next the last time, and all that recency tells */
+    for (mode = 0; mode < 3; mode++) { /* in order of reading speed: a slower one must be 3 % smaller */
+        if (k->off & offs[mode]) continue;
         bits = telem_i_file_index_guess(k, mode, idx, n, nd, tmp, &predict);
-        if (least == UINT64_MAX || bits + bits / 64u < least) least = bits, best = mode;
-        if (best == 3 && bits > 32u * (uint64_t)nd * nd && bits > n + n / 2u) break; /* nor can the others be much smaller */
+        if (least == UINT64_MAX || bits + bits / 32u < least) least = bits, best = mode;
     }
-    return best == 0 && predict ? 4u : best;
+    return best == 0 && predict ? 3u : best;
 }
 
 /* Uses a64, b64, table; tmp is the caller's, n + nd elements. */
@@ -7299,7 +6755,7 @@ static size_t telem_i_file_index_encode(telem_i_file_codec *k, const uint32_t *i
     uint32_t mode = telem_i_file_index_mode(k, idx, n, nd, tmp);
     size_t size;
     if (cap < 2) return 0;
-    out[0] = (uint8_t)(mode & 3u);
+    out[0] = (uint8_t)(mode % 3u);
     size = telem_i_file_index_try(k, mode, idx, n, nd, tmp, out + 1, cap - 1);
     return size ? 1 + size : 0;
 }
@@ -7310,7 +6766,6 @@ static int telem_i_file_index_decode(telem_i_file_codec *k, const uint8_t *p, si
     uint8_t mode;
     if (size < 1 || nd == 0) return 0;
     mode = p[0];
-    if (mode == 3) return telem_i_file_context_decode(k, p + 1, size - 1, n, nd, idx);
     if (mode > 2 || !telem_i_file_ints32_decode(k, p + 1, size - 1, n, idx)) return 0;
     if (mode == 1) return telem_i_file_front_get(idx, n, nd, idx);
     if (mode == 2) return telem_i_file_follow_get(idx, n, nd, k->a32, idx);
@@ -7373,20 +6828,8 @@ static uint32_t telem_i_file_distinct(telem_i_file_codec *k, const uint8_t *byte
     return nd;
 }
 
-/* A byte that no string has, or -1. */
-static int telem_i_file_unused(const uint8_t *p, size_t n) {
-    uint8_t seen[256];
-    size_t i;
-    int v;
-    memset(seen, 0, sizeof seen);
-    for (i = 0; i < n; i++) seen[p[i]] = 1;
-    for (v = 0; v < 256; v++)
-        if (!seen[(v + 10) & 255]) return (v + 10) & 255; /* line feed first: it is near other text */
-    return -1;
-}
-
-/* The strings picked (pick NULL: all), with a free byte behind each, into k->text; their lengths as u32 at its end.
-   Returns their bytes, or SIZE_MAX: no room. */
+/* The strings picked (pick NULL: all) one behind the other into k->text; their lengths as u32 at its end. Returns their
+   bytes, or SIZE_MAX: no room. */
 static size_t telem_i_file_list_gather(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets,
                                        const uint32_t *pick, uint32_t n, uint32_t **lengths) {
     size_t room = k->text_size / 4u * 4u, at = 0;
@@ -7396,16 +6839,15 @@ static size_t telem_i_file_list_gather(telem_i_file_codec *k, const uint8_t *byt
     *lengths = (uint32_t *)(void *)(k->text + room);
     for (i = 0; i < n; i++) {
         uint32_t row = pick ? pick[i] : i, len = offsets[row + 1] - offsets[row];
-        if (room - at <= len) return SIZE_MAX;
+        if (room - at < len) return SIZE_MAX;
         memcpy(k->text + at, bytes + offsets[row], len);
         at += len;
-        k->text[at++] = 0;
         (*lengths)[i] = len;
     }
-    return at - n;
+    return at;
 }
 
-/* ---- form 2: strings that are one pattern with numbers in it (dotted addresses, dates, names with a counter) ---- */
+/* ---- form 1: strings that are one pattern with numbers in it (dotted addresses, dates, names with a counter) ---- */
 
 #define TELEM_I_FILE_FIELDS 4u /* numbers at most: their values fill the scratch */
 #define TELEM_I_FILE_DIGITS 9u
@@ -7462,11 +6904,11 @@ static int telem_i_file_pattern_put(telem_i_file_codec *k, telem_i_file_sink *s,
     uint32_t i, f, v[TELEM_I_FILE_FIELDS];
     size_t at = 0;
     if (n < 8 || (k->off & TELEM_I_FILE_OFF_TEMPLATE) || !telem_i_file_pattern_of(&t, k->text, lengths[0])) return 0;
-    for (i = 0; i < n; at += lengths[i++] + 1u) {
+    for (i = 0; i < n; at += lengths[i++]) {
         if (!telem_i_file_pattern_read(&t, k->text + at, lengths[i], v)) return 0;
         for (f = 0; f < t.fields; f++) telem_i_file_pattern_values(k, f, n)[i] = v[f];
     }
-    telem_i_file_sink_byte(s, 2);
+    telem_i_file_sink_byte(s, 1);
     telem_i_file_sink_byte(s, t.fields);
     for (f = 0; f <= t.fields; f++) {
         telem_i_file_sink_byte(s, t.size[f]);
@@ -7527,26 +6969,10 @@ static int telem_i_file_pattern_take(telem_i_file_codec *k, telem_i_file_cursor 
     return at == total && telem_i_file_cursor_left(c) == 0;
 }
 
-/* Forms 0 and 1 of the n strings that were gathered: a byte that none of them has ends each; else their lengths are told. */
+/* Form 0 of the n strings that were gathered. */
 static void telem_i_file_list_text(telem_i_file_codec *k, telem_i_file_sink *s, uint32_t n, size_t total, const uint32_t *lengths) {
-    int mark = -1;
-    size_t at = 0, to = 0;
-    uint32_t i;
-    if (!(k->off & TELEM_I_FILE_OFF_TERMINATED))
-        mark = total ? telem_i_file_unused(k->text, total + n) : -1; /* never the 0 that stands there now */
-    if (mark >= 0) {
-        for (at = 0, i = 0; i < n; i++) at += lengths[i], k->text[at++] = (uint8_t)mark;
-        telem_i_file_sink_byte(s, 1);
-        telem_i_file_sink_byte(s, (uint32_t)mark);
-        telem_i_file_bytes_put(k, s, k->text, total + n);
-        return;
-    }
     telem_i_file_sink_byte(s, 0);
     telem_i_file_sink_ints(k, s, lengths, n);
-    for (at = 0, i = 0; i < n; i++) {
-        memmove(k->text + to, k->text + at, lengths[i]);
-        to += lengths[i], at += lengths[i] + 1u;
-    }
     telem_i_file_bytes_put(k, s, k->text, total);
 }
 
@@ -7569,47 +6995,21 @@ static void telem_i_file_list_put(telem_i_file_codec *k, telem_i_file_sink *s, u
     s->p += other.full ? size : used;
 }
 
-/* The strings that `mark` ends, n of them in `size` bytes: at[i] = where string i begins, at[n] = size. */
-static int telem_i_file_marks(const uint8_t *p, size_t size, uint8_t mark, uint32_t n, uint32_t *at) {
-    const uint64_t ones = 0x0101010101010101u, low = 0x7F7F7F7F7F7F7F7Fu;
-    uint32_t found = 0;
-    size_t i = 0;
-    at[0] = 0;
-    for (; i + 8 <= size; i += 8) {
-        uint64_t x = telem_get64(p + i) ^ mark * ones, hit = ~(((x & low) + low) | x | low); /* top bit of each 0 byte */
-        for (; hit; hit &= hit - 1u) {
-            if (found == n) return 0;
-            at[++found] = (uint32_t)i + (telem_i_file_low_bit(hit) >> 3) + 1u;
-        }
-    }
-    for (; i < size; i++)
-        if (p[i] == mark) {
-            if (found == n) return 0;
-            at[++found] = (uint32_t)i + 1u;
-        }
-    return found == n && at[n] == size;
-}
-
-/* n strings of `total` bytes in all, into out[0 .. total + n): string i lies at at[i] and ends `gap` bytes before
-   at[i + 1]. Returns the gap (0, 1), or -1 corrupt. */
+/* n strings of `total` bytes in all into `out`: string i lies at at[i], at[n] = total. */
 static int telem_i_file_list_take(telem_i_file_codec *k, telem_i_file_cursor *c, uint32_t n, size_t total, uint8_t *out, uint32_t *at) {
-    uint8_t form = telem_i_file_take_byte(c), mark;
+    uint8_t form = telem_i_file_take_byte(c);
     size_t sum = 0;
     uint32_t i;
-    if (c->bad || form > 2) return -1;
-    if (form == 2) return telem_i_file_pattern_take(k, c, n, total, out, at) ? 0 : -1;
-    if (form == 1) {
-        mark = telem_i_file_take_byte(c);
-        return telem_i_file_bytes_take(k, c, out, total + n) && telem_i_file_marks(out, total + n, mark, n, at) ? 1 : -1;
-    }
-    if (!telem_i_file_take_ints(k, c, n, at + 1)) return -1;
+    if (c->bad || form > 1) return 0;
+    if (form) return telem_i_file_pattern_take(k, c, n, total, out, at);
+    if (!telem_i_file_take_ints(k, c, n, at + 1)) return 0;
     at[0] = 0;
     for (i = 1; i <= n; i++) {
-        if (at[i] > total - sum) return -1;
+        if (at[i] > total - sum) return 0;
         sum += at[i];
         at[i] = (uint32_t)sum;
     }
-    return sum == total && telem_i_file_bytes_take(k, c, out, total) ? 0 : -1;
+    return sum == total && telem_i_file_bytes_take(k, c, out, total);
 }
 
 static size_t telem_i_file_list_encode(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets, uint32_t n,
@@ -7666,17 +7066,16 @@ static inline void telem_i_file_copy16(uint8_t *d, const uint8_t *s, uint32_t n)
     }
 }
 
-/* Strings as they were read: row i has string from[i] (from NULL: i), at[k] where string k begins, `gap` bytes before
-   at[k + 1] where it ends. Behind the bytes there are 16 that may be read. */
+/* Strings as they were read: row i has string from[i] (from NULL: i), string k lies from at[k] to at[k + 1]. Behind the
+   bytes there are 16 that may be read. */
 typedef struct telem_i_file_texts {
     const uint8_t *bytes;
     const uint32_t *at, *from;
-    uint32_t count, gap; /* strings */
-    uint32_t one;        /* all rows are string 0 */
+    uint32_t count, one; /* strings; all rows are string 0 */
 } telem_i_file_texts;
 
 static uint32_t telem_i_file_text_of(const telem_i_file_texts *t, uint32_t i) { return t->one ? 0 : t->from ? t->from[i] : i; }
-static uint32_t telem_i_file_text_length(const telem_i_file_texts *t, uint32_t k) { return t->at[k + 1u] - t->at[k] - t->gap; }
+static uint32_t telem_i_file_text_length(const telem_i_file_texts *t, uint32_t k) { return t->at[k + 1u] - t->at[k]; }
 
 /* How many strings an item has and the bytes of them together: 1, 0 corrupt, -1 unsupported. */
 static int telem_i_file_text_head(uint8_t codec, telem_i_file_cursor *c, uint32_t n, uint32_t *count, size_t *total) {
@@ -7686,21 +7085,18 @@ static int telem_i_file_text_head(uint8_t codec, telem_i_file_cursor *c, uint32_
     return !c->bad && *count > 0;
 }
 
-/* Behind the head: the strings into `bytes` (total + count + 16), at (count + 1), idx (n; only for a dictionary). */
+/* Behind the head: the strings into `bytes` (total + 16), at (count + 1), idx (n; only for a dictionary). */
 static int telem_i_file_text_decode(telem_i_file_codec *k, uint8_t codec, telem_i_file_cursor *c, uint32_t n, size_t total,
                                     uint8_t *bytes, uint32_t *at, uint32_t *idx, telem_i_file_texts *t) {
-    int gap;
     if (codec == TELEM_I_FILE_TEXT_DICTIONARY) {
         size_t size = (size_t)telem_i_file_take_limited(c, UINT32_MAX);
         const uint8_t *index = telem_i_file_take_bytes(c, size);
         if (c->bad || !telem_i_file_index_decode(k, index, size, n, t->count, idx)) return 0;
         t->from = idx;
     }
-    gap = telem_i_file_list_take(k, c, t->count, total, bytes, at);
-    t->gap = gap > 0;
     t->bytes = bytes;
     t->at = at;
-    return gap >= 0;
+    return telem_i_file_list_take(k, c, t->count, total, bytes, at);
 }
 
 /* >>columns-planes: values of a few bytes each as that many streams */
@@ -10388,7 +9784,7 @@ static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_
     if (v <= 0) return v < 0 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
     if (total > (uint64_t)t->count * longest) return TELEM_ERR_CORRUPT;
     at = (uint32_t *)(void *)telem_i_file_temp(b, 4u * ((uint64_t)t->count + 1u));
-    bytes = telem_i_file_temp(b, (uint64_t)total + t->count + 16u);
+    bytes = telem_i_file_temp(b, (uint64_t)total + 16u);
     if (codec == TELEM_I_FILE_TEXT_DICTIONARY) idx = (uint32_t *)(void *)telem_i_file_temp(b, 4u * (uint64_t)n);
     if (!at || !bytes || (codec == TELEM_I_FILE_TEXT_DICTIONARY && !idx)) return TELEM_ERR_MEMORY;
     if (t->one) {
@@ -10404,7 +9800,7 @@ static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_
     t->bytes = bytes;
     t->at = at;
     for (i = 0; i < t->count; i++)
-        if (at[i + 1u] < at[i] + t->gap || telem_i_file_text_length(t, i) > longest) return TELEM_ERR_CORRUPT;
+        if (at[i + 1u] < at[i] || telem_i_file_text_length(t, i) > longest) return TELEM_ERR_CORRUPT;
     return TELEM_OK;
 }
 
@@ -10645,7 +10041,7 @@ static uint64_t telem_i_file_crows_bytes(const telem_file_writer_desc *f, const 
     telem_columns_begin(&it, schema);
     while (telem_columns_next(&it, &c)) {
         uint64_t one = (uint64_t)n * c.width + 128u;
-        if (telem_i_file_codes_text(c.type)) one = 13u * n + 384u + (telem_i_file_codes_variable(c.type) ? 0 : n * c.width);
+        if (telem_i_file_codes_text(c.type)) one = 12u * n + 384u + (telem_i_file_codes_variable(c.type) ? 0 : n * c.width);
         size += one * c.count;
     }
     if (z.variable) size += (uint64_t)(z.heap > TELEM_I_FILE_RAW_MOST ? z.heap : TELEM_I_FILE_RAW_MOST);
@@ -12455,7 +11851,7 @@ static int telem_i_file_append_texts(const telem_i_file_span *x, const telem_i_f
     uint32_t *offsets = into->offsets + x->to, at = offsets[0], i, n = x->n, len;
     uint64_t room = into->data_size < UINT32_MAX ? into->data_size : UINT32_MAX;
     if (at > room) return 0;
-    if (!absent && (t->one || (!t->from && !x->row_of && t->gap == 0))) { /* in one piece */
+    if (!absent && (t->one || (!t->from && !x->row_of))) { /* in one piece */
         uint32_t first = t->one ? 0 : x->skip, from = t->at[first];
         uint64_t all = t->one ? (uint64_t)t->at[1] * n : t->at[first + n] - from;
         if (all > room - at) return 0;

@@ -41,13 +41,13 @@ static int decode_with(telem_i_file_codec *k, uint8_t codec, const uint8_t *p, s
     r = telem_i_file_text_head(codec, &c, n, &t.count, &total);
     if (r <= 0) return r;
     if (total > TEXT) return 0;
-    bytes = (uint8_t *)malloc(total + t.count + 16u);
+    bytes = (uint8_t *)malloc(total + 16u);
     places = (uint32_t *)malloc(4u * ((size_t)t.count + 1u));
     numbers = (uint32_t *)malloc(4u * (size_t)n + 1u);
     r = telem_i_file_text_decode(k, codec, &c, n, total, bytes, places, numbers, &t);
     for (i = 0; r && i < n; i++) {
         uint32_t s = telem_i_file_text_of(&t, i), len;
-        int inside = s < t.count && places[s + 1] >= places[s] + t.gap && places[s + 1] <= total + t.count;
+        int inside = s < t.count && places[s + 1] >= places[s] && places[s + 1] <= total;
         CHECK(inside);
         if (!inside) break;
         len = telem_i_file_text_length(&t, s);
@@ -101,9 +101,9 @@ static size_t round_trip(void) {
     return size;
 }
 
-static const uint32_t offs[] = {0, TELEM_I_FILE_OFF_DICTIONARY, TELEM_I_FILE_OFF_LZ, TELEM_I_FILE_OFF_HUFF,
-                                TELEM_I_FILE_OFF_FRONT | TELEM_I_FILE_OFF_CONTEXT, TELEM_I_FILE_OFF_TERMINATED,
-                                TELEM_I_FILE_OFF_TEMPLATE, TELEM_I_FILE_OFF_DICTIONARY | TELEM_I_FILE_OFF_TERMINATED};
+static const uint32_t offs[] = {0, TELEM_I_FILE_OFF_DICTIONARY, TELEM_I_FILE_OFF_LZ, TELEM_I_FILE_OFF_FRONT,
+                                TELEM_I_FILE_OFF_TEMPLATE, TELEM_I_FILE_OFF_DICTIONARY | TELEM_I_FILE_OFF_TEMPLATE,
+                                TELEM_I_FILE_OFF_FRONT | TELEM_I_FILE_OFF_FOLLOW, TELEM_I_FILE_OFF_DICTIONARY | TELEM_I_FILE_OFF_LZ};
 
 static void all_ways(uint32_t cap) {
     uint32_t i;
@@ -327,7 +327,7 @@ static uint32_t numbered(const uint32_t *v, uint32_t n) {
 }
 
 TEST(index_in_every_mode) {
-    static const uint32_t modes[] = {0, ~(uint32_t)TELEM_I_FILE_OFF_FRONT, ~(uint32_t)TELEM_I_FILE_OFF_FOLLOW, ~(uint32_t)TELEM_I_FILE_OFF_CONTEXT};
+    static const uint32_t modes[] = {0, ~(uint32_t)TELEM_I_FILE_OFF_FRONT, ~(uint32_t)TELEM_I_FILE_OFF_FOLLOW, ~(uint32_t)0};
     static const uint32_t kinds[] = {1, 2, 15, 16, 17, 31, 32, 33, 300, 5000};
     static const uint32_t rows[] = {1, 2, 3, 5, 64, 1000, 5000};
     static uint32_t v[5000];
@@ -337,7 +337,7 @@ TEST(index_in_every_mode) {
         for (b = 0; b < 7; b++)
             for (m = 0; m < 4; m++) {
                 uint32_t n = rows[b];
-                codec_init(5056, 0, modes[m] & (TELEM_I_FILE_OFF_FRONT | TELEM_I_FILE_OFF_FOLLOW | TELEM_I_FILE_OFF_CONTEXT));
+                codec_init(5056, 0, modes[m] & (TELEM_I_FILE_OFF_FRONT | TELEM_I_FILE_OFF_FOLLOW));
                 for (i = 0; i < n; i++) {
                     uint64_t r = check_rand(&rng);
                     v[i] = r % 3 == 0 || i == 0 ? (uint32_t)(r >> 20) % kinds[a] : r % 3 == 1 ? v[i - 1] : (v[i - 1] + 1u) % kinds[a];
@@ -361,7 +361,7 @@ TEST(tampered_index_stays_in_range) {
     uint32_t i, t, j, n = 1000, nd;
     for (t = 0; t < (check_quick() ? 300u : 5000u); t++) {
         size_t size;
-        codec_init(1024, 0, t % 4 == 1 ? 0 : t % 4 == 2 ? TELEM_I_FILE_OFF_CONTEXT : t % 4 == 3 ? TELEM_I_FILE_OFF_FRONT | TELEM_I_FILE_OFF_CONTEXT : 0);
+        codec_init(1024, 0, t % 4 == 2 ? TELEM_I_FILE_OFF_FOLLOW : t % 4 == 3 ? TELEM_I_FILE_OFF_FRONT : 0);
         for (i = 0; i < n; i++) v[i] = (uint32_t)(check_rand(&rng) % (1u + t % 50u));
         nd = numbered(v, n);
         size = telem_i_file_index_encode(&g.k, idx, n, nd, tmp, coded, sizeof coded);
