@@ -471,7 +471,7 @@
             exactly so many bytes. What is last takes all bytes that are left; bytes it does not need:
             CORRUPT, as is any other violation.
             text(n)  n bytes: chunks until they are there, nothing where n is 0. A chunk:
-              varint m (0..2,048), varint l (0..16,384), not both 0; where l > 0: sized ints(l), the
+              varint m (0..2,048), varint l (0..4,096), not both 0; where l > 0: sized ints(l), the
               literals, of each of which the low 8 bits count; where m > 0: sized ints(m) runs, sized
               ints(m) lengths, sized ints(m) distances. For i = 0..m-1: runs[i] literals, then
               lengths[i] + 4 bytes, each a copy of the one distances[i] before it in this text (so a
@@ -3897,7 +3897,7 @@ static void telem_i_file_mini_row(telem_i_file_rblock *b) {
 typedef struct telem_i_file_codec {
     uint8_t level;                  /* 0 default, 1 fast, 2 archive */
     uint64_t off;                   /* bit per codec or mode that must not be chosen; 0 in use: 0-15 ints, 16-31 text, 32-47 numbers */
-    uint32_t cap;                   /* rows that the scratch is made for, multiple of 64 */
+    uint32_t cap;                   /* rows that the scratch is made for, multiple of 64, 4,096 or more */
     uint64_t *a64, *b64, *c64;      /* cap + 1024 elements each, 64-aligned */
     uint32_t *a32, *b32;            /* the same; a32 IS a64's memory and b32 b64's */
     uint8_t *bytes;                 /* cap * 10 + 4096, at least 98,304 where there are strings, BYTES, CHARS: trial
@@ -6282,7 +6282,7 @@ static int telem_i_file_numbers_decode(telem_i_file_codec *k, const telem_column
    patterns), a64 (hash of strings: dead before integers are coded), text (the distinct strings). Integer streams use
    a64, b64 and table, so nothing of ours stays there. */
 #define TELEM_I_FILE_LZ_SEQS 2048u       /* matches of a chunk at most */
-#define TELEM_I_FILE_LZ_LITS 16384u      /* literals of a chunk at most */
+#define TELEM_I_FILE_LZ_LITS 4096u       /* literals of a chunk at most */
 #define TELEM_I_FILE_LZ_MIN 4u           /* shortest match */
 
 enum { TELEM_I_FILE_TEXT_LIST = 32, TELEM_I_FILE_TEXT_DICTIONARY = 33, TELEM_I_FILE_TEXT_PLANES = 34 };
@@ -6394,7 +6394,7 @@ typedef struct telem_i_file_lz {
     uint8_t *bytes; /* the literals, before they become integers in the same place and behind */
 } telem_i_file_lz;
 
-static void telem_i_file_lz_room(telem_i_file_lz *z, telem_i_file_codec *k) { /* 90,112 bytes */
+static void telem_i_file_lz_room(telem_i_file_lz *z, telem_i_file_codec *k) { /* 40,960 bytes */
     z->run = (uint32_t *)(void *)k->bytes;
     z->len = z->run + TELEM_I_FILE_LZ_SEQS;
     z->dist = z->len + TELEM_I_FILE_LZ_SEQS;
@@ -8852,14 +8852,16 @@ static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_w
 /* What the writer needs once, for blocks of `rows` rows. */
 static size_t telem_i_file_round64(size_t n) { return (n + 63u) & ~(size_t)63u; }
 static size_t telem_i_file_trial_size(size_t rows) { return rows * 10u + 4096u < TELEM_I_FILE_TRIAL ? TELEM_I_FILE_TRIAL : rows * 10u + 4096u; }
+/* A chunk of a text may hold more integers than a small block has rows. */
+static size_t telem_i_file_scratch_rows(uint32_t rows) { return rows < TELEM_I_FILE_LZ_LITS ? TELEM_I_FILE_LZ_LITS : telem_i_file_round64(rows); }
 static size_t telem_i_file_scratch_bytes(uint32_t rows) {
-    size_t cap = telem_i_file_round64(rows);
+    size_t cap = telem_i_file_scratch_rows(rows);
     return 3u * telem_i_file_round64((cap + 1024u) * 8u) + telem_i_file_round64(telem_i_file_trial_size(cap)) + TELEM_I_FILE_TABLE + 64u;
 }
 
 /* Lays the codecs' room into `p`. */
 static void telem_i_file_scratch_make(telem_i_file_codec *k, uint8_t *p, uint32_t rows, uint8_t level) {
-    size_t cap = telem_i_file_round64(rows), words = telem_i_file_round64((cap + 1024u) * 8u);
+    size_t cap = telem_i_file_scratch_rows(rows), words = telem_i_file_round64((cap + 1024u) * 8u);
     memset(k, 0, sizeof *k);
     p += (64u - ((uintptr_t)p & 63u)) & 63u;
     k->level = level;

@@ -21,7 +21,7 @@ static uint32_t offsets[CAP + 1], back_offsets[CAP + 1], idx[CAP], idx2[CAP], tm
 static void codec_init(uint32_t cap, uint8_t level, uint32_t off) {
     memset(&g.k, 0, sizeof g.k);
     memset(g.bytes, 0xA5, sizeof g.bytes);
-    g.k.level = level, g.k.off = off, g.k.cap = cap;
+    g.k.level = level, g.k.off = off, g.k.cap = (uint32_t)telem_i_file_scratch_rows(cap);
     g.k.a64 = g.a, g.k.b64 = g.b, g.k.c64 = g.c;
     g.k.a32 = (uint32_t *)(void *)g.a, g.k.b32 = (uint32_t *)(void *)g.b;
     g.k.bytes = (uint8_t *)g.bytes, g.k.text = (uint8_t *)g.text, g.k.text_size = sizeof g.text;
@@ -63,7 +63,7 @@ static int decode_with(telem_i_file_codec *k, uint8_t codec, const uint8_t *p, s
 
 /* A reader's scratch is made for the rows of its block, whatever the writer had; all in memory of exact size. */
 static int decode_exactly(uint8_t codec, const uint8_t *p, size_t size, uint32_t n, uint8_t *out, uint32_t *at) {
-    uint32_t rows = (n + 63u) & ~63u;
+    uint32_t rows = (uint32_t)telem_i_file_scratch_rows(n);
     size_t bytes = rows * 10u + 4096u < 98304u ? 98304u : rows * 10u + 4096u, words = (rows + 1024u) * 8u;
     telem_i_file_codec k = g.k;
     int r;
