@@ -4431,18 +4431,17 @@ static void telem_i_file_put_bins(telem_i_file_work *w, int zigzag, telem_i_file
 
 typedef struct telem_i_file_plan { /* a predictor and what its residuals are expected to cost */
     uint32_t kind, lag;
-    uint32_t packed, binned; /* 1/256 bit per value */
-    uint32_t zeros;          /* of 256 */
-    uint32_t half;           /* the median of the residuals' bit lengths */
+    uint32_t binned; /* 1/256 bit per value */
+    uint32_t half;   /* the median of the residuals' bit lengths */
 } telem_i_file_plan;
 
 /* Bits of a value of this bit length by a good entropy coder: the entropy of the lengths and the bits below
    the leading one. */
-static uint32_t telem_i_file_entropy(const uint32_t *hist, uint32_t total) {
+static uint32_t telem_i_file_entropy(const uint32_t *hist, uint32_t top, uint32_t total) {
     uint64_t sum = 0;
     uint32_t i, all = telem_i_file_log2(total), used = 0;
     if (!total) return 0;
-    for (i = 0; i <= 64; i++)
+    for (i = 0; i <= top; i++)
         if (hist[i]) {
             sum += (uint64_t)hist[i] * (all - telem_i_file_log2(hist[i]) + (i > 1 ? (i - 1u) * 256u : 0u));
             used++;
@@ -12475,11 +12474,11 @@ static void TELEM_I_FILE_N(telem_i_file_range)(const TELEM_I_FILE_T *r, uint32_t
     *most = (TELEM_I_FILE_T)hi;
 }
 
-/* The width of a vector, from the bit lengths of every eighth value. */
+/* The width of a vector, from the bit lengths of some hundred values. */
 static void TELEM_I_FILE_N(telem_i_file_measure)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
                                                  TELEM_I_FILE_N(telem_i_file_vector) *v) {
     TELEM_I_FILE_T most;
-    uint32_t hist[66], i, cost, step = n >= 256u ? 8u : 1u, over = 0;
+    uint32_t hist[66], i, cost, step = n / 128u + 1u, over = 0;
     TELEM_I_FILE_N(telem_i_file_range)(r, n, &v->least, &most);
     v->top = v->width = telem_i_file_bit_length((TELEM_I_FILE_T)(most - v->least));
     v->over = 0;
@@ -12515,45 +12514,48 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_over)(const TELEM_I_FILE_T *r, u
     return o.full ? NULL : p + ((o.at + 7u) >> 3);
 }
 
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_vector)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T *before,
-                                                        uint8_t *p, const uint8_t *end) {
-    TELEM_I_FILE_N(telem_i_file_vector) v;
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_vector)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
+                                                        const TELEM_I_FILE_N(telem_i_file_vector) *v, TELEM_I_FILE_T before, uint8_t *p,
+                                                        const uint8_t *end) {
+    const TELEM_I_FILE_T least = v->least;
     uint32_t i;
-    TELEM_I_FILE_N(telem_i_file_measure)(k, r, n, &v);
-    if (!p || (size_t)(end - p) < TELEM_I_FILE_N(telem_i_file_vector_bytes)(&v, n) + 32u) return NULL;
-    *p++ = (uint8_t)(v.width | (v.over ? 0x80u : 0u));
-    p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, v.least - *before);
-    *before = v.least;
-    if (p && v.over) p = TELEM_I_FILE_N(telem_i_file_put_over)(r, n, &v, p, end);
-    if (!p || !v.width) return p;
-    if (v.width <= 32u) {
-        uint32_t *t = (uint32_t *)k->table, mask = (uint32_t)telem_i_file_low(~(uint64_t)0, v.width);
-        for (i = 0; i < n; i++) t[i] = (uint32_t)(r[i] - v.least) & mask;
-        return telem_i_file_pack32(t, n, v.width, t + TELEM_I_FILE_VECTOR, p);
+    if (!p || (size_t)(end - p) < TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, n) + 32u) return NULL;
+    *p++ = (uint8_t)(v->width | (v->over ? 0x80u : 0u));
+    p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, least - before);
+    if (p && v->over) p = TELEM_I_FILE_N(telem_i_file_put_over)(r, n, v, p, end);
+    if (!p || !v->width) return p;
+    if (v->width <= 32u) {
+        uint32_t *t = (uint32_t *)k->table, mask = (uint32_t)telem_i_file_low(~(uint64_t)0, v->width);
+        for (i = 0; i < n; i++) t[i] = (uint32_t)(r[i] - least) & mask;
+        return telem_i_file_pack32(t, n, v->width, t + TELEM_I_FILE_VECTOR, p);
     } else {
-        TELEM_I_FILE_T *t = (TELEM_I_FILE_T *)k->table, mask = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v.width);
-        for (i = 0; i < n; i++) t[i] = (r[i] - v.least) & mask;
-        return TELEM_I_FILE_N(telem_i_file_pack)(t, n, v.width, t + TELEM_I_FILE_VECTOR, p);
+        TELEM_I_FILE_T *t = (TELEM_I_FILE_T *)k->table, mask = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v->width);
+        for (i = 0; i < n; i++) t[i] = (r[i] - least) & mask;
+        return TELEM_I_FILE_N(telem_i_file_pack)(t, n, v->width, t + TELEM_I_FILE_VECTOR, p);
     }
 }
 
-static uint64_t TELEM_I_FILE_N(telem_i_file_packed_bytes)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n) {
-    TELEM_I_FILE_N(telem_i_file_vector) v;
+/* Measures all vectors. The bytes that they will take. */
+static uint64_t TELEM_I_FILE_N(telem_i_file_packed_bytes)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
+                                                          TELEM_I_FILE_N(telem_i_file_vector) *v) {
     uint64_t sum = 0;
     uint32_t at, m;
-    for (at = 0; at < n; at += m) {
+    for (at = 0; at < n; at += m, v++) {
         m = n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR;
-        TELEM_I_FILE_N(telem_i_file_measure)(k, r + at, m, &v);
-        sum += TELEM_I_FILE_N(telem_i_file_vector_bytes)(&v, m);
+        TELEM_I_FILE_N(telem_i_file_measure)(k, r + at, m, v);
+        sum += TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, m);
     }
     return sum;
 }
 
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_packed)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, uint8_t *p, const uint8_t *end) {
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_packed)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
+                                                        const TELEM_I_FILE_N(telem_i_file_vector) *v, uint8_t *p, const uint8_t *end) {
     TELEM_I_FILE_T before = 0;
     uint32_t at;
-    for (at = 0; at < n && p; at += TELEM_I_FILE_VECTOR)
-        p = TELEM_I_FILE_N(telem_i_file_put_vector)(k, r + at, n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR, &before, p, end);
+    for (at = 0; at < n && p; at += TELEM_I_FILE_VECTOR, v++) {
+        p = TELEM_I_FILE_N(telem_i_file_put_vector)(k, r + at, n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR, v, before, p, end);
+        before = v->least;
+    }
     return p;
 }
 
@@ -13079,11 +13081,9 @@ static void TELEM_I_FILE_N(telem_i_file_weigh_sample)(const TELEM_I_FILE_T *r, u
     memset(hist, 0, sizeof hist);
     for (i = 0; i < n; i++) hist[telem_i_file_bit_length(TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(r[i] - centre)))]++;
     while (top && !hist[top]) top--;
-    p->zeros = hist[0] * 256u / n;
     for (i = 0, p->half = 0; i < n / 2u; i += hist[p->half++]) {}
     if (p->half) p->half--;
-    p->binned = telem_i_file_entropy(hist, n);
-    telem_i_file_best_width(hist, n, top, &p->packed);
+    p->binned = telem_i_file_entropy(hist, top, n);
 }
 
 typedef struct TELEM_I_FILE_N(telem_i_file_windows) { /* where samples lie: `count` windows of `length`, `step` apart */
@@ -13131,13 +13131,13 @@ static void TELEM_I_FILE_N(telem_i_file_seek_lag)(telem_i_file_codec *k, const T
 static void TELEM_I_FILE_N(telem_i_file_choose)(telem_i_file_codec *k, const TELEM_I_FILE_T *v, uint32_t n, telem_i_file_plan *best) {
     TELEM_I_FILE_N(telem_i_file_windows) w;
     uint32_t reach = n / 16u < TELEM_I_FILE_MAX_LAG ? n / 16u : TELEM_I_FILE_MAX_LAG, kind;
-    w.count = n >= 4096u ? 8u : n >= 400u ? 4u : 1u;
-    w.first = v + reach + 3u;
-    w.length = w.count > 1u ? 64u : n - reach - 3u;
-    w.step = w.count > 1u ? (n - reach - 3u - w.length) / (w.count - 1u) : 0u;
     memset(best, 0, sizeof *best);
     best->binned = ~0u;
     if (n < 8u) return;
+    w.count = n >= 4096u ? 8u : n >= 512u ? 4u : n >= 256u ? 2u : 1u;
+    w.first = v + reach + 3u;
+    w.length = n - reach - 3u < 64u ? n - reach - 3u : 64u;
+    w.step = w.count > 1u ? (n - reach - 3u - w.length) / (w.count - 1u) : 0u;
     for (kind = 0; kind <= 3u && best->kind + 1u >= kind; kind++) /* no order is skipped: 3 only where 2 is good */
         if (kind < 2u || !(k->off & (kind == 2u ? TELEM_I_FILE_OFF_ORDER2 : TELEM_I_FILE_OFF_ORDER3)))
             TELEM_I_FILE_N(telem_i_file_try)(k, &w, kind, 0, best);
@@ -13152,24 +13152,32 @@ static int TELEM_I_FILE_N(telem_i_file_same)(const TELEM_I_FILE_T *v, uint32_t n
     return v[n / 2u] == v[0] && !memcmp(v, v + 1, (n - 1u) * sizeof v[0]);
 }
 
-/* What is remembered from block to block: [0] 1 + kind, lag << 8; [1] blocks until the next look; [2] bits. */
+/* What is remembered from block to block: [0] 1 + kind, lag << 8; [1] blocks until the next look; [2] what a
+   sample promised; [3] 1 + the coder that was used, 0: none yet; [4] 1/256 bit per value that it took. */
 static void TELEM_I_FILE_N(telem_i_file_recall)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, telem_i_file_plan *p) {
     if (choice && choice[0] && choice[1] && (choice[0] >> 8) * 8u <= n) {
         choice[1]--;
         p->kind = (choice[0] & 0xFFu) - 1u;
         p->lag = choice[0] >> 8;
-        p->binned = choice[2], p->packed = choice[3], p->zeros = choice[4];
+        p->binned = choice[2];
         return;
     }
-    if (TELEM_I_FILE_N(telem_i_file_same)(v, n)) {
-        memset(p, 0, sizeof *p);
-        return;
-    }
+    memset(p, 0, sizeof *p);
+    if (TELEM_I_FILE_N(telem_i_file_same)(v, n)) return;
     TELEM_I_FILE_N(telem_i_file_choose)(k, v, n, p);
     if (!choice) return;
     choice[0] = (p->kind + 1u) | p->lag << 8;
     choice[1] = 16;
-    choice[2] = p->binned, choice[3] = p->packed, choice[4] = p->zeros;
+    choice[2] = p->binned;
+    choice[3] = choice[4] = 0;
+}
+
+/* The coder for the next time. Looks again when the values have become larger by a quarter. */
+static void TELEM_I_FILE_N(telem_i_file_remember)(uint32_t *choice, uint32_t coder, size_t bytes, uint32_t n) {
+    uint32_t bits = (uint32_t)((uint64_t)bytes * 2048u / n);
+    if (choice[3] && bits > choice[4] + choice[4] / 4u + 64u) choice[1] = 0;
+    choice[3] = coder + 1u;
+    choice[4] = bits;
 }
 
 static uint8_t *TELEM_I_FILE_N(telem_i_file_put_heads)(const TELEM_I_FILE_T *v, const telem_i_file_plan *plan, uint32_t heads, uint8_t *p, const uint8_t *end) {
@@ -13180,52 +13188,74 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_heads)(const TELEM_I_FILE_T *v, 
     return p;
 }
 
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_residuals)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_plan *plan,
-                                                           uint8_t *head, uint8_t *p, uint8_t *end, int nested) {
+/* Whether so few residuals are not `common` that these alone are written. */
+static int TELEM_I_FILE_N(telem_i_file_few_others)(const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common) {
+    uint32_t at, i, m, others = 0;
+    for (at = 0; at < n && others * 12u <= n; at += m) {
+        m = n - at < 1024u ? n - at : 1024u;
+        for (i = 0; i < m; i++) others += r[at + i] != common;
+    }
+    return others * 12u <= n;
+}
+
+/* BINNED where it comes below its share of PACKED: measured, or as it was in the last block. */
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T least, TELEM_I_FILE_T most,
+                                                       TELEM_I_FILE_T common, uint32_t expected, uint32_t *coder, uint8_t *p, uint8_t *end) {
     static const uint32_t share[3] = {244, 192, 254}; /* of 256: what entropy coding must come down to */
+    TELEM_I_FILE_N(telem_i_file_vector) v[65];
+    uint64_t bits;
+    int known = *coder == TELEM_I_FILE_BINNED + 1u, never = *coder == TELEM_I_FILE_PACKED + 1u;
+    if (n > 65u * TELEM_I_FILE_VECTOR) return NULL;
+    if (known)
+        bits = (uint64_t)n * telem_i_file_bit_length((TELEM_I_FILE_T)(most - least)) * 256u;
+    else
+        bits = TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v) * 8u * share[k->level];
+    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || (uint64_t)expected * n < bits + bits / 16u)) {
+        uint8_t *q;
+        telem_i_file_grid g;
+        TELEM_I_FILE_N(telem_i_file_make_grid)(k, least, most, common, n, &g);
+        q = TELEM_I_FILE_N(telem_i_file_try_binned)(k, r, n, &g, bits, p, end);
+        *coder = TELEM_I_FILE_BINNED;
+        if (q) return q;
+    }
+    if (known) (void)TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v);
+    *coder = TELEM_I_FILE_PACKED;
+    return TELEM_I_FILE_N(telem_i_file_put_packed)(k, r, n, v, p, end);
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_residuals)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_plan *plan,
+                                                           uint32_t *coder, uint8_t *p, uint8_t *end, int nested) {
     TELEM_I_FILE_T least, most, common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
-    uint32_t i, others = 0;
     TELEM_I_FILE_N(telem_i_file_range)(r, n, &least, &most);
-    if (least == most) return TELEM_I_FILE_N(telem_i_file_put_value)(p, end, least);
-    if (!nested && n >= 64u && !(k->off & TELEM_I_FILE_OFF_SPARSE)) {
-        for (i = 0; i < n; i++) others += r[i] != common;
-        if (others * 12u <= n) {
-            *head |= TELEM_I_FILE_SPARSE << 4;
-            return TELEM_I_FILE_N(telem_i_file_put_sparse)(k, r, n, common, p, end);
-        }
+    if (least == most) {
+        *coder = TELEM_I_FILE_CONSTANT;
+        return TELEM_I_FILE_N(telem_i_file_put_value)(p, end, least);
     }
-    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u) {
-        uint64_t bits = TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n) * 8u * share[k->level];
-        if ((uint64_t)plan->binned * n < bits + bits / 16u) {
-            uint8_t *q;
-            telem_i_file_grid g;
-            TELEM_I_FILE_N(telem_i_file_make_grid)(k, least, most, common, n, &g);
-            q = TELEM_I_FILE_N(telem_i_file_try_binned)(k, r, n, &g, bits, p, end);
-            if (q) {
-                *head |= TELEM_I_FILE_BINNED << 4;
-                return q;
-            }
-        }
+    if (!nested && n >= 64u && !(k->off & TELEM_I_FILE_OFF_SPARSE) && TELEM_I_FILE_N(telem_i_file_few_others)(r, n, common)) {
+        *coder = TELEM_I_FILE_SPARSE;
+        return TELEM_I_FILE_N(telem_i_file_put_sparse)(k, r, n, common, p, end);
     }
-    *head |= TELEM_I_FILE_PACKED << 4;
-    return TELEM_I_FILE_N(telem_i_file_put_packed)(k, r, n, p, end);
+    return TELEM_I_FILE_N(telem_i_file_put_dense)(k, r, n, least, most, common, plan->binned, coder, p, end);
 }
 
 static size_t TELEM_I_FILE_N(telem_i_file_ints_put)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, uint8_t *out, size_t cap, int nested) {
     telem_i_file_plan plan;
     uint8_t *p = out, *end = out + cap;
-    uint32_t heads;
+    uint32_t heads, coder;
     if (cap < 4u + 3u * TELEM_VARINT_MAX) return 0;
     *p++ = 0;
     if (!n) return 1;
     TELEM_I_FILE_N(telem_i_file_recall)(k, choice, v, n, &plan);
     heads = TELEM_I_FILE_N(telem_i_file_heads)(plan.kind);
     if (n <= heads + plan.lag) plan.kind = plan.lag = heads = 0;
-    *out = (uint8_t)plan.kind;
+    coder = choice ? choice[3] : 0;
     p = TELEM_I_FILE_N(telem_i_file_put_heads)(v, &plan, heads, p, end);
     TELEM_I_FILE_N(telem_i_file_residuals)(v, n, plan.kind, plan.lag, TELEM_I_FILE_A(k));
-    if (p) p = TELEM_I_FILE_N(telem_i_file_put_residuals)(k, TELEM_I_FILE_A(k), n - heads, &plan, out, p, end, nested);
-    return p ? (size_t)(p - out) : 0;
+    if (p) p = TELEM_I_FILE_N(telem_i_file_put_residuals)(k, TELEM_I_FILE_A(k), n - heads, &plan, &coder, p, end, nested);
+    if (!p) return 0;
+    *out = (uint8_t)(plan.kind | coder << 4);
+    if (choice) TELEM_I_FILE_N(telem_i_file_remember)(choice, coder, (size_t)(p - out), n);
+    return (size_t)(p - out);
 }
 
 static int TELEM_I_FILE_N(telem_i_file_ints_get)(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, TELEM_I_FILE_T *out, int nested) {
