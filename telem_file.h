@@ -12367,6 +12367,19 @@ static void TELEM_I_FILE_N(telem_i_file_sum)(TELEM_I_FILE_T *x, uint32_t n, TELE
     for (i = 0; i < n; i++) x[i] = at += x[i];
 }
 
+/* x[i] += x[i - lag], eight at a time where these do not need each other. */
+static void TELEM_I_FILE_N(telem_i_file_add_lag)(TELEM_I_FILE_T *x, uint32_t i, uint32_t n, uint32_t lag) {
+    if (lag >= 8u)
+        for (; n - i >= 8u; i += 8u) {
+            TELEM_I_FILE_T t[8], *to = x + i;
+            const TELEM_I_FILE_T *from = to - lag;
+            uint32_t j;
+            for (j = 0; j < 8u; j++) t[j] = to[j] + from[j];
+            for (j = 0; j < 8u; j++) to[j] = t[j];
+        }
+    for (; i < n; i++) x[i] += x[i - lag];
+}
+
 /* Residuals at x[heads ..], heads at x[0 ..] as differences (value, delta, delta of delta): makes values. */
 static void TELEM_I_FILE_N(telem_i_file_integrate)(TELEM_I_FILE_T *x, uint32_t n, uint32_t kind, uint32_t lag) {
     TELEM_I_FILE_T a = x[0], b, c;
@@ -12388,12 +12401,12 @@ static void TELEM_I_FILE_N(telem_i_file_integrate)(TELEM_I_FILE_T *x, uint32_t n
         break;
     case TELEM_I_FILE_LAG:
         for (i = 1; i < lag; i++) x[i] += a;
-        for (; i < n; i++) x[i] += x[i - lag];
+        TELEM_I_FILE_N(telem_i_file_add_lag)(x, lag, n, lag);
         break;
     default:
         b = x[1];
         for (i = 2; i <= lag; i++) x[i] += b;
-        for (; i < n; i++) x[i] += x[i - lag];
+        TELEM_I_FILE_N(telem_i_file_add_lag)(x, lag + 1u, n, lag);
         TELEM_I_FILE_N(telem_i_file_sum)(x + 1, n - 1, a);
         break;
     }
@@ -12679,11 +12692,13 @@ TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_flush)(TELEM_I_FILE_N(telem
     s->p -= s->count >> 3;
     s->count &= 7u;
 }
-TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_push_value)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t i, uint32_t way) {
+/* Bits of value i and how many these are: out of the offset in its bin and the state, which moves on. */
+TELEM_I_FILE_INLINE uint32_t TELEM_I_FILE_N(telem_i_file_push_value)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t i, uint32_t way, uint64_t *v) {
     const telem_i_file_work *w = s->work;
     const telem_i_file_symbol *y = &w->encoder.symbol[w->bin_of[s->cls[i]]];
     uint32_t x = s->state[way], n = (x + y->bits) >> 16, width = y->width;
     uint64_t offset = (TELEM_I_FILE_T)(s->u[i] - (TELEM_I_FILE_T)y->low);
+    s->state[way] = w->encoder.next[(int32_t)(x >> n) + y->go];
 #if TELEM_I_FILE_W == 64
     if (width > 32u) {
         s->acc = s->acc << (width - 32u) | offset >> 32;
@@ -12693,33 +12708,49 @@ TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_push_value)(TELEM_I_FILE_N(
         width = 32;
     }
 #endif
-    s->acc = s->acc << (width + n) | offset << n | (x & ((1u << n) - 1u));
-    s->count += width + n;
-    s->state[way] = w->encoder.next[(int32_t)(x >> n) + y->go];
+    *v = offset << n | (x & (uint32_t)TELEM_I_FILE_MASK(n));
+    return width + n;
+}
+/* Values i and i + 1 as one. */
+TELEM_I_FILE_INLINE uint32_t TELEM_I_FILE_N(telem_i_file_push_pair)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t i, uint32_t way, uint64_t *v) {
+    uint64_t high = 0, low = 0;
+    uint32_t m = TELEM_I_FILE_N(telem_i_file_push_value)(s, i + 1u, way + 1u, &high), n = TELEM_I_FILE_N(telem_i_file_push_value)(s, i, way, &low);
+    *v = high << n | low;
+    return m + n;
+}
+TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_push_bits)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint64_t v, uint32_t n) { /* n <= 56 */
+    s->acc = s->acc << n | v;
+    s->count += n;
+    TELEM_I_FILE_N(telem_i_file_flush)(s);
 }
 
 /* `per` values between two writes. */
 TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(telem_i_file_sink) *sink, uint32_t from, uint32_t n, uint32_t per) {
     TELEM_I_FILE_N(telem_i_file_sink) s = *sink; /* a copy that lives in registers */
-    uint32_t i = n;
+    uint32_t i = n, a, b;
+    uint64_t v = 0, z = 0;
     s.u += from, s.cls += from;
     while (i % 4u) {
         if (s.p - s.floor < 32) return 0;
         i--;
-        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i, i & 3u);
-        TELEM_I_FILE_N(telem_i_file_flush)(&s);
+        a = TELEM_I_FILE_N(telem_i_file_push_value)(&s, i, i & 3u, &v);
+        TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v, a);
     }
     while (i) {
         if (s.p - s.floor < 64) return 0;
         i -= 4u;
-        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + 3u, 3u);
-        if (per < 2u) TELEM_I_FILE_N(telem_i_file_flush)(&s);
-        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + 2u, 2u);
-        if (per < 4u) TELEM_I_FILE_N(telem_i_file_flush)(&s);
-        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + 1u, 1u);
-        if (per < 2u) TELEM_I_FILE_N(telem_i_file_flush)(&s);
-        TELEM_I_FILE_N(telem_i_file_push_value)(&s, i, 0);
-        TELEM_I_FILE_N(telem_i_file_flush)(&s);
+        if (per == 1u) {
+            for (a = 4; a--;) {
+                b = TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + a, a, &v);
+                TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v, b);
+            }
+            continue;
+        }
+        a = TELEM_I_FILE_N(telem_i_file_push_pair)(&s, i + 2u, 2u, &v);
+        if (per == 2u) TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v, a);
+        b = TELEM_I_FILE_N(telem_i_file_push_pair)(&s, i, 0, &z);
+        if (per == 2u) TELEM_I_FILE_N(telem_i_file_push_bits)(&s, z, b);
+        else TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v << b | z, a + b);
     }
     sink->p = s.p, sink->acc = s.acc, sink->count = s.count;
     memcpy(sink->state, s.state, sizeof s.state);
@@ -13014,19 +13045,30 @@ static TELEM_I_FILE_T *TELEM_I_FILE_N(telem_i_file_values)(const telem_i_file_co
 #endif
 }
 
+static inline int TELEM_I_FILE_N(telem_i_file_all16)(const TELEM_I_FILE_T *r, TELEM_I_FILE_T common) {
+    TELEM_I_FILE_T any = 0;
+    uint32_t i;
+    for (i = 0; i < 16u; i++) any |= r[i] ^ common;
+    return !any;
+}
+
 /* svarint of the common value, varint count, varint length, gaps (32-bit integers), values less the common one. */
 static uint8_t *TELEM_I_FILE_N(telem_i_file_put_sparse)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common,
                                                         uint8_t *p, const uint8_t *end) {
-    uint32_t *gaps = TELEM_I_FILE_N(telem_i_file_gaps)(k), i, count = 0, from = 0;
+    uint32_t *gaps = TELEM_I_FILE_N(telem_i_file_gaps)(k), i, to, count = 0, from = 0;
     TELEM_I_FILE_T *values = TELEM_I_FILE_N(telem_i_file_values)(k);
     size_t bytes, head;
     uint8_t length[TELEM_VARINT_MAX];
-    for (i = 0; i < n; i++)
-        if (r[i] != common) {
-            gaps[count] = i - from;
-            values[count++] = r[i] - common;
-            from = i + 1u;
-        }
+    for (i = 0; i < n; i++) {
+        while (n - i >= 16u && TELEM_I_FILE_N(telem_i_file_all16)(r + i, common)) i += 16u;
+        for (to = n - i < 16u ? n : i + 16u; i < to; i++)
+            if (r[i] != common) {
+                gaps[count] = i - from;
+                values[count++] = r[i] - common;
+                from = i + 1u;
+            }
+        i--;
+    }
     p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, common);
     p = telem_i_file_put_varint(p, end, count);
     if (!p || end - p < 4) return NULL;
@@ -13040,9 +13082,10 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_sparse)(telem_i_file_codec *k, c
     return bytes ? p + bytes : NULL;
 }
 
-static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out) {
-    uint32_t *gaps = TELEM_I_FILE_N(telem_i_file_gaps)(k), i, at = 0;
-    TELEM_I_FILE_T *values = TELEM_I_FILE_N(telem_i_file_values)(k), common = 0;
+/* `sum`: the residuals are deltas behind the value out[-1]. 2: out has values already. */
+static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out, int sum) {
+    uint32_t *gaps = TELEM_I_FILE_N(telem_i_file_gaps)(k), i, j, at = 0;
+    TELEM_I_FILE_T *values = TELEM_I_FILE_N(telem_i_file_values)(k), *to, common = 0, now;
     uint64_t count = 0, bytes = 0;
     p = TELEM_I_FILE_N(telem_i_file_get_value)(p, end, &common);
     p = telem_i_file_get_varint(p, end, &count);
@@ -13051,13 +13094,19 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
     if (!telem_i_file_ints_get32(k, p, (size_t)bytes, (uint32_t)count, gaps, 1)) return 0;
     p += bytes;
     if (!TELEM_I_FILE_N(telem_i_file_ints_get)(k, p, (size_t)(end - p), (uint32_t)count, values, 1)) return 0;
-    for (i = 0; i < n; i++) out[i] = common;
+    sum = sum && !common;
+    now = sum ? out[-1] : common;
     for (i = 0; i < (uint32_t)count; i++) {
         if (gaps[i] >= n - at) return 0;
-        at += gaps[i];
-        out[at++] += values[i];
+        to = out + at;
+        at += gaps[i] + 1u;
+        for (j = 0; j < gaps[i]; j++) to[j] = now;
+        if (sum) now += values[i];
+        to[j] = sum ? now : common + values[i];
     }
-    return 1;
+    to = out + at;
+    for (j = 0; j < n - at; j++) to[j] = now;
+    return sum ? 2 : 1;
 }
 
 /* --- choosing the predictor --- */
@@ -13077,9 +13126,15 @@ static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_median)(const TELEM_I_FILE_T *
 /* Fills in what residuals laid end to end in r would cost. */
 static void TELEM_I_FILE_N(telem_i_file_weigh_sample)(const TELEM_I_FILE_T *r, uint32_t n, telem_i_file_plan *p) {
     TELEM_I_FILE_T centre = TELEM_I_FILE_N(telem_i_file_median)(r, n);
-    uint32_t hist[66], i, top = 64;
+    uint32_t hist[66], other[66], i, top = TELEM_I_FILE_W;
     memset(hist, 0, sizeof hist);
-    for (i = 0; i < n; i++) hist[telem_i_file_bit_length(TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(r[i] - centre)))]++;
+    memset(other, 0, sizeof other);
+    for (i = 0; i + 1u < n; i += 2u) {
+        hist[telem_i_file_bit_length(TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(r[i] - centre)))]++;
+        other[telem_i_file_bit_length(TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(r[i + 1u] - centre)))]++;
+    }
+    if (i < n) hist[telem_i_file_bit_length(TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(r[i] - centre)))]++;
+    for (i = 0; i <= top; i++) hist[i] += other[i];
     while (top && !hist[top]) top--;
     for (i = 0, p->half = 0; i < n / 2u; i += hist[p->half++]) {}
     if (p->half) p->half--;
@@ -13188,14 +13243,15 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_heads)(const TELEM_I_FILE_T *v, 
     return p;
 }
 
-/* Whether so few residuals are not `common` that these alone are written. */
-static int TELEM_I_FILE_N(telem_i_file_few_others)(const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common) {
+/* How many residuals are not `common`, counted until these are too many to be written alone. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_others)(const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common) {
     uint32_t at, i, m, others = 0;
     for (at = 0; at < n && others * 12u <= n; at += m) {
-        m = n - at < 1024u ? n - at : 1024u;
-        for (i = 0; i < m; i++) others += r[at + i] != common;
+        const TELEM_I_FILE_T *x = r + at;
+        m = n - at < 512u ? n - at : 512u;
+        for (i = 0; i < m; i++) others += x[i] != common;
     }
-    return others * 12u <= n;
+    return others;
 }
 
 /* BINNED where it comes below its share of PACKED: measured, or as it was in the last block. */
@@ -13226,15 +13282,16 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TE
 static uint8_t *TELEM_I_FILE_N(telem_i_file_put_residuals)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_plan *plan,
                                                            uint32_t *coder, uint8_t *p, uint8_t *end, int nested) {
     TELEM_I_FILE_T least, most, common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
-    TELEM_I_FILE_N(telem_i_file_range)(r, n, &least, &most);
-    if (least == most) {
+    uint32_t others = TELEM_I_FILE_N(telem_i_file_others)(r, n, common);
+    if (!others) {
         *coder = TELEM_I_FILE_CONSTANT;
-        return TELEM_I_FILE_N(telem_i_file_put_value)(p, end, least);
+        return TELEM_I_FILE_N(telem_i_file_put_value)(p, end, common);
     }
-    if (!nested && n >= 64u && !(k->off & TELEM_I_FILE_OFF_SPARSE) && TELEM_I_FILE_N(telem_i_file_few_others)(r, n, common)) {
+    if (others * 12u <= n && !nested && n >= 64u && !(k->off & TELEM_I_FILE_OFF_SPARSE)) {
         *coder = TELEM_I_FILE_SPARSE;
         return TELEM_I_FILE_N(telem_i_file_put_sparse)(k, r, n, common, p, end);
     }
+    TELEM_I_FILE_N(telem_i_file_range)(r, n, &least, &most);
     return TELEM_I_FILE_N(telem_i_file_put_dense)(k, r, n, least, most, common, plan->binned, coder, p, end);
 }
 
@@ -13262,6 +13319,7 @@ static int TELEM_I_FILE_N(telem_i_file_ints_get)(telem_i_file_codec *k, const ui
     const uint8_t *end = p + size;
     uint32_t kind, coder, lag = 0, heads, i;
     TELEM_I_FILE_T c = 0;
+    int done;
     if (!size) return 0;
     kind = *p & 15u, coder = *p >> 4;
     p++;
@@ -13284,7 +13342,9 @@ static int TELEM_I_FILE_N(telem_i_file_ints_get)(telem_i_file_codec *k, const ui
         if (TELEM_I_FILE_N(telem_i_file_get_packed)(k, p, end, n - heads, out + heads) != end) return 0;
         break;
     case TELEM_I_FILE_SPARSE:
-        if (!TELEM_I_FILE_N(telem_i_file_get_sparse)(k, p, end, n - heads, out + heads)) return 0;
+        done = TELEM_I_FILE_N(telem_i_file_get_sparse)(k, p, end, n - heads, out + heads, kind == 1u);
+        if (!done) return 0;
+        if (done == 2) return 1;
         break;
     default:
         if (!TELEM_I_FILE_N(telem_i_file_get_binned)(k, p, end, n - heads, out + heads)) return 0;
