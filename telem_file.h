@@ -4018,6 +4018,11 @@ static void telem_i_file_bits_put(telem_i_file_bits *b, uint64_t v, uint32_t n) 
         b->full = 1;
         return;
     }
+    if (n <= 56u && b->cap - b->at >= 72u) { /* in one word: what lies behind is not written yet */
+        telem_i_file_set64(p, (at ? (uint64_t)*p : 0u) | telem_i_file_low(v, n) << at);
+        b->at += n;
+        return;
+    }
     b->at += n;
     if (at) {
         k = 8u - at < n ? 8u - at : n;
@@ -13059,6 +13064,7 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_sparse)(telem_i_file_codec *k, c
     TELEM_I_FILE_T *values = TELEM_I_FILE_N(telem_i_file_values)(k);
     size_t bytes, head;
     uint8_t length[TELEM_VARINT_MAX];
+    uint32_t plain[8] = {1, 1, 0, 0, 0, 0, 0, 0}; /* order 0, not sampled */
     for (i = 0; i < n; i++) {
         while (n - i >= 16u && TELEM_I_FILE_N(telem_i_file_all16)(r + i, common)) i += 16u;
         for (to = n - i < 16u ? n : i + 16u; i < to; i++)
@@ -13072,13 +13078,15 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_sparse)(telem_i_file_codec *k, c
     p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, common);
     p = telem_i_file_put_varint(p, end, count);
     if (!p || end - p < 4) return NULL;
-    bytes = telem_i_file_ints_put32(k, NULL, gaps, count, p + 1, (size_t)(end - p) - 1u, 1);
+    bytes = telem_i_file_ints_put32(k, plain, gaps, count, p + 1, (size_t)(end - p) - 1u, 1);
     head = telem_varint_put(length, bytes);
     if (!bytes || bytes + head >= (size_t)(end - p)) return NULL;
     memmove(p + head, p + 1, bytes);
     memcpy(p, length, head);
     p += head + bytes;
-    bytes = TELEM_I_FILE_N(telem_i_file_ints_put)(k, NULL, values, count, p, (size_t)(end - p), 1);
+    memset(plain + 2, 0, sizeof plain - 2u * sizeof plain[0]);
+    plain[0] = plain[1] = 1;
+    bytes = TELEM_I_FILE_N(telem_i_file_ints_put)(k, plain, values, count, p, (size_t)(end - p), 1);
     return bytes ? p + bytes : NULL;
 }
 
