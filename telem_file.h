@@ -4076,6 +4076,7 @@ typedef struct telem_i_file_bins {
     uint32_t count; /* leaves of non-zero weight */
     uint32_t log;   /* states = 1 << log */
     uint32_t top;   /* the tree covers [0, 2^top) */
+    uint32_t wide;  /* the largest width */
     uint64_t lo[TELEM_I_FILE_LEAVES];
     uint8_t width[TELEM_I_FILE_LEAVES];
     uint16_t weight[TELEM_I_FILE_LEAVES]; /* 1..63: (4 + (q & 3)) << (q >> 2). As wide as freq: where it was not,
@@ -4155,9 +4156,9 @@ static const uint64_t telem_i_file_masks[64] = {TELEM_I_FILE_M8(0),  TELEM_I_FIL
 
 typedef struct telem_i_file_symbol { /* what pushing a bin does to state x */
     uint32_t bits; /* (x + bits) >> 16 bits leave it */
-    int32_t go;    /* then it becomes next[(x >> those) + go] */
+    int16_t go;    /* then it becomes next[(x >> those) + go] */
+    uint8_t width;
     uint64_t low;
-    uint32_t width;
 } telem_i_file_symbol;
 
 typedef struct telem_i_file_encoder {
@@ -4170,7 +4171,7 @@ static void telem_i_file_encode_table(const telem_i_file_bins *b, telem_i_file_e
     for (i = 0; i < b->count; i++) {
         uint32_t f = b->freq[i], most = f > 1u ? b->log + 1u - telem_i_file_bit_length(f - 1u) : b->log;
         e->symbol[i].bits = (most << 16) - (f << most);
-        e->symbol[i].go = (int32_t)at - (int32_t)f;
+        e->symbol[i].go = (int16_t)((int32_t)at - (int32_t)f);
         e->symbol[i].low = b->lo[i];
         e->symbol[i].width = b->width[i];
         at += f;
@@ -4243,7 +4244,7 @@ static int telem_i_file_get_bins(telem_i_file_bitr *in, telem_i_file_bins *b) {
     uint64_t at = 0;
     b->log = 6u + (uint32_t)telem_i_file_bits_get(in, 3);
     b->top = (uint32_t)telem_i_file_bits_get(in, 7);
-    b->count = 0;
+    b->count = b->wide = 0;
     if (in->bad || b->top > 64u || b->log > 11u) return 0;
     width = b->top;
     for (;;) { /* at is the next node's lowest value, width its size: what it is aligned to at most */
@@ -4251,6 +4252,7 @@ static int telem_i_file_get_bins(telem_i_file_bitr *in, telem_i_file_bins *b) {
         if (in->bad) return 0;
         if (q) {
             if (b->count == TELEM_I_FILE_LEAVES) return 0;
+            if (width > b->wide) b->wide = width;
             b->lo[b->count] = at;
             b->width[b->count] = (uint8_t)width;
             b->weight[b->count++] = (uint16_t)q;
@@ -4361,7 +4363,7 @@ static int telem_i_file_take_leaves(telem_i_file_work *w, const telem_i_file_gri
     telem_i_file_bins *b = &w->bins;
     uint32_t cell, own;
     uint64_t behind = 0; /* the last value of the last bin */
-    b->count = 0;
+    b->count = b->wide = 0;
     for (cell = 0; cell < g->cells; cell++) {
         uint64_t lo;
         if (!w->hist[cell]) continue;
@@ -4369,6 +4371,7 @@ static int telem_i_file_take_leaves(telem_i_file_work *w, const telem_i_file_gri
         if (!b->count || lo > behind) {
             uint32_t width = w->leaf[cell];
             if (b->count == TELEM_I_FILE_LEAVES) return 0;
+            if (width > b->wide) b->wide = width;
             lo = width < 64u ? lo >> width << width : 0;
             behind = lo + (telem_i_file_low(~(uint64_t)0, width));
             b->lo[b->count] = lo;
@@ -12766,10 +12769,8 @@ TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(tel
 static uint8_t *TELEM_I_FILE_N(telem_i_file_push_string)(const telem_i_file_work *w, const TELEM_I_FILE_T *u, const uint16_t *cls, uint32_t from,
                                                          uint32_t n, uint8_t *p, const uint8_t *floor, uint32_t *state, uint32_t *unused) {
     TELEM_I_FILE_N(telem_i_file_sink) s;
-    uint32_t i, most = 0, states = 1u << w->bins.log;
+    uint32_t i, most = w->bins.wide + w->bins.log, states = 1u << w->bins.log;
     int ok;
-    for (i = 0; i < w->bins.count; i++) most = w->bins.width[i] > most ? w->bins.width[i] : most;
-    most += w->bins.log;
     s.p = p, s.floor = floor, s.acc = 0, s.count = 0, s.work = w, s.cls = cls, s.u = u;
     for (i = 0; i < TELEM_I_FILE_WAYS; i++) s.state[i] = states;
     ok = most <= 14u   ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 4)
@@ -12981,7 +12982,7 @@ static int TELEM_I_FILE_N(telem_i_file_get_strings)(telem_i_file_codec *k, telem
                                                     uint32_t n, TELEM_I_FILE_T *out) {
     TELEM_I_FILE_SOURCE s[2];
     telem_i_file_state *table = (telem_i_file_state *)k->table;
-    uint32_t i, first = TELEM_I_FILE_FIRST(n), strings = first < n ? 2u : 1u, most = 0;
+    uint32_t i, first = TELEM_I_FILE_FIRST(n), strings = first < n ? 2u : 1u;
     const uint8_t *p, *end = in->p + in->size / 8u;
     uint64_t length;
     size_t bytes;
@@ -13000,8 +13001,7 @@ static int TELEM_I_FILE_N(telem_i_file_get_strings)(telem_i_file_codec *k, telem
     s[0].p = copy, s[0].stop = (size_t)length * 8u, s[0].n = first, s[0].out = out;
     s[1].p = copy + length, s[1].stop = (bytes - (size_t)length) * 8u, s[1].n = n - first, s[1].out = out + first;
     s[0].table = s[1].table = table, s[0].low = s[1].low = b->lo, s[0].done = s[1].done = 0;
-    for (i = 0; i < b->count; i++) most = b->width[i] > most ? b->width[i] : most;
-    return TELEM_I_FILE_N(telem_i_file_pull)(s, strings, most + b->log);
+    return TELEM_I_FILE_N(telem_i_file_pull)(s, strings, b->wide + b->log);
 }
 
 static int TELEM_I_FILE_N(telem_i_file_get_binned)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out) {
@@ -13121,7 +13121,7 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
 
 static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_median)(const TELEM_I_FILE_T *r, uint32_t n) {
     const TELEM_I_FILE_T flip = (TELEM_I_FILE_T)1 << TELEM_I_FILE_TOP;
-    TELEM_I_FILE_T m[15];
+    TELEM_I_FILE_T m[15] = {0};
     uint32_t i, j, c = n < 15u ? n : 15u;
     for (i = 0; i < c; i++) {
         TELEM_I_FILE_T v = r[(uint64_t)i * n / c] ^ flip;
@@ -13171,7 +13171,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_near)(const TELEM_I_FILE_N(telem_i_f
     uint32_t i, j, count = 0;
     for (j = w->count / 3u; j < w->count; j += w->count / 3u + 1u) {
         const TELEM_I_FILE_T *x = w->first + j * w->step, *y = x - lag;
-        uint32_t m = w->length < 64u ? w->length : 64u;
+        uint32_t m = w->length < 32u ? w->length : 32u;
         if (deltas)
             for (i = 0; i < m; i++) count += (TELEM_I_FILE_T)(x[i] - (x - 1)[i] - (y[i] - (y - 1)[i]) + half) >> s == 0;
         else
@@ -13193,7 +13193,7 @@ static void TELEM_I_FILE_N(telem_i_file_seek_lag)(telem_i_file_codec *k, const T
 
 static void TELEM_I_FILE_N(telem_i_file_choose)(telem_i_file_codec *k, const TELEM_I_FILE_T *v, uint32_t n, telem_i_file_plan *best) {
     TELEM_I_FILE_N(telem_i_file_windows) w;
-    uint32_t reach = n / 16u < TELEM_I_FILE_MAX_LAG ? n / 16u : TELEM_I_FILE_MAX_LAG, kind;
+    uint32_t reach = n / 32u < TELEM_I_FILE_MAX_LAG ? n / 32u : TELEM_I_FILE_MAX_LAG, kind;
     memset(best, 0, sizeof *best);
     best->binned = ~0u;
     if (n < 8u) return;
@@ -13265,16 +13265,17 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_others)(const TELEM_I_FILE_T *r, uin
 /* BINNED where it comes below its share of PACKED: measured, or as it was in the last block. */
 static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T least, TELEM_I_FILE_T most,
                                                        TELEM_I_FILE_T common, uint32_t expected, uint32_t *coder, uint8_t *p, uint8_t *end) {
-    static const uint32_t share[3] = {244, 192, 254}; /* of 256: what entropy coding must come down to */
+    static const uint32_t share[3] = {230, 192, 254}; /* of 256: what entropy coding must come down to */
     TELEM_I_FILE_N(telem_i_file_vector) v[65];
     uint64_t bits;
     int known = *coder == TELEM_I_FILE_BINNED + 1u, never = *coder == TELEM_I_FILE_PACKED + 1u;
+    uint32_t doubt = most - least < 256u ? 3u : 16u; /* what a sample expects is blind for favourites among few */
     if (n > 65u * TELEM_I_FILE_VECTOR) return NULL;
     if (known)
         bits = (uint64_t)n * telem_i_file_bit_length((TELEM_I_FILE_T)(most - least)) * 256u;
     else
         bits = TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v) * 8u * share[k->level];
-    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || (uint64_t)expected * n < bits + bits / 16u)) {
+    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || (uint64_t)expected * n < bits + bits / doubt)) {
         uint8_t *q;
         telem_i_file_grid g;
         TELEM_I_FILE_N(telem_i_file_make_grid)(k, least, most, common, n, &g);
