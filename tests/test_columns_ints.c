@@ -183,7 +183,7 @@ TEST(each_shape_gets_what_fits_it) {
     CHECK_EQ_INT(head_of(3, 5000, &size), 0x10);
     CHECK_EQ_INT(head_of(7, 5000, &size), 0x20);
     CHECK_EQ_INT(head_of(8, 5000, &size), 0x21);
-    CHECK_EQ_INT(head_of(10, 5000, &size), 0x11); /* steps alike: nothing for an entropy coder */
+    CHECK_EQ_INT(head_of(10, 5000, &size), 0x31);
     CHECK_EQ_INT(head_of(11, 5000, &size), 0x34);
     CHECK_EQ_INT(coded[1], 7);
     CHECK_EQ_INT(head_of(12, 5000, &size), 0x35);
