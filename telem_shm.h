@@ -596,9 +596,12 @@ TELEM_API int64_t telem_shm_collect(const char *dir, const char *pattern);
 
 /* The inspector's view. Any thread; index below info.classes / writers / readers, else ERR_ARG. */
 TELEM_API telem_result telem_shm_info(const telem_shm *shm, telem_shm_segment *info);
-TELEM_API telem_result telem_shm_class_info_get(const telem_shm *shm, uint32_t index, telem_shm_class_info *info);
-TELEM_API telem_result telem_shm_writer_info_get(const telem_shm *shm, uint32_t index, telem_shm_writer_info *info);
-TELEM_API telem_result telem_shm_reader_info_get(const telem_shm *shm, uint32_t index, telem_shm_reader_info *info);
+TELEM_API telem_result telem_shm_class_info_get(const telem_shm *shm, uint32_t index,
+                                                telem_shm_class_info *info);
+TELEM_API telem_result telem_shm_writer_info_get(const telem_shm *shm, uint32_t index,
+                                                 telem_shm_writer_info *info);
+TELEM_API telem_result telem_shm_reader_info_get(const telem_shm *shm, uint32_t index,
+                                                 telem_shm_reader_info *info);
 
 /* The directory: *at from 0 on. Copies the next entry into buf and checks it. TELEM_END behind the
    last; ERR_MEMORY: entry->value_bytes etc. say what it takes, *at stays; ERR_CORRUPT. Entries that a
@@ -614,14 +617,16 @@ TELEM_API uint32_t telem_shm_generation(const telem_shm *shm);
 /* -------------------------------------------------------------------------------- writing ---- */
 
 /* desc may be NULL. ERR_ACCESS: attached without `write`; TELEM_FULL: desc.writers of them live. */
-TELEM_API telem_result telem_shm_writer_init(telem_shm_writer *w, telem_shm *shm, const telem_shm_writer_desc *desc);
+TELEM_API telem_result telem_shm_writer_init(telem_shm_writer *w, telem_shm *shm,
+                                             const telem_shm_writer_desc *desc);
 /* ERR_STATE while a slot is open. */
 TELEM_API telem_result telem_shm_writer_deinit(telem_shm_writer *w);
 
 /* Declares a stream (the same again is nothing new) or sets metadata. ERR_SPACE: directory full;
    TELEM_AGAIN: another writer is at it. */
 TELEM_API telem_result telem_shm_stream_add(telem_shm_writer *w, const telem_shm_stream_desc *desc);
-TELEM_API telem_result telem_shm_meta_set(telem_shm_writer *w, const char *key, const void *value, uint32_t n);
+TELEM_API telem_result telem_shm_meta_set(telem_shm_writer *w, const char *key, const void *value,
+                                          uint32_t n);
 
 /* One frame, copied. len 0 is legal. Larger than the largest slot: as chunks, one frame each.
    TELEM_OK; TELEM_AGAIN: no slot is free (all pinned or held), counted; TELEM_FULL: desc.refuse and a
@@ -646,7 +651,8 @@ TELEM_API telem_result telem_shm_abort(telem_shm_writer *w, telem_shm_slot *slot
 TELEM_API telem_result telem_shm_part_put(void *buf, uint64_t cap, uint64_t *used, uint32_t stream,
                                           const void *data, uint32_t element, uint32_t count);
 /* The next part; *at from 0 on. TELEM_END; ERR_CORRUPT. Only over stable bytes (copied, pinned). */
-TELEM_API telem_result telem_shm_part_next(const void *data, uint64_t len, uint64_t *at, telem_shm_part *part);
+TELEM_API telem_result telem_shm_part_next(const void *data, uint64_t len, uint64_t *at,
+                                           telem_shm_part *part);
 
 /* "I am alive": stamps the heartbeat and returns what dead readers and writers left. Call it every
    100 ms or so when publishing is rarer. A clock read and a few system calls. */
@@ -654,13 +660,15 @@ TELEM_API telem_result telem_shm_beat(telem_shm_writer *w);
 /* Messages of readers, any order between readers. The first writer to call has them until it leaves.
    TELEM_EMPTY; ERR_MEMORY: message->len says what it takes; ERR_CORRUPT: a reader broke its ring,
    which was emptied; ERR_ACCESS: another writer reads them. */
-TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_message *message, void *buf, size_t cap);
+TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_message *message, void *buf,
+                                              size_t cap);
 
 /* -------------------------------------------------------------------------------- reading ---- */
 
 /* desc may be NULL. TELEM_FULL: the table is (attach with observe); ERR_STATE: reliable or a filter
    that the segment or the desc has no means for. */
-TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *shm, const telem_shm_reader_desc *desc);
+TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *shm,
+                                             const telem_shm_reader_desc *desc);
 TELEM_API void telem_shm_reader_deinit(telem_shm_reader *rd);
 /* Attach and init in one; such a reader attaches anew by itself when its segment was replaced. */
 TELEM_API telem_result telem_shm_reader_open(telem_shm_reader *rd, const telem_shm_attach_desc *where,
@@ -679,7 +687,8 @@ TELEM_API telem_result telem_shm_latest(telem_shm_reader *rd, telem_shm_frame *f
 /* By number. TELEM_EMPTY: not published yet (or void); TELEM_LAPPED: no longer there. */
 TELEM_API telem_result telem_shm_get(telem_shm_reader *rd, uint64_t number, telem_shm_frame *frame);
 /* By time, among the frames that are there: one pass over the descriptors. TELEM_EMPTY: none. */
-TELEM_API telem_result telem_shm_find(telem_shm_reader *rd, int64_t time, uint32_t how, telem_shm_frame *frame);
+TELEM_API telem_result telem_shm_find(telem_shm_reader *rd, int64_t time, uint32_t how,
+                                      telem_shm_frame *frame);
 /* 1: everything read of frame->data before this call was the frame's own. */
 TELEM_API int telem_shm_valid(telem_shm_reader *rd, const telem_shm_frame *frame);
 /* Holds the frame's slot. TELEM_LAPPED: too late; TELEM_FULL: desc.pins of them are held; ERR_STATE:
@@ -699,7 +708,8 @@ TELEM_API int64_t telem_shm_read_batch(telem_shm_reader *rd, telem_shm_frame *fr
 TELEM_API telem_result telem_shm_verify(telem_shm_reader *rd, const telem_shm_frame *frame);
 /* Takes a chunk (any other frame: ERR_ARG). TELEM_OK: the payload is whole in g->buf (g->total bytes);
    TELEM_AGAIN: more to come; TELEM_LAPPED: one was lost, the payload is given up; ERR_MEMORY: cap. */
-TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reader *rd, telem_shm_frame *frame);
+TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reader *rd,
+                                            telem_shm_frame *frame);
 
 /* What was lost since the last call. TELEM_OK, or TELEM_EMPTY: nothing. */
 TELEM_API telem_result telem_shm_reader_loss(telem_shm_reader *rd, telem_shm_loss *loss);
@@ -712,7 +722,8 @@ TELEM_API uint32_t telem_shm_health(telem_shm_reader *rd);
 /* Until the next frame is there. TELEM_OK: call next; TELEM_EMPTY: timeout (ns) over; TELEM_END: as next. */
 TELEM_API telem_result telem_shm_wait(telem_shm_reader *rd, uint64_t timeout);
 /* Until one of several has a frame; *which (may be NULL). Sleeps by sockets or events. */
-TELEM_API telem_result telem_shm_wait_any(telem_shm_reader *const *rds, uint32_t n, uint64_t timeout, uint32_t *which);
+TELEM_API telem_result telem_shm_wait_any(telem_shm_reader *const *rds, uint32_t n, uint64_t timeout,
+                                          uint32_t *which);
 /* For poll loops: *fd becomes readable after telem_shm_arm answered TELEM_EMPTY and a frame came.
    arm: TELEM_OK: a frame is there, do not sleep; TELEM_EMPTY: sleep; it also takes what made the fd
    readable. Windows: *fd is an event's HANDLE. */
@@ -1063,8 +1074,9 @@ static uint64_t telem_i_shm_mix(uint64_t h, uint64_t v) {
 #if TELEM_HAS_SYSTEM && defined(_WIN32)
 #define TELEM_I_SHM_WINDOWS 1
 #define TELEM_I_SHM_LINUX 0
-#elif TELEM_HAS_SYSTEM && defined(__linux__) && \
-    !(defined(__STRICT_ANSI__) && !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE) && !defined(_DEFAULT_SOURCE))
+#elif TELEM_HAS_SYSTEM && defined(__linux__) &&                                         \
+    !(defined(__STRICT_ANSI__) && !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE) && \
+      !defined(_DEFAULT_SOURCE))
 #define TELEM_I_SHM_WINDOWS 0
 #define TELEM_I_SHM_LINUX 1
 #else
@@ -1183,14 +1195,16 @@ static telem_result telem_i_shm_rights(intptr_t file, uint32_t mode, uint32_t gr
 }
 static void *telem_i_shm_map(intptr_t file, uint64_t size, int writable, int prefault, int huge) {
     int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    void *p = mmap(NULL, (size_t)size, prot, MAP_SHARED | (prefault ? TELEM_I_SHM_POPULATE : 0), (int)file, 0);
+    void *p =
+        mmap(NULL, (size_t)size, prot, MAP_SHARED | (prefault ? TELEM_I_SHM_POPULATE : 0), (int)file, 0);
     if (p == MAP_FAILED) return NULL;
     if (huge) (void)madvise(p, (size_t)size, TELEM_I_SHM_MADV_HUGEPAGE); /* a wish */
     return p;
 }
 static void telem_i_shm_unmap(void *p, uint64_t size) { (void)munmap(p, (size_t)size); }
 
-static telem_result telem_i_shm_lock_call(intptr_t file, int command, uint32_t byte, uint32_t n, short type, short *out) {
+static telem_result telem_i_shm_lock_call(intptr_t file, int command, uint32_t byte, uint32_t n, short type,
+                                          short *out) {
     struct flock l;
     memset(&l, 0, sizeof l);
     l.l_type = type;
@@ -1198,7 +1212,8 @@ static telem_result telem_i_shm_lock_call(intptr_t file, int command, uint32_t b
     l.l_start = TELEM_I_SHM_LOCK_BASE + (off_t)byte;
     l.l_len = (off_t)n;
     while (fcntl((int)file, command, &l) != 0)
-        if (errno != EINTR) return errno == EAGAIN || errno == EACCES ? TELEM_AGAIN : telem_i_shm_errno(errno);
+        if (errno != EINTR)
+            return errno == EAGAIN || errno == EACCES ? TELEM_AGAIN : telem_i_shm_errno(errno);
     *out = l.l_type;
     return TELEM_OK;
 }
@@ -1214,7 +1229,8 @@ static void telem_i_shm_unlock(intptr_t file, uint32_t byte) {
 /* Does another description hold one of n bytes? When it cannot be told: yes. */
 static int telem_i_shm_locked(intptr_t file, uint32_t byte, uint32_t n) {
     short t = F_UNLCK;
-    return telem_i_shm_lock_call(file, TELEM_I_SHM_OFD_GETLK, byte, n, F_WRLCK, &t) != TELEM_OK || t != F_UNLCK;
+    return telem_i_shm_lock_call(file, TELEM_I_SHM_OFD_GETLK, byte, n, F_WRLCK, &t) != TELEM_OK ||
+           t != F_UNLCK;
 }
 
 static telem_result telem_i_shm_memfd(uint64_t *size, int huge, intptr_t *file) {
@@ -1331,7 +1347,8 @@ static telem_result telem_i_shm_last_error(void) {
     if (e == ERROR_FILE_NOT_FOUND || e == ERROR_PATH_NOT_FOUND) return TELEM_ERR_NOT_FOUND;
     if (e == ERROR_FILE_EXISTS || e == ERROR_ALREADY_EXISTS) return TELEM_ERR_EXISTS;
     if (e == ERROR_ACCESS_DENIED || e == ERROR_SHARING_VIOLATION) return TELEM_ERR_ACCESS;
-    if (e == ERROR_DISK_FULL || e == ERROR_HANDLE_DISK_FULL || e == ERROR_NOT_ENOUGH_MEMORY) return TELEM_ERR_SPACE;
+    if (e == ERROR_DISK_FULL || e == ERROR_HANDLE_DISK_FULL || e == ERROR_NOT_ENOUGH_MEMORY)
+        return TELEM_ERR_SPACE;
     return e == ERROR_LOCK_VIOLATION || e == ERROR_IO_PENDING ? TELEM_AGAIN : TELEM_ERR_IO;
 }
 static uint64_t telem_i_shm_now(void) { return telem_i_monotonic_ns(NULL); }
@@ -1349,7 +1366,9 @@ static const char *telem_i_shm_dir(const char *dir) {
 
 static telem_result telem_i_shm_open(const char *path, int how, intptr_t *file) {
     DWORD access = how == TELEM_I_SHM_READ ? GENERIC_READ : GENERIC_READ | GENERIC_WRITE;
-    DWORD make = how == TELEM_I_SHM_CREATE ? OPEN_ALWAYS : how == TELEM_I_SHM_NEW ? CREATE_NEW : OPEN_EXISTING;
+    DWORD make = how == TELEM_I_SHM_CREATE ? OPEN_ALWAYS
+                 : how == TELEM_I_SHM_NEW  ? CREATE_NEW
+                                           : OPEN_EXISTING;
     HANDLE h = CreateFileA(path, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, make,
                            FILE_ATTRIBUTE_TEMPORARY, NULL);
     if (h == INVALID_HANDLE_VALUE) return telem_i_shm_last_error();
@@ -1392,10 +1411,12 @@ static telem_result telem_i_shm_size(intptr_t file, uint64_t *size) {
 static telem_result telem_i_shm_allocate(intptr_t file, uint64_t size) {
     LARGE_INTEGER n;
     n.QuadPart = (LONGLONG)size;
-    if (!SetFilePointerEx((HANDLE)file, n, NULL, FILE_BEGIN) || !SetEndOfFile((HANDLE)file)) return telem_i_shm_last_error();
+    if (!SetFilePointerEx((HANDLE)file, n, NULL, FILE_BEGIN) || !SetEndOfFile((HANDLE)file))
+        return telem_i_shm_last_error();
     return TELEM_OK;
 }
-static telem_result telem_i_shm_rights(intptr_t file, uint32_t mode, uint32_t group) { /* as the directory says */
+static telem_result telem_i_shm_rights(intptr_t file, uint32_t mode,
+                                       uint32_t group) { /* as the directory says */
     (void)file, (void)mode, (void)group;
     return TELEM_OK;
 }
@@ -1495,7 +1516,8 @@ static telem_result telem_i_shm_names(const char *dir, int (*fn)(void *user, con
     memcpy(pattern, base, n);
     memcpy(pattern + n, "/telem.*", 9);
     h = FindFirstFileA(pattern, &e);
-    if (h == INVALID_HANDLE_VALUE) return GetLastError() == ERROR_FILE_NOT_FOUND ? TELEM_OK : telem_i_shm_last_error();
+    if (h == INVALID_HANDLE_VALUE)
+        return GetLastError() == ERROR_FILE_NOT_FOUND ? TELEM_OK : telem_i_shm_last_error();
     do {
         if (fn(user, e.cFileName)) break;
     } while (FindNextFileA(h, &e));
@@ -1525,7 +1547,8 @@ static telem_result telem_i_shm_plan_classes(telem_i_shm_fixed *g, uint64_t *at)
     uint32_t c;
     for (c = 0, g->slots = 0; c < g->classes; c++) {
         telem_i_shm_class *k = &g->klass[c];
-        if (k->bytes == 0 || k->bytes > (uint64_t)1 << 40 || k->count == 0 || k->count > 1u << 20) return TELEM_ERR_LIMIT;
+        if (k->bytes == 0 || k->bytes > (uint64_t)1 << 40 || k->count == 0 || k->count > 1u << 20)
+            return TELEM_ERR_LIMIT;
         k->bytes = telem_i_shm_round(k->bytes, k->bytes >= 4096u ? 4096u : 64u);
         if (c > 0 && k->bytes <= g->klass[c - 1].bytes) return TELEM_ERR_ARG;
         if (k->count <= g->writers + (uint64_t)g->pins * g->readers) return TELEM_ERR_LIMIT;
@@ -1549,13 +1572,16 @@ static telem_result telem_i_shm_plan_classes(telem_i_shm_fixed *g, uint64_t *at)
 static telem_result telem_i_shm_plan(telem_i_shm_fixed *g) {
     uint64_t at = 512;
     telem_result r;
-    if (g->writers == 0 || g->writers > TELEM_SHM_WRITERS_MAX || g->readers == 0 || g->readers > TELEM_SHM_READERS_MAX ||
-        g->pins > 65535u || g->classes > TELEM_SHM_CLASSES)
+    if (g->writers == 0 || g->writers > TELEM_SHM_WRITERS_MAX || g->readers == 0 ||
+        g->readers > TELEM_SHM_READERS_MAX || g->pins > 65535u || g->classes > TELEM_SHM_CLASSES)
         return TELEM_ERR_LIMIT;
-    if (g->frames < 2 || g->frames > 1u << 20 || (g->frames & (g->frames - 1u)) != 0 || g->frames < g->writers) return TELEM_ERR_LIMIT;
+    if (g->frames < 2 || g->frames > 1u << 20 || (g->frames & (g->frames - 1u)) != 0 ||
+        g->frames < g->writers)
+        return TELEM_ERR_LIMIT;
     if (g->stride != 64 && g->stride != 128 && g->stride != 256) return TELEM_ERR_LIMIT;
     if (g->directory_bytes > 1u << 20 || g->directory_bytes % 64u != 0) return TELEM_ERR_LIMIT;
-    if (g->control_ring && (g->control_ring < 256u || g->control_ring > 1u << 24 || (g->control_ring & (g->control_ring - 1u)) != 0))
+    if (g->control_ring && (g->control_ring < 256u || g->control_ring > 1u << 24 ||
+                            (g->control_ring & (g->control_ring - 1u)) != 0))
         return TELEM_ERR_LIMIT;
     g->directory_at = (uint32_t)at;
     at += g->directory_bytes;
@@ -1595,7 +1621,8 @@ static telem_result telem_i_shm_plan_desc(telem_i_shm_fixed *g, const telem_shm_
     for (c = 0; c < TELEM_SHM_CLASSES && (d->classes[c].bytes || (c == 0 && d->payload)); c++) {
         g->klass[c].bytes = d->classes[c].bytes ? d->classes[c].bytes : d->payload;
         g->klass[c].count = d->classes[c].count;
-        if (!g->klass[c].count) g->klass[c].count = g->frames + g->writers + (uint32_t)(d->pins ? 1u : 0u) * g->pins * g->readers;
+        if (!g->klass[c].count)
+            g->klass[c].count = g->frames + g->writers + (uint32_t)(d->pins ? 1u : 0u) * g->pins * g->readers;
     }
     g->classes = c;
     if (d->clock) {
@@ -1630,7 +1657,8 @@ static telem_result telem_i_shm_plan_check(telem_i_shm_fixed *g, const uint8_t *
 static telem_result telem_i_shm_control_check(const telem_shm *s, uint64_t size) {
     telem_i_shm_control c;
     if (size < sizeof c) return size == 0 ? TELEM_AGAIN : TELEM_ERR_TRUNCATED;
-    if (TELEM_LOAD64_ACQUIRE((const telem_atomic64 *)(const void *)s->control) == 0) return TELEM_AGAIN; /* S9 */
+    if (TELEM_LOAD64_ACQUIRE((const telem_atomic64 *)(const void *)s->control) == 0)
+        return TELEM_AGAIN; /* S9 */
     memcpy(&c, s->control, 64);
     if (memcmp(c.magic, telem_i_shm_magic_control, 8) != 0) return TELEM_ERR_CORRUPT;
     if (c.layout != TELEM_SHM_LAYOUT || c.order != TELEM_I_SHM_ORDER) return TELEM_ERR_UNSUPPORTED;
@@ -1682,7 +1710,8 @@ static int telem_i_shm_writer_alive(const telem_shm *s, uint32_t i) {
 }
 static int telem_i_shm_reader_alive(const telem_shm *s, uint32_t i) {
     const telem_i_shm_reader *e = telem_i_shm_reader_at(s, i);
-    return telem_i_shm_alive(s, TELEM_I_SHM_READER + i, TELEM_LOAD32_ACQUIRE(&e->state), TELEM_LOAD64_RELAXED(&e->instance));
+    return telem_i_shm_alive(s, TELEM_I_SHM_READER + i, TELEM_LOAD32_ACQUIRE(&e->state),
+                             TELEM_LOAD64_RELAXED(&e->instance));
 }
 
 /* Takes the lock of an entry that nobody alive holds: 1, and only we may touch what its last holder
@@ -1724,7 +1753,8 @@ static void telem_i_shm_writer_sweep(const telem_shm *s, uint32_t i) {
         telem_atomic64 *p = telem_i_shm_slot_at(s, k);
         uint64_t was = TELEM_LOAD64_ACQUIRE(p);
         if (TELEM_I_SHM_STATE(was) != TELEM_I_SHM_HELD || TELEM_I_SHM_LOW(was) != i) continue;
-        (void)TELEM_CAS64(p, &was, telem_i_shm_word(was >> TELEM_I_SHM_BITS, TELEM_I_SHM_PUBLISHED, 0, 0)); /* S13 */
+        (void)TELEM_CAS64(p, &was,
+                          telem_i_shm_word(was >> TELEM_I_SHM_BITS, TELEM_I_SHM_PUBLISHED, 0, 0)); /* S13 */
         TELEM_I_SHM_POINT();
     }
     if (TELEM_CAS32(&live->lock, &lock, 0)) TELEM_I_SHM_POINT();
@@ -1758,7 +1788,8 @@ static int telem_i_shm_sweep_one(telem_shm *s, uint32_t i, int reader) {
         state = TELEM_LOAD32_ACQUIRE(&telem_i_shm_writer_at(s, i)->state);
         instance = TELEM_LOAD64_RELAXED(&telem_i_shm_writer_at(s, i)->instance);
     }
-    if (!(state & 1u) || s->backing == TELEM_SHM_MEMORY || !telem_i_shm_role_take(s, role, state, instance)) return 0;
+    if (!(state & 1u) || s->backing == TELEM_SHM_MEMORY || !telem_i_shm_role_take(s, role, state, instance))
+        return 0;
     if (reader) telem_i_shm_reader_sweep(s, i);
     else telem_i_shm_writer_sweep(s, i);
     telem_i_shm_role_drop(s, role);
@@ -1783,12 +1814,15 @@ static uint32_t telem_i_shm_sweep(telem_shm *s) {
 
 /* Claims a free entry of a table, or a dead one's; -1: none. It is then ours and marked taken. */
 static int32_t telem_i_shm_claim(telem_shm *s, int reader) {
-    uint32_t i, n = reader ? s->g.readers : s->g.writers, base = reader ? TELEM_I_SHM_READER : TELEM_I_SHM_WRITER;
+    uint32_t i, n = reader ? s->g.readers : s->g.writers,
+                base = reader ? TELEM_I_SHM_READER : TELEM_I_SHM_WRITER;
     int32_t found = -1;
     while (!telem_i_shm_guard_take(s)) TELEM_I_SHM_PAUSE();
     for (i = 0; i < n && found < 0; i++) {
-        telem_atomic32 *state = reader ? &telem_i_shm_reader_at(s, i)->state : &telem_i_shm_writer_at(s, i)->state;
-        telem_atomic64 *who = reader ? &telem_i_shm_reader_at(s, i)->instance : &telem_i_shm_writer_at(s, i)->instance;
+        telem_atomic32 *state =
+            reader ? &telem_i_shm_reader_at(s, i)->state : &telem_i_shm_writer_at(s, i)->state;
+        telem_atomic64 *who =
+            reader ? &telem_i_shm_reader_at(s, i)->instance : &telem_i_shm_writer_at(s, i)->instance;
         uint32_t was = TELEM_LOAD32_ACQUIRE(state);
         if (!telem_i_shm_role_take(s, base + i, was, TELEM_LOAD64_RELAXED(who))) continue;
         was = TELEM_LOAD32_ACQUIRE(state);
@@ -1839,7 +1873,8 @@ static void telem_i_shm_wake_all(const telem_shm *s) {
         if (!(TELEM_LOAD32_RELAXED(&e->state) & 1u)) continue;
         (void)TELEM_FETCH_ADD32(&e->futex, 1);
         telem_i_shm_wake_word(&e->futex);
-        if (armed >> i & 1u && TELEM_LOAD32_RELAXED(&e->kind)) telem_i_shm_call(&w, TELEM_LOAD64_RELAXED(&e->nonce));
+        if (armed >> i & 1u && TELEM_LOAD32_RELAXED(&e->kind))
+            telem_i_shm_call(&w, TELEM_LOAD64_RELAXED(&e->nonce));
     }
     telem_i_shm_ear_close(w.socket);
 }
@@ -1867,7 +1902,8 @@ static void telem_i_shm_format(telem_shm *s) {
     memcpy(s->data + 8, (const uint8_t *)&s->g + 8, sizeof s->g - 8u);
     TELEM_I_SHM_POINT();
     for (i = 0; i < s->g.frames; i++)
-        TELEM_I_SHM_SET64(telem_i_shm_desc_at(s, i), telem_i_shm_word(i - s->g.frames, TELEM_I_SHM_VOID, 0, 0));
+        TELEM_I_SHM_SET64(telem_i_shm_desc_at(s, i),
+                          telem_i_shm_word(i - s->g.frames, TELEM_I_SHM_VOID, 0, 0));
     c->layout = TELEM_SHM_LAYOUT;
     c->order = TELEM_I_SHM_ORDER;
     c->id = s->g.id;
@@ -1899,7 +1935,8 @@ static void telem_i_shm_clock(telem_shm *s, const telem_clock *clock) {
         s->clock.user = clock->user;
     }
 #if TELEM_I_SHM_SYSTEM
-    else if (s->clock.hz_num == 0 && s->clock.domain == TELEM_DOMAIN_BOOT) s->clock.read = telem_i_monotonic_ns;
+    else if (s->clock.hz_num == 0 && s->clock.domain == TELEM_DOMAIN_BOOT)
+        s->clock.read = telem_i_monotonic_ns;
     else if (s->clock.hz_num == 0 && s->clock.domain == TELEM_DOMAIN_UTC) s->clock.read = telem_i_utc_ns;
 #endif
 }
@@ -1909,7 +1946,8 @@ static int telem_i_shm_name_ok(const char *name) {
     if (!name || name[0] == '.') return 0;
     for (; name[n]; n++) {
         char c = name[n];
-        int ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+        int ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                 c == '.' || c == '-';
         if (!ok || n >= TELEM_SHM_NAME_MAX) return 0;
     }
     return n > 0;
@@ -1917,7 +1955,9 @@ static int telem_i_shm_name_ok(const char *name) {
 
 static telem_result telem_i_shm_create_memory(telem_shm *s, const telem_shm_desc *d) {
     telem_i_shm_fixed old;
-    if (!d->memory || !d->control_memory || (((uintptr_t)d->memory | (uintptr_t)d->control_memory) & 63u) != 0) return TELEM_ERR_ARG;
+    if (!d->memory || !d->control_memory ||
+        (((uintptr_t)d->memory | (uintptr_t)d->control_memory) & 63u) != 0)
+        return TELEM_ERR_ARG;
     if (d->memory_size < s->g.data_bytes || d->control_size < s->g.control_bytes) return TELEM_ERR_MEMORY;
     s->data = (uint8_t *)d->memory;
     s->control = (uint8_t *)d->control_memory;
@@ -2042,7 +2082,8 @@ static telem_result telem_i_shm_build(telem_shm *s, const telem_shm_desc *d) {
     s->g.id = telem_i_shm_random(s);
     telem_i_shm_format(s);
     r = telem_i_shm_rights(s->file[1], mode, d->group);
-    return r == TELEM_OK ? telem_i_shm_rights(s->file[0], d->others_write ? mode : mode & ~022u, d->group) : r;
+    return r == TELEM_OK ? telem_i_shm_rights(s->file[0], d->others_write ? mode : mode & ~022u, d->group)
+                         : r;
 }
 
 static telem_result telem_i_shm_create_files(telem_shm *s, const telem_shm_desc *d) {
@@ -2101,7 +2142,8 @@ static telem_result telem_i_shm_create_memfd(telem_shm *s, const telem_shm_desc 
     if (r == TELEM_OK && (d->mode || d->group)) {
         uint32_t mode = d->mode ? d->mode & 0777u : 0600u;
         r = telem_i_shm_rights(s->file[1], mode, d->group);
-        if (r == TELEM_OK) r = telem_i_shm_rights(s->file[0], d->others_write ? mode : mode & ~022u, d->group);
+        if (r == TELEM_OK)
+            r = telem_i_shm_rights(s->file[0], d->others_write ? mode : mode & ~022u, d->group);
     }
     return r;
 #else
@@ -2173,12 +2215,14 @@ TELEM_API telem_result telem_shm_create(telem_shm *shm, const telem_shm_desc *de
 
 TELEM_API telem_result telem_shm_attach(telem_shm *shm, const telem_shm_attach_desc *desc) {
     telem_result r = TELEM_OK;
-    if (!shm || !desc || desc->backing > TELEM_SHM_MEMORY || (desc->write && desc->observe)) return TELEM_ERR_ARG;
+    if (!shm || !desc || desc->backing > TELEM_SHM_MEMORY || (desc->write && desc->observe))
+        return TELEM_ERR_ARG;
     telem_i_shm_begin_handle(shm, desc->backing);
     shm->writable = desc->write;
     shm->registers = !desc->observe;
     if (desc->backing == TELEM_SHM_MEMORY) {
-        if (!desc->memory || !desc->control_memory || (((uintptr_t)desc->memory | (uintptr_t)desc->control_memory) & 63u) != 0)
+        if (!desc->memory || !desc->control_memory ||
+            (((uintptr_t)desc->memory | (uintptr_t)desc->control_memory) & 63u) != 0)
             return TELEM_ERR_ARG;
         shm->data = (uint8_t *)desc->memory;
         shm->control = (uint8_t *)desc->control_memory;
@@ -2291,7 +2335,8 @@ static int telem_i_shm_list_one(void *user, const char *file) {
     intptr_t f = TELEM_I_SHM_NONE;
     int alive = 1;
 #if TELEM_I_SHM_WINDOWS
-    if (l->collect && n > 5 && n < 200 && memcmp(file + n - 5, ".gone", 5) == 0 && strlen(l->dir) + n + 2 < sizeof path) {
+    if (l->collect && n > 5 && n < 200 && memcmp(file + n - 5, ".gone", 5) == 0 &&
+        strlen(l->dir) + n + 2 < sizeof path) {
         memcpy(path, l->dir, strlen(l->dir)); /* what was mapped when it was removed */
         path[strlen(l->dir)] = '/';
         memcpy(path + strlen(l->dir) + 1, file, n + 1);
@@ -2299,7 +2344,9 @@ static int telem_i_shm_list_one(void *user, const char *file) {
         return 0;
     }
 #endif
-    if (n < 11 || n > 10u + TELEM_SHM_NAME_MAX || memcmp(file, "telem.", 6) != 0 || memcmp(file + n - 4, ".ctl", 4) != 0) return 0;
+    if (n < 11 || n > 10u + TELEM_SHM_NAME_MAX || memcmp(file, "telem.", 6) != 0 ||
+        memcmp(file + n - 4, ".ctl", 4) != 0)
+        return 0;
     memcpy(name, file + 6, n - 10);
     name[n - 10] = 0;
     if (!telem_i_shm_name_ok(name) || !telem_i_shm_fits(name, l->pattern)) return 0;
@@ -2403,22 +2450,26 @@ TELEM_API telem_result telem_shm_info(const telem_shm *shm, telem_shm_segment *i
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_shm_class_info_get(const telem_shm *shm, uint32_t index, telem_shm_class_info *info) {
+TELEM_API telem_result telem_shm_class_info_get(const telem_shm *shm, uint32_t index,
+                                                telem_shm_class_info *info) {
     telem_shm_class_info i = TELEM_ZERO;
     uint32_t k;
     if (!shm || !shm->attached || !info || index >= shm->g.classes) return TELEM_ERR_ARG;
-    i.bytes = shm->g.klass[index].bytes, i.offset = shm->g.klass[index].offset, i.count = shm->g.klass[index].count;
+    i.bytes = shm->g.klass[index].bytes, i.offset = shm->g.klass[index].offset,
+    i.count = shm->g.klass[index].count;
     for (k = 0; k < i.count; k++) {
         uint32_t slot = shm->g.klass[index].first + k;
         uint32_t state = TELEM_I_SHM_STATE(TELEM_LOAD64_RELAXED(telem_i_shm_slot_at(shm, slot)));
-        i.free += state == TELEM_I_SHM_FREE, i.held += state == TELEM_I_SHM_HELD, i.published += state == TELEM_I_SHM_PUBLISHED;
+        i.free += state == TELEM_I_SHM_FREE, i.held += state == TELEM_I_SHM_HELD,
+            i.published += state == TELEM_I_SHM_PUBLISHED;
         i.pinned += TELEM_LOAD64_RELAXED(telem_i_shm_pins_at(shm, slot)) != 0;
     }
     *info = i;
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_shm_writer_info_get(const telem_shm *shm, uint32_t index, telem_shm_writer_info *info) {
+TELEM_API telem_result telem_shm_writer_info_get(const telem_shm *shm, uint32_t index,
+                                                 telem_shm_writer_info *info) {
     telem_shm_writer_info i = TELEM_ZERO;
     const telem_i_shm_writer *e;
     if (!shm || !shm->attached || !info || index >= shm->g.writers) return TELEM_ERR_ARG;
@@ -2435,7 +2486,8 @@ TELEM_API telem_result telem_shm_writer_info_get(const telem_shm *shm, uint32_t 
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_shm_reader_info_get(const telem_shm *shm, uint32_t index, telem_shm_reader_info *info) {
+TELEM_API telem_result telem_shm_reader_info_get(const telem_shm *shm, uint32_t index,
+                                                 telem_shm_reader_info *info) {
     telem_shm_reader_info i = TELEM_ZERO;
     const telem_i_shm_reader *e;
     const telem_i_shm_control *c;
@@ -2479,12 +2531,14 @@ static int telem_i_shm_entry_at(const telem_shm *s, uint32_t at, uint32_t used, 
     if (used > s->g.directory_bytes || at > used || used - at < 32u || (at & 7u) != 0) return 0;
     memcpy(h, s->data + s->g.directory_at + at, sizeof h);
     memcpy(&e->size, h, 4);
-    kind = TELEM_LOAD32_RELAXED((const telem_atomic32 *)(const void *)(s->data + s->g.directory_at + at + 4u));
+    kind =
+        TELEM_LOAD32_RELAXED((const telem_atomic32 *)(const void *)(s->data + s->g.directory_at + at + 4u));
     e->kind = kind & 0xFFFFu, e->id = kind >> 16;
     memcpy(&e->name, h + 8, 4), memcpy(&e->value, h + 12, 4), memcpy(&e->extra, h + 16, 4);
     memcpy(&e->content, h + 20, 4), memcpy(&e->fingerprint, h + 24, 8);
     need = 32u + (uint64_t)e->name + e->value + e->extra;
-    return e->size >= 32u && (e->size & 7u) == 0 && e->size <= used - at && e->name >= 1u && e->name <= 255u && need <= e->size;
+    return e->size >= 32u && (e->size & 7u) == 0 && e->size <= used - at && e->name >= 1u &&
+           e->name <= 255u && need <= e->size;
 }
 
 /* Copies name (NUL behind it), value and extra of the entry at `at` into buf. */
@@ -2492,7 +2546,8 @@ static telem_result telem_i_shm_entry_copy(const telem_shm *s, uint32_t at, cons
                                            telem_shm_entry *out, void *buf, size_t cap) {
     const uint8_t *from = s->data + s->g.directory_at + at + 32u;
     uint8_t *to = (uint8_t *)buf;
-    uint64_t value_at = telem_i_shm_round(e->name + 1u, 8u), extra_at = telem_i_shm_round(value_at + e->value, 8u);
+    uint64_t value_at = telem_i_shm_round(e->name + 1u, 8u),
+             extra_at = telem_i_shm_round(value_at + e->value, 8u);
     memset(out, 0, sizeof *out);
     out->kind = e->kind, out->stream = e->id, out->content = e->content, out->fingerprint = e->fingerprint;
     out->value_bytes = e->value, out->extra_bytes = e->extra;
@@ -2528,12 +2583,14 @@ TELEM_API telem_result telem_shm_entry_next(const telem_shm *shm, uint32_t *at, 
 }
 
 /* The last entry of a kind with this id (streams) or name (metadata): its offset, or UINT32_MAX. */
-static uint32_t telem_i_shm_entry_find(const telem_shm *s, uint32_t kind, uint32_t id, const char *name, telem_i_shm_entry *out) {
+static uint32_t telem_i_shm_entry_find(const telem_shm *s, uint32_t kind, uint32_t id, const char *name,
+                                       telem_i_shm_entry *out) {
     uint32_t used = TELEM_LOAD32_ACQUIRE(&telem_i_shm_live_of(s)->used), at = 0, found = UINT32_MAX; /* S10 */
     telem_i_shm_entry e;
     while (at < used && telem_i_shm_entry_at(s, at, used, &e)) {
         const uint8_t *text = s->data + s->g.directory_at + at + 32u;
-        if (e.kind == kind && e.id == id && (!name || (strlen(name) == e.name && memcmp(text, name, e.name) == 0))) {
+        if (e.kind == kind && e.id == id &&
+            (!name || (strlen(name) == e.name && memcmp(text, name, e.name) == 0))) {
             found = at;
             *out = e;
         }
@@ -2590,21 +2647,26 @@ static telem_result telem_i_shm_directory_append(telem_shm *s, const telem_i_shm
     memcpy(p + 16, &a->extra, 4), memcpy(p + 20, &a->content, 4), memcpy(p + 24, &a->fingerprint, 8);
     memcpy(p + 32, a->name, name);
     if (a->schema) {
-        if (telem_schema_encode(a->schema, 0, p + 32 + name, a->value) != (int64_t)a->value) return TELEM_ERR_ARG;
+        if (telem_schema_encode(a->schema, 0, p + 32 + name, a->value) != (int64_t)a->value)
+            return TELEM_ERR_ARG;
     } else if (a->value) memcpy(p + 32 + name, a->value_data, a->value);
     if (a->extra) memcpy(p + 32 + name + a->value, a->extra_data, a->extra);
     TELEM_I_SHM_POINT();
     TELEM_I_SHM_PUT32(&live->used, used + size); /* S10 */
-    if (old != UINT32_MAX) TELEM_I_SHM_SET32((telem_atomic32 *)(void *)(s->data + s->g.directory_at + old + 4u), 0);
+    if (old != UINT32_MAX)
+        TELEM_I_SHM_SET32((telem_atomic32 *)(void *)(s->data + s->g.directory_at + old + 4u), 0);
     TELEM_I_SHM_PUT32(&live->generation, TELEM_LOAD32_RELAXED(&live->generation) + 1u);
     return TELEM_OK;
 }
 
 /* The same content as the entry at `at`? */
-static int telem_i_shm_directory_same(const telem_shm *s, uint32_t at, const telem_i_shm_entry *e, const telem_i_shm_adding *a) {
+static int telem_i_shm_directory_same(const telem_shm *s, uint32_t at, const telem_i_shm_entry *e,
+                                      const telem_i_shm_adding *a) {
     const uint8_t *text = s->data + s->g.directory_at + at + 32u;
     if (strlen(a->name) != e->name || memcmp(text, a->name, e->name) != 0) return 0;
-    if (e->fingerprint != a->fingerprint || e->content != a->content || e->value != a->value || e->extra != a->extra) return 0;
+    if (e->fingerprint != a->fingerprint || e->content != a->content || e->value != a->value ||
+        e->extra != a->extra)
+        return 0;
     if (a->extra && memcmp(text + e->name + e->value, a->extra_data, a->extra) != 0) return 0;
     return a->schema || !a->value || memcmp(text + e->name, a->value_data, a->value) == 0;
 }
@@ -2613,12 +2675,14 @@ static telem_result telem_i_shm_directory_add(telem_shm_writer *w, const telem_i
     telem_i_shm_entry e = TELEM_ZERO;
     telem_result r;
     uint32_t at;
-    if (!a->name || !a->name[0] || strlen(a->name) > 255u || (a->extra && !a->extra_data)) return TELEM_ERR_ARG;
+    if (!a->name || !a->name[0] || strlen(a->name) > 255u || (a->extra && !a->extra_data))
+        return TELEM_ERR_ARG;
     if (a->value > w->shm->g.directory_bytes || a->extra > w->shm->g.directory_bytes) return TELEM_ERR_SPACE;
     r = telem_i_shm_directory_lock(w);
     if (r != TELEM_OK) return r;
     at = telem_i_shm_entry_find(w->shm, a->kind, a->id, a->kind == TELEM_SHM_META ? a->name : NULL, &e);
-    if (at == UINT32_MAX || !telem_i_shm_directory_same(w->shm, at, &e, a)) r = telem_i_shm_directory_append(w->shm, a, at);
+    if (at == UINT32_MAX || !telem_i_shm_directory_same(w->shm, at, &e, a))
+        r = telem_i_shm_directory_append(w->shm, a, at);
     TELEM_I_SHM_PUT32(&telem_i_shm_live_of(w->shm)->lock, 0);
     return r;
 }
@@ -2637,7 +2701,8 @@ TELEM_API telem_result telem_shm_stream_add(telem_shm_writer *w, const telem_shm
     return telem_i_shm_directory_add(w, &a);
 }
 
-TELEM_API telem_result telem_shm_meta_set(telem_shm_writer *w, const char *key, const void *value, uint32_t n) {
+TELEM_API telem_result telem_shm_meta_set(telem_shm_writer *w, const char *key, const void *value,
+                                          uint32_t n) {
     telem_i_shm_adding a = TELEM_ZERO;
     if (!w || !w->shm || !key || (n && !value)) return TELEM_ERR_ARG;
     a.kind = TELEM_SHM_META, a.name = key, a.value = n, a.value_data = value;
@@ -2670,7 +2735,8 @@ static TELEM_I_SHM_RARE void telem_i_shm_limit(telem_shm_writer *w) {
 }
 TELEM_I_SHM_QUICK void telem_i_shm_limit_check(telem_shm_writer *w) {
     const telem_i_shm_control *c = telem_i_shm_control_of(w->shm);
-    if (TELEM_LOAD64_RELAXED(&c->gates) != w->gates || TELEM_LOAD64_RELAXED(&c->joins) != w->joins) telem_i_shm_limit(w);
+    if (TELEM_LOAD64_RELAXED(&c->gates) != w->gates || TELEM_LOAD64_RELAXED(&c->joins) != w->joins)
+        telem_i_shm_limit(w);
 }
 
 /* Waiting for reliable readers, one step per call. */
@@ -2687,7 +2753,8 @@ static void telem_i_shm_expel(telem_shm_writer *w, uint64_t least, uint64_t wait
     uint32_t r;
     for (r = 0; r < s->g.readers; r++) {
         telem_i_shm_reader *e = telem_i_shm_reader_at(s, r);
-        uint64_t bit = (uint64_t)1 << r, gates = TELEM_LOAD64_ACQUIRE(&c->gates), patience = TELEM_LOAD64_RELAXED(&e->deadline);
+        uint64_t bit = (uint64_t)1 << r, gates = TELEM_LOAD64_ACQUIRE(&c->gates),
+                 patience = TELEM_LOAD64_RELAXED(&e->deadline);
         if (!(gates & bit) || TELEM_LOAD64_ACQUIRE(&e->gate) > least) continue;
         if (patience > w->desc.patience) patience = w->desc.patience;
         if (waited < patience) continue;
@@ -2737,7 +2804,8 @@ static int telem_i_shm_gated(telem_shm_writer *w, uint64_t word) {
 static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64_t *was) {
     telem_shm *s = w->shm;
     telem_atomic64 *slot = telem_i_shm_slot_at(s, k), *pins = telem_i_shm_pins_at(s, k), *d;
-    uint64_t word = TELEM_LOAD64_ACQUIRE(slot), number = word >> TELEM_I_SHM_BITS, held, frame, gone; /* S13 */
+    uint64_t word = TELEM_LOAD64_ACQUIRE(slot), number = word >> TELEM_I_SHM_BITS, held, frame,
+             gone; /* S13 */
     int marked = 0, mine = s->g.writers == 1;
     if (TELEM_I_SHM_STATE(word) == TELEM_I_SHM_HELD || TELEM_LOAD64_RELAXED(pins) != 0) return TELEM_AGAIN;
     if (telem_i_shm_gated(w, word)) return TELEM_FULL;
@@ -2748,7 +2816,8 @@ static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64
     TELEM_I_SHM_POINT();
     /* Its frame's descriptor was overwritten by this writer, who has fenced since (S3): no reader can still
        want it, and the descriptor, whose line a reader took away, need not be looked at. */
-    if (mine && TELEM_I_SHM_STATE(*was) == TELEM_I_SHM_PUBLISHED && telem_i_shm_ahead(*was, w->fenced) + (int64_t)s->g.frames < 0 &&
+    if (mine && TELEM_I_SHM_STATE(*was) == TELEM_I_SHM_PUBLISHED &&
+        telem_i_shm_ahead(*was, w->fenced) + (int64_t)s->g.frames < 0 &&
         TELEM_LOAD64_ACQUIRE(pins) == 0) /* S4 */
         return TELEM_OK;
     d = telem_i_shm_desc_at(s, number);
@@ -2844,7 +2913,8 @@ static TELEM_I_SHM_RARE telem_result telem_i_shm_reserve_shared(telem_shm_writer
             if (r != TELEM_OK) return r;
             continue;
         }
-        if (TELEM_I_SHM_STATE(word) == TELEM_I_SHM_RESERVED && telem_i_shm_writer_alive(s, TELEM_I_SHM_LOW(word))) {
+        if (TELEM_I_SHM_STATE(word) == TELEM_I_SHM_RESERVED &&
+            telem_i_shm_writer_alive(s, TELEM_I_SHM_LOW(word))) {
             /* its owner was parked for a whole lap and may still write there: step over */
             if (++stuck >= s->g.frames) return TELEM_AGAIN;
             n++;
@@ -2875,7 +2945,8 @@ TELEM_I_SHM_QUICK telem_result telem_i_shm_reserve(telem_shm_writer *w, uint64_t
         if (r != TELEM_OK) return r;
     }
     *number = w->next;
-    TELEM_I_SHM_SET64(telem_i_shm_desc_at(s, *number), telem_i_shm_word(*number, TELEM_I_SHM_RESERVED, w->index, 0));
+    TELEM_I_SHM_SET64(telem_i_shm_desc_at(s, *number),
+                      telem_i_shm_word(*number, TELEM_I_SHM_RESERVED, w->index, 0));
     return TELEM_OK;
 }
 
@@ -2888,12 +2959,13 @@ static void telem_i_shm_far_put(telem_shm *s, telem_atomic64 *d, uint64_t n, con
         TELEM_I_SHM_SET64(d + 6, f->offset);
         TELEM_I_SHM_SET64(d + 7, f->offset ? f->group : n);
     }
-    TELEM_I_SHM_SET64(telem_i_shm_slot_at(s, f->slot), telem_i_shm_word(n, TELEM_I_SHM_PUBLISHED, 0, 0)); /* I1, S13 by S2 */
+    TELEM_I_SHM_SET64(telem_i_shm_slot_at(s, f->slot),
+                      telem_i_shm_word(n, TELEM_I_SHM_PUBLISHED, 0, 0)); /* I1, S13 by S2 */
 }
 
 /* Commits number n and counts it. */
-TELEM_I_SHM_QUICK void telem_i_shm_put_end(telem_shm_writer *w, telem_shm *s, telem_atomic64 *d, uint64_t n, uint32_t low,
-                                           uint32_t stream, uint64_t len) {
+TELEM_I_SHM_QUICK void telem_i_shm_put_end(telem_shm_writer *w, telem_shm *s, telem_atomic64 *d, uint64_t n,
+                                           uint32_t low, uint32_t stream, uint64_t len) {
     telem_i_shm_writer *me = telem_i_shm_writer_at(s, w->index);
     TELEM_I_SHM_PUT64(d, telem_i_shm_word(n, TELEM_I_SHM_COMMITTED, low, stream)); /* S2 */
     w->next = n + 1u;
@@ -2927,7 +2999,8 @@ static telem_result telem_i_shm_put(telem_shm_writer *w, const telem_i_shm_fill 
     telem_atomic64 *d;
     uint64_t n = 0;
     telem_result r;
-    if (f->slot == TELEM_I_SHM_INLINE) return telem_i_shm_put_inline(w, f->stream, f->time, f->data, f->len, number);
+    if (f->slot == TELEM_I_SHM_INLINE)
+        return telem_i_shm_put_inline(w, f->stream, f->time, f->data, f->len, number);
     r = telem_i_shm_reserve(w, &n);
     if (r != TELEM_OK) return r;
     d = telem_i_shm_desc_at(w->shm, n);
@@ -3038,7 +3111,8 @@ static telem_result telem_i_shm_publish_one(telem_shm_writer *w, telem_i_shm_fil
     }
     r = telem_i_shm_put(w, f, number);
     if (r != TELEM_OK)
-        TELEM_I_SHM_PUT64(telem_i_shm_slot_at(s, f->slot), telem_i_shm_word(was >> TELEM_I_SHM_BITS, TELEM_I_SHM_FREE, 0, 0));
+        TELEM_I_SHM_PUT64(telem_i_shm_slot_at(s, f->slot),
+                          telem_i_shm_word(was >> TELEM_I_SHM_BITS, TELEM_I_SHM_FREE, 0, 0));
     return r;
 }
 
@@ -3046,7 +3120,8 @@ static telem_result telem_i_shm_publish_one(telem_shm_writer *w, telem_i_shm_fil
 static telem_result telem_i_shm_publish_any(telem_shm_writer *w, const telem_shm_item *item) {
     telem_shm *s = w->shm;
     telem_i_shm_fill f = TELEM_ZERO;
-    uint64_t most = s->g.classes ? s->g.klass[s->g.classes - 1u].bytes : s->g.inline_bytes, number = 0, done = 0;
+    uint64_t most = s->g.classes ? s->g.klass[s->g.classes - 1u].bytes : s->g.inline_bytes, number = 0,
+             done = 0;
     telem_result r = TELEM_OK;
     f.stream = item->stream;
     f.time = telem_i_shm_stamp(w, item->time, &r);
@@ -3070,8 +3145,10 @@ static telem_result telem_i_shm_publish_any(telem_shm_writer *w, const telem_shm
 }
 
 /* Nothing to decide and nothing to wait for but the number? */
-TELEM_I_SHM_QUICK int telem_i_shm_small(const telem_shm_writer *w, uint32_t stream, int64_t time, const void *data, uint64_t len) {
-    return len <= w->shm->g.inline_bytes && stream <= TELEM_SHM_PARTS && time != TELEM_SHM_NOW && (data || len == 0);
+TELEM_I_SHM_QUICK int telem_i_shm_small(const telem_shm_writer *w, uint32_t stream, int64_t time,
+                                        const void *data, uint64_t len) {
+    return len <= w->shm->g.inline_bytes && stream <= TELEM_SHM_PARTS && time != TELEM_SHM_NOW &&
+           (data || len == 0);
 }
 
 TELEM_API telem_result telem_shm_publish(telem_shm_writer *w, uint32_t stream, int64_t time,
@@ -3197,7 +3274,8 @@ TELEM_API telem_result telem_shm_abort(telem_shm_writer *w, telem_shm_slot *slot
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_shm_writer_init(telem_shm_writer *w, telem_shm *shm, const telem_shm_writer_desc *desc) {
+TELEM_API telem_result telem_shm_writer_init(telem_shm_writer *w, telem_shm *shm,
+                                             const telem_shm_writer_desc *desc) {
     telem_i_shm_writer *e;
     int32_t i;
     if (!w || !shm || !shm->attached) return TELEM_ERR_ARG;
@@ -3263,7 +3341,8 @@ TELEM_API telem_result telem_shm_part_put(void *buf, uint64_t cap, uint64_t *use
     uint64_t bytes = (uint64_t)element * count, need = 16u + telem_i_shm_round(bytes, 8u);
     uint32_t head[4];
     uint8_t *p;
-    if (!buf || !used || (bytes && !data) || stream > TELEM_SHM_STREAM_MAX || (*used & 7u) != 0) return TELEM_ERR_ARG;
+    if (!buf || !used || (bytes && !data) || stream > TELEM_SHM_STREAM_MAX || (*used & 7u) != 0)
+        return TELEM_ERR_ARG;
     if (bytes > UINT32_MAX || *used > cap || need > cap - *used) return TELEM_ERR_LIMIT;
     p = (uint8_t *)buf + (size_t)*used;
     head[0] = stream, head[1] = count, head[2] = (uint32_t)bytes, head[3] = 0;
@@ -3274,7 +3353,8 @@ TELEM_API telem_result telem_shm_part_put(void *buf, uint64_t cap, uint64_t *use
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_shm_part_next(const void *data, uint64_t len, uint64_t *at, telem_shm_part *part) {
+TELEM_API telem_result telem_shm_part_next(const void *data, uint64_t len, uint64_t *at,
+                                           telem_shm_part *part) {
     uint32_t head[4];
     const uint8_t *p;
     if (!at || !part || (len && !data) || (*at & 7u) != 0) return TELEM_ERR_ARG;
@@ -3282,7 +3362,8 @@ TELEM_API telem_result telem_shm_part_next(const void *data, uint64_t len, uint6
     if (len - *at < 16u) return TELEM_ERR_CORRUPT;
     p = (const uint8_t *)data + (size_t)*at;
     memcpy(head, p, 16);
-    if (head[3] != 0 || head[0] > TELEM_SHM_STREAM_MAX || telem_i_shm_round(head[2], 8u) > len - *at - 16u) return TELEM_ERR_CORRUPT;
+    if (head[3] != 0 || head[0] > TELEM_SHM_STREAM_MAX || telem_i_shm_round(head[2], 8u) > len - *at - 16u)
+        return TELEM_ERR_CORRUPT;
     part->stream = head[0], part->count = head[1], part->size = head[2];
     part->data = p + 16;
     *at += 16u + telem_i_shm_round(head[2], 8u);
@@ -3367,15 +3448,19 @@ static telem_result telem_i_shm_seek(telem_shm_reader *rd, uint64_t *word, int d
         else if (ahead == 0 && state == TELEM_I_SHM_VOID) rd->voided += rd->started, rd->next++;
         else if (ahead == 0 && state == TELEM_I_SHM_GONE) {
             if (rd->started) {
-                if (rd->reliable && budget > rd->shm->g.frames) continue; /* a writer that did not know of us yet gives it back */
+                if (rd->reliable && budget > rd->shm->g.frames)
+                    continue; /* a writer that did not know of us yet gives it back */
                 telem_i_shm_lose(rd, 1);
             }
             rd->next++;
         } else {
-            if (!deep && (++rd->idle & (state == TELEM_I_SHM_RESERVED ? 63u : 4095u)) != 0) return TELEM_EMPTY;
+            if (!deep && (++rd->idle & (state == TELEM_I_SHM_RESERVED ? 63u : 4095u)) != 0)
+                return TELEM_EMPTY;
             if (ahead == 0 && telem_i_shm_stalled(rd, w)) telem_i_shm_lose(rd, 1), rd->next++;
-            else if (ahead < 0 && state == TELEM_I_SHM_RESERVED && telem_i_shm_hole(rd)) rd->voided++, rd->next++;
-            else if (ahead < 0 && telem_i_shm_head(rd->shm) > n + rd->shm->g.frames) telem_i_shm_lapped(rd); /* HORIZONS */
+            else if (ahead < 0 && state == TELEM_I_SHM_RESERVED && telem_i_shm_hole(rd))
+                rd->voided++, rd->next++;
+            else if (ahead < 0 && telem_i_shm_head(rd->shm) > n + rd->shm->g.frames)
+                telem_i_shm_lapped(rd); /* HORIZONS */
             else return TELEM_EMPTY;
         }
     }
@@ -3397,7 +3482,8 @@ static int telem_i_shm_far_ok(const telem_shm *s, telem_shm_frame *f) {
 }
 
 /* Number n, whose word is `word`, into *f; an inline payload into `held`. */
-TELEM_I_SHM_QUICK int telem_i_shm_load_quick(const telem_shm *s, uint64_t n, uint64_t word, telem_shm_frame *f, uint64_t *held) {
+TELEM_I_SHM_QUICK int telem_i_shm_load_quick(const telem_shm *s, uint64_t n, uint64_t word,
+                                             telem_shm_frame *f, uint64_t *held) {
     const telem_atomic64 *d = telem_i_shm_desc_at(s, n);
     uint32_t low = TELEM_I_SHM_LOW(word), i;
     uint64_t place;
@@ -3434,7 +3520,8 @@ TELEM_I_SHM_QUICK int telem_i_shm_load_quick(const telem_shm *s, uint64_t n, uin
     if (TELEM_LOAD64_RELAXED(d) != word) return TELEM_I_SHM_CHANGED;
     return bad ? (int)TELEM_ERR_CORRUPT : (int)TELEM_OK;
 }
-static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem_shm_frame *f, uint64_t *held) {
+static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem_shm_frame *f,
+                            uint64_t *held) {
     return telem_i_shm_load_quick(s, n, word, f, held);
 }
 
@@ -3473,7 +3560,8 @@ TELEM_API telem_result telem_shm_unpin(telem_shm_reader *rd, telem_shm_frame *fr
     if (!rd || !rd->shm || !frame) return TELEM_ERR_ARG;
     if (!frame->pinned) return TELEM_OK;
     if (frame->slot >= rd->shm->g.slots || rd->pinned == 0) return TELEM_ERR_ARG;
-    telem_i_shm_bits_clear(telem_i_shm_pins_at(rd->shm, frame->slot), (uint64_t)1 << (uint32_t)rd->index); /* S4 */
+    telem_i_shm_bits_clear(telem_i_shm_pins_at(rd->shm, frame->slot),
+                           (uint64_t)1 << (uint32_t)rd->index); /* S4 */
     frame->pinned = 0;
     TELEM_I_SHM_SET32(&telem_i_shm_reader_at(rd->shm, (uint32_t)rd->index)->pins, --rd->pinned);
     return TELEM_OK;
@@ -3530,7 +3618,8 @@ static telem_result telem_i_shm_inspect(telem_shm_reader *rd, telem_shm_frame *f
     if (!still) {
         pinned = telem_shm_pin(rd, f) == TELEM_OK;
         if (!pinned) {
-            if (!rd->desc.copy || f->len > rd->desc.copy_size) return telem_shm_valid(rd, f) ? TELEM_ERR_MEMORY : TELEM_LAPPED;
+            if (!rd->desc.copy || f->len > rd->desc.copy_size)
+                return telem_shm_valid(rd, f) ? TELEM_ERR_MEMORY : TELEM_LAPPED;
             r = telem_shm_copy(rd, f, rd->desc.copy, rd->desc.copy_size);
             if (r != TELEM_OK) return r;
             f->data = rd->desc.copy;
@@ -3577,7 +3666,8 @@ static TELEM_I_SHM_RARE telem_result telem_i_shm_next_frame(telem_shm_reader *rd
             return TELEM_ERR_CORRUPT;
         }
         if (rd->desc.stream_count && !telem_i_shm_selected(rd, f->stream)) r = TELEM_EMPTY;
-        else if (rd->desc.filter || (rd->desc.verify && (f->flags & TELEM_SHM_HASHED))) r = telem_i_shm_inspect(rd, f);
+        else if (rd->desc.filter || (rd->desc.verify && (f->flags & TELEM_SHM_HASHED)))
+            r = telem_i_shm_inspect(rd, f);
         if (r == TELEM_LAPPED) continue;
         rd->started = 1;
         rd->next++;
@@ -3598,14 +3688,16 @@ TELEM_I_SHM_QUICK telem_result telem_i_shm_next_quick(telem_shm_reader *rd, tele
     const telem_atomic64 *d = telem_i_shm_desc_at(rd->shm, rd->next);
     uint64_t word = TELEM_LOAD64_ACQUIRE(d); /* S2 */
     if (TELEM_I_SHM_IS(word, rd->next) && TELEM_I_SHM_STATE(word) == TELEM_I_SHM_COMMITTED) {
-        if (rd->picky || telem_i_shm_load_quick(rd->shm, rd->next, word, f, rd->held) != TELEM_OK) return TELEM_AGAIN;
+        if (rd->picky || telem_i_shm_load_quick(rd->shm, rd->next, word, f, rd->held) != TELEM_OK)
+            return TELEM_AGAIN;
         rd->started = 1;
         rd->next++;
         return TELEM_OK;
     }
     if (rd->shm->shift > 6u) TELEM_I_SHM_TOUCH(d + 8);
     if (rd->guess) TELEM_I_SHM_TOUCH(rd->guess);
-    if (telem_i_shm_ahead(word, rd->next) >= 0 || TELEM_I_SHM_STATE(word) == TELEM_I_SHM_RESERVED || (++rd->idle & 4095u) == 0)
+    if (telem_i_shm_ahead(word, rd->next) >= 0 || TELEM_I_SHM_STATE(word) == TELEM_I_SHM_RESERVED ||
+        (++rd->idle & 4095u) == 0)
         return TELEM_AGAIN;
     return telem_i_shm_ended(rd) == TELEM_EMPTY ? TELEM_EMPTY : TELEM_AGAIN;
 }
@@ -3669,7 +3761,8 @@ TELEM_API telem_result telem_shm_latest(telem_shm_reader *rd, telem_shm_frame *f
         uint64_t n = telem_i_shm_head(rd->shm), left = rd->shm->g.frames;
         for (; left > 0 && n > 0; left--) {
             telem_result r = telem_shm_get(rd, --n, frame);
-            if (r == TELEM_LAPPED && left > rd->shm->g.frames / 2u) break; /* the writer is fast: look again */
+            if (r == TELEM_LAPPED && left > rd->shm->g.frames / 2u)
+                break; /* the writer is fast: look again */
             if (r != TELEM_EMPTY && r != TELEM_LAPPED) return r;
         }
         if (left == 0 || n == 0) return TELEM_EMPTY;
@@ -3687,11 +3780,13 @@ static int telem_i_shm_better(int64_t t, int64_t best, int64_t want, uint32_t ho
     return a < b;
 }
 
-TELEM_API telem_result telem_shm_find(telem_shm_reader *rd, int64_t time, uint32_t how, telem_shm_frame *frame) {
+TELEM_API telem_result telem_shm_find(telem_shm_reader *rd, int64_t time, uint32_t how,
+                                      telem_shm_frame *frame) {
     int tries = 8;
     if (!rd || !rd->shm || !frame || how > TELEM_SHM_NEAREST) return TELEM_ERR_ARG;
     while (tries-- > 0) {
-        uint64_t head = telem_i_shm_head(rd->shm), n = head > rd->shm->g.frames ? head - rd->shm->g.frames : 0, best = 0;
+        uint64_t head = telem_i_shm_head(rd->shm),
+                 n = head > rd->shm->g.frames ? head - rd->shm->g.frames : 0, best = 0;
         int64_t best_time = 0;
         int have = 0;
         telem_result r;
@@ -3700,7 +3795,9 @@ TELEM_API telem_result telem_shm_find(telem_shm_reader *rd, int64_t time, uint32
             uint64_t w = TELEM_LOAD64_ACQUIRE(d); /* S2 */
             int64_t t = telem_i_signed(TELEM_LOAD64_RELAXED(d + 1));
             TELEM_FENCE_ACQUIRE(); /* S1 */
-            if (TELEM_LOAD64_RELAXED(d) != w || !TELEM_I_SHM_IS(w, n) || TELEM_I_SHM_STATE(w) != TELEM_I_SHM_COMMITTED) continue;
+            if (TELEM_LOAD64_RELAXED(d) != w || !TELEM_I_SHM_IS(w, n) ||
+                TELEM_I_SHM_STATE(w) != TELEM_I_SHM_COMMITTED)
+                continue;
             if (!telem_i_shm_selected(rd, (uint32_t)(w >> 10) & 0xFFFFu)) continue;
             if ((how == TELEM_SHM_BEFORE && t > time) || (how == TELEM_SHM_AFTER && t < time)) continue;
             if (have && !telem_i_shm_better(t, best_time, time, how)) continue;
@@ -3754,7 +3851,8 @@ TELEM_API int64_t telem_shm_read_batch(telem_shm_reader *rd, telem_shm_frame *fr
     return i;
 }
 
-TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reader *rd, telem_shm_frame *frame) {
+TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reader *rd,
+                                            telem_shm_frame *frame) {
     telem_result r;
     if (!g || !rd || !rd->shm || !frame || !(frame->flags & TELEM_SHM_CHUNK)) return TELEM_ERR_ARG;
     if (frame->offset == 0) {
@@ -3765,7 +3863,8 @@ TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reade
     if (g->total == 0 || frame->group != g->group || frame->total != g->total || frame->offset != g->have) {
         int other = g->total != 0 && g->have < g->total && frame->group != g->group;
         if (!other) g->total = 0;
-        return other ? TELEM_AGAIN : TELEM_LAPPED; /* another writer's chunk in between; or a chunk is missing */
+        return other ? TELEM_AGAIN
+                     : TELEM_LAPPED; /* another writer's chunk in between; or a chunk is missing */
     }
     if (g->total > g->cap) return TELEM_ERR_MEMORY;
     r = telem_shm_copy(rd, frame, (uint8_t *)g->buf + (size_t)g->have, (size_t)(g->cap - g->have));
@@ -3851,12 +3950,14 @@ static telem_result telem_i_shm_start(telem_shm_reader *rd) {
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *shm, const telem_shm_reader_desc *desc) {
+TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *shm,
+                                             const telem_shm_reader_desc *desc) {
     telem_shm_reader_desc d = TELEM_ZERO;
     telem_result r;
     if (!rd || !shm || !shm->attached) return TELEM_ERR_ARG;
     if (desc) d = *desc;
-    if (d.start > TELEM_SHM_FRESH || d.wait > TELEM_SHM_SLEEP || (d.stream_count && !d.streams) || ((uintptr_t)d.copy & 7u) != 0)
+    if (d.start > TELEM_SHM_FRESH || d.wait > TELEM_SHM_SLEEP || (d.stream_count && !d.streams) ||
+        ((uintptr_t)d.copy & 7u) != 0)
         return TELEM_ERR_ARG;
     if (d.reliable && !shm->registers) return TELEM_ERR_STATE;
     if (d.deadline == 0) d.deadline = 100000000u;
@@ -3903,7 +4004,8 @@ TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *sh
 TELEM_API void telem_shm_reader_deinit(telem_shm_reader *rd) {
     if (!rd || !rd->shm) return;
     if (rd->index >= 0) {
-        telem_i_shm_reader_sweep(rd->shm, (uint32_t)rd->index); /* as if we had died, but with the lock still ours */
+        telem_i_shm_reader_sweep(rd->shm,
+                                 (uint32_t)rd->index); /* as if we had died, but with the lock still ours */
         telem_i_shm_role_drop(rd->shm, TELEM_I_SHM_READER + (uint32_t)rd->index);
     }
     telem_i_shm_ear_close(rd->socket);
@@ -3998,7 +4100,8 @@ static telem_result telem_i_shm_arm_look(telem_shm_reader *rd) {
     uint64_t word;
     telem_i_shm_bits_set(&telem_i_shm_control_of(rd->shm)->armed, (uint64_t)1 << (uint32_t)rd->index);
     TELEM_FENCE_SEQ_CST(); /* S6 */
-    if (telem_i_shm_seek(rd, &word, 1) == TELEM_EMPTY && telem_i_shm_ended(rd) == TELEM_EMPTY) return TELEM_EMPTY;
+    if (telem_i_shm_seek(rd, &word, 1) == TELEM_EMPTY && telem_i_shm_ended(rd) == TELEM_EMPTY)
+        return TELEM_EMPTY;
     telem_i_shm_disarm(rd);
     return TELEM_OK;
 }
@@ -4160,7 +4263,8 @@ static int64_t telem_i_shm_any_sleep(telem_shm_reader *const *rds, uint32_t n, u
 }
 #endif
 
-TELEM_API telem_result telem_shm_wait_any(telem_shm_reader *const *rds, uint32_t n, uint64_t timeout, uint32_t *which) {
+TELEM_API telem_result telem_shm_wait_any(telem_shm_reader *const *rds, uint32_t n, uint64_t timeout,
+                                          uint32_t *which) {
 #if TELEM_I_SHM_SYSTEM
     uint64_t start, spent = 0;
     uint32_t i, turn, ended = 0;
@@ -4231,10 +4335,12 @@ TELEM_API telem_result telem_shm_control_write(telem_shm_reader *rd, uint32_t ty
     return TELEM_OK;
 }
 
-static telem_result telem_i_shm_control_take(const telem_shm *s, uint32_t r, telem_shm_message *m, void *buf, size_t cap) {
+static telem_result telem_i_shm_control_take(const telem_shm *s, uint32_t r, telem_shm_message *m, void *buf,
+                                             size_t cap) {
     telem_i_shm_ring *ring = telem_i_shm_ring_at(s, r);
     const uint8_t *bytes = (const uint8_t *)ring + sizeof *ring, *p;
-    uint64_t size = s->g.control_ring, at = TELEM_LOAD64_RELAXED(&ring->read), end = TELEM_LOAD64_ACQUIRE(&ring->written); /* S11 */
+    uint64_t size = s->g.control_ring, at = TELEM_LOAD64_RELAXED(&ring->read),
+             end = TELEM_LOAD64_ACQUIRE(&ring->written); /* S11 */
     uint32_t head[2];
     if (at == end) return TELEM_EMPTY;
     if (end - at > size || ((at | end) & 7u) != 0) goto broken;
@@ -4260,7 +4366,8 @@ broken:
     return TELEM_ERR_CORRUPT;
 }
 
-TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_message *message, void *buf, size_t cap) {
+TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_message *message, void *buf,
+                                              size_t cap) {
     telem_i_shm_control *c;
     uint32_t who = 0, r;
     if (!w || !w->shm || !message || (cap && !buf)) return TELEM_ERR_ARG;
@@ -4286,7 +4393,8 @@ static telem_result telem_i_shm_partner(const telem_shm_pairs *p, telem_shm_fram
     uint64_t away;
     telem_result r;
     if (!p->as_of && telem_shm_find(p->b, t, TELEM_SHM_AFTER, &f) != TELEM_OK) {
-        int late = p->late && telem_shm_latest(p->a, &f) == TELEM_OK && f.time > t && (uint64_t)f.time - (uint64_t)t > p->late;
+        int late = p->late && telem_shm_latest(p->a, &f) == TELEM_OK && f.time > t &&
+                   (uint64_t)f.time - (uint64_t)t > p->late;
         if (!late) return TELEM_EMPTY;
     }
     r = telem_shm_find(p->b, t, p->as_of ? TELEM_SHM_BEFORE : TELEM_SHM_NEAREST, b);
@@ -4307,7 +4415,8 @@ TELEM_API telem_result telem_shm_pairs_next(telem_shm_pairs *p, telem_shm_frame 
         r = telem_i_shm_partner(p, b);
         if (r == TELEM_EMPTY) return r;
         p->waits = 0;
-        if (r == TELEM_OK && p->pending.slot != TELEM_I_SHM_INLINE && !telem_shm_valid(p->a, &p->pending)) r = TELEM_LAPPED;
+        if (r == TELEM_OK && p->pending.slot != TELEM_I_SHM_INLINE && !telem_shm_valid(p->a, &p->pending))
+            r = TELEM_LAPPED;
         if (r == TELEM_OK) {
             *a = p->pending;
             return r;

@@ -85,7 +85,8 @@ static void must(telem_result r, const char *what) {
     fail(what);
 }
 static void line(const char *name, double value, const char *unit, double limit) {
-    printf("shm.%s %.3g %s limit %.3g ratio %.2f\n", name, value, unit, limit, limit > 0 ? value / limit : 0.0);
+    printf("shm.%s %.3g %s limit %.3g ratio %.2f\n", name, value, unit, limit,
+           limit > 0 ? value / limit : 0.0);
     fflush(stdout);
 }
 
@@ -141,7 +142,8 @@ static void open_out(const shape *s) {
     d.name = name_of(me);
     d.frames = s->frames, d.inline_bytes = s->inline_bytes;
     d.pins = s->pins, d.readers = 1, d.hash = (uint8_t)s->hash, d.prefault = 1;
-    if (s->payload) d.classes[0].bytes = s->payload, d.classes[0].count = s->slots ? s->slots : s->frames + 1u;
+    if (s->payload)
+        d.classes[0].bytes = s->payload, d.classes[0].count = s->slots ? s->slots : s->frames + 1u;
     must(telem_shm_create(&out, &d), "telem_shm_create");
     wd.patience = 20000000000u;
     must(telem_shm_writer_init(&w, &out, &wd), "telem_shm_writer_init");
@@ -336,16 +338,34 @@ static const way_case ways[] = {
     {"inline-8", wait_trips, NULL, 8, MOST_TRIPS, {64, 48, 0, TELEM_SHM_SPIN, 0, 0, 0, 0}, 1},
     {"inline-48", wait_trips, NULL, 48, MOST_TRIPS, {64, 48, 0, TELEM_SHM_SPIN, 0, 0, 0, 0}, 1},
     {"inline-48-of-2-frames", wait_trips, NULL, 48, MOST_TRIPS, {2, 48, 0, TELEM_SHM_SPIN, 0, 0, 0, 0}, 1},
-    {"inline-48-spin-then-sleep", wait_trips, NULL, 48, MOST_TRIPS, {64, 48, 0, TELEM_SHM_SPIN_SLEEP, 0, 0, 0, 0}, 1},
+    {"inline-48-spin-then-sleep",
+     wait_trips,
+     NULL,
+     48,
+     MOST_TRIPS,
+     {64, 48, 0, TELEM_SHM_SPIN_SLEEP, 0, 0, 0, 0},
+     1},
     {"inline-48-next-polled", poll_trips, NULL, 48, MOST_TRIPS, {64, 48, 0, TELEM_SHM_SPIN, 0, 0, 0, 0}, 1},
     {"inline-64", wait_trips, NULL, 64, MOST_TRIPS, {64, 112, 0, TELEM_SHM_SPIN, 0, 0, 0, 0}, 1},
     {"slot-64", wait_trips, NULL, 64, MOST_TRIPS, {64, 48, 0, TELEM_SHM_SPIN, 0, 0, 65, 64}, 1},
     {"zero-copy-64", zero_trips, NULL, 64, MOST_TRIPS, {64, 48, 0, TELEM_SHM_SPIN, 0, 0, 66, 64}, 1},
     {"zero-copy-1M", zero_trips, NULL, MB, MOST_TRIPS, {64, 48, 0, TELEM_SHM_SPIN, 0, 0, 4, MB}, 1},
     {"copied-4K", copy_trips, bare_copy_trips, 4096, 1000, {2, 48, 1, TELEM_SHM_SPIN, 0, 0, 3, 4096}, 1},
-    {"copied-4K-words", copy_trips, bare_copy_trips, 4096, 1000, {2, 48, 0, TELEM_SHM_SPIN, 0, 0, 3, 4096}, 1},
+    {"copied-4K-words",
+     copy_trips,
+     bare_copy_trips,
+     4096,
+     1000,
+     {2, 48, 0, TELEM_SHM_SPIN, 0, 0, 3, 4096},
+     1},
     {"copied-1M", copy_trips, bare_copy_trips, MB, 8, {2, 48, 1, TELEM_SHM_SPIN, 0, 0, 3, MB}, 1},
-    {"copied-1M-in-chunks-of-64K", chunk_trips, bare_copy_trips, MB, 8, {16, 48, 1, TELEM_SHM_SPIN, 0, 0, 18, 65536}, 1},
+    {"copied-1M-in-chunks-of-64K",
+     chunk_trips,
+     bare_copy_trips,
+     MB,
+     8,
+     {16, 48, 1, TELEM_SHM_SPIN, 0, 0, 18, 65536},
+     1},
     {"peer-pipe-64", pipe_trips, NULL, 64, 500, {0, 0, 0, 0, 0, 0, 0, 0}, 0},
     {"peer-socket-64", socket_trips, NULL, 64, 500, {0, 0, 0, 0, 0, 0, 0, 0}, 0},
     {"peer-eventfd", event_trips, NULL, 8, 500, {0, 0, 0, 0, 0, 0, 0, 0}, 0},
@@ -422,8 +442,9 @@ static int way_run(const way_case *c) {
 #define WINDOW 15u    /* of these, timed by the reader */
 #define DEPTH 8u /* of the bare streams, at most */
 typedef enum stream_kind { BARE_ZERO, BARE_COPY, ZERO, COPIED, HASHED, PIPE, SOCKET, STREAMS } stream_kind;
-static const char *const stream_name[STREAMS] = {"bare-stream-1M-zero-copy", "bare-stream-1M-copied", "stream-1M-zero-copy",
-    "stream-1M-copied", "stream-1M-zero-copy-xxh3", "peer-pipe-stream-1M", "peer-socket-stream-1M"};
+static const char *const stream_name[STREAMS] = {
+    "bare-stream-1M-zero-copy", "bare-stream-1M-copied", "stream-1M-zero-copy",  "stream-1M-copied",
+    "stream-1M-zero-copy-xxh3", "peer-pipe-stream-1M",   "peer-socket-stream-1M"};
 static uint64_t checksum;
 
 static NOINLINE void fill(void *p, uint64_t seed, size_t n) { /* what a producer does in place */
@@ -581,7 +602,8 @@ static void bare_wake(uint64_t i) {
         __atomic_store_n(&common->sleeper, (uint32_t)(i + 1), __ATOMIC_SEQ_CST);
         futex_call(&common->sleeper, FUTEX_WAKE, 1);
     } else {
-        while (__atomic_load_n(&common->sleeper, __ATOMIC_ACQUIRE) != i + 1) futex_call(&common->sleeper, FUTEX_WAIT, (uint32_t)i);
+        while (__atomic_load_n(&common->sleeper, __ATOMIC_ACQUIRE) != i + 1)
+            futex_call(&common->sleeper, FUTEX_WAIT, (uint32_t)i);
         common->result[i] = stamp() - common->stamp;
     }
     meet();
@@ -675,7 +697,8 @@ static void publish_run(const char *kind, const shape *s) {
     char name[64];
     int i;
     open_out(s);
-    for (i = 0; i < rounds; i++) alone[i] = publish_64(), batch[i] = publish_64_batch(), bare[i] = bare_store_64();
+    for (i = 0; i < rounds; i++)
+        alone[i] = publish_64(), batch[i] = publish_64_batch(), bare[i] = bare_store_64();
     a = part_of(alone, rounds, 0.1), b = part_of(batch, rounds, 0.1);
     sprintf(name, "publish-%s-64", kind);
     line(name, a, "ns", part_of(bare, rounds, 0.1));
@@ -721,7 +744,8 @@ static void system_calls(void) {
         (void)syscall(SYS_exit, i == 1000000 && n == i ? 0 : 3);
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) printf("shm.no-waiter-system-calls SKIPPED (no seccomp)\n");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        printf("shm.no-waiter-system-calls SKIPPED (no seccomp)\n");
     else if (status != 0) fail("a million frames without a system call");
     else line("no-waiter-system-calls-per-million-frames", 0, "calls", 0);
     (void)telem_shm_collect(NULL, "bench-shm-*");

@@ -50,16 +50,38 @@ static uint64_t value_of(uint8_t kind) {
     case 0: return UINT64_MAX;
     case 1: return (uint64_t)1 << byte() % 64;
     case 2: return byte();
+    case 5: return number16() & 0x7FFu; /* a length */
     case 3: return TELEM_LOAD64_RELAXED(telem_i_shm_desc_at(&shm, byte())) + (uint64_t)(byte() % 8) - 3u;
     case 4: return telem_i_shm_word(w.next - byte() % 16u, byte() % 4u, byte(), number16());
-    default: return (uint64_t)number16() | (uint64_t)number16() << 16 | (uint64_t)number16() << 32 | (uint64_t)number16() << 48;
+    default:
+        return (uint64_t)number16() | (uint64_t)number16() << 16 | (uint64_t)number16() << 32 |
+               (uint64_t)number16() << 48;
+    }
+}
+/* Where it hurts: a word of a structure that somebody believes in. */
+static void aim(patch *p) {
+    const telem_i_shm_fixed *g = &shm.g;
+    uint32_t a = byte(), b = byte();
+    p->control = 0;
+    switch (byte() % 7) {
+    case 0: p->at = g->ring_at + a % g->frames * g->stride + b % 8u * 8u; break;
+    case 1: p->at = g->directory_at + (a & 1u ? b % 8u * 4u : b * 4u); break;
+    case 2: p->at = g->slots_at + (g->slots ? a % g->slots * 8u : 0); break;
+    case 3: p->at = 256u + b % 32u * 8u; break;
+    case 4:
+        p->control = 1, p->at = g->rings_at + a % 3u * (128u + g->control_ring) +
+                                (b & 1u ? b % 3u * 64u : 128u + b % 33u * 8u);
+        break;
+    case 5: p->control = 1, p->at = g->pins_at + (g->slots ? a % g->slots * 8u : 0); break;
+    default: p->control = 1, p->at = 64u + a % 64u * 8u; break;
     }
 }
 static void patch_order(uint8_t kind) {
     patch p;
     p.control = kind & 1;
     p.width = (uint8_t)(1u << (kind >> 1 & 3));
-    p.at = number16() * (kind & 32 ? 8u : 1u);
+    if (kind & 16) aim(&p);
+    else p.at = number16() * (kind & 32 ? 8u : 1u);
     p.value = value_of(byte());
     if (kind & 64 && kept_n < 16) kept[kept_n++] = p;
     else apply(&p);
@@ -81,7 +103,8 @@ static void use(telem_shm_reader *r, telem_shm_frame *f, uint8_t how) {
         if (how & 4) (void)telem_shm_unpin(r, f);
     }
     if (how & 8) (void)telem_shm_verify(r, f);
-    if (how & 16 && f->stream == TELEM_SHM_PARTS && f->len <= sizeof copy && telem_shm_copy(r, f, copy, sizeof copy) == TELEM_OK) {
+    if (how & 16 && f->stream == TELEM_SHM_PARTS && f->len <= sizeof copy &&
+        telem_shm_copy(r, f, copy, sizeof copy) == TELEM_OK) {
         telem_shm_part part;
         uint64_t at = 0;
         while (telem_shm_part_next(copy, f->len, &at, &part) == TELEM_OK) touch(part.data, part.size);
@@ -142,7 +165,8 @@ static void order(uint8_t what) {
     case 2:
         if (telem_shm_begin(&w, number16() % 4000, &slot) != TELEM_OK) break;
         memset(slot.data, what, (size_t)slot.capacity);
-        if (byte() % 2 || telem_shm_commit(&w, &slot, 1, byte(), slot.capacity) != TELEM_OK) (void)telem_shm_abort(&w, &slot);
+        if (byte() % 2 || telem_shm_commit(&w, &slot, 1, byte(), slot.capacity) != TELEM_OK)
+            (void)telem_shm_abort(&w, &slot);
         w.open = 0;
         w.scratch_open = 0;
         break;
@@ -186,7 +210,8 @@ static void order(uint8_t what) {
         if (telem_shm_attach(&again, &a) == TELEM_OK) telem_shm_detach(&again);
         break;
     case 17:
-        for (i = 0; i < 5; i++) items[i].stream = i, items[i].time = i, items[i].data = bytes, items[i].len = byte();
+        for (i = 0; i < 5; i++)
+            items[i].stream = i, items[i].time = i, items[i].data = bytes, items[i].len = byte();
         (void)telem_shm_publish_batch(w2.shm ? &w2 : &w, items, 5, NULL);
         break;
     case 18:
@@ -203,7 +228,8 @@ static void order(uint8_t what) {
         telem_i_shm_wake_all(&shm);
         break;
     case 21:
-        if (telem_shm_read_batch(&rd, frames, 4, bytes, sizeof words) > 0) touch(frames[0].data, frames[0].len);
+        if (telem_shm_read_batch(&rd, frames, 4, bytes, sizeof words) > 0)
+            touch(frames[0].data, frames[0].len);
         break;
     default: (void)telem_shm_beat(&w); break;
     }
@@ -234,11 +260,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (telem_shm_bytes(&desc, &n, &m) != TELEM_OK) return 0;
     desc.memory_size = (size_t)n, desc.control_size = (size_t)m;
-    if (posix_memalign(&desc.memory, 64, desc.memory_size) != 0 || posix_memalign(&desc.control_memory, 64, desc.control_size) != 0) abort();
+    if (posix_memalign(&desc.memory, 64, desc.memory_size) != 0 ||
+        posix_memalign(&desc.control_memory, 64, desc.control_size) != 0)
+        abort();
     wd.refuse = 1;
     d.reliable = shape >> 7;
     if (telem_shm_create(&shm, &desc) != TELEM_OK || telem_shm_writer_init(&w, &shm, &wd) != TELEM_OK ||
-        telem_shm_reader_init(&rd, &shm, &d) != TELEM_OK || telem_shm_reader_init(&rd2, &shm, NULL) != TELEM_OK)
+        telem_shm_reader_init(&rd, &shm, &d) != TELEM_OK ||
+        telem_shm_reader_init(&rd2, &shm, NULL) != TELEM_OK)
         abort();
     memset(&w2, 0, sizeof w2);
     if (desc.writers > 1 && telem_shm_writer_init(&w2, &shm, &wd) != TELEM_OK) abort();

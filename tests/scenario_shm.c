@@ -72,7 +72,8 @@ static int cut_publish(const char *called, long at, long writers) {
     kill_at = at;
     publish_some(&w, 4);
     publish_batch(&w);
-    if (telem_shm_begin(&w, MOST, &slot) != TELEM_OK || telem_shm_begin(&w, MOST, &aborted) != TELEM_OK) return 5;
+    if (telem_shm_begin(&w, MOST, &slot) != TELEM_OK || telem_shm_begin(&w, MOST, &aborted) != TELEM_OK)
+        return 5;
     {
         uint32_t len = compose(bytes, 1, 7777);
         memcpy(slot.data, bytes, len);
@@ -190,13 +191,16 @@ static int woken(const char *called, long unused, long spin) {
     if (telem_shm_reader_open(&sleeper, &a, &r) != TELEM_OK) return 2;
     if (spin == 2 && telem_shm_reader_fd(&sleeper, &fd) != TELEM_OK) return 3;
     for (;;) {
-        if (spin == 2 && telem_shm_arm(&sleeper) == TELEM_EMPTY) { /* a poll loop of its own; nothing else wakes it */
+        if (spin == 2 &&
+            telem_shm_arm(&sleeper) == TELEM_EMPTY) { /* a poll loop of its own; nothing else wakes it */
             struct pollfd p;
             p.fd = (int)fd, p.events = POLLIN, p.revents = 0;
             if (poll(&p, 1, 60000) != 1) return 4;
             continue;
         }
-        if (telem_shm_wait(&sleeper, 1000000000) != TELEM_OK || telem_shm_next(&sleeper, &f) != TELEM_OK || f.len != 5) continue;
+        if (telem_shm_wait(&sleeper, 1000000000) != TELEM_OK || telem_shm_next(&sleeper, &f) != TELEM_OK ||
+            f.len != 5)
+            continue;
         worst = telem_i_shm_now() - (uint64_t)f.time;
         TELEM_STORE64_RELAXED(&seen->worst_wake, worst);
         (void)TELEM_FETCH_ADD64(&seen->at[0], 1);
@@ -212,7 +216,8 @@ static int without_calls(const char *called, long frames, long payload) {
     d.name = called, d.frames = 16, d.payload = (uint64_t)payload;
     a.name = called;
     if (telem_shm_create(&s, &d) != TELEM_OK || telem_shm_writer_init(&w, &s, NULL) != TELEM_OK) return 2;
-    if (telem_shm_attach(&own, &a) != TELEM_OK || telem_shm_reader_init(&rd, &own, NULL) != TELEM_OK) return 3;
+    if (telem_shm_attach(&own, &a) != TELEM_OK || telem_shm_reader_init(&rd, &own, NULL) != TELEM_OK)
+        return 3;
     if (prctl(PR_SET_SECCOMP, 1) != 0) return 77;
     for (i = 0; i < frames; i++) {
         if (telem_shm_publish(&w, 1, i, bytes, (uint64_t)(i % 2 ? payload : 20)) != TELEM_OK) break;
@@ -226,8 +231,10 @@ static int scenario_role(int argc, char **argv, int *code) {
     static const struct {
         const char *role;
         int (*fn)(const char *, long, long);
-    } roles[] = {{"take-over", cut_take_over}, {"publish", cut_publish},   {"cut-reader", cut_reader}, {"hold-writer", hold_writer},
-                 {"hold-reader", hold_reader}, {"other-user", other_user}, {"inherited", inherited},   {"woken", woken},
+    } roles[] = {{"take-over", cut_take_over},    {"publish", cut_publish},
+                 {"cut-reader", cut_reader},      {"hold-writer", hold_writer},
+                 {"hold-reader", hold_reader},    {"other-user", other_user},
+                 {"inherited", inherited},        {"woken", woken},
                  {"without-calls", without_calls}};
     size_t i;
     if (argc < 5 || strcmp(argv[0], "telem-shm-child") != 0) return 0;
@@ -436,7 +443,8 @@ static void reader_dies_holding(long reliable) {
     REQUIRE_OK(telem_shm_writer_init(&x, &mine, &wd));
     publish_some(&x, 6);
     child = spawn("hold-reader", called, 0, reliable);
-    while (telem_shm_control_read(&x, &m, bytes, sizeof bytes) != TELEM_OK && tries--) telem_i_shm_nap(2000000);
+    while (telem_shm_control_read(&x, &m, bytes, sizeof bytes) != TELEM_OK && tries--)
+        telem_i_shm_nap(2000000);
     CHECK_EQ_INT(m.type, 42);
     CHECK_EQ_INT(kill(child, SIGKILL), 0);
     CHECK_EQ_INT(reap(child), 1000 + SIGKILL);
@@ -496,13 +504,15 @@ static void owner_restarts(const char *called, long how, int replaced) {
     CHECK_EQ_INT(reap(child), 1000 + SIGKILL);
     qsort(late, 40, sizeof late[0], by_u64);
     if (getenv("CHECK_VERBOSE"))
-        printf("  %s, first frame behind a restart: median %.0f us, worst %.0f\n", replaced ? "re-attached" : "taken over",
-               (double)late[20] / 1e3, (double)late[39] / 1e3);
+        printf("  %s, first frame behind a restart: median %.0f us, worst %.0f\n",
+               replaced ? "re-attached" : "taken over", (double)late[20] / 1e3, (double)late[39] / 1e3);
     CHECK(late[20] < 1000000); /* the median: this machine may be busy */
     progress_drop(called);
     CHECK_EQ_INT(telem_shm_collect(NULL, called), 1);
 }
-TEST(sleeping_reader_goes_on_with_a_restarted_owner_within_a_millisecond) { owner_restarts(named("restart"), 0, 0); }
+TEST(sleeping_reader_goes_on_with_a_restarted_owner_within_a_millisecond) {
+    owner_restarts(named("restart"), 0, 0);
+}
 TEST(sleeping_reader_attaches_to_a_new_segment_within_a_millisecond) { owner_restarts(named("again"), 0, 1); }
 
 TEST(reader_in_a_poll_loop_is_woken_by_another_process) {
@@ -529,7 +539,8 @@ TEST(reader_in_a_poll_loop_is_woken_by_another_process) {
     (void)kill(child, SIGKILL);
     CHECK_EQ_INT(reap(child), 1000 + SIGKILL);
     qsort(late, 40, sizeof late[0], by_u64);
-    if (getenv("CHECK_VERBOSE")) printf("  woken by a datagram in %.0f us (median)\n", (double)late[20] / 1e3);
+    if (getenv("CHECK_VERBOSE"))
+        printf("  woken by a datagram in %.0f us (median)\n", (double)late[20] / 1e3);
     CHECK(late[20] < 20000000);
     CHECK_OK(telem_shm_writer_deinit(&w));
     telem_shm_detach(&s);
@@ -574,12 +585,14 @@ TEST(recycled_pid_is_not_taken_for_a_living_process) {
     CHECK_EQ_INT(wait_for_reader(&s, 1), child);
     (void)kill(child, SIGKILL);
     CHECK_EQ_INT(reap(child), 1000 + SIGKILL);
-    TELEM_STORE32_RELAXED(&telem_i_shm_reader_at(&s, 0)->pid, (uint32_t)getpid()); /* somebody lives who has its pid */
+    TELEM_STORE32_RELAXED(&telem_i_shm_reader_at(&s, 0)->pid,
+                          (uint32_t)getpid()); /* somebody lives who has its pid */
     (void)wait_for_reader(&s, 0);
     CHECK_OK(telem_shm_beat(&w));
     CHECK_OK(telem_shm_class_info_get(&s, 0, &c));
     CHECK_EQ_INT(c.pinned, 0);
-    CHECK_OK(telem_shm_writer_deinit(&w)); /* the same of a writer: its entry says taken, pid of a living one */
+    CHECK_OK(
+        telem_shm_writer_deinit(&w)); /* the same of a writer: its entry says taken, pid of a living one */
     TELEM_STORE32_RELAXED(&telem_i_shm_writer_at(&s, 1)->state, 7);
     TELEM_STORE32_RELAXED(&telem_i_shm_writer_at(&s, 1)->pid, (uint32_t)getppid());
     CHECK_OK(telem_shm_writer_info_get(&s, 1, &wi));
@@ -721,7 +734,8 @@ TEST(sealed_memfd_is_read_by_another_process) {
         CHECK_OK(telem_shm_reader_info_get(&s, 0, &info));
         if (info.delivered >= 10) publish_some(&w, 1);
     }
-    CHECK(info.taken && info.alive && info.delivered >= 20); /* its lock is its own, though the descriptor came from us */
+    CHECK(info.taken && info.alive &&
+          info.delivered >= 20); /* its lock is its own, though the descriptor came from us */
     (void)kill(child, SIGKILL);
     CHECK_EQ_INT(reap(child), 1000 + SIGKILL);
     CHECK_OK(telem_shm_reader_info_get(&s, 0, &info));

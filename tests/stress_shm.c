@@ -31,7 +31,9 @@ static void kill_point(void) {
 /* ---- frames that prove themselves: who, how manieth, and bytes that follow from both ---- */
 
 static uint32_t compose(uint8_t *p, uint64_t who, uint64_t number) {
-    uint32_t len = number % 3 ? 24u + (uint32_t)(number * 7u % 25u) : 24u + (uint32_t)(number * 2654435761u >> 5) % (MOST - 24u), i;
+    uint32_t len = number % 3 ? 24u + (uint32_t)(number * 7u % 25u)
+                              : 24u + (uint32_t)(number * 2654435761u >> 5) % (MOST - 24u),
+             i;
     telem_put64(p, who);
     telem_put64(p + 8, number);
     telem_put64(p + 16, ~number);
@@ -192,7 +194,8 @@ static int role_reader(const char *name, long place, long manner) {
         TELEM_STORE64_RELAXED(&seen->at[place], ++got);
         if (r != TELEM_OK) continue;
         r = telem_shm_next(&rd, &f);
-        expelled |= r == TELEM_EXPELLED || (manner == 1 && !telem_i_shm_gating(&rd)); /* told by the next call */
+        expelled |=
+            r == TELEM_EXPELLED || (manner == 1 && !telem_i_shm_gating(&rd)); /* told by the next call */
         if (manner == 1 && !expelled) {
             if (rd.next <= joined) before = rd.lost; /* slots that were taken before it came */
             TELEM_STORE64_RELAXED(&seen->lost[place], rd.lost - before);
@@ -316,7 +319,8 @@ static uint64_t kill_loop(int writers, double seconds, uint64_t kills, uint64_t 
             for (i = 0; i < CAST; i++) at[i] = TELEM_LOAD64_RELAXED(&seen->at[i]);
             do {
                 telem_i_shm_nap(2000000);
-                for (i = still = 0; i < CAST; i++) still += cast[i] && TELEM_LOAD64_RELAXED(&seen->at[i]) == at[i];
+                for (i = still = 0; i < CAST; i++)
+                    still += cast[i] && TELEM_LOAD64_RELAXED(&seen->at[i]) == at[i];
             } while (still && telem_i_shm_now() - t < 10000000000u);
             if (still) bad = 1;
             CHECK_EQ_INT(still, 0);

@@ -168,7 +168,8 @@ TEST(slow_reader_knows_exactly_how_many_it_lost) {
         for (i = 0; i < 2000; i++) {
             uint64_t v[12] = {0};
             v[0] = i;
-            REQUIRE_OK(telem_shm_publish(&w, 1, (int64_t)i, v, round % 2 && check_rand(&rng) % 2 ? sizeof v : 8));
+            REQUIRE_OK(
+                telem_shm_publish(&w, 1, (int64_t)i, v, round % 2 && check_rand(&rng) % 2 ? sizeof v : 8));
             at++;
             if (check_rand(&rng) % 16 == 0) {
                 uint32_t n = (uint32_t)(check_rand(&rng) % 8);
@@ -285,13 +286,16 @@ TEST(batches_go_out_and_come_in) {
     CHECK_EQ_INT(telem_shm_publish_batch(&w, items, 20, &why), 20);
     CHECK_OK(why);
     CHECK_EQ_INT(telem_shm_read_batch(&r, frames, 32, copy, sizeof copy), 20);
-    for (i = 0; i < 20; i++) CHECK(frames[i].len == i * 11u && memcmp(frames[i].data, bytes + i, i * 11u) == 0 && frames[i].stream == i);
+    for (i = 0; i < 20; i++)
+        CHECK(frames[i].len == i * 11u && memcmp(frames[i].data, bytes + i, i * 11u) == 0 &&
+              frames[i].stream == i);
     items[3].len = 5000000;
     items[3].data = NULL;
     CHECK_EQ_INT(telem_shm_publish_batch(&w, items, 20, &why), 3);
     CHECK_EQ_INT(why, TELEM_ERR_ARG);
     CHECK_EQ_INT(telem_shm_read_batch(&r, frames, 2, copy, sizeof copy), 2);
-    CHECK_EQ_INT(telem_shm_read(&r, &frames[0], copy, 3), TELEM_ERR_MEMORY); /* 22 bytes: nothing is consumed */
+    CHECK_EQ_INT(telem_shm_read(&r, &frames[0], copy, 3),
+                 TELEM_ERR_MEMORY); /* 22 bytes: nothing is consumed */
     CHECK_EQ_INT(frames[0].len, 22);
     CHECK_OK(telem_shm_read(&r, &frames[0], copy, 22));
     CHECK_EQ_INT(frames[0].number, 22);
@@ -473,7 +477,8 @@ TEST(reliable_reader_loses_nothing_and_is_expelled_when_it_sleeps) {
             CHECK_OK(res);
             i++;
         }
-        for (n = check_rand(&rng) % 12; n-- && telem_shm_next(&r, &f) == TELEM_OK; got++) CHECK(holds(&f, got));
+        for (n = check_rand(&rng) % 12; n-- && telem_shm_next(&r, &f) == TELEM_OK; got++)
+            CHECK(holds(&f, got));
     }
     while (telem_shm_next(&r, &f) == TELEM_OK) CHECK(holds(&f, got++));
     CHECK_EQ_INT(got, i);
@@ -539,7 +544,8 @@ TEST(observer_cannot_pin_but_reads) {
     d.payload = 100;
     REQUIRE_OK(open_desc(&d, NULL));
     a.backing = TELEM_SHM_MEMORY, a.observe = 1;
-    a.memory = d.memory, a.memory_size = d.memory_size, a.control_memory = d.control_memory, a.control_size = d.control_size;
+    a.memory = d.memory, a.memory_size = d.memory_size, a.control_memory = d.control_memory,
+    a.control_size = d.control_size;
     REQUIRE_OK(telem_shm_attach(&other, &a));
     REQUIRE_OK(telem_shm_reader_init(&r2, &other, NULL));
     fill(bytes, 100, 9);
@@ -581,7 +587,8 @@ TEST(filter_sees_stable_bytes_and_what_it_refuses_is_counted) {
         REQUIRE_OK(open_desc(&d, &rd));
         calls = 0;
         got = 0;
-        for (i = 0; i < 60; i++) REQUIRE_OK(telem_shm_publish(&w, (uint32_t)(i % 6), (int64_t)(i / 6), bytes, how ? 80 : 8));
+        for (i = 0; i < 60; i++)
+            REQUIRE_OK(telem_shm_publish(&w, (uint32_t)(i % 6), (int64_t)(i / 6), bytes, how ? 80 : 8));
         while (telem_shm_next(&r, &f) == TELEM_OK) {
             CHECK(f.stream == 3 || f.stream == 5);
             CHECK(f.time % 2 == 0);
@@ -854,7 +861,8 @@ TEST(every_byte_of_a_segment_may_be_damaged_at_attach) {
     d.frames = 4, d.payload = 64, d.control_ring = 256;
     REQUIRE_OK(open_desc(&d, NULL));
     a.backing = TELEM_SHM_MEMORY;
-    a.memory = d.memory, a.memory_size = d.memory_size, a.control_memory = d.control_memory, a.control_size = d.control_size;
+    a.memory = d.memory, a.memory_size = d.memory_size, a.control_memory = d.control_memory,
+    a.control_size = d.control_size;
     for (i = 0; i < 256; i++) {
         uint8_t *p = (uint8_t *)d.memory + i, was = *p;
         *p = (uint8_t)(was ^ (1u << i % 8));
@@ -1001,9 +1009,12 @@ TEST(segments_are_found_by_pattern) {
     static telem_shm three[3];
     char name[3][96], pattern[96];
     uint32_t i;
-    CHECK(telem_i_shm_fits("imu.left", "imu.*") && telem_i_shm_fits("imu", "i?u") && telem_i_shm_fits("aXbXc", "a*b*c"));
-    CHECK(telem_i_shm_fits("anything", NULL) && telem_i_shm_fits("abcabd", "*abd") && telem_i_shm_fits("x", "*"));
-    CHECK(!telem_i_shm_fits("imu", "im") && !telem_i_shm_fits("imu", "?imu") && !telem_i_shm_fits("abcabe", "*abd"));
+    CHECK(telem_i_shm_fits("imu.left", "imu.*") && telem_i_shm_fits("imu", "i?u") &&
+          telem_i_shm_fits("aXbXc", "a*b*c"));
+    CHECK(telem_i_shm_fits("anything", NULL) && telem_i_shm_fits("abcabd", "*abd") &&
+          telem_i_shm_fits("x", "*"));
+    CHECK(!telem_i_shm_fits("imu", "im") && !telem_i_shm_fits("imu", "?imu") &&
+          !telem_i_shm_fits("abcabe", "*abd"));
     for (i = 0; i < 3; i++) {
         telem_shm_desc d = TELEM_ZERO;
         snprintf(name[i], sizeof name[i], "%s%u", name_of("topic."), (unsigned)i);
