@@ -1085,8 +1085,9 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
                                      upwards only, all who try for the same number write the same,
                                      and one who comes late finds that the old value is gone
      span                            who reserved the number, until its commit, abort or exit
-     parking[]                       CAS 0 -> number by whoever moves the tail, number -> 0 by the
-                                     owner on his way out; start: CAS as above
+     parking[]                       CAS 0 -> PARKING by whoever moves the tail, then his alone: start,
+                                     store PARKED; CAS PARKED -> 0 by the owner of the span on his way
+                                     out, or by anybody when that has left
 
    A LANE is a ring of units of 8 bytes. Positions only grow.
 
@@ -1143,10 +1144,10 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
      E6  i_lane_claim i_shared_clear i_cursor_join | i_lane_claim i_shared_clear i_cursor_join | writer
            and joining reader miss each other | lane_joined
      E7  i_shared_clear | i_shared_try i_shared_quick | a write under a gate | shared_gated
-     E8  i_shared_retire i_shared_park i_parked_entry i_shared_clear | i_shared_retire i_shared_park
+     E8  i_shared_retire i_parked_take i_shared_clear | i_shared_retire
            i_shared_clear i_shared_try i_shared_quick i_shared_oldest | stale voids[], states, parking |
            shared_lapped
-     E9  i_desc_change i_parked_clear i_parked_entry | i_shared_obstacle i_shared_quick i_desc_state |
+     E9  i_desc_change i_parked_clear i_parked_take | i_parked_take i_shared_obstacle i_shared_quick i_desc_state |
            a late store hits a new record | shared_left
      E10 i_shared_park i_shared_unpark | i_shared_park i_shared_unpark | an entry that nobody removes |
            shared_parked
@@ -1164,7 +1165,7 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
            narrow_clock_is_extended_by_many_producers
      E18 i_desc_take | i_desc_start i_desc_load i_desc_load_free | one number taken twice, a span laid
            over another | shared_crowd
-     E19 i_parked_entry | i_parked_entry | parked is 0 while a span is parked | shared_pushed_out
+     E19 i_shared_park | i_shared_park i_parked_sweep i_shared_obstacle | a parked span is forgotten, or its start | shared_pushed_out
    E6 and E10 are store-load on both sides, by SEQ_CST fences: one of the two sees the other.
    Relaxed, because: payload and headers (validated by E2, E11, or held by a gate), counts
    (statistics), hint (only a guess), the owner's loads of what he alone writes; a load in front of a
@@ -1242,9 +1243,11 @@ typedef struct telem_i_ring_anchor {
 } telem_i_ring_anchor;
 
 typedef struct telem_i_ring_parked {
-    telem_atomic32 number; /* 0: free; else number << 1 | 1 */
+    telem_atomic32 number; /* 0: free; else number << 2 | TELEM_I_PARKx */
     telem_atomic32 start;  /* unit where the span begins */
 } telem_i_ring_parked;
+#define TELEM_I_PARKED 1u  /* valid */
+#define TELEM_I_PARKING 3u /* about to be */
 
 #define TELEM_I_RING_VOIDS 16u
 
@@ -1956,45 +1959,57 @@ static void telem_i_parked_clear(telem_i_ring_shared *s, telem_i_ring_parked *p,
     if (TELEM_CAS32(&p->number, &expect, 0)) (void)TELEM_FETCH_ADD32(&s->parked, UINT32_MAX); /* E9 */
 }
 
-/* The entry of number k: the one that has it, or a free one that takes it. NULL: all are in use. */
-static telem_i_ring_parked *telem_i_parked_entry(const telem_ring *r, telem_i_ring_shared *s, uint32_t k) {
-    uint32_t key = k << 1 | 1u, i, round;
+/* Clears entry i when its owner has left, or when a later entry has the same number: those who look
+   go upwards, so it must be the last that stays. */
+static void telem_i_parked_sweep(const telem_ring *r, telem_i_ring_shared *s, uint32_t i) {
+    uint32_t key = TELEM_LOAD32_ACQUIRE(&s->parking[i].number), k; /* E19: its number was revoked before */
+    int spare;
+    if ((key & 3u) != TELEM_I_PARKED) return;
+    spare = !telem_i_parked_alive(telem_i_desc_state(telem_i_shared_desc(r, s, key >> 2)));
+    for (k = i + 1u; k < TELEM_RING_PARKED_MAX && !spare; k++) spare = TELEM_LOAD32_ACQUIRE(&s->parking[k].number) == key; /* E19 */
+    if (spare) telem_i_parked_clear(s, &s->parking[i], key);
+}
+
+/* A free entry, ours alone until its number is published. NULL: all are in use. */
+static telem_i_ring_parked *telem_i_parked_take(const telem_ring *r, telem_i_ring_shared *s, uint32_t key) {
+    uint32_t i, round;
     for (round = 0; round < 2u; round++) {
-        for (i = 0; i < TELEM_RING_PARKED_MAX; i++)
-            if (TELEM_LOAD32_ACQUIRE(&s->parking[i].number) == key) return &s->parking[i]; /* E19 */
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
-            uint32_t was = TELEM_LOAD32_RELAXED(&s->parking[i].number);
-            if (was && !telem_i_parked_alive(telem_i_desc_state(telem_i_shared_desc(r, s, was >> 1))))
-                telem_i_parked_clear(s, &s->parking[i], was);
+            uint32_t was = 0;
+            if (TELEM_LOAD32_RELAXED(&s->parking[i].number) != 0) continue;
             (void)TELEM_FETCH_ADD32(&s->parked, 1u); /* E8: before the entry: zero means that there is none */
-            was = 0;
-            if (TELEM_CAS32(&s->parking[i].number, &was, key)) return &s->parking[i]; /* E19 */
+            if (TELEM_CAS32(&s->parking[i].number, &was, (key & ~3u) | TELEM_I_PARKING)) return &s->parking[i]; /* E9 */
             (void)TELEM_FETCH_ADD32(&s->parked, UINT32_MAX); /* E9 */
         }
+        for (i = 0; i < TELEM_RING_PARKED_MAX; i++) telem_i_parked_sweep(r, s, i);
     }
     return NULL;
 }
 
 /* Number k, at the tail or behind it, is REVOKED: keep its span in mind before the tail passes it.
-   0: no room. */
+   Two who do so at once may make an entry each, which say the same. 0: no room. */
 static int telem_i_shared_park(const telem_ring *r, telem_i_ring_shared *s, uint32_t k) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, k);
-    telem_i_ring_parked *p = telem_i_parked_entry(r, s, k);
-    uint32_t start, was;
+    telem_i_ring_parked *p;
+    uint32_t key = k << 2 | TELEM_I_PARKED, start, i;
+    for (i = 0; i < TELEM_RING_PARKED_MAX; i++)
+        if (TELEM_LOAD32_ACQUIRE(&s->parking[i].number) == key) return 1; /* E19 */
+    start = telem_i_desc_start(d); /* E18: if it is a later number's, the tail below has passed k */
+    if ((int32_t)(TELEM_LOAD32_RELAXED(&s->tail) - k) > 0) return 1;
+    p = telem_i_parked_take(r, s, key);
     if (!p) return 0;
-    was = TELEM_LOAD32_ACQUIRE(&p->start); /* E8: if it is a later number's, the tail below has passed k */
-    start = telem_i_desc_start(d);
-    if ((int32_t)(TELEM_LOAD32_RELAXED(&s->tail) - k) <= 0 && was != start) (void)TELEM_CAS32(&p->start, &was, start); /* E8 */
-    TELEM_FENCE_SEQ_CST(); /* E10: either the owner, on its way out, sees this entry, or we see him gone */
-    if (!telem_i_parked_alive(telem_i_desc_state(d))) telem_i_parked_clear(s, p, k << 1 | 1u);
+    TELEM_STORE32_RELAXED(&p->start, start);
+    TELEM_STORE32_RELEASE(&p->number, key); /* E19 */
+    TELEM_FENCE_SEQ_CST(); /* E10: either the owner, on his way out, sees this entry, or we see him gone */
+    if (!telem_i_parked_alive(telem_i_desc_state(d))) telem_i_parked_clear(s, p, key);
     return 1;
 }
 
 static void telem_i_shared_unpark(telem_i_ring_shared *s, uint32_t k) {
-    uint32_t i;
+    uint32_t key = k << 2 | TELEM_I_PARKED, i;
     TELEM_FENCE_SEQ_CST(); /* E10 */
     for (i = 0; i < TELEM_RING_PARKED_MAX; i++)
-        if (TELEM_LOAD32_RELAXED(&s->parking[i].number) == (k << 1 | 1u)) telem_i_parked_clear(s, &s->parking[i], k << 1 | 1u);
+        if (TELEM_LOAD32_RELAXED(&s->parking[i].number) == key) telem_i_parked_clear(s, &s->parking[i], key);
 }
 
 /* Units from p to the end of a parked span that [p, p + units) would touch; 0: none does. */
@@ -2002,11 +2017,11 @@ static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared
     uint32_t mask = r->fixed.shared_units - 1u, i;
     if (TELEM_LOAD32_ACQUIRE(&s->parked) == 0) return 0; /* E9 */
     for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
-        uint32_t key = TELEM_LOAD32_ACQUIRE(&s->parking[i].number), state, start, span; /* E9 */
-        if (!key) continue;
-        state = telem_i_desc_state(telem_i_shared_desc(r, s, key >> 1)); /* E9 */
+        uint32_t key = TELEM_LOAD32_ACQUIRE(&s->parking[i].number), state, start, span; /* E9, E19 */
+        if ((key & 3u) != TELEM_I_PARKED) continue;
+        state = telem_i_desc_state(telem_i_shared_desc(r, s, key >> 2)); /* E9 */
         if (!telem_i_parked_alive(state)) continue;
-        start = TELEM_LOAD32_RELAXED(&s->parking[i].start); /* set before the tail passed, which the caller has seen: E8 */
+        start = TELEM_LOAD32_RELAXED(&s->parking[i].start);
         span = telem_i_ring_units(telem_i_shared_length(r, state));
         if (((start - p) & mask) < units || ((p - start) & mask) < span) return (start + span - p) & mask;
     }

@@ -50,13 +50,13 @@ struct model_site {
 };
 #define MODEL_SITES 512
 static model_site *model_sites; /* shared by the processes of a run */
-static int model_weak_site = -1, model_weak = MODEL_KEEP;
+static int model_weak_site = -1, model_weak_line = -1, model_weak = MODEL_KEEP;
 
 static int model_at(int id, int line, int kind, const char *function) {
     model_site *s = &model_sites[id];
     s->line = line, s->kind = kind, s->function = function;
     s->hits++;
-    return id == model_weak_site ? model_weak : MODEL_KEEP;
+    return id == model_weak_site || line == model_weak_line ? model_weak : MODEL_KEEP;
 }
 #define MODEL_AT(kind) model_at(__COUNTER__, __LINE__, kind, __FUNCTION__)
 
