@@ -1151,7 +1151,7 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
            a late store hits a new record | shared_left
      E10 i_shared_park i_shared_unpark | i_shared_park i_shared_unpark | an entry that nobody removes |
            shared_parked
-     E11 i_shared_begin i_shared_push | i_shared_intact | a torn record is accepted | shared_lapped
+     E11 i_shared_begin i_shared_begin_slow i_shared_push | i_shared_intact | a torn record is accepted | shared_lapped
      E12 i_desc_change i_span_head | i_desc_state i_desc_load i_desc_load_free | top, head and payload
            of a record | shared_lapped
      E13 ring_writer_deinit ring_reader_deinit i_reader_check | i_writer_take i_slot_take | cursors,
@@ -2183,7 +2183,7 @@ TELEM_I_INLINE int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len
     old = telem_i_desc_load(d, &start); /* state first: the guess may be newer than what this thread has seen of d */
     before = telem_i_desc_load(descs + ((n - 1u) & mask), &end);
     tail = TELEM_LOAD32_ACQUIRE(w->held); /* E7, E8 */
-    if (TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0; /* so no REVOKED or ZOMBIE below tail, but GONE perhaps */
+    if (TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0; /* E9: so no REVOKED or ZOMBIE below tail, but GONE perhaps */
     if (((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) | (before & 4u)) != 0) return 0;
     end += ((before & (lap - 1u)) + 56u) >> 6; /* behind it: its bytes, in units */
     if (n - tail - 1u >= mask || end + units - telem_i_desc_start(descs + (tail & mask)) > size) { /* held: descriptor, bytes */

@@ -170,7 +170,7 @@ static void run_policy(uint32_t policy) {
     if (check_g.bad) return;
 #if WITH_SIGNAL
     {
-        struct itimerval every = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+        struct itimerval soon = {{0, 0}, {0, 100}};
         struct sigaction act;
         memset(&act, 0, sizeof act);
         act.sa_handler = on_signal, act.sa_flags = SA_RESTART;
@@ -180,12 +180,15 @@ static void run_policy(uint32_t policy) {
             int i;
             for (i = 0; i < 1000; i++) lapped(&rng);
 #if WITH_SIGNAL
-            setitimer(ITIMER_REAL, &every, NULL); /* in this thread: the readers have it blocked */
-            for (i = 0; i < 1000; i++) push(), lapped(&rng);
-            setitimer(ITIMER_REAL, &never, NULL);
+            for (i = 0; i < 1000; i++) { /* in this thread: the reader's has it blocked */
+                if (i % 8 == 0) setitimer(ITIMER_REAL, &soon, NULL);
+                push(), lapped(&rng);
+            }
 #endif
         }
 #if WITH_SIGNAL
+        memset(&soon, 0, sizeof soon);
+        setitimer(ITIMER_REAL, &soon, NULL);
     }
 #endif
     finish();

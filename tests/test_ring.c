@@ -640,7 +640,7 @@ TEST(lanes_are_merged_by_time) {
 
 /* One record by one of the three ways. */
 static telem_result take_one(telem_ring_reader *rd, telem_ring_record *rec, uint64_t *rng) {
-    uint32_t how = check_rand(rng) % 3u;
+    uint32_t how = (uint32_t)(check_rand(rng) % 3u);
     telem_result res;
     if (how == 0) return telem_ring_read(rd, rec, copy_buf, sizeof copy_buf);
     res = how == 1 ? telem_ring_peek_inline(rd, rec) : telem_ring_peek(rd, rec);
@@ -701,7 +701,7 @@ TEST(stamps_of_one_clock_come_in_order_while_writers_go_on) {
         REQUIRE_OK(reader(&rd, gating, TELEM_RING_OLDEST));
         for (i = 0; i < 4u; i++) REQUIRE_OK(telem_ring_writer_init(&w[i], ring, (int)i - 1));
         while (n < 5000u) {
-            for (i = check_rand(&rng) % 6u; i > 0; i--, n++) CHECK_OK(push_n(&w[check_rand(&rng) % 4u], 0, n, 8u + n % 9u));
+            for (i = (uint32_t)(check_rand(&rng) % 6u); i > 0; i--, n++) CHECK_OK(push_n(&w[check_rand(&rng) % 4u], 0, n, 8u + n % 9u));
             while (got + 20u < n || (got < n && check_rand(&rng) % 4u)) {
                 REQUIRE_OK(take_one(&rd, &rec, &rng));
                 CHECK(rec.time == got && whole(rec.data, got, rec.len));
