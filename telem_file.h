@@ -6055,20 +6055,24 @@ static uint8_t *telem_i_file_put_plain(telem_i_file_codec *k, uint32_t *ints, ui
     return p;
 }
 
-static uint32_t telem_i_file_sample_distinct(const telem_i_file_num_view *s) { /* of 128 values spread over the column */
+/* Distinct ones of 128 values spread over the column, or 128 when those are too many; *bits: their entropy, 1/16 bit. */
+static uint32_t telem_i_file_sample_distinct(const telem_i_file_num_view *s, uint32_t *bits) {
     uint64_t seen[256];
-    uint8_t used[256];
-    uint32_t i, count = s->n < 128 ? s->n : 128u, nd = 0;
+    uint8_t used[256], slot[128];
+    uint32_t i, count = s->n < 128 ? s->n : 128u, nd = 0, sum = 0;
     memset(used, 0, sizeof used);
     for (i = 0; i < count; i++) {
         uint64_t b = telem_i_file_view_bits(s, (uint32_t)((uint64_t)i * s->n / count));
         uint32_t h = (uint32_t)((b * 0x9E3779B97F4A7C15u) >> 56);
         while (used[h] && seen[h] != b) h = (h + 1u) & 255u;
-        nd += !used[h];
-        used[h] = 1;
+        if (!used[h]) slot[nd++] = (uint8_t)h;
+        if (nd * 4u > count * 3u) return 128;
+        used[h]++;
         seen[h] = b;
     }
-    return nd * 128u / count;
+    for (i = 0; i < nd; i++) sum += used[slot[i]] * telem_i_file_log2(used[slot[i]]);
+    *bits = (telem_i_file_log2(count) - sum / count) / 16u;
+    return nd;
 }
 
 /* Codings of a whole column. PLAIN is the front end; the others compete with it. */
@@ -6114,27 +6118,34 @@ static size_t telem_i_file_planes_estimate(const telem_i_file_num_view *s) { /* 
     return (size_t)((uint64_t)cost * s->n / 128u);
 }
 
+/* Would a dictionary and indices of that entropy do better? */
+static int telem_i_file_ranks_promise(const telem_i_file_num_view *s, size_t size, uint32_t level) {
+    uint32_t entropy = 0, nd, bits = (uint32_t)((uint64_t)size * 128u / s->n), cost;
+    if (bits < 8) return 0;
+    nd = telem_i_file_sample_distinct(s, &entropy);
+    if (nd > 96) return 0;
+    cost = entropy + nd * (nd > 64 ? 9u : 6u) * 16u * s->width / s->n;
+    return level == 1 ? bits > cost * 2u + 16u : bits > cost + cost / 8u + 8u;
+}
+
 /* May `kind` be smaller than `size` bytes? A look at a sample. */
 static int telem_i_file_promises(const telem_i_file_num_job *j, uint32_t kind, size_t size) {
     const telem_i_file_num_view *s = &j->s;
     telem_i_file_codec *k = j->k;
     size_t raw = (size_t)s->n * s->width;
     if (s->n < 16) return 0;
-    switch (kind) {
-    case TELEM_I_FILE_IS_RANKS:
-        return !(k->off & TELEM_I_FILE_OFF_RANK) && size * 16 > s->n && telem_i_file_sample_distinct(s) <= 96;
-    case TELEM_I_FILE_IS_PLANES:
-        return !(k->off & TELEM_I_FILE_OFF_BYTES) && s->width >= 4 && s->type < TELEM_F16 && size * 8 > raw && s->n >= 64 &&
+    if (kind == TELEM_I_FILE_IS_RANKS) return !(k->off & TELEM_I_FILE_OFF_RANK) && telem_i_file_ranks_promise(s, size, k->level);
+    if (k->level == 1) return 0;
+    if (kind == TELEM_I_FILE_IS_PLANES)
+        return !(k->off & TELEM_I_FILE_OFF_BYTES) && s->width >= 4 && s->type < TELEM_F16 && size * 3 > raw && s->n >= 64 &&
                telem_i_file_planes_estimate(s) < size - size / 16u;
-    default: break;
-    }
 #if defined(TELEM_NO_LZ4)
     return 0;
 #else
     {
         uint32_t m = raw > 8192 ? 8192u / s->width : s->n;
         size_t z;
-        if ((k->off & TELEM_I_FILE_OFF_WHOLE_LZ4) || raw < 512 || size * 8 < raw) return 0;
+        if ((k->off & TELEM_I_FILE_OFF_WHOLE_LZ4) || raw < 2048 || size * 2 < raw) return 0;
         z = telem_i_file_lz4_pack(k, s, (s->n - m) / 2u, m, k->bytes, m * (size_t)s->width + 1024u);
         return z && (uint64_t)z * raw * 20u < (uint64_t)size * m * s->width * 19u;
     }
@@ -6180,15 +6191,13 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
     j.s.n = n;
     j.s.width = (uint8_t)col->width;
     j.s.type = col->type;
-    kind = front[7] & 0xFFu;
-    if (k->level == 1 || col->type == TELEM_BOOL) kind = TELEM_I_FILE_IS_PLAIN;
-    else if (front[7] >> 16 == 0) kind = TELEM_I_FILE_IS_LZ4 + 1u;
+    kind = col->type == TELEM_BOOL ? TELEM_I_FILE_IS_PLAIN : front[7] >> 16 ? front[7] & 0xFFu : TELEM_I_FILE_IS_LZ4 + 1u;
     if (kind <= TELEM_I_FILE_IS_LZ4) {
         p = telem_i_file_put_kind(&j, kind, codec, out, out + cap);
         bits = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
-        if (k->level == 1 || col->type == TELEM_BOOL) return p ? (size_t)(p - out) : 0;
+        if (col->type == TELEM_BOOL) return p ? (size_t)(p - out) : 0;
         front[7] -= 0x10000u;
-        if (p && bits <= front[4] + front[4] / 4u + 4u && bits + front[4] / 4u + 4u >= front[4]) return (size_t)(p - out);
+        if (p && bits <= front[4] + front[4] / 4u + 8u && bits + front[4] / 4u + 8u >= front[4]) return (size_t)(p - out);
     }
     p = telem_i_file_compete(&j, &kind, codec, out, out + cap);
     front[7] = kind | 16u << 16;
