@@ -669,7 +669,7 @@ TELEM_I_INLINE void telem_i_cell_put(telem_i_ring_cell *to, const char *p, size_
     telem_i_ring_cell c = 0;
     if (n <= i * sizeof c) return;
     if (n - i * sizeof c >= sizeof c) memcpy(&c, TELEM_I_CELL_AT(p + i * sizeof c), sizeof c);
-    else memcpy(&c, p + i * sizeof c, n - i * sizeof c);
+    else memcpy(&c, p + i * sizeof c, (n - i * sizeof c) & (sizeof c - 1u)); /* the mask: for what g++ -O0 cannot see */
     TELEM_I_CELL_STORE(to + i, c);
 }
 TELEM_I_INLINE void telem_i_cells_put_4(telem_i_ring_cell *to, const char *p, size_t n) {
