@@ -59,7 +59,8 @@ static void learn(const telem_shm *shm, uint32_t id, stream *s) {
     telem_shm_entry e;
     s->id = id;
     s->schema = NULL;
-    snprintf(s->name, sizeof s->name, "stream %u", (unsigned)id);
+    if (id == TELEM_SHM_PARTS) snprintf(s->name, sizeof s->name, "(parts)"); /* several streams in one frame */
+    else snprintf(s->name, sizeof s->name, "stream %u", (unsigned)id);
     if (telem_shm_stream_find(shm, id, &e, buf, sizeof buf) != TELEM_OK) return;
     snprintf(s->name, sizeof s->name, "%s", e.name);
     if (e.value_bytes == 0) return;
