@@ -526,7 +526,7 @@ TEST(reliable_reader_holds_slots_as_well) {
             fill(copy, 100, got);
             CHECK_EQ_INT(f.number, got);
             CHECK_EQ_INT(f.len, 60 + got % 40);
-            CHECK_MEM(f.data, copy, f.len);
+            CHECK_MEM(f.data, copy, (size_t)f.len);
             CHECK_OK(telem_shm_copy(&r, &f, copy, sizeof copy));
         }
     }
