@@ -80,7 +80,7 @@
        - Killed at any instruction, all records whose commit had returned and that were not overwritten
          are read from the memory, each once, whole, in order; the account closes. (test_ring_attach.c)
                                             killed_at_any_instruction_all_that_was_committed_is_read
-                                            killed_processes_leave_all_that_was_committed (scenario_blackbox.c)
+                                killed_processes_leave_all_that_was_committed (scenario_blackbox.c)
        - Bytes given to attach are hostile: it reads inside them, ends, and yields no record from a
          block whose words disagree.        every_flipped_bit_is_harmless, every_cut_is_harmless
                                             (test_ring_attach.c), fuzz_ring.c
@@ -101,7 +101,8 @@
        any number of producers at the same time, in any nesting, at the price of both.
        A READER sees all lanes, merged by time stamp: among the lanes that have something, the one
        with the smallest stamp is next. A record that is committed later with an older stamp comes
-       later (than those that were there when the reader last looked at all lanes). Readers are independent; each has its filter, its account and its losses.
+       later (than those that were there when the reader last looked at all lanes). Readers are
+       independent; each has its filter, its account and its losses.
        A GATING reader (REFUSE only) holds what it has not released. All others may be overtaken;
        they copy, and check afterwards that nothing changed under the copy.
 
@@ -284,7 +285,7 @@
 /* ------------------------------------------------------------------------------ constants ---- */
 
 /* desc.policy: what a full ring does. Fixed numbers, never an enum: they live in shared memory. */
-#define TELEM_RING_REFUSE 0u    /* the new record is refused (TELEM_FULL) while a gating reader needs the old */
+#define TELEM_RING_REFUSE 0u    /* the new record is refused (TELEM_FULL) while a gating reader needs it */
 #define TELEM_RING_OVERWRITE 1u /* the oldest records make room: a flight recorder */
 
 /* telem_ring_writer_init's lane, besides a number 0 .. lanes-1 */
@@ -573,9 +574,9 @@ TELEM_API telem_result telem_ring_span_write(telem_ring_writer *w, telem_ring_sp
                                              uint32_t offset, const void *data, uint32_t n);
 
 /* n records with one reservation: all are published by one store, or none is. NOW in several of
-   them is one reading of the clock. Shared lane: n reservations, up to the first that is refused, with
-   which all behind it count as refused; *done (NULL: not wanted) says how many went in. Answers as push; ERR_LIMIT also when all of them
-   together take more than a quarter of the lane. */
+   them is one reading of the clock. Shared lane: n reservations, up to the first that is refused,
+   with which all behind it count as refused; *done (NULL: not wanted) says how many went in.
+   Answers as push; ERR_LIMIT also when all of them together take more than a quarter of the lane. */
 TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_ring_item *items,
                                              uint32_t n, uint32_t *done);
 
@@ -673,7 +674,8 @@ TELEM_I_INLINE void telem_i_cell_put(telem_i_ring_cell *to, const char *p, size_
     TELEM_I_CELL_STORE(to + i, c);
 }
 TELEM_I_INLINE void telem_i_cells_put_4(telem_i_ring_cell *to, const char *p, size_t n) {
-    telem_i_cell_put(to, p, n, 0), telem_i_cell_put(to, p, n, 1u), telem_i_cell_put(to, p, n, 2u), telem_i_cell_put(to, p, n, 3u);
+    telem_i_cell_put(to, p, n, 0), telem_i_cell_put(to, p, n, 1u), telem_i_cell_put(to, p, n, 2u),
+        telem_i_cell_put(to, p, n, 3u);
 }
 /* Any size, any alignment. */
 static inline void telem_i_cells_put_all(telem_i_ring_cell *to, const void *src, size_t n) {
@@ -737,19 +739,22 @@ TELEM_I_INLINE void telem_i_tip_move(telem_i_ring_tip *t, telem_i_pos units, tel
 }
 
 /* Bytes that a record takes in a lane when it is in the plain form; 0: it cannot be. */
-TELEM_I_INLINE size_t telem_i_lane_plain(const telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
+TELEM_I_INLINE size_t telem_i_lane_plain(const telem_ring_writer *w, uint32_t stream, int64_t time,
+                                         uint32_t len) {
     size_t need = 8u + (((size_t)len + 7u) & ~(size_t)7u), room = (size_t)(w->end - w->at);
     if (need > room || len > w->max_record || stream > 0xFFFFu) return 0;
     return (uint32_t)((uint64_t)time >> 32) == w->time_hi ? need : 0;
 }
-TELEM_I_INLINE telem_i_ring_cell *telem_i_lane_put_head(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len) {
+TELEM_I_INLINE telem_i_ring_cell *telem_i_lane_put_head(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                                        uint32_t len) {
     telem_i_ring_cell *to = (telem_i_ring_cell *)(void *)w->at;
     telem_i_pair_put(to, stream << 16 | len, (uint32_t)((uint64_t)time & UINT32_MAX));
     return to + TELEM_I_CELLS;
 }
 
 /* 1: the record is in; 0: it is not for the plain path. */
-TELEM_I_INLINE int telem_i_lane_push_plain(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+TELEM_I_INLINE int telem_i_lane_push_plain(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                           const void *data, uint32_t len) {
     size_t need = telem_i_lane_plain(w, stream, time, len);
     telem_i_ring_cell *to;
     if (need == 0) return 0;
@@ -802,7 +807,9 @@ TELEM_I_INLINE int telem_i_lane_commit_plain(telem_ring_writer *w, telem_ring_sp
 /* telem_ring_begin_whole and telem_ring_commit; between them the lane is closed to all else. */
 TELEM_I_INLINE telem_result telem_ring_begin_inline(telem_ring_writer *w, uint32_t stream, int64_t time,
                                                    uint32_t len, telem_ring_span *span) {
-    return telem_i_lane_begin_plain(w, stream, time, len, span) ? TELEM_OK : telem_ring_begin_whole(w, stream, time, len, span);
+    return telem_i_lane_begin_plain(w, stream, time, len, span)
+               ? TELEM_OK
+               : telem_ring_begin_whole(w, stream, time, len, span);
 }
 TELEM_I_INLINE telem_result telem_ring_commit_inline(telem_ring_writer *w, telem_ring_span *span) {
     return telem_i_lane_commit_plain(w, span) ? TELEM_OK : telem_ring_commit(w, span);
@@ -823,10 +830,13 @@ TELEM_I_INLINE void telem_i_lane_filled(telem_ring_writer *w, size_t need) {
     do { \
         telem_ring_span telem_i_fill; \
         telem_ring_writer *telem_i_w = (w); \
-        size_t telem_i_need = telem_i_lane_plain(telem_i_w, (stream), (time), (uint32_t)sizeof(type)); \
+        const uint32_t telem_i_len = (uint32_t)sizeof(type); \
+        size_t telem_i_need = telem_i_lane_plain(telem_i_w, (stream), (time), telem_i_len); \
         (res) = TELEM_OK; \
-        if (telem_i_need) telem_i_fill.part[0] = telem_i_lane_put_head(telem_i_w, (stream), (time), (uint32_t)sizeof(type)); \
-        else (res) = telem_ring_begin_whole(telem_i_w, (stream), (time), (uint32_t)sizeof(type), &telem_i_fill); \
+        telem_i_fill.part[0] = \
+            telem_i_need ? telem_i_lane_put_head(telem_i_w, (stream), (time), telem_i_len) : NULL; \
+        if (!telem_i_need) \
+            (res) = telem_ring_begin_whole(telem_i_w, (stream), (time), telem_i_len, &telem_i_fill); \
         if ((res) == TELEM_OK) { \
             type *p = (type *)telem_i_fill.part[0]; \
             __VA_ARGS__ \
@@ -887,9 +897,10 @@ TELEM_I_INLINE int telem_i_reader_quick(telem_ring_reader *rd, telem_ring_record
 TELEM_I_INLINE int telem_i_reader_quick_release(telem_ring_reader *rd) {
     const char *next = rd->next;
     if (rd->gate) {
+        telem_i_pos pos = rd->quick->pos + (telem_i_pos)((size_t)(next - rd->from) / 8u);
         TELEM_FENCE_ACQUIRE(); /* E5: what the caller read in place was read before the state is looked at */
         if (TELEM_LOAD32_RELAXED(rd->gate_state) != rd->slot_state) return 0;
-        TELEM_I_POS_SET_RELEASE(rd->gate, rd->quick->pos + (telem_i_pos)((size_t)(next - rd->from) / 8u)); /* E4 */
+        TELEM_I_POS_SET_RELEASE(rd->gate, pos); /* E4 */
     }
     rd->at = next;
     rd->next = NULL;
@@ -981,7 +992,8 @@ TELEM_API telem_result telem_ring_attach(telem_ring_image *im, const telem_ring_
 /* The next record, oldest first, lanes merged by time as for any reader, copied into buf.
    TELEM_OK; TELEM_END: that was all (im->account.saved of them); ERR_MEMORY: nothing is consumed,
    rec->len says what it takes, at most telem_ring_image_max_record. rec->data is buf. */
-TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_record *rec, void *buf, size_t cap);
+TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_record *rec, void *buf,
+                                             size_t cap);
 TELEM_API uint32_t telem_ring_image_max_record(const telem_ring_image *im);
 /* Begins again with the oldest. */
 TELEM_API void telem_ring_image_rewind(telem_ring_image *im);
@@ -1056,7 +1068,8 @@ TELEM_API telem_result telem_ring_trigger_watch(telem_ring_trigger *t, telem_rin
                                                 telem_ring_record *rec);
 /* The capture, oldest first: one thread. As telem_ring_read; and TELEM_EMPTY: not fired, or the
    records that are still to come have not; TELEM_END: that was all: arm it again. */
-TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring_record *rec, void *buf, size_t cap);
+TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring_record *rec, void *buf,
+                                               size_t cap);
 /* Lets go of the capture: the ring overwrites again. The thread that reads. */
 TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
 
@@ -1147,11 +1160,12 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
      E8  i_shared_retire i_parked_take i_shared_clear | i_shared_retire
            i_shared_clear i_shared_try i_shared_quick i_shared_oldest | stale voids[], states, parking |
            shared_lapped
-     E9  i_desc_change i_parked_clear i_parked_take | i_parked_take i_shared_obstacle i_shared_quick i_desc_state |
-           a late store hits a new record | shared_left
+     E9  i_desc_change i_parked_clear i_parked_take | i_parked_take i_shared_obstacle i_shared_quick
+           i_desc_state | a late store hits a new record | shared_left
      E10 i_shared_park i_shared_unpark | i_shared_park i_shared_unpark | an entry that nobody removes |
            shared_parked
-     E11 i_shared_begin i_shared_begin_slow i_shared_push | i_shared_intact | a torn record is accepted | shared_lapped
+     E11 i_shared_begin i_shared_begin_slow i_shared_push | i_shared_intact | a torn record is accepted |
+           shared_lapped
      E12 i_desc_change i_span_head | i_desc_state i_desc_load i_desc_load_free | top, head and payload
            of a record | shared_lapped
      E13 ring_writer_deinit ring_reader_deinit i_reader_check | i_writer_take i_slot_take | cursors,
@@ -1165,7 +1179,8 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
            narrow_clock_is_extended_by_many_producers
      E18 i_desc_take | i_desc_start i_desc_load i_desc_load_free | one number taken twice, a span laid
            over another | shared_crowd
-     E19 i_shared_park | i_shared_park i_parked_sweep i_shared_obstacle | a parked span is forgotten, or its start | shared_pushed_out
+     E19 i_shared_park | i_shared_park i_parked_sweep i_shared_obstacle | a parked span is
+           forgotten, or its start | shared_pushed_out
    E6 and E10 are store-load on both sides, by SEQ_CST fences: one of the two sees the other.
    Relaxed, because: payload and headers (validated by E2, E11, or held by a gate), counts
    (statistics), hint (only a guess), the owner's loads of what he alone writes; a load in front of a
@@ -1336,34 +1351,45 @@ static char *telem_i_ring_at(const telem_ring *r, size_t offset) {
     return base.to + offset;
 }
 static telem_i_ring_lane *telem_i_ring_lane_at(const telem_ring *r, uint32_t i) {
-    return (telem_i_ring_lane *)(void *)telem_i_ring_at(r, r->fixed.lanes_at + (size_t)i * r->fixed.lane_stride);
+    return (telem_i_ring_lane *)(void *)telem_i_ring_at(r,
+                                                        r->fixed.lanes_at + (size_t)i * r->fixed.lane_stride);
 }
-static uint32_t telem_i_ring_blocks(const telem_ring *r) { return r->fixed.lane_units >> r->fixed.block_log2; }
-static telem_i_ring_anchor *telem_i_ring_anchor_at(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos block) {
-    return (telem_i_ring_anchor *)(void *)((char *)l + sizeof *l) + (size_t)(block & (telem_i_ring_blocks(r) - 1u));
+static uint32_t telem_i_ring_blocks(const telem_ring *r) {
+    return r->fixed.lane_units >> r->fixed.block_log2;
+}
+static telem_i_ring_anchor *telem_i_ring_anchor_at(const telem_ring *r, telem_i_ring_lane *l,
+                                                   telem_i_pos block) {
+    return (telem_i_ring_anchor *)(void *)((char *)l + sizeof *l) +
+           (size_t)(block & (telem_i_ring_blocks(r) - 1u));
 }
 static telem_i_ring_cell *telem_i_ring_lane_data(const telem_ring *r, telem_i_ring_lane *l) {
     return (telem_i_ring_cell *)(void *)((char *)l + r->fixed.lane_stride - (size_t)r->fixed.lane_units * 8u);
 }
 static telem_i_ring_shared *telem_i_ring_shared_of(const telem_ring *r) {
-    return TELEM_I_HAS_SHARED && r->fixed.shared_units ? (telem_i_ring_shared *)(void *)telem_i_ring_at(r, r->fixed.shared_at) : NULL;
+    return TELEM_I_HAS_SHARED && r->fixed.shared_units
+               ? (telem_i_ring_shared *)(void *)telem_i_ring_at(r, r->fixed.shared_at)
+               : NULL;
 }
 static telem_i_ring_descriptor *telem_i_shared_desc(const telem_ring *r, telem_i_ring_shared *s, uint32_t n) {
-    return (telem_i_ring_descriptor *)(void *)((char *)s + sizeof *s) + (size_t)(n & (r->fixed.shared_records - 1u));
+    return (telem_i_ring_descriptor *)(void *)((char *)s + sizeof *s) +
+           (size_t)(n & (r->fixed.shared_records - 1u));
 }
 static telem_i_ring_cell *telem_i_shared_data(const telem_ring *r, telem_i_ring_shared *s) {
     return (telem_i_ring_cell *)(void *)((char *)s + sizeof *s +
-                                         telem_i_ring_align(r->fixed.shared_records * sizeof(telem_i_ring_descriptor)));
+                                         telem_i_ring_align(r->fixed.shared_records *
+                                                            sizeof(telem_i_ring_descriptor)));
 }
 static telem_i_ring_slot *telem_i_ring_slot_at(const telem_ring *r, uint32_t i) {
-    return (telem_i_ring_slot *)(void *)telem_i_ring_at(r, r->fixed.slots_at + (size_t)i * r->fixed.slot_stride);
+    return (telem_i_ring_slot *)(void *)telem_i_ring_at(r,
+                                                        r->fixed.slots_at + (size_t)i * r->fixed.slot_stride);
 }
 static telem_i_ring_gate *telem_i_ring_gate_of(telem_i_ring_slot *s, uint32_t lane) {
     return (telem_i_ring_gate *)(void *)((char *)s + sizeof *s) + lane;
 }
 
 /* The same at unit pos of a data area. */
-TELEM_I_INLINE telem_i_ring_cell *telem_i_ring_unit(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos) {
+TELEM_I_INLINE telem_i_ring_cell *telem_i_ring_unit(telem_i_ring_cell *data, telem_i_pos mask,
+                                                    telem_i_pos pos) {
     return data + (size_t)(pos & mask) * TELEM_I_CELLS;
 }
 
@@ -1381,7 +1407,7 @@ static void telem_i_count_add(telem_i_ring_count *c, int several) {
     if (lo == 0) TELEM_STORE32_RELEASE(&c->hi, TELEM_LOAD32_RELAXED(&c->hi) + 1u); /* E15 */
 }
 static uint64_t telem_i_count_get(const telem_i_ring_count *c) {
-    uint32_t hi = TELEM_LOAD32_ACQUIRE(&c->hi), lo = TELEM_LOAD32_RELAXED(&c->lo); /* E15: lo is not older than hi */
+    uint32_t hi = TELEM_LOAD32_ACQUIRE(&c->hi), lo = TELEM_LOAD32_RELAXED(&c->lo); /* E15: hi first */
     return (uint64_t)TELEM_LOAD32_RELAXED(&c->hi) == hi ? (uint64_t)hi << 32 | lo : (uint64_t)(hi + 1u) << 32;
 }
 
@@ -1415,7 +1441,8 @@ static telem_result telem_i_ring_refuse(telem_i_ring_refused *f, int several, ui
 
 /* n bytes to unit `pos` of a data area whose size is mask + 1 units. Relaxed words: what a reader
    catches half written, it discards. */
-static void telem_i_ring_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, const void *src, uint32_t n) {
+static void telem_i_ring_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, const void *src,
+                             uint32_t n) {
     size_t at = (size_t)(pos & mask) * 8u, room = ((size_t)mask + 1u) * 8u - at;
     size_t head = n < room ? n : room;
     if (head) telem_i_cells_put_any(telem_i_ring_unit(data, mask, pos), src, head);
@@ -1444,7 +1471,8 @@ static void telem_i_cells_get(const telem_i_ring_cell *from, void *dst, size_t n
     memcpy(p, &c, n);
 #endif
 }
-static void telem_i_ring_get(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, void *dst, size_t n) {
+static void telem_i_ring_get(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, void *dst,
+                             size_t n) {
     size_t at = (size_t)(pos & mask) * 8u, room = ((size_t)mask + 1u) * 8u - at;
     size_t head = n < room ? n : room;
     if (head) telem_i_cells_get(telem_i_ring_unit(data, mask, pos), dst, head);
@@ -1492,12 +1520,16 @@ static uint32_t telem_i_ring_block(uint32_t lane_bytes) {
 static int telem_i_ring_plan_lanes(telem_i_ring_fixed *f, const telem_ring_desc *d) {
     uint32_t block;
     if (d->lanes == 0) return 1;
-    if (!telem_i_ring_is_power(d->lane_bytes) || d->lane_bytes < TELEM_RING_LANE_MIN || d->lane_bytes > 0x40000000u) return 0;
+    if (!telem_i_ring_is_power(d->lane_bytes) || d->lane_bytes < TELEM_RING_LANE_MIN ||
+        d->lane_bytes > 0x40000000u)
+        return 0;
     block = telem_i_ring_block(d->lane_bytes);
     f->block_units = block / 8u;
     f->block_log2 = telem_i_ring_log2(f->block_units);
     f->lane_units = d->lane_bytes / 8u;
-    f->lane_stride = (uint32_t)(sizeof(telem_i_ring_lane) + telem_i_ring_align(d->lane_bytes / block * sizeof(telem_i_ring_anchor)) + d->lane_bytes);
+    f->lane_stride =
+        (uint32_t)(sizeof(telem_i_ring_lane) +
+                   telem_i_ring_align(d->lane_bytes / block * sizeof(telem_i_ring_anchor)) + d->lane_bytes);
     return 1;
 }
 
@@ -1505,12 +1537,17 @@ static int telem_i_ring_plan_shared(telem_i_ring_fixed *f, const telem_ring_desc
     uint32_t tag_bits, lap_bits;
     if (d->shared_bytes == 0) return 1;
     if (!TELEM_I_HAS_SHARED) return 0;
-    if (!telem_i_ring_is_power(d->shared_bytes) || d->shared_bytes < TELEM_RING_LANE_MIN || d->shared_bytes > 0x40000000u) return 0;
+    if (!telem_i_ring_is_power(d->shared_bytes) || d->shared_bytes < TELEM_RING_LANE_MIN ||
+        d->shared_bytes > 0x40000000u)
+        return 0;
     f->shared_units = d->shared_bytes / 8u;
     f->shared_records = d->shared_records ? d->shared_records : d->shared_bytes / 16u;
-    if (!telem_i_ring_is_power(f->shared_records) || f->shared_records < TELEM_I_RING_RECORDS_MIN || f->shared_records > 0x1000000u) return 0;
+    if (!telem_i_ring_is_power(f->shared_records) || f->shared_records < TELEM_I_RING_RECORDS_MIN ||
+        f->shared_records > 0x1000000u)
+        return 0;
     f->records_log2 = telem_i_ring_log2(f->shared_records);
-    if (!d->max_record && f->max_record > TELEM_RING_SHARED_RECORD_MAX) f->max_record = TELEM_RING_SHARED_RECORD_MAX;
+    if (!d->max_record && f->max_record > TELEM_RING_SHARED_RECORD_MAX)
+        f->max_record = TELEM_RING_SHARED_RECORD_MAX;
     f->length_bits = telem_i_ring_log2(f->max_record + 16u) + 1u;
     if (f->length_bits > 21u) return 0; /* a tag needs 8 bits */
     tag_bits = 29u - f->length_bits;
@@ -1521,10 +1558,13 @@ static int telem_i_ring_plan_shared(telem_i_ring_fixed *f, const telem_ring_desc
 
 /* All sizes checked and made explicit; offsets; 0 when the desc is out of range. */
 static size_t telem_i_ring_plan(telem_i_ring_fixed *f, const telem_ring_desc *d) {
-    uint32_t smallest = d->lanes && (!d->shared_bytes || d->lane_bytes < d->shared_bytes) ? d->lane_bytes : d->shared_bytes;
+    uint32_t smallest =
+        d->lanes && (!d->shared_bytes || d->lane_bytes < d->shared_bytes) ? d->lane_bytes : d->shared_bytes;
     uint64_t total;
     memset(f, 0, sizeof *f);
-    if (d->lanes > 65535u || d->readers > 255u || d->policy > TELEM_RING_OVERWRITE || d->notes_bytes > 0x40000000u) return 0;
+    if (d->lanes > 65535u || d->readers > 255u || d->policy > TELEM_RING_OVERWRITE ||
+        d->notes_bytes > 0x40000000u)
+        return 0;
     if (d->lanes == 0 && d->shared_bytes == 0) return 0;
     f->lanes = d->lanes;
     f->policy = d->policy;
@@ -1532,7 +1572,8 @@ static size_t telem_i_ring_plan(telem_i_ring_fixed *f, const telem_ring_desc *d)
     f->readers = d->readers ? d->readers : 4u;
     f->max_record = d->max_record ? d->max_record : smallest / 4u;
     if (!telem_i_ring_plan_lanes(f, d) || !telem_i_ring_plan_shared(f, d)) return 0;
-    f->slot_stride = (uint32_t)telem_i_ring_align(sizeof(telem_i_ring_slot) + (f->lanes + 1u) * sizeof(telem_i_ring_gate));
+    f->slot_stride =
+        (uint32_t)telem_i_ring_align(sizeof(telem_i_ring_slot) + (f->lanes + 1u) * sizeof(telem_i_ring_gate));
     f->slots_at = 256u;
     total = f->slots_at + (uint64_t)f->slot_stride * f->readers;
     f->lanes_at = (uint32_t)total;
@@ -1540,7 +1581,8 @@ static size_t telem_i_ring_plan(telem_i_ring_fixed *f, const telem_ring_desc *d)
     if (total > 0xF0000000u) return 0;
     f->shared_at = (uint32_t)total;
     if (f->shared_units)
-        total += sizeof(telem_i_ring_shared) + telem_i_ring_align(f->shared_records * sizeof(telem_i_ring_descriptor)) + d->shared_bytes;
+        total += sizeof(telem_i_ring_shared) +
+                 telem_i_ring_align(f->shared_records * sizeof(telem_i_ring_descriptor)) + d->shared_bytes;
     f->notes_at = (uint32_t)total;
     f->notes_bytes = d->notes_bytes;
     total += d->notes_bytes;
@@ -1581,7 +1623,8 @@ static void telem_i_ring_shared_start(telem_ring *r) {
     uint32_t start = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), i;
     if (!s) return;
     for (i = 0; i < r->fixed.shared_records; i++)
-        telem_i_desc_set(telem_i_shared_desc(r, s, i), telem_i_shared_tag(r, start - 1u) | TELEM_I_GONE, start);
+        telem_i_desc_set(telem_i_shared_desc(r, s, i), telem_i_shared_tag(r, start - 1u) | TELEM_I_GONE,
+                         start);
     TELEM_STORE32_RELAXED(&s->hint, start);
     TELEM_STORE32_RELAXED(&s->cleared, start);
     TELEM_STORE32_RELAXED(&s->tail, start);
@@ -1607,7 +1650,9 @@ static telem_result telem_i_ring_init_clock(telem_ring *plan, const telem_ring_d
         f->hz_den = plan->clock.hz_den;
         telem_i_word64_put(f->hz_num, plan->clock.hz_num);
         if (!d->stall) /* without a division */
-            plan->stall = (plan->clock.hz_num >> (3u + telem_i_ring_log2(f->hz_den) + !telem_i_ring_is_power(f->hz_den))) + 1u;
+            plan->stall = (plan->clock.hz_num >>
+                           (3u + telem_i_ring_log2(f->hz_den) + !telem_i_ring_is_power(f->hz_den))) +
+                          1u;
         if (f->clock_bits < 64 && plan->stall >> (f->clock_bits - 1u))
             plan->stall = (uint64_t)1 << (f->clock_bits - 1u); /* a longer wait would be lost in the wraps */
     }
@@ -1627,8 +1672,10 @@ static telem_result telem_i_ring_init_sizes(telem_ring_desc *d, telem_i_ring_fix
         telem_i_ring_fit(d, &d->shared_bytes);
         if (!d->shared_bytes) return TELEM_ERR_MEMORY;
     }
-    smallest = d->lanes && (!d->shared_bytes || d->lane_bytes < d->shared_bytes) ? d->lane_bytes : d->shared_bytes;
-    if (d->max_record > smallest / 4u || (d->shared_bytes && d->max_record > TELEM_RING_SHARED_RECORD_MAX)) return TELEM_ERR_LIMIT;
+    smallest =
+        d->lanes && (!d->shared_bytes || d->lane_bytes < d->shared_bytes) ? d->lane_bytes : d->shared_bytes;
+    if (d->max_record > smallest / 4u || (d->shared_bytes && d->max_record > TELEM_RING_SHARED_RECORD_MAX))
+        return TELEM_ERR_LIMIT;
     need = telem_i_ring_plan(f, d);
     if (need == 0) return TELEM_ERR_ARG;
     return need > d->memory_size ? TELEM_ERR_MEMORY : TELEM_OK;
@@ -1676,17 +1723,19 @@ TELEM_API uint32_t telem_ring_lane_bytes(const telem_ring *ring, uint32_t lane) 
 /* Did writers find this reader at this very gate for longer than it may stay? since is set by
    CAS from what was seen: a writer that slept cannot put an old moment beside a new gate. since_gate
    says which gate, and of which life of the slot. */
-static int telem_i_gate_overdue(telem_i_ring_slot *slot, uint32_t state, telem_i_ring_gate *g, telem_i_pos pos, int64_t time) {
+static int telem_i_gate_overdue(telem_i_ring_slot *slot, uint32_t state, telem_i_ring_gate *g,
+                                telem_i_pos pos, int64_t time) {
     uint32_t limit = TELEM_LOAD32_RELAXED(&slot->limit), shift = TELEM_LOAD32_RELAXED(&slot->shift);
     uint32_t now = (uint32_t)(((uint64_t)time >> shift) & UINT32_MAX);
     uint32_t gate = ~((uint32_t)(pos & UINT32_MAX) ^ (state >> 2) * 0x9E3779B1u);
-    uint32_t since = TELEM_LOAD32_ACQUIRE(&g->since); /* E16: before the gate, so that the CAS notices who was faster */
+    uint32_t since = TELEM_LOAD32_ACQUIRE(&g->since); /* E16: before the gate: the CAS sees who was faster */
     if (limit == 0) return 0;
-    if (TELEM_LOAD32_ACQUIRE(&g->since_gate) == gate) { /* E16: the moment of this gate, or a later one's, is seen below */
+    if (TELEM_LOAD32_ACQUIRE(&g->since_gate) == gate) { /* E16: its moment, or a later one's, is seen below */
         since = TELEM_LOAD32_RELAXED(&g->since);
         return (int32_t)(now - since) > 0 && now - since >= limit;
     }
-    if (since == now || TELEM_CAS32(&g->since, &since, now)) TELEM_STORE32_RELEASE(&g->since_gate, gate); /* E16 */
+    if (since == now || TELEM_CAS32(&g->since, &since, now)) /* E16 */
+        TELEM_STORE32_RELEASE(&g->since_gate, gate); /* E16 */
     return 0;
 }
 
@@ -1698,7 +1747,8 @@ static void telem_i_gate_expel(telem_ring *r, telem_i_ring_slot *slot, uint32_t 
 
 /* The gate that lies furthest behind `end`: how far behind (0 when there is none, or none lags).
    Readers that block beyond `allowed` and are overdue are expelled on the way. */
-static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos end, telem_i_pos allowed, int64_t time) {
+static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos end, telem_i_pos allowed,
+                                    int64_t time) {
     telem_i_pos lag = 0;
     uint32_t i;
     for (i = 0; i < r->fixed.readers; i++) {
@@ -1708,7 +1758,9 @@ static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos en
         telem_i_pos pos, behind;
         if ((state & 3u) != TELEM_I_SLOT_ACTIVE) continue;
         pos = TELEM_I_POS_ACQUIRE(&g->pos); /* E4 */
-        behind = lane == r->fixed.lanes ? (telem_i_pos)(telem_i_spos)(int32_t)((uint32_t)(end & UINT32_MAX) - (uint32_t)(pos & UINT32_MAX)) : end - pos;
+        behind = lane == r->fixed.lanes ? (telem_i_pos)(telem_i_spos)(int32_t)((uint32_t)(end & UINT32_MAX) -
+                                                                               (uint32_t)(pos & UINT32_MAX))
+                                        : end - pos;
         if ((telem_i_spos)behind <= 0) continue;
         if (behind > allowed && telem_i_gate_overdue(slot, state, g, pos, time)) {
             telem_i_gate_expel(r, slot, state);
@@ -1754,8 +1806,8 @@ typedef struct telem_i_lane_form {
     uint32_t hi, step;    /* upper half of the stamp; how far from the one before */
 } telem_i_lane_form;
 
-static void telem_i_lane_measure(const telem_ring_writer *w, telem_i_lane_form *f, telem_i_pos pos, uint32_t hi_before,
-                                 uint32_t stream, int64_t time, uint32_t len, int whole) {
+static void telem_i_lane_measure(const telem_ring_writer *w, telem_i_lane_form *f, telem_i_pos pos,
+                                 uint32_t hi_before, uint32_t stream, int64_t time, uint32_t len, int whole) {
     telem_i_pos room;
     uint32_t units;
     f->pos = pos;
@@ -1771,19 +1823,22 @@ static void telem_i_lane_measure(const telem_ring_writer *w, telem_i_lane_form *
 
 /* Where readers can find an entry again: the anchor of each block that starts in [pos, end). seq
    and hi: the number of records and the upper half of the stamps before pos. */
-static void telem_i_lane_anchor(telem_ring_writer *w, const telem_i_lane_form *f, telem_i_pos seq, uint32_t hi) {
+static void telem_i_lane_anchor(telem_ring_writer *w, const telem_i_lane_form *f, telem_i_pos seq,
+                                uint32_t hi) {
     telem_i_pos step = w->ring->fixed.block_units, at;
     for (at = telem_i_pos_up(f->pos, step); (telem_i_spos)(f->end - at) > 0; at += step) {
         telem_i_ring_anchor *a = telem_i_ring_anchor_at(w->ring, w->lane, at >> w->ring->fixed.block_log2);
         int starts = at == f->pos;
-        TELEM_STORE32_RELAXED(&a->skip, starts ? 0 : (uint32_t)(f->end - at)); /* ordered by E1: used only below committed */
+        TELEM_STORE32_RELAXED(
+            &a->skip, starts ? 0 : (uint32_t)(f->end - at)); /* ordered by E1: used only below committed */
         TELEM_STORE32_RELAXED(&a->hi, starts ? hi : f->hi);
         TELEM_I_POS_SET_RELAXED(&a->seq, starts ? seq : seq + 1u);
     }
 }
 
 /* All before the payload, whose position is returned. */
-static telem_i_pos telem_i_lane_heads(telem_ring_writer *w, const telem_i_lane_form *f, uint32_t stream, int64_t time, uint32_t len) {
+static telem_i_pos telem_i_lane_heads(telem_ring_writer *w, const telem_i_lane_form *f, uint32_t stream,
+                                      int64_t time, uint32_t len) {
     telem_i_pos at = f->pos;
     uint32_t low = (uint32_t)((uint64_t)time & UINT32_MAX);
     if (f->mark) { /* the step is for who comes from a gate, between two anchors: attach */
@@ -1802,9 +1857,11 @@ static telem_i_pos telem_i_lane_heads(telem_ring_writer *w, const telem_i_lane_f
 }
 
 /* Room for a record; all but its payload in place. */
-static telem_result telem_i_lane_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole, telem_i_pos *payload) {
+static telem_result telem_i_lane_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+                                       int whole, telem_i_pos *payload) {
     telem_i_lane_form f;
-    telem_i_lane_measure(w, &f, TELEM_I_POS_RELAXED(&w->tip->committed), w->time_hi, stream, time, len, whole);
+    telem_i_lane_measure(w, &f, TELEM_I_POS_RELAXED(&w->tip->committed), w->time_hi, stream, time, len,
+                         whole);
     if ((telem_i_spos)(w->limit - f.end) < 0 && telem_i_lane_claim(w, f.end, time) != TELEM_OK)
         return telem_i_ring_refuse(&w->lane->refused, 0, stream, time);
     telem_i_lane_anchor(w, &f, TELEM_I_POS_RELAXED(&w->tip->count), w->time_hi);
@@ -1816,9 +1873,11 @@ static telem_result telem_i_lane_begin(telem_ring_writer *w, uint32_t stream, in
 
 /* What the inline functions may use: to the end of the block, whose anchor is set. */
 static void telem_i_lane_window(telem_ring_writer *w) {
-    telem_i_pos pos = TELEM_I_POS_RELAXED(&w->tip->committed), end = telem_i_pos_up(pos, w->ring->fixed.block_units);
+    telem_i_pos pos = TELEM_I_POS_RELAXED(&w->tip->committed),
+                end = telem_i_pos_up(pos, w->ring->fixed.block_units);
     if ((telem_i_spos)(w->limit - end) < 0) end = w->limit;
-    if (w->time_hi == (uint32_t)((uint64_t)TELEM_RING_NOW >> 32)) end = pos; /* plain pushes do not look for NOW */
+    if (w->time_hi == (uint32_t)((uint64_t)TELEM_RING_NOW >> 32))
+        end = pos; /* plain pushes do not look for NOW */
     w->at = (char *)telem_i_ring_unit(w->data, w->mask, pos);
     w->end = w->at + (size_t)(end - pos) * 8u;
 }
@@ -1836,7 +1895,7 @@ static void telem_i_lane_commit(telem_ring_writer *w, uint32_t n) {
         uint32_t count = TELEM_I_POS_RELAXED(&w->tip->count);
         if (count < TELEM_LOAD32_RELAXED(&w->lane->count_at))
             TELEM_STORE32_RELAXED(&w->lane->count_hi, TELEM_LOAD32_RELAXED(&w->lane->count_hi) + 1u);
-        TELEM_STORE32_RELEASE(&w->lane->count_at, count); /* E15: who sees it sees a count that is not before it */
+        TELEM_STORE32_RELEASE(&w->lane->count_at, count); /* E15: who sees it sees this count, or a later */
     }
 #endif
     telem_i_lane_window(w);
@@ -1862,7 +1921,8 @@ static int telem_i_shared_is(const telem_ring *r, uint32_t state, uint32_t n) {
     return (state & (r->fixed.tag_mask << (3u + r->fixed.length_bits))) == telem_i_shared_tag(r, n);
 }
 static uint32_t telem_i_shared_extent(const telem_ring *r, uint32_t state) {
-    return (state & TELEM_I_STATE) >= TELEM_I_ZOMBIE ? 0 : telem_i_ring_units(telem_i_shared_length(r, state));
+    return (state & TELEM_I_STATE) >= TELEM_I_ZOMBIE ? 0
+                                                     : telem_i_ring_units(telem_i_shared_length(r, state));
 }
 
 /* -- descriptors: wide machines load and change state and start in one -- */
@@ -1874,7 +1934,9 @@ static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_
 TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) {
     return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) & UINT32_MAX); /* E9, E12 */
 }
-TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) >> 32); } /* E18 */
+TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) {
+    return (uint32_t)(TELEM_LOAD64_ACQUIRE(&d->both) >> 32); /* E18 */
+}
 TELEM_I_INLINE uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
     uint64_t both = TELEM_LOAD64_ACQUIRE(&d->both); /* E12 */
     *start = (uint32_t)(both >> 32);
@@ -1882,14 +1944,16 @@ TELEM_I_INLINE uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint
 }
 #define telem_i_desc_load_free(d, start) telem_i_desc_load(d, start)
 /* From *state to fresh; on failure *state is what stands there. The span's start is `start`. */
-TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
+TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start,
+                                       uint32_t fresh) {
     uint64_t both = (uint64_t)start << 32 | *state;
     if (TELEM_CAS64(&d->both, &both, (uint64_t)start << 32 | fresh)) return 1; /* E9, E12 */
     *state = (uint32_t)(both & UINT32_MAX);
     return 0;
 }
 /* The reservation: (old, start) becomes (fresh, end). */
-TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
+TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh,
+                                     uint32_t end) {
     uint64_t both = (uint64_t)start << 32 | old;
     return TELEM_CAS64(&d->both, &both, (uint64_t)end << 32 | fresh); /* E18 */
 }
@@ -1898,8 +1962,12 @@ static void telem_i_desc_set(telem_i_ring_descriptor *d, uint32_t state, uint32_
     TELEM_STORE32_RELAXED(&d->state, state);
     TELEM_STORE32_RELAXED(&d->start, start);
 }
-TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->state); } /* E9, E12 */
-TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) { return TELEM_LOAD32_ACQUIRE(&d->start); } /* E18 */
+TELEM_I_INLINE uint32_t telem_i_desc_state(const telem_i_ring_descriptor *d) {
+    return TELEM_LOAD32_ACQUIRE(&d->state); /* E9, E12 */
+}
+TELEM_I_INLINE uint32_t telem_i_desc_start(const telem_i_ring_descriptor *d) {
+    return TELEM_LOAD32_ACQUIRE(&d->start); /* E18 */
+}
 /* state first: start is that of this lap, or of a later one whose tail the caller then sees. */
 TELEM_I_INLINE uint32_t telem_i_desc_load(const telem_i_ring_descriptor *d, uint32_t *start) {
     uint32_t state = TELEM_LOAD32_ACQUIRE(&d->state); /* E12 */
@@ -1912,12 +1980,14 @@ TELEM_I_INLINE uint32_t telem_i_desc_load_free(const telem_i_ring_descriptor *d,
     *start = TELEM_LOAD32_ACQUIRE(&d->start); /* E18 */
     return TELEM_LOAD32_ACQUIRE(&d->state); /* E12 */
 }
-TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start, uint32_t fresh) {
+TELEM_I_INLINE int telem_i_desc_change(telem_i_ring_descriptor *d, uint32_t *state, uint32_t start,
+                                       uint32_t fresh) {
     (void)start;
     return TELEM_CAS32(&d->state, state, fresh); /* E9, E12 */
 }
-TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh, uint32_t end) {
-    if (start != end) (void)TELEM_CAS32(&d->start, &start, end); /* E18: the same for all who try this number */
+TELEM_I_INLINE int telem_i_desc_take(telem_i_ring_descriptor *d, uint32_t old, uint32_t start, uint32_t fresh,
+                                     uint32_t end) {
+    if (start != end) (void)TELEM_CAS32(&d->start, &start, end); /* E18: all who try it write the same */
     return TELEM_CAS32(&d->state, &old, fresh); /* E18 */
 }
 #endif
@@ -1930,14 +2000,18 @@ static uint32_t telem_i_span_head(telem_i_ring_shared *s, uint32_t stream, int64
     if (top == 0 && TELEM_CAS32(&s->top, &top, own)) top = own; /* once; E12 shows it */
     return stream < 255u && top == own ? 1u : 2u;
 }
-static void telem_i_span_head_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, uint32_t head, uint32_t stream, int64_t time) {
+static void telem_i_span_head_put(telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, uint32_t head,
+                                  uint32_t stream, int64_t time) {
     uint64_t t = (uint64_t)time;
     uint32_t tag = head == 1u ? stream : 255u;
-    telem_i_pair_put(telem_i_ring_unit(data, mask, pos), tag | (uint32_t)((t << 8) & 0xFFFFFF00u), (uint32_t)((t >> 24) & UINT32_MAX));
+    telem_i_pair_put(telem_i_ring_unit(data, mask, pos), tag | (uint32_t)((t << 8) & 0xFFFFFF00u),
+                     (uint32_t)((t >> 24) & UINT32_MAX));
     if (head == 2u) telem_i_pair_put(telem_i_ring_unit(data, mask, pos + 1u), stream, (uint32_t)(t >> 56));
 }
-static uint32_t telem_i_span_head_get(telem_i_ring_shared *s, telem_i_ring_cell *data, telem_i_pos mask, telem_i_pos pos, uint32_t *stream, int64_t *time) {
-    uint32_t lo, hi, top = TELEM_LOAD32_RELAXED(&s->top) & 255u, head = 1u; /* set before the first commit: E12 */
+static uint32_t telem_i_span_head_get(telem_i_ring_shared *s, telem_i_ring_cell *data, telem_i_pos mask,
+                                      telem_i_pos pos, uint32_t *stream, int64_t *time) {
+    uint32_t lo, hi, top = TELEM_LOAD32_RELAXED(&s->top) & 255u,
+                     head = 1u; /* set before the first commit: E12 */
     telem_i_pair_get(telem_i_ring_unit(data, mask, pos), &lo, &hi);
     *stream = lo & 255u;
     if (*stream == 255u) {
@@ -1966,7 +2040,8 @@ static void telem_i_parked_sweep(const telem_ring *r, telem_i_ring_shared *s, ui
     int spare;
     if ((key & 3u) != TELEM_I_PARKED) return;
     spare = !telem_i_parked_alive(telem_i_desc_state(telem_i_shared_desc(r, s, key >> 2)));
-    for (k = i + 1u; k < TELEM_RING_PARKED_MAX && !spare; k++) spare = TELEM_LOAD32_ACQUIRE(&s->parking[k].number) == key; /* E19 */
+    for (k = i + 1u; k < TELEM_RING_PARKED_MAX && !spare; k++)
+        spare = TELEM_LOAD32_ACQUIRE(&s->parking[k].number) == key; /* E19 */
     if (spare) telem_i_parked_clear(s, &s->parking[i], key);
 }
 
@@ -1975,10 +2050,10 @@ static telem_i_ring_parked *telem_i_parked_take(const telem_ring *r, telem_i_rin
     uint32_t i, round;
     for (round = 0; round < 2u; round++) {
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
-            uint32_t was = 0;
+            uint32_t was = 0, mine = (key & ~3u) | TELEM_I_PARKING;
             if (TELEM_LOAD32_RELAXED(&s->parking[i].number) != 0) continue;
             (void)TELEM_FETCH_ADD32(&s->parked, 1u); /* E8: before the entry: zero means that there is none */
-            if (TELEM_CAS32(&s->parking[i].number, &was, (key & ~3u) | TELEM_I_PARKING)) return &s->parking[i]; /* E9 */
+            if (TELEM_CAS32(&s->parking[i].number, &was, mine)) return &s->parking[i]; /* E9 */
             (void)TELEM_FETCH_ADD32(&s->parked, UINT32_MAX); /* E9 */
         }
         for (i = 0; i < TELEM_RING_PARKED_MAX; i++) telem_i_parked_sweep(r, s, i);
@@ -2013,7 +2088,8 @@ static void telem_i_shared_unpark(telem_i_ring_shared *s, uint32_t k) {
 }
 
 /* Units from p to the end of a parked span that [p, p + units) would touch; 0: none does. */
-static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared *s, uint32_t p, uint32_t units) {
+static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared *s, uint32_t p,
+                                        uint32_t units) {
     uint32_t mask = r->fixed.shared_units - 1u, i;
     if (TELEM_LOAD32_ACQUIRE(&s->parked) == 0) return 0; /* E9 */
     for (i = 0; i < TELEM_RING_PARKED_MAX; i++) {
@@ -2031,7 +2107,8 @@ static uint32_t telem_i_shared_obstacle(const telem_ring *r, telem_i_ring_shared
 /* -- the tail: the oldest number that is still held -- */
 
 /* Ends number n of the batch that starts at the tail; 0: it cannot be ended (now). */
-TELEM_I_SELDOM static int telem_i_shared_finish(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, int first, uint32_t *state) {
+TELEM_I_SELDOM static int telem_i_shared_finish(const telem_ring *r, telem_i_ring_shared *s, uint32_t n,
+                                                int first, uint32_t *state) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(r, s, n);
     uint32_t start;
     *state = telem_i_desc_load(d, &start);
@@ -2056,7 +2133,8 @@ static uint32_t telem_i_shared_batch(const telem_ring *r) {
 /* Moves the tail beyond t and, while that is cheap, a little further. OK also when another one
    did; FULL: a gating reader needs t, or too many producers are parked. */
 static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s, uint32_t t, int64_t time) {
-    uint32_t most = telem_i_shared_batch(r), enough = r->fixed.shared_units / 16u, voids, was, k, state = 0, freed = 0;
+    uint32_t most = telem_i_shared_batch(r), enough = r->fixed.shared_units / 16u, voids, was, k, state = 0,
+             freed = 0;
     uint32_t mask = r->fixed.shared_records - 1u, lengths = (8u << r->fixed.length_bits) - 8u, want = 0;
     const telem_i_ring_descriptor *descs = telem_i_shared_desc(r, s, 0);
     telem_atomic32 *entry;
@@ -2065,7 +2143,7 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
         if (lag >= most) return TELEM_FULL;
         most -= (uint32_t)lag;
     }
-    voids = TELEM_LOAD32_ACQUIRE(&s->voids[t % TELEM_I_RING_VOIDS]); /* E8: if it is a later lap's, so is the tail below */
+    voids = TELEM_LOAD32_ACQUIRE(&s->voids[t % TELEM_I_RING_VOIDS]); /* E8: a later lap's? then tail, too */
     for (k = 0; k < most && freed <= enough; k++) {
         uint32_t n = t + k;
         if (k == 0 || (n & mask) == 0) want = telem_i_shared_tag(r, n) | TELEM_I_COMMITTED;
@@ -2077,19 +2155,22 @@ static telem_result telem_i_shared_retire(telem_ring *r, telem_i_ring_shared *s,
         }
         freed += ((state & lengths) + 56u) >> 6; /* bytes << 3, in units */
     }
-    if (k == 0) return TELEM_LOAD32_RELAXED(&s->tail) == t && telem_i_shared_is(r, state, t) ? TELEM_FULL : TELEM_OK;
+    if (k == 0)
+        return TELEM_LOAD32_RELAXED(&s->tail) == t && telem_i_shared_is(r, state, t) ? TELEM_FULL : TELEM_OK;
     entry = &s->voids[(t + k) % TELEM_I_RING_VOIDS];
     was = TELEM_LOAD32_ACQUIRE(entry); /* E8: the same */
     if (TELEM_LOAD32_RELAXED(&s->tail) != t) return TELEM_OK; /* what was read may belong to a later lap */
     if (was != voids && !TELEM_CAS32(entry, &was, voids) && was != voids) return TELEM_OK; /* E8; late */
     state = t;
-    if (TELEM_CAS32(&s->tail, &state, t + k) && t + k < t) (void)TELEM_FETCH_ADD32(&s->tail_hi, 1u); /* E8, E15 */
+    if (TELEM_CAS32(&s->tail, &state, t + k) && t + k < t) /* E8 */
+        (void)TELEM_FETCH_ADD32(&s->tail_hi, 1u); /* E15 */
     return TELEM_OK;
 }
 
 /* REFUSE: the tail has moved, and readers that join from now on see that; those that joined before
    are seen here (E6). What they do not hold may be overwritten. */
-static telem_result telem_i_shared_clear(telem_ring *r, telem_i_ring_shared *s, uint32_t cleared, int64_t time) {
+static telem_result telem_i_shared_clear(telem_ring *r, telem_i_ring_shared *s, uint32_t cleared,
+                                         int64_t time) {
     uint32_t tail = TELEM_LOAD32_RELAXED(&s->tail);
     TELEM_FENCE_SEQ_CST(); /* E6; E8: acquires what came with the tail */
     if (telem_i_gate_lag(r, r->fixed.lanes, (telem_i_pos)tail, 0, time)) return TELEM_FULL;
@@ -2098,7 +2179,8 @@ static telem_result telem_i_shared_clear(telem_ring *r, telem_i_ring_shared *s, 
 }
 
 /* More room: numbers before *held* are free to be overwritten; make it more. */
-static telem_result telem_i_shared_advance(telem_ring *r, telem_i_ring_shared *s, uint32_t held, int64_t time) {
+static telem_result telem_i_shared_advance(telem_ring *r, telem_i_ring_shared *s, uint32_t held,
+                                           int64_t time) {
     telem_result res = TELEM_OK;
     if (r->fixed.policy != TELEM_RING_REFUSE) return telem_i_shared_retire(r, s, held, time);
     if (TELEM_LOAD32_RELAXED(&s->tail) == held) res = telem_i_shared_retire(r, s, held, time);
@@ -2125,14 +2207,15 @@ static uint32_t telem_i_shared_find(const telem_ring *r, telem_i_ring_shared *s)
    over: a parked span, the ring's end. Returns the new state of the descriptor. */
 static uint32_t telem_i_shared_next(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, uint32_t p,
                                     uint32_t old, uint32_t len, int whole) {
-    uint32_t units = telem_i_ring_units(len), most = telem_i_ring_units(r->fixed.max_record), room, skip;
-    if (telem_i_parked_alive(old)) return telem_i_shared_tag(r, n) | telem_i_shared_length(r, old) << 3 | TELEM_I_ZOMBIE;
+    uint32_t tag = telem_i_shared_tag(r, n), room, skip;
+    uint32_t units = telem_i_ring_units(len), most = telem_i_ring_units(r->fixed.max_record);
+    if (telem_i_parked_alive(old)) return tag | telem_i_shared_length(r, old) << 3 | TELEM_I_ZOMBIE;
     skip = telem_i_shared_obstacle(r, s, p, units);
     room = r->fixed.shared_units - (p & (r->fixed.shared_units - 1u));
     if (!skip && whole && units > room) skip = room;
-    if (!skip) return telem_i_shared_tag(r, n) | len << 3 | TELEM_I_RESERVED;
+    if (!skip) return tag | len << 3 | TELEM_I_RESERVED;
     if (skip > most) skip = most;
-    return telem_i_shared_tag(r, n) | (skip * 8u) << 3 | TELEM_I_VOID;
+    return tag | (skip * 8u) << 3 | TELEM_I_VOID;
 }
 
 /* One attempt to take number n for len bytes. 1: the record has it (number and pos are set); 0:
@@ -2147,12 +2230,14 @@ static int telem_i_shared_try(telem_ring *r, telem_i_ring_shared *s, uint32_t le
     tail = TELEM_LOAD32_ACQUIRE(r->fixed.policy == TELEM_RING_REFUSE ? &s->cleared : &s->tail); /* E7, E8 */
     oldest = telem_i_desc_start(telem_i_shared_desc(r, s, tail));
     if (telem_i_desc_state(d) != old) return 0; /* last: while n is free, all that was read above holds */
-    if (!telem_i_shared_is(r, old, n - r->fixed.shared_records) || !telem_i_shared_is(r, before, n - 1u)) return 0;
+    if (!telem_i_shared_is(r, old, n - r->fixed.shared_records) || !telem_i_shared_is(r, before, n - 1u))
+        return 0;
     if ((int32_t)(tail - (n - r->fixed.shared_records)) <= 0) /* the descriptor is still held */
         return telem_i_shared_advance(r, s, tail, time) == TELEM_OK ? 0 : TELEM_FULL;
     fresh = telem_i_shared_next(r, s, n, end, old, len, whole);
     units = telem_i_shared_extent(r, fresh);
-    if ((int32_t)(n - tail) > 0 && end + units - oldest > r->fixed.shared_units) /* the bytes are still held */
+    if ((int32_t)(n - tail) > 0 &&
+        end + units - oldest > r->fixed.shared_units) /* the bytes are still held */
         return telem_i_shared_advance(r, s, tail, time) == TELEM_OK ? 0 : TELEM_FULL;
     if (!telem_i_desc_take(d, old, start, fresh, end)) return 0;
     TELEM_STORE32_RELAXED(&s->hint, n + 1u);
@@ -2177,16 +2262,19 @@ typedef struct telem_i_shared_place {
    since it is within a lap of the tail. */
 TELEM_I_INLINE int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len, telem_i_shared_place *p) {
     telem_i_ring_shared *s = w->shared;
-    uint32_t n = TELEM_LOAD32_RELAXED(&s->hint), mask = w->desc_mask, at = n & mask, lap = w->lap, laps = w->laps;
+    uint32_t n = TELEM_LOAD32_RELAXED(&s->hint), mask = w->desc_mask, at = n & mask, lap = w->lap,
+             laps = w->laps;
     uint32_t start, end, old, before, tail, units = (len + 7u) / 8u, size = (uint32_t)w->mask + 1u;
     telem_i_ring_descriptor *descs = w->descs, *d = descs + at;
-    old = telem_i_desc_load(d, &start); /* state first: the guess may be newer than what this thread has seen of d */
+    /* state first: the guess may be newer than what this thread has seen of d */
+    old = telem_i_desc_load(d, &start);
     before = telem_i_desc_load(descs + ((n - 1u) & mask), &end);
     tail = TELEM_LOAD32_ACQUIRE(w->held); /* E7, E8 */
-    if (TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0; /* E9: so no REVOKED or ZOMBIE below tail, but GONE perhaps */
+    if (TELEM_LOAD32_ACQUIRE(&s->parked) != 0) return 0; /* E9: so old is not REVOKED, nor a ZOMBIE */
     if (((((before & laps) - (old & laps) - (at ? lap : 0)) & laps) | (before & 4u)) != 0) return 0;
     end += ((before & (lap - 1u)) + 56u) >> 6; /* behind it: its bytes, in units */
-    if (n - tail - 1u >= mask || end + units - telem_i_desc_start(descs + (tail & mask)) > size) { /* held: descriptor, bytes */
+    /* are the descriptor and the bytes free? */
+    if (n - tail - 1u >= mask || end + units - telem_i_desc_start(descs + (tail & mask)) > size) {
         p->number = tail;
         return n - tail - 1u <= mask && telem_i_desc_state(d) == old ? -1 : 0;
     }
@@ -2202,9 +2290,11 @@ TELEM_I_INLINE int telem_i_shared_quick(const telem_ring_writer *w, uint32_t len
 }
 
 /* The same for a record whose head is short; room is made if need be. 0: not so. */
-TELEM_I_INLINE_FAST int telem_i_shared_take(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, telem_i_shared_place *p) {
+TELEM_I_INLINE_FAST int telem_i_shared_take(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+                                            telem_i_shared_place *p) {
     int tries, res;
-    if (stream >= 255u || TELEM_LOAD32_RELAXED(&w->shared->top) != (256u | (uint32_t)((uint64_t)time >> 56))) return 0;
+    if (stream >= 255u || TELEM_LOAD32_RELAXED(&w->shared->top) != (256u | (uint32_t)((uint64_t)time >> 56)))
+        return 0;
     for (tries = 2; tries > 0; tries--) {
         res = telem_i_shared_quick(w, len + 8u, p);
         if (res >= 0) return res;
@@ -2214,13 +2304,14 @@ TELEM_I_INLINE_FAST int telem_i_shared_take(telem_ring_writer *w, uint32_t strea
 }
 
 /* A span of head and len bytes, its head written; pos is the payload's. */
-static telem_result telem_i_shared_begin_slow(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
-                                              telem_ring_span *span) {
+static telem_result telem_i_shared_begin_slow(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                              uint32_t len, int whole, telem_ring_span *span) {
     telem_i_ring_shared *s = w->shared;
     uint32_t stepped = 0;
     int res = 0;
     span->head = telem_i_span_head(s, stream, time);
-    while (res == 0 && stepped <= w->ring->fixed.shared_units) /* once round: parked spans leave no gap for it */
+    while (res == 0 &&
+           stepped <= w->ring->fixed.shared_units) /* once round: parked spans leave no gap for it */
         res = telem_i_shared_try(w->ring, s, len + span->head * 8u, whole, time, span, &stepped);
     if (res <= 0) return telem_i_ring_refuse(&s->refused, 1, stream, time);
     TELEM_FENCE_RELEASE(); /* E11: the tail has passed what the stores below overwrite */
@@ -2228,10 +2319,11 @@ static telem_result telem_i_shared_begin_slow(telem_ring_writer *w, uint32_t str
     span->pos += span->head;
     return TELEM_OK;
 }
-static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
-                                         telem_ring_span *span) {
+static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+                                         int whole, telem_ring_span *span) {
     telem_i_shared_place at;
-    if (!telem_i_shared_take(w, stream, time, len, &at)) return telem_i_shared_begin_slow(w, stream, time, len, whole, span);
+    if (!telem_i_shared_take(w, stream, time, len, &at))
+        return telem_i_shared_begin_slow(w, stream, time, len, whole, span);
     TELEM_FENCE_RELEASE(); /* E11 */
     telem_i_span_head_put(w->data, w->mask, at.start, 1u, stream, time);
     span->number = at.number, span->head = 1u, span->pos = (telem_i_pos)at.start + 1u;
@@ -2242,14 +2334,19 @@ static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, 
 TELEM_I_SELDOM static int telem_i_shared_end(telem_ring_writer *w, telem_ring_span *span, uint32_t how) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(w->ring, w->shared, span->number);
     uint32_t start = (uint32_t)((span->pos - span->head) & UINT32_MAX), stream;
-    uint32_t state = telem_i_shared_tag(w->ring, span->number) | (span->size[0] + span->size[1] + span->head * 8u) << 3;
+    uint32_t state =
+        telem_i_shared_tag(w->ring, span->number) | (span->size[0] + span->size[1] + span->head * 8u) << 3;
     int64_t time;
     if (telem_i_desc_change(d, &state, start, state | how)) return 1; /* E12 */
-    (void)telem_i_span_head_get(w->shared, w->data, w->mask, span->pos - span->head, &stream, &time); /* still ours alone */
+    (void)telem_i_span_head_get(w->shared, w->data, w->mask, span->pos - span->head, &stream,
+                                &time); /* still ours alone */
     telem_i_ring_note(&w->shared->refused, stream, time);
     do {
         state = telem_i_desc_load(d, &start); /* more than once: the ring went round meanwhile */
-    } while (!telem_i_desc_change(d, &state, start, (state & ~TELEM_I_STATE) | ((state & TELEM_I_STATE) == TELEM_I_ZOMBIE ? TELEM_I_GONE : TELEM_I_VOID)));
+    } while (
+        !telem_i_desc_change(d, &state, start,
+                             (state & ~TELEM_I_STATE) |
+                                 ((state & TELEM_I_STATE) == TELEM_I_ZOMBIE ? TELEM_I_GONE : TELEM_I_VOID)));
     /* E9 */
     telem_i_shared_unpark(w->shared, span->number);
     return 0;
@@ -2257,7 +2354,9 @@ TELEM_I_SELDOM static int telem_i_shared_end(telem_ring_writer *w, telem_ring_sp
 
 /* >>write */
 
-TELEM_I_INLINE int telem_i_writer_is_shared(const telem_ring_writer *w) { return TELEM_I_HAS_SHARED && !w->lane; }
+TELEM_I_INLINE int telem_i_writer_is_shared(const telem_ring_writer *w) {
+    return TELEM_I_HAS_SHARED && !w->lane;
+}
 
 /* A narrow clock, many producers: the number of half wraps so far is one word. It is loaded
    before the counter, so that a difference in the top bit means: the counter is ahead. */
@@ -2288,9 +2387,11 @@ TELEM_API telem_result telem_ring_sync(telem_ring_writer *w, int64_t ticks) {
         (void)telem_clock_sync(&w->clock_state, w->clock->read(w->clock->user), ticks);
     } else {
         telem_clock_state state;
+        uint32_t halves;
         telem_clock_start(&state, w->clock, 0);
         ticks = telem_clock_sync(&state, w->clock->read(w->clock->user), ticks);
-        TELEM_STORE32_RELEASE(&w->shared->wraps, (uint32_t)(((uint64_t)ticks >> (w->clock->bits - 1u)) & UINT32_MAX)); /* E17 */
+        halves = (uint32_t)(((uint64_t)ticks >> (w->clock->bits - 1u)) & UINT32_MAX);
+        TELEM_STORE32_RELEASE(&w->shared->wraps, halves); /* E17 */
     }
     return TELEM_OK;
 }
@@ -2361,8 +2462,8 @@ TELEM_API telem_result telem_ring_writer_deinit(telem_ring_writer *w) {
     return TELEM_OK;
 }
 
-static telem_result telem_i_ring_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len, int whole,
-                                       telem_ring_span *span) {
+static telem_result telem_i_ring_begin(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
+                                       int whole, telem_ring_span *span) {
     telem_result res;
     telem_i_pos at = 0;
     if (!w || !w->ring || !span) return TELEM_ERR_ARG;
@@ -2390,8 +2491,8 @@ TELEM_API telem_result telem_ring_begin(telem_ring_writer *w, uint32_t stream, i
                                         telem_ring_span *span) {
     return telem_i_ring_begin(w, stream, time, len, 0, span);
 }
-TELEM_API telem_result telem_ring_begin_whole(telem_ring_writer *w, uint32_t stream, int64_t time, uint32_t len,
-                                              telem_ring_span *span) {
+TELEM_API telem_result telem_ring_begin_whole(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                              uint32_t len, telem_ring_span *span) {
     return telem_i_ring_begin(w, stream, time, len, 1, span);
 }
 
@@ -2400,7 +2501,8 @@ TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *
     if (telem_i_lane_commit_plain(w, span)) return TELEM_OK;
     if (!span->part[0] || (w->lane && !w->open)) return TELEM_ERR_STATE;
     span->part[0] = NULL; /* a span ends once */
-    if (telem_i_writer_is_shared(w)) return telem_i_shared_end(w, span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
+    if (telem_i_writer_is_shared(w))
+        return telem_i_shared_end(w, span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
     w->open = 0;
     TELEM_STORE32_RELAXED(&w->tip->open, 0);
     telem_i_lane_commit(w, 1u);
@@ -2441,7 +2543,8 @@ static telem_result telem_i_ring_check(const telem_ring_writer *w, const void *d
     return w->open ? TELEM_ERR_STATE : TELEM_OK;
 }
 
-TELEM_I_SELDOM static telem_result telem_i_shared_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+TELEM_I_SELDOM static telem_result telem_i_shared_push_slow(telem_ring_writer *w, uint32_t stream,
+                                                            int64_t time, const void *data, uint32_t len) {
     telem_ring_span span;
     telem_result res = telem_i_shared_begin_slow(w, stream, time, len, w->ring->fixed.contiguous != 0, &span);
     if (res != TELEM_OK) return res;
@@ -2452,22 +2555,29 @@ TELEM_I_SELDOM static telem_result telem_i_shared_push_slow(telem_ring_writer *w
 }
 
 /* begin, write and commit in one, when all goes well; each step as in the functions of its name. */
-static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
+                                        uint32_t len) {
     telem_i_shared_place at;
     telem_ring_span span;
     telem_i_ring_cell *to;
-    if (!telem_i_shared_take(w, stream, time, len, &at)) return telem_i_shared_push_slow(w, stream, time, data, len);
+    uint32_t done;
+    if (!telem_i_shared_take(w, stream, time, len, &at))
+        return telem_i_shared_push_slow(w, stream, time, data, len);
     TELEM_FENCE_RELEASE(); /* E11: the tail has passed what the stores below overwrite */
     to = telem_i_ring_unit(w->data, w->mask, at.start);
-    telem_i_pair_put(to, stream | (uint32_t)(((uint64_t)time << 8) & 0xFFFFFF00u), (uint32_t)(((uint64_t)time >> 24) & UINT32_MAX));
+    telem_i_pair_put(to, stream | (uint32_t)(((uint64_t)time << 8) & 0xFFFFFF00u),
+                     (uint32_t)(((uint64_t)time >> 24) & UINT32_MAX));
     telem_i_cells_put_any(to + TELEM_I_CELLS, data, len);
-    if (telem_i_desc_change(at.d, &at.state, at.start, at.state | TELEM_I_COMMITTED)) return TELEM_OK; /* E12 */
-    span.number = at.number, span.pos = (telem_i_pos)at.start + 1u, span.head = 1u, span.size[0] = len, span.size[1] = 0;
+    done = at.state | TELEM_I_COMMITTED;
+    if (telem_i_desc_change(at.d, &at.state, at.start, done)) return TELEM_OK; /* E12 */
+    span.number = at.number, span.pos = (telem_i_pos)at.start + 1u, span.head = 1u, span.size[0] = len,
+    span.size[1] = 0;
     return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
 }
 
 /* telem_i_lane_push_plain for a size that the compiler does not know. */
-TELEM_I_INLINE int telem_i_lane_push_any(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+TELEM_I_INLINE int telem_i_lane_push_any(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                         const void *data, uint32_t len) {
     size_t need = telem_i_lane_plain(w, stream, time, len);
     if (need == 0) return 0;
     telem_i_cells_put_any(telem_i_lane_put_head(w, stream, time, len), data, len);
@@ -2477,19 +2587,24 @@ TELEM_I_INLINE int telem_i_lane_push_any(telem_ring_writer *w, uint32_t stream, 
 
 /* A plain record that reaches into the next block of a ring that overwrites: begin, write and commit
    in few instructions. Claim, anchor and window are those of the functions of these names. 0: not so. */
-static int telem_i_lane_push_across(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+static int telem_i_lane_push_across(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data,
+                                    uint32_t len) {
     const telem_i_ring_fixed *f = &w->ring->fixed;
-    telem_i_pos step = f->block_units, size = w->mask + 1u, pos = TELEM_I_POS_RELAXED(&w->tip->committed), at, end, seq;
+    telem_i_pos step = f->block_units, size = w->mask + 1u, pos = TELEM_I_POS_RELAXED(&w->tip->committed), at,
+                end, seq;
     uint32_t units = 1u + telem_i_ring_units(len);
     telem_i_ring_cell *to = telem_i_ring_unit(w->data, w->mask, pos);
     telem_i_ring_anchor *a;
-    if (f->policy != TELEM_RING_OVERWRITE || units > step || stream > 0xFFFFu || (uint32_t)((uint64_t)time >> 32) != w->time_hi) return 0;
+    if (f->policy != TELEM_RING_OVERWRITE || units > step || stream > 0xFFFFu ||
+        (uint32_t)((uint64_t)time >> 32) != w->time_hi)
+        return 0;
     if ((pos & w->mask) + units > size) return 0; /* wraps */
     at = telem_i_pos_up(pos, step);
     end = pos + units;
     if ((telem_i_spos)(end - at) <= 0) return 0; /* in this block, after all */
     if ((telem_i_spos)(w->limit - (at + step)) < 0) w->limit = at + step;
-    if ((telem_i_spos)(w->limit - size - w->floor) > 0) { /* an aborted record may have claimed more, here or before */
+    if ((telem_i_spos)(w->limit - size - w->floor) >
+        0) { /* an aborted record may have claimed more, here or before */
         w->floor = w->limit - size;
         TELEM_I_POS_SET_RELEASE(&w->lane->floor, w->floor); /* E2, E3 */
         TELEM_FENCE_RELEASE(); /* E2: floor raised before any byte changes */
@@ -2507,7 +2622,8 @@ static int telem_i_lane_push_across(telem_ring_writer *w, uint32_t stream, int64
     return 1;
 }
 
-TELEM_I_SELDOM static telem_result telem_i_ring_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+TELEM_I_SELDOM static telem_result telem_i_ring_push_slow(telem_ring_writer *w, uint32_t stream, int64_t time,
+                                                          const void *data, uint32_t len) {
     telem_i_pos at = 0;
     telem_result res;
     if (!w->ring) return TELEM_ERR_ARG;
@@ -2531,14 +2647,16 @@ TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, in
                                        uint32_t len) {
     if (!w || (!data && len)) return TELEM_ERR_ARG;
     if (w->lane ? telem_i_lane_push_any(w, stream, time, data, len) : 0) return TELEM_OK;
-    if (TELEM_I_HAS_SHARED && w->shared && len <= w->max_record && time != TELEM_RING_NOW) return telem_i_shared_push(w, stream, time, data, len);
+    if (TELEM_I_HAS_SHARED && w->shared && len <= w->max_record && time != TELEM_RING_NOW)
+        return telem_i_shared_push(w, stream, time, data, len);
     return telem_i_ring_push_slow(w, stream, time, data, len);
 }
 
 /* -- batches -- */
 
 /* All of them plain and in what is claimed: written one after the other, published at once. 0: not so. */
-static int telem_i_lane_push_row(telem_ring_writer *w, const telem_ring_item *items, uint32_t n, int64_t now) {
+static int telem_i_lane_push_row(telem_ring_writer *w, const telem_ring_item *items, uint32_t n,
+                                 int64_t now) {
     char *at = w->at;
     const telem_ring_item *it, *stop = items + n;
     for (it = items; it != stop; it++) {
@@ -2549,7 +2667,8 @@ static int telem_i_lane_push_row(telem_ring_writer *w, const telem_ring_item *it
     w->at = at;
     if (it != stop) return 0;
     for (it = items; it != stop; it++) {
-        telem_i_ring_cell *to = telem_i_lane_put_head(w, it->stream, it->time == TELEM_RING_NOW ? now : it->time, it->len);
+        telem_i_ring_cell *to =
+            telem_i_lane_put_head(w, it->stream, it->time == TELEM_RING_NOW ? now : it->time, it->len);
         telem_i_cells_put_any(to, it->data, it->len);
         w->at = (char *)to + (((size_t)it->len + 7u) & ~(size_t)7u);
     }
@@ -2558,8 +2677,8 @@ static int telem_i_lane_push_row(telem_ring_writer *w, const telem_ring_item *it
 }
 
 /* Where a batch ends that starts here; 0 bytes too many: an error. */
-static telem_result telem_i_lane_measure_all(const telem_ring_writer *w, const telem_ring_item *items, uint32_t n,
-                                             int64_t now, telem_i_pos *end) {
+static telem_result telem_i_lane_measure_all(const telem_ring_writer *w, const telem_ring_item *items,
+                                             uint32_t n, int64_t now, telem_i_pos *end) {
     telem_i_lane_form f;
     telem_i_pos start = TELEM_I_POS_RELAXED(&w->tip->committed);
     uint32_t i;
@@ -2567,29 +2686,34 @@ static telem_result telem_i_lane_measure_all(const telem_ring_writer *w, const t
     for (i = 0; i < n; i++) {
         telem_result res = telem_i_ring_check(w, items[i].data, items[i].len);
         if (res != TELEM_OK) return res;
-        telem_i_lane_measure(w, &f, f.end, f.hi, items[i].stream, items[i].time == TELEM_RING_NOW ? now : items[i].time,
-                             items[i].len, w->ring->fixed.contiguous != 0);
+        telem_i_lane_measure(w, &f, f.end, f.hi, items[i].stream,
+                             items[i].time == TELEM_RING_NOW ? now : items[i].time, items[i].len,
+                             w->ring->fixed.contiguous != 0);
         if (f.end - start > (w->mask + 1u) / 4u) return TELEM_ERR_LIMIT;
     }
     *end = f.end;
     return TELEM_OK;
 }
 
-static telem_result telem_i_lane_push_all(telem_ring_writer *w, const telem_ring_item *items, uint32_t n, int64_t now) {
+static telem_result telem_i_lane_push_all(telem_ring_writer *w, const telem_ring_item *items, uint32_t n,
+                                          int64_t now) {
     telem_i_lane_form f;
     telem_i_pos end = 0, seq = TELEM_I_POS_RELAXED(&w->tip->count), at;
     uint32_t i, hi = w->time_hi;
     telem_result res = telem_i_lane_measure_all(w, items, n, now, &end);
     if (res != TELEM_OK) return res;
-    if ((telem_i_spos)(w->limit - end) < 0 && telem_i_lane_claim(w, end, items[0].time == TELEM_RING_NOW ? now : items[0].time) != TELEM_OK) {
+    if ((telem_i_spos)(w->limit - end) < 0 &&
+        telem_i_lane_claim(w, end, items[0].time == TELEM_RING_NOW ? now : items[0].time) != TELEM_OK) {
         for (i = 0; i < n; i++)
-            res = telem_i_ring_refuse(&w->lane->refused, 0, items[i].stream, items[i].time == TELEM_RING_NOW ? now : items[i].time);
+            res = telem_i_ring_refuse(&w->lane->refused, 0, items[i].stream,
+                                      items[i].time == TELEM_RING_NOW ? now : items[i].time);
         return res;
     }
     f.end = TELEM_I_POS_RELAXED(&w->tip->committed);
     for (i = 0; i < n; i++, hi = f.hi) {
         int64_t time = items[i].time == TELEM_RING_NOW ? now : items[i].time;
-        telem_i_lane_measure(w, &f, f.end, hi, items[i].stream, time, items[i].len, w->ring->fixed.contiguous != 0);
+        telem_i_lane_measure(w, &f, f.end, hi, items[i].stream, time, items[i].len,
+                             w->ring->fixed.contiguous != 0);
         telem_i_lane_anchor(w, &f, seq + i, hi);
         at = telem_i_lane_heads(w, &f, items[i].stream, time, items[i].len);
         telem_i_ring_put(w->data, w->mask, at, items[i].data, items[i].len);
@@ -2600,7 +2724,8 @@ static telem_result telem_i_lane_push_all(telem_ring_writer *w, const telem_ring
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_ring_item *items, uint32_t n, uint32_t *done) {
+TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_ring_item *items, uint32_t n,
+                                             uint32_t *done) {
     int64_t now = TELEM_RING_NOW;
     uint32_t i;
     telem_result res = TELEM_OK;
@@ -2618,11 +2743,14 @@ TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_r
     for (i = 0; i < n && res == TELEM_OK; i++) {
         const telem_ring_item *it = &items[i];
         res = telem_i_ring_check(w, it->data, it->len);
-        if (res == TELEM_OK) res = telem_i_shared_push(w, it->stream, it->time == TELEM_RING_NOW ? now : it->time, it->data, it->len);
+        if (res == TELEM_OK)
+            res = telem_i_shared_push(w, it->stream, it->time == TELEM_RING_NOW ? now : it->time, it->data,
+                                      it->len);
         if (done && res == TELEM_OK) *done = i + 1u;
     }
     for (; res == TELEM_FULL && i < n; i++) /* the first has been counted */
-        (void)telem_i_ring_refuse(&w->shared->refused, 1, items[i].stream, items[i].time == TELEM_RING_NOW ? now : items[i].time);
+        (void)telem_i_ring_refuse(&w->shared->refused, 1, items[i].stream,
+                                  items[i].time == TELEM_RING_NOW ? now : items[i].time);
     return res;
 }
 
@@ -2639,7 +2767,9 @@ static telem_i_ring_cursor *telem_i_reader_cursors(const telem_ring_reader *rd) 
     own.from = rd->own;
     return rd->desc.cursors ? (telem_i_ring_cursor *)rd->desc.cursors : own.to;
 }
-static int telem_i_reader_is_shared(const telem_ring_reader *rd, uint32_t i) { return TELEM_I_HAS_SHARED && i == rd->ring->fixed.lanes; }
+static int telem_i_reader_is_shared(const telem_ring_reader *rd, uint32_t i) {
+    return TELEM_I_HAS_SHARED && i == rd->ring->fixed.lanes;
+}
 
 static void telem_i_reader_gate(telem_ring_reader *rd, uint32_t i, telem_i_pos pos) {
     if (rd->slot) TELEM_I_POS_SET_RELEASE(&telem_i_ring_gate_of(rd->slot, i)->pos, pos); /* E4 */
@@ -2648,7 +2778,8 @@ static void telem_i_reader_gate(telem_ring_reader *rd, uint32_t i, telem_i_pos p
 static void telem_i_reader_lost(telem_ring_reader *rd, telem_i_ring_cursor *c, uint64_t n) {
     c->has = 0;
     if (n == 0) return;
-    if (rd->loss.count == 0) rd->loss.first = INT64_MIN, rd->loss.last = INT64_MAX, rd->loss.stream = TELEM_RING_MANY;
+    if (rd->loss.count == 0)
+        rd->loss.first = INT64_MIN, rd->loss.last = INT64_MAX, rd->loss.stream = TELEM_RING_MANY;
     if (c->passed && (rd->loss.first == INT64_MIN || c->last < rd->loss.first)) rd->loss.first = c->last;
     rd->loss.count += n;
     rd->lost += n;
@@ -2687,7 +2818,8 @@ static int telem_i_lane_intact(const telem_i_ring_lane *l, telem_i_pos pos) {
 
 /* An entry that is safe at the moment: the first in or behind block `b`, whose anchor the caller has
    in sight by E1 or E3. */
-static int telem_i_lane_boundary(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos b, telem_i_lane_place *p) {
+static int telem_i_lane_boundary(const telem_ring *r, telem_i_ring_lane *l, telem_i_pos b,
+                                 telem_i_lane_place *p) {
     telem_i_ring_anchor *a = telem_i_ring_anchor_at(r, l, b);
     telem_i_pos end = TELEM_I_POS_RELAXED(&l->tip.committed), start = b * r->fixed.block_units;
     if ((telem_i_spos)(end - start) < 0) return 0;
@@ -2717,7 +2849,8 @@ typedef struct telem_i_lane_entry {
 } telem_i_lane_entry;
 
 /* The entry whose first unit is at p, and, if it needs one and has it, the second at q. */
-static void telem_i_lane_parse(const telem_ring *r, const telem_i_ring_cell *p, const telem_i_ring_cell *q, telem_i_lane_entry *e) {
+static void telem_i_lane_parse(const telem_ring *r, const telem_i_ring_cell *p, const telem_i_ring_cell *q,
+                               telem_i_lane_entry *e) {
     uint32_t lo;
     telem_i_pair_get(p, &lo, &e->hi);
     e->len = lo & 0xFFFFu, e->stream = lo >> 16, e->head = 1u, e->units = 1u, e->what = TELEM_I_SEEN_OTHER;
@@ -2739,21 +2872,25 @@ static void telem_i_lane_parse(const telem_ring *r, const telem_i_ring_cell *p, 
 }
 
 /* The same at unit pos of the ring itself, where writers may be at work. */
-static void telem_i_lane_parse_ring(const telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_pos pos, telem_i_lane_entry *e) {
+static void telem_i_lane_parse_ring(const telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_pos pos,
+                                    telem_i_lane_entry *e) {
     telem_i_ring_cell *data = telem_i_ring_lane_data(rd->ring, l);
     telem_i_pos mask = rd->ring->fixed.lane_units - 1u;
-    telem_i_lane_parse(rd->ring, telem_i_ring_unit(data, mask, pos), telem_i_ring_unit(data, mask, pos + 1u), e);
+    telem_i_lane_parse(rd->ring, telem_i_ring_unit(data, mask, pos), telem_i_ring_unit(data, mask, pos + 1u),
+                       e);
     if (!telem_i_reader_trusted(rd) && !telem_i_lane_intact(l, pos)) e->what = TELEM_I_SEEN_TORN;
 }
 
 static int telem_i_lane_newest(const telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_lane_place *p) {
     const telem_ring *r = rd->ring;
     telem_i_pos end = TELEM_I_POS_ACQUIRE(&l->tip.committed); /* E1 */
-    if (!telem_i_lane_boundary(r, l, (end - 1u) >> r->fixed.block_log2, p) && !telem_i_lane_oldest(r, l, p)) return 0;
+    if (!telem_i_lane_boundary(r, l, (end - 1u) >> r->fixed.block_log2, p) && !telem_i_lane_oldest(r, l, p))
+        return 0;
     while ((telem_i_spos)(end - p->pos) > 0) { /* at most a block and a record of them */
         telem_i_lane_entry e;
         telem_i_lane_parse_ring(rd, l, p->pos, &e);
-        if ((e.what != TELEM_I_SEEN_RECORD && e.what != TELEM_I_SEEN_OTHER) || e.units > end - p->pos) return 0;
+        if ((e.what != TELEM_I_SEEN_RECORD && e.what != TELEM_I_SEEN_OTHER) || e.units > end - p->pos)
+            return 0;
         p->pos += e.units;
         p->seq += e.what == TELEM_I_SEEN_RECORD;
         if (e.time) p->hi = e.hi;
@@ -2803,7 +2940,8 @@ static int telem_i_lane_window_get(telem_ring_reader *rd, telem_i_ring_lane *l, 
     return 1;
 }
 
-static void telem_i_lane_look(telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_ring_cursor *c, telem_i_lane_entry *e) {
+static void telem_i_lane_look(telem_ring_reader *rd, telem_i_ring_lane *l, telem_i_ring_cursor *c,
+                              telem_i_lane_entry *e) {
     int fresh = 0;
     c->live = 1;
     while (rd->slot || c->many) {
@@ -2875,7 +3013,8 @@ static int telem_i_shared_oldest(const telem_ring *r, telem_i_ring_shared *s, ui
     return telem_i_shared_intact(s, *n);
 }
 
-static telem_result telem_i_shared_resync(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s) {
+static telem_result telem_i_shared_resync(telem_ring_reader *rd, telem_i_ring_cursor *c,
+                                          telem_i_ring_shared *s) {
     uint32_t n = 0, voids = 0, old = (uint32_t)(c->pos & UINT32_MAX), missed;
     int tries = 8;
     while (!telem_i_shared_oldest(rd->ring, s, &n, &voids))
@@ -2907,7 +3046,8 @@ static int telem_i_shared_stalled(telem_ring_reader *rd, telem_i_ring_cursor *c,
 }
 
 /* Number n is RESERVED. EMPTY: wait; OK: its state has become final. */
-static telem_result telem_i_shared_wait(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s, uint32_t n, uint32_t state, uint32_t start) {
+static telem_result telem_i_shared_wait(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s,
+                                        uint32_t n, uint32_t state, uint32_t start) {
     uint32_t behind = telem_i_desc_state(telem_i_shared_desc(rd->ring, s, n + 1u));
     if (!telem_i_shared_is(rd->ring, behind, n + 1u)) return TELEM_EMPTY; /* it holds up nobody */
     if (!telem_i_shared_stalled(rd, c, n)) return TELEM_EMPTY;
@@ -2917,11 +3057,13 @@ static telem_result telem_i_shared_wait(telem_ring_reader *rd, telem_i_ring_curs
 }
 
 /* Number n is COMMITTED: the head record. OK; AGAIN: it was overtaken; ERR_CORRUPT. */
-static telem_result telem_i_shared_look(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s, uint32_t n, uint32_t state, uint32_t start) {
+static telem_result telem_i_shared_look(telem_ring_reader *rd, telem_i_ring_cursor *c, telem_i_ring_shared *s,
+                                        uint32_t n, uint32_t state, uint32_t start) {
     const telem_ring *r = rd->ring;
     uint32_t bytes = telem_i_shared_length(r, state), head;
     c->seen = (telem_i_pos)start;
-    head = telem_i_span_head_get(s, telem_i_shared_data(r, s), r->fixed.shared_units - 1u, c->seen, &c->stream, &c->time);
+    head = telem_i_span_head_get(s, telem_i_shared_data(r, s), r->fixed.shared_units - 1u, c->seen,
+                                 &c->stream, &c->time);
     if (!telem_i_reader_trusted(rd) && !telem_i_shared_intact(s, n)) return TELEM_AGAIN;
     if (bytes < head * 8u || bytes - head * 8u > r->fixed.max_record) return TELEM_ERR_CORRUPT;
     c->len = bytes - head * 8u;
@@ -2963,7 +3105,8 @@ static telem_result telem_i_shared_head(telem_ring_reader *rd, uint32_t i, telem
 
 /* -- both kinds -- */
 
-static telem_i_ring_cell *telem_i_reader_data(const telem_ring_reader *rd, uint32_t i, telem_i_pos *mask, telem_i_pos *pos) {
+static telem_i_ring_cell *telem_i_reader_data(const telem_ring_reader *rd, uint32_t i, telem_i_pos *mask,
+                                              telem_i_pos *pos) {
     const telem_ring *r = rd->ring;
     const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     if (telem_i_reader_is_shared(rd, i)) {
@@ -2979,7 +3122,8 @@ static telem_i_ring_cell *telem_i_reader_data(const telem_ring_reader *rd, uint3
 static int telem_i_reader_intact(const telem_ring_reader *rd, uint32_t i) {
     const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     if (telem_i_reader_trusted(rd)) return 1;
-    if (telem_i_reader_is_shared(rd, i)) return telem_i_shared_intact(telem_i_ring_shared_of(rd->ring), (uint32_t)(c->pos & UINT32_MAX));
+    if (telem_i_reader_is_shared(rd, i))
+        return telem_i_shared_intact(telem_i_ring_shared_of(rd->ring), (uint32_t)(c->pos & UINT32_MAX));
     return telem_i_lane_intact(telem_i_ring_lane_at(rd->ring, i), c->pos);
 }
 
@@ -3013,7 +3157,8 @@ static telem_result telem_i_reader_check(telem_ring_reader *rd) {
     if (TELEM_LOAD32_RELAXED(&rd->slot->state) == rd->slot_state) return TELEM_OK;
     TELEM_STORE32_RELEASE(&rd->slot->state, rd->slot_state & ~3u); /* E13: ours to free */
     rd->slot = NULL;
-    for (i = 0; i < rd->count; i++) telem_i_reader_cursors(rd)[i].at = telem_i_reader_cursors(rd)[i].stop = NULL;
+    for (i = 0; i < rd->count; i++)
+        telem_i_reader_cursors(rd)[i].at = telem_i_reader_cursors(rd)[i].stop = NULL;
     return TELEM_EXPELLED;
 }
 
@@ -3042,7 +3187,8 @@ static telem_result telem_i_reader_choose(telem_ring_reader *rd, uint32_t *best)
     for (i = 0; i < rd->count; i++) {
         telem_i_ring_cursor *c = &cursors[i];
         if (!c->has && !telem_i_lane_head_plain(rd, c)) {
-            telem_result res = telem_i_reader_is_shared(rd, i) ? telem_i_shared_head(rd, i, c) : telem_i_lane_head(rd, i, c);
+            telem_result res =
+                telem_i_reader_is_shared(rd, i) ? telem_i_shared_head(rd, i, c) : telem_i_lane_head(rd, i, c);
             if (res == TELEM_ERR_CORRUPT) return res;
             if (res == TELEM_AGAIN) none = res;
             if (!c->has) continue;
@@ -3059,7 +3205,8 @@ static telem_result telem_i_reader_choose(telem_ring_reader *rd, uint32_t *best)
 
 /* The bytes of head record i, in place when they may stay there, else in buf. OK; AGAIN: it was
    overtaken; ERR_MEMORY: buf is too small. */
-static telem_result telem_i_reader_fetch(telem_ring_reader *rd, uint32_t i, void *buf, size_t cap, int in_place, const void **data) {
+static telem_result telem_i_reader_fetch(telem_ring_reader *rd, uint32_t i, void *buf, size_t cap,
+                                         int in_place, const void **data) {
     telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     telem_i_pos mask, pos, at;
     telem_i_ring_cell *cells;
@@ -3087,7 +3234,8 @@ static telem_result telem_i_reader_fetch(telem_ring_reader *rd, uint32_t i, void
 }
 
 /* The next record that passes the filters, as the head of cursor *which. */
-static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record *rec, void *buf, size_t cap, int in_place, uint32_t *which) {
+static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record *rec, void *buf, size_t cap,
+                                        int in_place, uint32_t *which) {
     uint32_t budget = TELEM_I_RING_BUDGET;
     while (budget-- > 0) {
         telem_i_ring_cursor *c;
@@ -3104,7 +3252,8 @@ static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record
             rec->stream = c->stream, rec->len = c->len, rec->time = c->time;
             rec->data = data, rec->lane = *which;
             if (res != TELEM_OK) return res;
-            if (!rd->desc.filter || rd->desc.filter(rd->desc.filter_user, c->stream, c->time, data, c->len)) return TELEM_OK;
+            if (!rd->desc.filter || rd->desc.filter(rd->desc.filter_user, c->stream, c->time, data, c->len))
+                return TELEM_OK;
         }
         rd->filtered++;
         telem_i_reader_pass(rd, *which);
@@ -3138,7 +3287,8 @@ static void telem_i_reader_take_back(telem_ring_reader *rd) {
 static void telem_i_reader_leave(telem_ring_reader *rd, uint32_t i) {
     telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     uint32_t upper = (uint32_t)((uint64_t)rd->bound >> 32);
-    if (!c->at || c->gap || rd->desc.filter || rd->desc.stream_count || (int32_t)upper < (int32_t)c->hi) return;
+    if (!c->at || c->gap || rd->desc.filter || rd->desc.stream_count || (int32_t)upper < (int32_t)c->hi)
+        return;
     rd->low_most = upper == c->hi ? (uint32_t)((uint64_t)rd->bound & UINT32_MAX) : UINT32_MAX;
     rd->at = rd->from = c->at, rd->stop = c->stop;
     rd->hi = c->hi, rd->lane = i, rd->quick = c;
@@ -3152,7 +3302,8 @@ TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record 
     uint32_t which = 0;
     if (!rd || !rd->ring || !rec) return TELEM_ERR_ARG;
     if (telem_i_reader_quick(rd, rec)) return TELEM_OK;
-    telem_i_reader_take_back(rd); /* also a record that was held when the reader was expelled: looked for again */
+    telem_i_reader_take_back(
+        rd); /* also a record that was held when the reader was expelled: looked for again */
     found = &rd->record;
     if (!rd->held) {
         res = telem_i_reader_check(rd);
@@ -3186,7 +3337,7 @@ TELEM_API telem_result telem_ring_release(telem_ring_reader *rd) {
     }
     if (!rd->held) return TELEM_ERR_STATE;
     which = rd->held - 1u;
-    if (rd->slot) TELEM_FENCE_ACQUIRE(); /* E5: what the caller read in place was read before the state is looked at */
+    if (rd->slot) TELEM_FENCE_ACQUIRE(); /* E5: what the caller read in place was read before this */
     res = telem_i_reader_check(rd);
     telem_i_reader_pass(rd, which);
     if (res == TELEM_OK && rd->record.data) rd->delivered++;
@@ -3285,7 +3436,8 @@ static void telem_i_shared_skip(telem_ring_reader *rd, telem_i_ring_cursor *c) {
 static int telem_i_gate_holds(telem_ring_reader *rd, uint32_t i) {
     const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     if (telem_i_reader_is_shared(rd, i))
-        return (int32_t)(TELEM_LOAD32_RELAXED(&telem_i_ring_shared_of(rd->ring)->tail) - (uint32_t)(c->pos & UINT32_MAX)) <= 0;
+        return (int32_t)(TELEM_LOAD32_RELAXED(&telem_i_ring_shared_of(rd->ring)->tail) -
+                         (uint32_t)(c->pos & UINT32_MAX)) <= 0;
     return (telem_i_spos)(TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(rd->ring, i)->floor) - c->pos) <= 0;
 }
 
@@ -3321,7 +3473,8 @@ static telem_result telem_i_slot_take(telem_ring_reader *rd) {
         for (lane = 0; lane <= r->fixed.lanes; lane++) { /* until a lane is joined its gate holds nothing */
             telem_i_ring_shared *s = telem_i_ring_shared_of(r);
             telem_i_pos at = 0;
-            if (lane < r->fixed.lanes) at = TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(r, lane)->tip.committed);
+            if (lane < r->fixed.lanes)
+                at = TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(r, lane)->tip.committed);
             else if (s) at = (telem_i_pos)TELEM_LOAD32_RELAXED(&s->tail);
             telem_i_reader_gate(rd, lane, at + 0x40000000u);
         }
@@ -3343,17 +3496,20 @@ static void telem_i_reader_buffers(telem_ring_reader *rd) {
     }
 }
 
-TELEM_API telem_result telem_ring_reader_init(telem_ring_reader *rd, telem_ring *ring, const telem_ring_reader_desc *desc) {
+TELEM_API telem_result telem_ring_reader_init(telem_ring_reader *rd, telem_ring *ring,
+                                              const telem_ring_reader_desc *desc) {
     telem_result res = TELEM_OK;
     uint32_t i;
     if (!rd || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC) return TELEM_ERR_ARG;
     memset(rd, 0, sizeof *rd);
     if (desc) rd->desc = *desc;
     if ((rd->desc.gating && ring->fixed.policy != TELEM_RING_REFUSE) || rd->desc.start > TELEM_RING_LATEST ||
-        (rd->desc.stream_count && !rd->desc.streams) || (((uintptr_t)rd->desc.copy | (uintptr_t)rd->desc.cursors) & 7u) != 0)
+        (rd->desc.stream_count && !rd->desc.streams) ||
+        (((uintptr_t)rd->desc.copy | (uintptr_t)rd->desc.cursors) & 7u) != 0)
         return TELEM_ERR_ARG;
     rd->count = ring->fixed.lanes + (TELEM_I_HAS_SHARED && ring->fixed.shared_units ? 1u : 0);
-    if (rd->desc.cursors ? rd->desc.cursors_size < rd->count * sizeof(telem_i_ring_cursor) : rd->count > TELEM_RING_CURSORS)
+    if (rd->desc.cursors ? rd->desc.cursors_size < rd->count * sizeof(telem_i_ring_cursor)
+                         : rd->count > TELEM_RING_CURSORS)
         return TELEM_ERR_MEMORY;
     rd->ring = ring;
     rd->most = ring->fixed.max_record < TELEM_I_ENTRY_MOST ? ring->fixed.max_record : TELEM_I_ENTRY_MOST;
@@ -3384,13 +3540,15 @@ static uint64_t telem_i_lane_count(const telem_i_ring_lane *l) {
     do {
         hi = TELEM_LOAD32_ACQUIRE(&l->count_hi), at = TELEM_LOAD32_ACQUIRE(&l->count_at); /* E15 */
         lo = TELEM_LOAD32_ACQUIRE(&l->tip.count.v); /* E15 */
-    } while ((TELEM_LOAD32_RELAXED(&l->count_hi) != hi || TELEM_LOAD32_RELAXED(&l->count_at) != at) && --tries);
+    } while ((TELEM_LOAD32_RELAXED(&l->count_hi) != hi || TELEM_LOAD32_RELAXED(&l->count_at) != at) &&
+             --tries);
     return (uint64_t)(hi + (lo < at)) << 32 | lo;
 #endif
 }
 
 /* Committed and open among the numbers from n on. */
-static void telem_i_shared_walk(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, uint64_t *committed, uint64_t *open) {
+static void telem_i_shared_walk(const telem_ring *r, telem_i_ring_shared *s, uint32_t n, uint64_t *committed,
+                                uint64_t *open) {
     uint32_t left = r->fixed.shared_records;
     for (; left > 0; left--, n++) {
         uint32_t state = telem_i_desc_state(telem_i_shared_desc(r, s, n));
@@ -3422,7 +3580,8 @@ static void telem_i_lane_add(const telem_ring *r, uint32_t i, telem_ring_counts 
 
 static void telem_i_shared_add(const telem_ring *r, telem_ring_counts *to) {
     telem_i_ring_shared *s = telem_i_ring_shared_of(r);
-    uint32_t start = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), n = 0, voids = 0, hi, tries = 8, head, state, end = 0;
+    uint32_t start = (uint32_t)((telem_i_pos)(TELEM_I_RING_START)&UINT32_MAX), n = 0, voids = 0, hi,
+             tries = 8, head, state, end = 0;
     uint64_t committed;
     if (!s) return;
     do hi = TELEM_LOAD32_ACQUIRE(&s->tail_hi); /* E15 */
@@ -3433,13 +3592,17 @@ static void telem_i_shared_add(const telem_ring *r, telem_ring_counts *to) {
     state = telem_i_desc_load(telem_i_shared_desc(r, s, head - 1u), &end);
     to->committed += committed;
     to->aborted += telem_i_count_get(&s->aborted);
-    to->bytes += committed * sizeof(telem_i_ring_descriptor) + (uint64_t)(uint32_t)(end + telem_i_shared_extent(r, state) - start) * 8u;
+    to->bytes += committed * sizeof(telem_i_ring_descriptor) +
+                 (uint64_t)(uint32_t)(end + telem_i_shared_extent(r, state) - start) * 8u;
     telem_i_refused_add(to, &s->refused);
 }
 
-TELEM_API telem_result telem_ring_lane_stats(const telem_ring *ring, uint32_t lane, telem_ring_counts *counts) {
+TELEM_API telem_result telem_ring_lane_stats(const telem_ring *ring, uint32_t lane,
+                                             telem_ring_counts *counts) {
     telem_ring_counts c = TELEM_ZERO;
-    if (!ring || !counts || lane > ring->fixed.lanes || (lane == ring->fixed.lanes && !ring->fixed.shared_units)) return TELEM_ERR_ARG;
+    if (!ring || !counts || lane > ring->fixed.lanes ||
+        (lane == ring->fixed.lanes && !ring->fixed.shared_units))
+        return TELEM_ERR_ARG;
     c.refused_stream = TELEM_RING_MANY;
     c.refused_first = INT64_MAX, c.refused_last = INT64_MIN;
     if (lane == ring->fixed.lanes) telem_i_shared_add(ring, &c);
@@ -3478,7 +3641,8 @@ static uint64_t telem_i_shared_queued(const telem_ring_reader *rd, const telem_i
     return queued;
 }
 
-TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, telem_ring_reader_counts *counts) {
+TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd,
+                                               telem_ring_reader_counts *counts) {
     telem_ring_reader_counts n;
     uint32_t i;
     if (!rd || !rd->ring || !counts) return TELEM_ERR_ARG;
@@ -3487,7 +3651,9 @@ TELEM_API telem_result telem_ring_reader_stats(const telem_ring_reader *rd, tele
     for (i = 0; i < rd->count; i++) {
         const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
         if (telem_i_reader_is_shared(rd, i)) n.queued += telem_i_shared_queued(rd, c);
-        else n.queued += (telem_i_pos)(TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(rd->ring, i)->tip.count) - (telem_i_pos)c->seq);
+        else
+            n.queued += (telem_i_pos)(TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(rd->ring, i)->tip.count) -
+                                      (telem_i_pos)c->seq);
     }
     *counts = n;
     return TELEM_OK;
@@ -3535,8 +3701,12 @@ static uint64_t telem_i_image_count(const telem_i_image *m, size_t at) {
     return (uint64_t)telem_i_image_32(m, at + 4u) << 32 | telem_i_image_32(m, at);
 }
 /* b - a, 0 .. mask: a is never behind b where this is used, or the answer is absurdly large. */
-static telem_i_pos telem_i_image_diff(const telem_i_image *m, telem_i_pos b, telem_i_pos a) { return (b - a) & m->mask; }
-static int telem_i_image_has(const telem_i_image *m, size_t at, size_t n) { return at <= m->size && n <= m->size - at; }
+static telem_i_pos telem_i_image_diff(const telem_i_image *m, telem_i_pos b, telem_i_pos a) {
+    return (b - a) & m->mask;
+}
+static int telem_i_image_has(const telem_i_image *m, size_t at, size_t n) {
+    return at <= m->size && n <= m->size - at;
+}
 
 /* -- the head -- */
 
@@ -3552,20 +3722,25 @@ static int telem_i_image_has(const telem_i_image *m, size_t at, size_t n) { retu
 #define TELEM_I_IMAGE_LANE(m) ((m)->wide ? TELEM_I_WIDE_LANE : TELEM_I_NARROW_LANE)
 #define TELEM_I_IMAGE_FLOOR(m) ((m)->wide ? TELEM_I_WIDE_FLOOR : TELEM_I_NARROW_FLOOR)
 #define TELEM_I_IMAGE_VOIDS(m) ((m)->wide ? TELEM_I_WIDE_VOIDS : TELEM_I_NARROW_VOIDS)
-#define TELEM_I_IMAGE_SHARED(m) ((m)->wide == TELEM_HAS_ATOMIC64 ? (uint32_t)sizeof(struct telem_i_ring_shared) \
-                                 : (m)->wide ? TELEM_I_WIDE_SHARED : TELEM_I_NARROW_SHARED)
+#define TELEM_I_IMAGE_SHARED(m) \
+    ((m)->wide == TELEM_HAS_ATOMIC64 ? (uint32_t)sizeof(struct telem_i_ring_shared) \
+     : (m)->wide                     ? TELEM_I_WIDE_SHARED : TELEM_I_NARROW_SHARED)
 #if TELEM_HAS_ATOMIC64
 #define TELEM_I_OWN(name) TELEM_I_WIDE_##name
 #else
 #define TELEM_I_OWN(name) TELEM_I_NARROW_##name
 #endif
 TELEM_STATIC_ASSERT(sizeof(struct telem_i_ring_lane) == TELEM_I_OWN(LANE), telem_i_image_knows_the_lane);
-TELEM_STATIC_ASSERT(offsetof(struct telem_i_ring_lane, floor) == TELEM_I_OWN(FLOOR), telem_i_image_knows_the_floor);
+TELEM_STATIC_ASSERT(offsetof(struct telem_i_ring_lane, floor) == TELEM_I_OWN(FLOOR),
+                    telem_i_image_knows_the_floor);
 TELEM_STATIC_ASSERT(sizeof(struct telem_i_ring_shared) == TELEM_I_OWN(SHARED) || TELEM_RING_PARKED_MAX != 16,
                     telem_i_image_knows_the_shared_lane);
-TELEM_STATIC_ASSERT(offsetof(struct telem_i_ring_shared, voids) == TELEM_I_OWN(VOIDS), telem_i_image_knows_the_voids);
-#define TELEM_I_LANE_OFFSET(field) (offsetof(struct telem_i_ring_lane, field) - offsetof(struct telem_i_ring_lane, floor))
-#define TELEM_I_SHARED_OFFSET(field) (offsetof(struct telem_i_ring_shared, field) - offsetof(struct telem_i_ring_shared, voids))
+TELEM_STATIC_ASSERT(offsetof(struct telem_i_ring_shared, voids) == TELEM_I_OWN(VOIDS),
+                    telem_i_image_knows_the_voids);
+#define TELEM_I_LANE_OFFSET(field) \
+    (offsetof(struct telem_i_ring_lane, field) - offsetof(struct telem_i_ring_lane, floor))
+#define TELEM_I_SHARED_OFFSET(field) \
+    (offsetof(struct telem_i_ring_shared, field) - offsetof(struct telem_i_ring_shared, voids))
 
 /* The head must be what init would have made of the sizes in it. */
 static int telem_i_image_plan(const telem_i_image *m) {
@@ -3581,7 +3756,8 @@ static int telem_i_image_plan(const telem_i_image *m) {
     d.contiguous = f->contiguous ? 1u : 0u, d.notes_bytes = f->notes_bytes;
     smallest = d.lanes && (!d.shared_bytes || d.lane_bytes < d.shared_bytes) ? d.lane_bytes : d.shared_bytes;
     if (d.max_record > smallest / 4u || telem_i_ring_plan(&plan, &d) == 0) return 0;
-    apart = TELEM_I_IMAGE_LANE(m) - (uint32_t)sizeof(struct telem_i_ring_lane); /* 0 in this program's own layout */
+    apart = TELEM_I_IMAGE_LANE(m) -
+            (uint32_t)sizeof(struct telem_i_ring_lane); /* 0 in this program's own layout */
     all = apart * f->lanes;
     if (f->lanes) plan.lane_stride += apart;
     plan.shared_at += all;
@@ -3612,16 +3788,20 @@ static telem_result telem_i_image_open(telem_i_image *m, const void *bytes, size
 
 /* -- bytes of a data area: `base` in the image, `units` long, from unit pos on -- */
 
-static size_t telem_i_image_unit(size_t base, uint32_t units, telem_i_pos pos) { return base + (size_t)(pos & (units - 1u)) * 8u; }
+static size_t telem_i_image_unit(size_t base, uint32_t units, telem_i_pos pos) {
+    return base + (size_t)(pos & (units - 1u)) * 8u;
+}
 
 /* Are n units from pos on inside the bytes that there are? */
-static int telem_i_image_inside(const telem_i_image *m, size_t base, uint32_t units, telem_i_pos pos, uint32_t n) {
+static int telem_i_image_inside(const telem_i_image *m, size_t base, uint32_t units, telem_i_pos pos,
+                                uint32_t n) {
     size_t at = telem_i_image_unit(base, units, pos);
     uint32_t room = units - (uint32_t)(pos & (units - 1u));
     if (n > room) return telem_i_image_has(m, base, (size_t)units * 8u);
     return telem_i_image_has(m, at, (size_t)n * 8u);
 }
-static void telem_i_image_copy(const telem_i_image *m, size_t base, uint32_t units, telem_i_pos pos, void *to, uint32_t n) {
+static void telem_i_image_copy(const telem_i_image *m, size_t base, uint32_t units, telem_i_pos pos, void *to,
+                               uint32_t n) {
     size_t at = telem_i_image_unit(base, units, pos), head = (size_t)units * 8u - (at - base);
     if (head > n) head = n;
     if (head) memcpy(to, m->bytes + at, head);
@@ -3630,7 +3810,9 @@ static void telem_i_image_copy(const telem_i_image *m, size_t base, uint32_t uni
 
 /* -- a lane -- */
 
-static size_t telem_i_image_lane(const telem_i_image *m, uint32_t i) { return m->f.lanes_at + (size_t)i * m->f.lane_stride; }
+static size_t telem_i_image_lane(const telem_i_image *m, uint32_t i) {
+    return m->f.lanes_at + (size_t)i * m->f.lane_stride;
+}
 static size_t telem_i_image_lane_data(const telem_i_image *m, uint32_t i) {
     return telem_i_image_lane(m, i) + m->f.lane_stride - (size_t)m->f.lane_units * 8u;
 }
@@ -3666,12 +3848,14 @@ static int telem_i_image_entry(const telem_i_image *m, uint32_t i, telem_i_image
     if (c->len > m->f.max_record) return TELEM_I_IMAGE_BAD;
     c->units = c->head + telem_i_ring_units(c->len);
     if (c->units > room) return TELEM_I_IMAGE_BAD;
-    return telem_i_image_inside(m, base, size, c->pos, c->units) ? TELEM_I_IMAGE_RECORD : TELEM_I_IMAGE_OUTSIDE;
+    return telem_i_image_inside(m, base, size, c->pos, c->units) ? TELEM_I_IMAGE_RECORD
+                                                                 : TELEM_I_IMAGE_OUTSIDE;
 }
 
 /* Do entries lead from c's position exactly to `stop`? RECORD: yes; c is there. And through how
    many records. */
-static int telem_i_image_chain(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_i_pos stop, telem_i_pos *records) {
+static int telem_i_image_chain(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_i_pos stop,
+                               telem_i_pos *records) {
     c->end = stop;
     *records = 0;
     while (c->pos != stop) {
@@ -3685,12 +3869,15 @@ static int telem_i_image_chain(const telem_i_image *m, uint32_t i, telem_i_image
 
 /* The first anchor of a block that starts at `from` or behind and leads to an entry before `end`:
    where (pos), what number and which upper half. 0: there is none. */
-static int telem_i_image_anchor(const telem_i_image *m, uint32_t i, telem_i_pos from, telem_i_pos end, telem_i_image_cursor *to) {
+static int telem_i_image_anchor(const telem_i_image *m, uint32_t i, telem_i_pos from, telem_i_pos end,
+                                telem_i_image_cursor *to) {
     telem_i_pos step = m->f.block_units, at = ((from + step - 1u) & ~(step - 1u)) & m->mask;
     uint32_t left = m->f.lane_units >> m->f.block_log2;
-    for (; left > 0 && telem_i_image_diff(m, at, from) < telem_i_image_diff(m, end, from); left--, at = (at + step) & m->mask) {
+    for (; left > 0 && telem_i_image_diff(m, at, from) < telem_i_image_diff(m, end, from);
+         left--, at = (at + step) & m->mask) {
         size_t a = telem_i_image_lane(m, i) + TELEM_I_IMAGE_LANE(m) +
-                   (size_t)((at >> m->f.block_log2) & ((m->f.lane_units >> m->f.block_log2) - 1u)) * sizeof(telem_i_ring_anchor);
+                   (size_t)((at >> m->f.block_log2) & ((m->f.lane_units >> m->f.block_log2) - 1u)) *
+                       sizeof(telem_i_ring_anchor);
         telem_i_pos skip = telem_i_image_32(m, a + offsetof(telem_i_ring_anchor, skip));
         if (skip >= telem_i_image_diff(m, end, at)) continue;
         to->pos = (at + skip) & m->mask;
@@ -3704,19 +3891,23 @@ static int telem_i_image_anchor(const telem_i_image *m, uint32_t i, telem_i_pos 
 /* Do the entries from c on lead to stop as its anchor (or, at the end, the lane's count) says? OK:
    they do; else why not. *expect: the records between by these counts. A commit that was under way
    has counted its records already: `ahead` allows for that, at the end. */
-static int telem_i_image_agrees(const telem_i_image *m, uint32_t i, const telem_i_image_cursor *c, telem_i_image_cursor *stop,
-                                int ahead, telem_i_pos *records, telem_i_pos *expect) {
+static int telem_i_image_agrees(const telem_i_image *m, uint32_t i, const telem_i_image_cursor *c,
+                                telem_i_image_cursor *stop, int ahead, telem_i_pos *records,
+                                telem_i_pos *expect) {
     telem_i_image_cursor walk = *c;
     int last = stop->pos == c->end, what = telem_i_image_chain(m, i, &walk, stop->pos, records);
     *expect = telem_i_image_diff(m, stop->seq, c->seq);
     if (last) stop->hi = walk.hi;
     if (what != TELEM_I_IMAGE_RECORD) return what;
     if (*records == *expect && walk.hi == stop->hi) return what;
-    return last && ahead && *records < *expect && *expect - *records <= m->f.lane_units / 4u ? what : TELEM_I_IMAGE_BAD;
+    return last && ahead && *records < *expect && *expect - *records <= m->f.lane_units / 4u
+               ? what
+               : TELEM_I_IMAGE_BAD;
 }
 
 /* The next anchor behind c's block, or the end. */
-static void telem_i_image_stop(const telem_i_image *m, uint32_t i, telem_i_pos pos, telem_i_pos end, telem_i_image_cursor *stop) {
+static void telem_i_image_stop(const telem_i_image *m, uint32_t i, telem_i_pos pos, telem_i_pos end,
+                               telem_i_image_cursor *stop) {
     if (telem_i_image_anchor(m, i, (pos + 1u) & m->mask, end, stop)) return;
     stop->pos = end;
     stop->seq = (telem_i_pos)telem_i_image_lane_count(m, i) & m->mask;
@@ -3724,7 +3915,8 @@ static void telem_i_image_stop(const telem_i_image *m, uint32_t i, telem_i_pos p
 
 /* c stands at the begin of a stretch whose entries nobody has looked at. 1: they are sound up to
    c->checked. 0: they are not; c is behind them. An anchor that alone is wrong is passed over. */
-static int telem_i_image_stretch(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+static int telem_i_image_stretch(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c,
+                                 telem_ring_account *a) {
     telem_i_image_cursor stop = *c, first;
     telem_i_pos records, expect, units;
     int tries, what = TELEM_I_IMAGE_BAD, why = 0;
@@ -3752,7 +3944,8 @@ static int telem_i_image_stretch(const telem_i_image *m, uint32_t i, telem_i_ima
 }
 
 /* 1: c's head record is set; 0: c is at its end. */
-static int telem_i_image_lane_next(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+static int telem_i_image_lane_next(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c,
+                                   telem_ring_account *a) {
     while (c->pos != c->end) {
         int what;
         if (c->pos == c->checked && !telem_i_image_stretch(m, i, c, a)) continue;
@@ -3767,13 +3960,19 @@ static int telem_i_image_lane_next(const telem_i_image *m, uint32_t i, telem_i_i
 
 /* The lowest position that an active gate holds, when it lies behind `pos`: a writer that was
    refused had raised the floor above it, but nothing was overwritten. */
-static telem_i_pos telem_i_image_gate(const telem_i_image *m, uint32_t lane, telem_i_pos pos, telem_i_pos end) {
+static telem_i_pos telem_i_image_gate(const telem_i_image *m, uint32_t lane, telem_i_pos pos,
+                                      telem_i_pos end) {
     uint32_t i;
     for (i = 0; i < m->f.readers && m->f.policy == TELEM_RING_REFUSE; i++) {
         size_t slot = m->f.slots_at + (size_t)i * m->f.slot_stride;
-        telem_i_pos gate = telem_i_image_word(m, slot + sizeof(telem_i_ring_slot) + lane * sizeof(telem_i_ring_gate));
-        if ((telem_i_image_32(m, slot + offsetof(struct telem_i_ring_slot, state)) & 3u) != TELEM_I_SLOT_ACTIVE) continue;
-        if (telem_i_image_diff(m, end, gate) <= m->f.lane_units && telem_i_image_diff(m, end, gate) > telem_i_image_diff(m, end, pos)) pos = gate;
+        telem_i_pos gate =
+            telem_i_image_word(m, slot + sizeof(telem_i_ring_slot) + lane * sizeof(telem_i_ring_gate));
+        if ((telem_i_image_32(m, slot + offsetof(struct telem_i_ring_slot, state)) & 3u) !=
+            TELEM_I_SLOT_ACTIVE)
+            continue;
+        if (telem_i_image_diff(m, end, gate) <= m->f.lane_units &&
+            telem_i_image_diff(m, end, gate) > telem_i_image_diff(m, end, pos))
+            pos = gate;
     }
     return pos;
 }
@@ -3797,13 +3996,15 @@ static void telem_i_image_lane_gate(const telem_i_image *m, uint32_t i, telem_i_
         break;
     }
     walk.pos = gate, walk.hi = hi;
-    if (telem_i_image_chain(m, i, &walk, stop.pos, &records) != TELEM_I_IMAGE_RECORD || walk.hi != stop.hi) return;
+    if (telem_i_image_chain(m, i, &walk, stop.pos, &records) != TELEM_I_IMAGE_RECORD || walk.hi != stop.hi)
+        return;
     c->pos = gate, c->seq = (stop.seq - records) & m->mask, c->hi = hi;
 }
 
 /* c to the oldest entry that is whole, and an account of what came before. 0: the cursors make no
    sense. */
-static int telem_i_image_lane_start(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+static int telem_i_image_lane_start(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c,
+                                    telem_ring_account *a) {
     size_t at = telem_i_image_lane(m, i);
     telem_i_image_cursor old;
     telem_i_pos floor, behind;
@@ -3837,14 +4038,17 @@ static int telem_i_image_lane_start(const telem_i_image *m, uint32_t i, telem_i_
 /* -- the shared lane -- */
 
 static size_t telem_i_image_shared_desc(const telem_i_image *m, uint32_t n) {
-    return m->f.shared_at + TELEM_I_IMAGE_SHARED(m) + (size_t)(n & (m->f.shared_records - 1u)) * sizeof(telem_i_ring_descriptor);
+    return m->f.shared_at + TELEM_I_IMAGE_SHARED(m) +
+           (size_t)(n & (m->f.shared_records - 1u)) * sizeof(telem_i_ring_descriptor);
 }
 static size_t telem_i_image_shared_data(const telem_i_image *m) {
-    return m->f.shared_at + TELEM_I_IMAGE_SHARED(m) + telem_i_ring_align(m->f.shared_records * sizeof(telem_i_ring_descriptor));
+    return m->f.shared_at + TELEM_I_IMAGE_SHARED(m) +
+           telem_i_ring_align(m->f.shared_records * sizeof(telem_i_ring_descriptor));
 }
 /* The state of number n, and where its span begins. 0 in *is: the descriptor is not of this number. */
 static uint32_t telem_i_image_state(const telem_i_image *m, uint32_t n, uint32_t *start, int *is) {
-    uint32_t state = telem_i_image_pair(m, telem_i_image_shared_desc(m, n), start), shift = 3u + m->f.length_bits;
+    uint32_t state = telem_i_image_pair(m, telem_i_image_shared_desc(m, n), start),
+             shift = 3u + m->f.length_bits;
     *is = ((state >> shift) & m->f.tag_mask) == ((n >> m->f.records_log2) & m->f.tag_mask);
     return state;
 }
@@ -3856,7 +4060,8 @@ static uint32_t telem_i_image_extent(const telem_i_image *m, uint32_t state) {
 /* Are the spans of n and its neighbours, as far as these are taken, laid end to end, and within one
    lap of the head? c->seq: the tail, behind which nothing is held; c->checked: the unit where the
    last span ends. */
-static int telem_i_image_fits(const telem_i_image *m, const telem_i_image_cursor *c, uint32_t n, uint32_t units) {
+static int telem_i_image_fits(const telem_i_image *m, const telem_i_image_cursor *c, uint32_t n,
+                              uint32_t units) {
     uint32_t start, state;
     int is;
     if (n != (uint32_t)(c->seq & UINT32_MAX)) {
@@ -3904,7 +4109,8 @@ static int telem_i_image_number(const telem_i_image *m, telem_i_image_cursor *c)
    to. 0: it is the tail that is wrong: few descriptors are of its lap or of the one before, as all
    are in a sound ring, or some are of a later one. */
 static int telem_i_image_shared_find(const telem_i_image *m, telem_i_image_cursor *c, telem_ring_account *a) {
-    uint32_t tail = (uint32_t)(c->pos & UINT32_MAX), end = tail, i, sound = 0, late = 0, stray = 0, start, state, stop = 0;
+    uint32_t tail = (uint32_t)(c->pos & UINT32_MAX), end = tail, i, sound = 0, late = 0, stray = 0, start,
+             state, stop = 0;
     for (i = 0; i < m->f.shared_records; i++) {
         int is, before, later;
         (void)telem_i_image_state(m, tail + i - m->f.shared_records, &start, &before);
@@ -3926,7 +4132,8 @@ static int telem_i_image_shared_find(const telem_i_image *m, telem_i_image_curso
 }
 
 /* c to the tail. 0: the cursors make no sense. */
-static int telem_i_image_shared_start(const telem_i_image *m, telem_i_image_cursor *c, telem_ring_account *a) {
+static int telem_i_image_shared_start(const telem_i_image *m, telem_i_image_cursor *c,
+                                      telem_ring_account *a) {
     size_t at = m->f.shared_at;
     uint32_t begin = (uint32_t)((telem_i_pos)(TELEM_I_RING_START) & UINT32_MAX), tail, voids;
     uint64_t numbers;
@@ -3936,7 +4143,9 @@ static int telem_i_image_shared_start(const telem_i_image *m, telem_i_image_curs
     voids = telem_i_image_32(m, at + TELEM_I_IMAGE_VOIDS(m) + (tail % TELEM_I_RING_VOIDS) * 4u);
     c->pos = c->seq = tail;
     if (!telem_i_image_shared_find(m, c, a)) return 0;
-    numbers = ((uint64_t)telem_i_image_32(m, at + offsetof(struct telem_i_ring_shared, tail_hi)) << 32 | tail) - begin;
+    numbers =
+        ((uint64_t)telem_i_image_32(m, at + offsetof(struct telem_i_ring_shared, tail_hi)) << 32 | tail) -
+        begin;
     if (numbers < voids) a->unknown++;
     else a->overwritten += numbers - voids;
     return 1;
@@ -3955,12 +4164,16 @@ static int telem_i_image_shared_next(const telem_i_image *m, telem_i_image_curso
 
 /* -- all lanes -- */
 
-static uint32_t telem_i_image_lanes(const telem_i_image *m) { return m->f.lanes + (m->f.shared_units ? 1u : 0); }
+static uint32_t telem_i_image_lanes(const telem_i_image *m) {
+    return m->f.lanes + (m->f.shared_units ? 1u : 0);
+}
 
-static int telem_i_image_start(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+static int telem_i_image_start(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c,
+                               telem_ring_account *a) {
     return i == m->f.lanes ? telem_i_image_shared_start(m, c, a) : telem_i_image_lane_start(m, i, c, a);
 }
-static int telem_i_image_next(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c, telem_ring_account *a) {
+static int telem_i_image_next(const telem_i_image *m, uint32_t i, telem_i_image_cursor *c,
+                              telem_ring_account *a) {
     return i == m->f.lanes ? telem_i_image_shared_next(m, c, a) : telem_i_image_lane_next(m, i, c, a);
 }
 /* c's head record is done with. */
@@ -4013,7 +4226,9 @@ TELEM_API telem_result telem_ring_attach(telem_ring_image *im, const telem_ring_
     memset(im, 0, sizeof *im);
     res = telem_i_image_open(&im->i, desc->bytes, desc->size);
     count = telem_i_image_lanes(&im->i);
-    if (res == TELEM_OK && (desc->cursors ? desc->cursors_size < count * sizeof *im->own : count > TELEM_RING_CURSORS)) res = TELEM_ERR_MEMORY;
+    if (res == TELEM_OK &&
+        (desc->cursors ? desc->cursors_size < count * sizeof *im->own : count > TELEM_RING_CURSORS))
+        res = TELEM_ERR_MEMORY;
     if (res != TELEM_OK) {
         memset(im, 0, sizeof *im);
         return res;
@@ -4028,7 +4243,9 @@ TELEM_API telem_result telem_ring_attach(telem_ring_image *im, const telem_ring_
     return TELEM_OK;
 }
 
-static telem_i_image_cursor *telem_i_image_cursors(telem_ring_image *im) { return im->extern_cursors ? im->extern_cursors : im->own; }
+static telem_i_image_cursor *telem_i_image_cursors(telem_ring_image *im) {
+    return im->extern_cursors ? im->extern_cursors : im->own;
+}
 
 TELEM_API void telem_ring_image_rewind(telem_ring_image *im) {
     telem_ring_account unused = TELEM_ZERO;
@@ -4041,7 +4258,8 @@ TELEM_API void telem_ring_image_rewind(telem_ring_image *im) {
 
 TELEM_API uint32_t telem_ring_image_max_record(const telem_ring_image *im) { return im->i.f.max_record; }
 
-TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_record *rec, void *buf, size_t cap) {
+TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_record *rec, void *buf,
+                                             size_t cap) {
     telem_ring_account unused = TELEM_ZERO;
     telem_i_image_cursor *best = NULL;
     const telem_i_image *m;
@@ -4058,8 +4276,12 @@ TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_re
     rec->lane = which, rec->data = NULL;
     if (best->len > cap) return TELEM_ERR_MEMORY;
     rec->data = buf;
-    if (which == m->f.lanes) telem_i_image_copy(m, telem_i_image_shared_data(m), m->f.shared_units, (telem_i_pos)best->at + best->head, buf, best->len);
-    else telem_i_image_copy(m, telem_i_image_lane_data(m, which), m->f.lane_units, best->pos + best->head, buf, best->len);
+    if (which == m->f.lanes)
+        telem_i_image_copy(m, telem_i_image_shared_data(m), m->f.shared_units,
+                           (telem_i_pos)best->at + best->head, buf, best->len);
+    else
+        telem_i_image_copy(m, telem_i_image_lane_data(m, which), m->f.lane_units, best->pos + best->head, buf,
+                           best->len);
     telem_i_image_pass(m, which, best);
     return TELEM_OK;
 }
@@ -4085,7 +4307,8 @@ static uint32_t telem_i_note_at(const uint8_t *p, uint32_t room, int *bad) {
     *bad = 0;
     if (room < TELEM_I_NOTE_HEAD || telem_get32(p + 8) == 0) return 0;
     len = telem_get32(p + 4);
-    *bad = len > room - TELEM_I_NOTE_HEAD || telem_get32(p + 8) != telem_i_note_hash(telem_get32(p), p + TELEM_I_NOTE_HEAD, len);
+    *bad = len > room - TELEM_I_NOTE_HEAD ||
+           telem_get32(p + 8) != telem_i_note_hash(telem_get32(p), p + TELEM_I_NOTE_HEAD, len);
     return *bad ? 0 : TELEM_I_NOTE_HEAD + telem_i_ring_units(len) * 8u;
 }
 
@@ -4110,7 +4333,8 @@ TELEM_API telem_result telem_ring_note(telem_ring *ring, uint32_t id, const void
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_ring_image_note(const telem_ring_image *im, uint32_t index, telem_ring_note_info *note) {
+TELEM_API telem_result telem_ring_image_note(const telem_ring_image *im, uint32_t index,
+                                             telem_ring_note_info *note) {
     uint32_t at = 0, size, room;
     const uint8_t *p;
     int bad;
@@ -4135,14 +4359,16 @@ static void telem_i_count_more(telem_i_ring_count *c, uint64_t n) {
     TELEM_STORE32_RELAXED(&c->hi, (uint32_t)(n >> 32));
 }
 
-static void telem_i_resume_anchor(telem_ring *r, telem_i_ring_lane *l, telem_i_pos at, telem_i_pos skip, uint32_t hi, telem_i_pos seq) {
+static void telem_i_resume_anchor(telem_ring *r, telem_i_ring_lane *l, telem_i_pos at, telem_i_pos skip,
+                                  uint32_t hi, telem_i_pos seq) {
     telem_i_ring_anchor *a = telem_i_ring_anchor_at(r, l, at >> r->fixed.block_log2);
     TELEM_STORE32_RELAXED(&a->skip, (uint32_t)(skip & UINT32_MAX));
     TELEM_STORE32_RELAXED(&a->hi, hi);
     TELEM_I_POS_SET_RELAXED(&a->seq, seq);
 }
 /* The anchors that a sound record sets: one may have been wrong. `from`: where its entries begin. */
-static void telem_i_resume_anchors(telem_ring *r, telem_i_ring_lane *l, const telem_i_image_cursor *from, const telem_i_image_cursor *c) {
+static void telem_i_resume_anchors(telem_ring *r, telem_i_ring_lane *l, const telem_i_image_cursor *from,
+                                   const telem_i_image_cursor *c) {
     telem_i_pos at = telem_i_pos_up(from->pos, r->fixed.block_units), end = c->pos + c->units;
     for (; (telem_i_spos)(end - at) > 0; at += r->fixed.block_units) {
         if (at == from->pos) telem_i_resume_anchor(r, l, at, 0, from->hi, from->seq);
@@ -4197,7 +4423,8 @@ static void telem_i_resume_lane(telem_ring *r, const telem_i_image *m, uint32_t 
 /* Are all numbers of the ring what writers rely on: taken up to the head, and of the lap before
    behind it; are the spans no longer than the ring? */
 static int telem_i_resume_is_sound(const telem_i_image *m, telem_i_image_cursor c, telem_ring_account *a) {
-    uint32_t tail = (uint32_t)(c.pos & UINT32_MAX), head = (uint32_t)(c.end & UINT32_MAX), n, start, first, state;
+    uint32_t tail = (uint32_t)(c.pos & UINT32_MAX), head = (uint32_t)(c.end & UINT32_MAX), n, start, first,
+             state;
     int is;
     for (; telem_i_image_shared_next(m, &c, a); telem_i_image_pass(m, m->f.lanes, &c)) {
     }
@@ -4236,7 +4463,8 @@ static void telem_i_resume_shared(telem_ring *r, const telem_i_image *m) {
 }
 
 /* The clock must be the one that made the stamps. */
-static telem_result telem_i_resume_clock(telem_ring *plan, const telem_i_ring_fixed *f, const telem_clock *clock) {
+static telem_result telem_i_resume_clock(telem_ring *plan, const telem_i_ring_fixed *f,
+                                         const telem_clock *clock) {
     telem_ring_desc d = TELEM_ZERO;
     telem_result res;
     d.clock = clock;
@@ -4244,14 +4472,14 @@ static telem_result telem_i_resume_clock(telem_ring *plan, const telem_i_ring_fi
     memset(plan, 0, sizeof *plan);
     res = telem_i_ring_init_clock(plan, &d);
     if (res != TELEM_OK) return res;
-    if (plan->fixed.clock_bits != f->clock_bits || plan->fixed.clock_domain != f->clock_domain || plan->fixed.hz_den != f->hz_den ||
-        memcmp(plan->fixed.hz_num, f->hz_num, sizeof f->hz_num) != 0)
+    if (plan->fixed.clock_bits != f->clock_bits || plan->fixed.clock_domain != f->clock_domain ||
+        plan->fixed.hz_den != f->hz_den || memcmp(plan->fixed.hz_num, f->hz_num, sizeof f->hz_num) != 0)
         return TELEM_ERR_MISMATCH;
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t memory_size, const telem_clock *clock,
-                                         telem_ring_account *account) {
+TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t memory_size,
+                                         const telem_clock *clock, telem_ring_account *account) {
     telem_ring_account sum = TELEM_ZERO;
     telem_i_image m;
     telem_ring plan, *r;
@@ -4259,7 +4487,8 @@ TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t
     uint32_t i;
     if (!ring || !memory || ((uintptr_t)memory & 7u) != 0) return TELEM_ERR_ARG;
     res = telem_i_image_open(&m, memory, memory_size);
-    if (res == TELEM_OK && (m.wide != TELEM_HAS_ATOMIC64 || memcmp(memory, &m.f, sizeof m.f) != 0)) res = TELEM_ERR_UNSUPPORTED;
+    if (res == TELEM_OK && (m.wide != TELEM_HAS_ATOMIC64 || memcmp(memory, &m.f, sizeof m.f) != 0))
+        res = TELEM_ERR_UNSUPPORTED;
     if (res == TELEM_OK && m.f.bytes > memory_size) res = TELEM_ERR_MEMORY;
     if (res == TELEM_OK) res = telem_i_resume_clock(&plan, &m.f, clock);
     if (res != TELEM_OK) return res;
@@ -4285,8 +4514,10 @@ TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t
 #define TELEM_I_TRIGGER_FIRING 1u /* whoever set this is at work on the fields */
 #define TELEM_I_TRIGGER_FIRED 2u
 
-TELEM_API telem_result telem_ring_trigger_init(telem_ring_trigger *t, telem_ring *ring, const telem_ring_trigger_desc *desc) {
-    if (!t || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC || ring->fixed.policy != TELEM_RING_REFUSE) return TELEM_ERR_ARG;
+TELEM_API telem_result telem_ring_trigger_init(telem_ring_trigger *t, telem_ring *ring,
+                                               const telem_ring_trigger_desc *desc) {
+    if (!t || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC || ring->fixed.policy != TELEM_RING_REFUSE)
+        return TELEM_ERR_ARG;
     if (desc && ((uintptr_t)desc->cursors & 7u) != 0) return TELEM_ERR_ARG;
     memset(t, 0, sizeof *t);
     if (desc) t->desc = *desc;
@@ -4299,7 +4530,8 @@ static uint32_t telem_i_trigger_place(const telem_ring_reader *rd) {
     uint32_t i, sum = 0;
     for (i = 0; i < rd->count; i++) {
         const telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
-        sum += telem_i_reader_is_shared(rd, i) ? (uint32_t)(c->pos & UINT32_MAX) - c->voids : (uint32_t)(c->seq & UINT32_MAX);
+        sum += telem_i_reader_is_shared(rd, i) ? (uint32_t)(c->pos & UINT32_MAX) - c->voids
+                                               : (uint32_t)(c->seq & UINT32_MAX);
     }
     return sum;
 }
@@ -4309,7 +4541,8 @@ static uint32_t telem_i_trigger_place(const telem_ring_reader *rd) {
 static void telem_i_trigger_trim_lane(telem_ring_reader *rd, uint32_t i, telem_i_pos from, uint32_t keep) {
     telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     telem_i_ring_lane *l = telem_i_ring_lane_at(rd->ring, i);
-    telem_i_pos step = rd->ring->fixed.block_units, at = telem_i_pos_up(c->pos + 1u, step), end = TELEM_I_POS_ACQUIRE(&l->tip.committed); /* E1 */
+    telem_i_pos step = rd->ring->fixed.block_units, at = telem_i_pos_up(c->pos + 1u, step);
+    telem_i_pos end = TELEM_I_POS_ACQUIRE(&l->tip.committed); /* E1 */
     for (; (telem_i_spos)(end - at) > 0; at += step) {
         telem_i_ring_anchor *a = telem_i_ring_anchor_at(rd->ring, l, at >> rd->ring->fixed.block_log2);
         telem_i_lane_place p;
@@ -4327,7 +4560,8 @@ static void telem_i_trigger_trim_shared(telem_ring_reader *rd, uint32_t i, uint3
     telem_i_ring_shared *s = telem_i_ring_shared_of(rd->ring);
     uint32_t n = (uint32_t)(c->pos & UINT32_MAX), to, state;
     for (to = from; (int32_t)(to - n) > 0 && keep > 0; to--)
-        keep -= (telem_i_desc_state(telem_i_shared_desc(rd->ring, s, to - 1u)) & TELEM_I_STATE) == TELEM_I_COMMITTED;
+        keep -= (telem_i_desc_state(telem_i_shared_desc(rd->ring, s, to - 1u)) & TELEM_I_STATE) ==
+                TELEM_I_COMMITTED;
     for (; (int32_t)(to - n) > 0; n++) {
         state = telem_i_desc_state(telem_i_shared_desc(rd->ring, s, n)) & TELEM_I_STATE;
         if (state == TELEM_I_RESERVED) break; /* it may yet become one of those to keep */
@@ -4341,13 +4575,21 @@ static void telem_i_trigger_trim(telem_ring_trigger *t, const telem_ring_reader 
     for (i = 0; i < t->hold.count; i++) {
         const telem_i_ring_cursor *w = watch ? telem_i_reader_cursors(watch) + i : NULL;
         if (telem_i_reader_is_shared(&t->hold, i))
-            telem_i_trigger_trim_shared(&t->hold, i, w ? (uint32_t)(w->pos & UINT32_MAX) : telem_i_shared_find(t->ring, telem_i_ring_shared_of(t->ring)), t->desc.before);
-        else telem_i_trigger_trim_lane(&t->hold, i, w ? (telem_i_pos)w->seq : TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(t->ring, i)->tip.count), t->desc.before);
+            telem_i_trigger_trim_shared(&t->hold, i,
+                                        w ? (uint32_t)(w->pos & UINT32_MAX)
+                                          : telem_i_shared_find(t->ring, telem_i_ring_shared_of(t->ring)),
+                                        t->desc.before);
+        else
+            telem_i_trigger_trim_lane(&t->hold, i,
+                                      w ? (telem_i_pos)w->seq
+                                        : TELEM_I_POS_RELAXED(&telem_i_ring_lane_at(t->ring, i)->tip.count),
+                                      t->desc.before);
     }
 }
 
 /* watch (or NULL): a reader whose head record is the first of `after`. */
-static telem_result telem_i_trigger_fire(telem_ring_trigger *t, int64_t time, const telem_ring_reader *watch) {
+static telem_result telem_i_trigger_fire(telem_ring_trigger *t, int64_t time,
+                                         const telem_ring_reader *watch) {
     telem_ring_reader_desc d = TELEM_ZERO;
     telem_ring_reader_counts n = TELEM_ZERO;
     uint32_t armed = TELEM_I_TRIGGER_ARMED;
@@ -4368,7 +4610,8 @@ static telem_result telem_i_trigger_fire(telem_ring_trigger *t, int64_t time, co
         t->left = t->desc.after ? before - t->skip + t->desc.after : UINT64_MAX;
         t->time = time;
     }
-    TELEM_STORE32_RELEASE(&t->state, res == TELEM_OK ? TELEM_I_TRIGGER_FIRED : TELEM_I_TRIGGER_ARMED); /* E14 */
+    armed = res == TELEM_OK ? TELEM_I_TRIGGER_FIRED : TELEM_I_TRIGGER_ARMED;
+    TELEM_STORE32_RELEASE(&t->state, armed); /* E14 */
     return res;
 }
 
@@ -4376,7 +4619,8 @@ TELEM_API telem_result telem_ring_trigger_fire(telem_ring_trigger *t, int64_t ti
     return t && t->ring ? telem_i_trigger_fire(t, time, NULL) : TELEM_ERR_ARG;
 }
 
-TELEM_API telem_result telem_ring_trigger_watch(telem_ring_trigger *t, telem_ring_reader *watch, telem_ring_record *rec) {
+TELEM_API telem_result telem_ring_trigger_watch(telem_ring_trigger *t, telem_ring_reader *watch,
+                                                telem_ring_record *rec) {
     telem_ring_record hit;
     telem_result res;
     if (!t || !t->ring || !watch || watch->ring != t->ring || !rec) return TELEM_ERR_ARG;
@@ -4392,7 +4636,8 @@ TELEM_API telem_result telem_ring_trigger_watch(telem_ring_trigger *t, telem_rin
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring_record *rec, void *buf, size_t cap) {
+TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring_record *rec, void *buf,
+                                               size_t cap) {
     telem_ring_record got;
     telem_result res;
     if (!t || !t->ring || !rec) return TELEM_ERR_ARG;
@@ -4406,8 +4651,12 @@ TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring
             continue;
         }
         if (t->left != UINT64_MAX) t->left--;
-        if (t->desc.before_ticks && got.time < t->time && (uint64_t)t->time - (uint64_t)got.time > t->desc.before_ticks) continue;
-        if (t->desc.after_ticks && got.time > t->time && (uint64_t)got.time - (uint64_t)t->time > t->desc.after_ticks) t->left = 0;
+        if (t->desc.before_ticks && got.time < t->time &&
+            (uint64_t)t->time - (uint64_t)got.time > t->desc.before_ticks)
+            continue;
+        if (t->desc.after_ticks && got.time > t->time &&
+            (uint64_t)got.time - (uint64_t)t->time > t->desc.after_ticks)
+            t->left = 0;
         else {
             *rec = got;
             return TELEM_OK;

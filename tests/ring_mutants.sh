@@ -17,7 +17,7 @@ tail_moved_before_voids @ forced @ two_producers_retire_one_number @ was != void
 voids_not_rechecked @ forced @ two_producers_retire_one_number @ what was read may belong to a later lap @ d
 state_not_read_again @ forced_narrow @ two_producers_meet_at_one_number @ return 0; .. last: while n is free @ d
 parked_before_its_start_is_known @ forced @ two_producers_park_one_record @ TELEM_STORE32_RELAXED(&p->start, start); @ d
-parked_entry_taken_by_two @ forced @ two_producers_park_one_record @ if (TELEM_CAS32(&s->parking\[i\].number, &was, (key @ s/if (.*) return/if (TELEM_LOAD32_ACQUIRE(\&s->parking[i].number) == 0 \&\& (TELEM_STORE32_RELEASE(\&s->parking[i].number, (key \& ~3u) | TELEM_I_PARKING), 1)) return/
+parked_entry_taken_by_two @ forced @ two_producers_park_one_record @ if (TELEM_CAS32(&s->parking\[i\].number, &was, mine @ s/if (.*) return/if (TELEM_LOAD32_ACQUIRE(\&s->parking[i].number) == 0 \&\& (TELEM_STORE32_RELEASE(\&s->parking[i].number, mine), 1)) return/
 parked_span_written_into @ forced @ owner_leaves_while_another_steps_around @ if (!telem_i_parked_alive(state)) continue; @ s/if (.*) continue;/if (state) continue;/
 zombie_forgotten @ forced @ owner_leaves_while_another_steps_around @ if (telem_i_parked_alive(old)) return @ d
 leaver_keeps_his_entry @ forced @ owner_leaves_while_another_steps_around @ ^    telem_i_shared_unpark(w->shared @ d
