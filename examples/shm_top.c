@@ -524,8 +524,10 @@ static void put_writers(const segment *g, const telem_shm_segment *s) {
     }
 }
 
-static const char *reader_state(const telem_shm_reader_info *r) {
+/* Lapped: what it wants next is overwritten; it will count that as lost when it moves. */
+static const char *reader_state(const telem_shm_segment *s, const telem_shm_reader_info *r) {
     if (!r->alive) return "dead";
+    if (r->lag > s->frames) return "lapped";
     if (r->expelled) return "expelled";
     if (r->reliable) return "reliable";
     return r->sleeping ? "asleep" : "awake";
@@ -540,7 +542,8 @@ static void put_readers(const segment *g, const telem_shm_segment *s) {
             put("  %s%-14s %7s  %-9s %10s %7s %7s %8s %7s%s\n", DIM, "READER", "PID", "STATE", "DELIVERED",
                 "LAG", "LOST", "FILTERED", "PINS", PLAIN);
         put("  %-14.14s %7u  %s%-9s%s %10s %7s %s%7s%s %8s %7u\n", r.name[0] ? r.name : "-", (unsigned)r.pid,
-            r.alive && !r.expelled ? "" : WARN, reader_state(&r), PLAIN, grouped(r.delivered), grouped(r.lag),
+            r.alive && !r.expelled && r.lag <= s->frames ? "" : WARN, reader_state(s, &r), PLAIN,
+            grouped(r.delivered), grouped(r.lag),
             r.lost ? WARN : "", grouped(r.lost), PLAIN, grouped(r.filtered), (unsigned)r.pins);
     }
     if (n == 0)
@@ -696,7 +699,7 @@ static void json_readers(const segment *g, const telem_shm_segment *s) {
         put("%s{", n++ ? "," : "");
         json_text("name", r.name), COMMA, U32("pid", r.pid), COMMA, BOOL("alive", r.alive), COMMA;
         BOOL("reliable", r.reliable), COMMA, BOOL("expelled", r.expelled), COMMA, BOOL("asleep", r.sleeping),
-            COMMA;
+            COMMA, BOOL("lapped", r.lag > s->frames), COMMA;
         U64("next", r.next), COMMA, U64("lag", r.lag), COMMA, U64("delivered", r.delivered), COMMA;
         U64("lost", r.lost), COMMA, U64("filtered", r.filtered), COMMA, U32("pins", r.pins), put("}");
     }

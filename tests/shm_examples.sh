@@ -31,7 +31,7 @@ start() { # command...: in the background, its id in $pid
     pids="$pids $pid"
 }
 end_all() { # what a test left behind; timeout hands the signal on
-    for p in $pids; do { kill "$p"; wait "$p"; } 2>/dev/null; done
+    for p in $pids; do { kill "$p"; kill -CONT "$p"; wait "$p"; } 2>/dev/null; done
     pids=
     "$bin/shm_top" --collect "$name*" >/dev/null
 }
@@ -112,6 +112,22 @@ top_counts_frames_and_losses_right() { # what it says of a reader is what the re
     wait "$reader"
     shows '^400 frames read, 0 lost' "$tmp/reader" || return 1
     awk -v r="$rate" 'BEGIN { print "rate", r; exit !(r > 100 && r < 1200) }'
+}
+stopped_reader_is_shown_as_lapped_and_then_its_losses() {
+    publish || return 1
+    "$bin/shm_reader" -e 100000 "$name" >"$tmp/reader" 2>&1 & reader=$!
+    pids="$pids $reader"
+    sleep 0.2
+    kill -STOP $reader
+    sleep 1.5
+    "$bin/shm_top" -d 0.05 "$name" >"$tmp/out"
+    kill -CONT $reader
+    shows '^  shm_reader +[0-9]+  lapped +[0-9,]+ +1,[0-9]+ +0 ' "$tmp/out" || return 1
+    sleep 0.2
+    "$bin/shm_top" -d 0.05 "$name" >"$tmp/out"
+    lost=$(awk '/^  shm_reader/ { gsub(",", "", $6); print $6 }' "$tmp/out")
+    sleep 0.3
+    shows "^lost $lost frames\$" "$tmp/reader"
 }
 json() { # python expression over d
     python3 -c 'import json, sys
@@ -195,6 +211,7 @@ if [ ! -d /dev/shm ]; then skip "shared memory (no /dev/shm)"; else
     check wrong_use_says_so
     check top_shows_memory_readers_and_latest_values
     check top_counts_frames_and_losses_right
+    check stopped_reader_is_shown_as_lapped_and_then_its_losses
     check dead_segment_is_shown_and_collected
     if command -v python3 >/dev/null; then
         check json_holds_the_same
