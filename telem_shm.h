@@ -573,6 +573,9 @@ typedef struct telem_shm_pairs {
 /* Bytes of the two objects that a desc needs. TELEM_OK, or as telem_shm_create. */
 TELEM_API telem_result telem_shm_bytes(const telem_shm_desc *desc, uint64_t *data, uint64_t *control);
 
+/* What create has against a desc: the field and its range, static text for people; NULL: nothing.
+   Worth printing when create answers ERR_ARG, ERR_LIMIT or ERR_MEMORY. */
+TELEM_API const char *telem_shm_desc_fault(const telem_shm_desc *desc);
 /* Makes the segment, or takes over one whose owner is gone. TELEM_OK; ERR_ARG; ERR_LIMIT: pins that
    do not leave a slot for each writer, or sizes out of range; ERR_EXISTS: its owner lives; ERR_SPACE:
    the memory is not there (found now, never later by SIGBUS); ERR_ACCESS; ERR_IO; ERR_UNSUPPORTED:
@@ -1679,6 +1682,71 @@ TELEM_API telem_result telem_shm_bytes(const telem_shm_desc *desc, uint64_t *dat
     return TELEM_OK;
 }
 
+static int telem_i_shm_name_ok(const char *name) {
+    uint32_t n = 0;
+    if (!name || name[0] == '.') return 0;
+    for (; name[n]; n++) {
+        char c = name[n];
+        int ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                 c == '.' || c == '-';
+        if (!ok || n >= TELEM_SHM_NAME_MAX) return 0;
+    }
+    return n > 0;
+}
+
+/* Of the classes as plan_desc left them (those before the first bad one are rounded already). */
+static const char *telem_i_shm_classes_fault(const telem_i_shm_fixed *g) {
+    uint64_t slots = 0, below = 0;
+    uint32_t c;
+    for (c = 0; c < g->classes; c++) {
+        const telem_i_shm_class *k = &g->klass[c];
+        uint64_t bytes = k->bytes;
+        if (bytes > (uint64_t)1 << 40) return "classes: a slot holds at most 1 TiB";
+        bytes = telem_i_shm_round(bytes, bytes >= 4096u ? 4096u : 64u);
+        if (bytes <= below)
+            return "classes: bytes must ascend, also when rounded up to 64 (from 4096 on: to 4096)";
+        if (k->count <= g->writers + (uint64_t)g->pins * g->readers)
+            return "classes: a count must be above writers + pins * readers, so that a slot is left to write";
+        below = bytes;
+        slots += k->count;
+    }
+    if (slots > 1u << 20) return "classes: at most 1,048,576 slots";
+    return "frames, classes: larger than this machine can map";
+}
+static const char *telem_i_shm_sizes_fault(const telem_shm_desc *d) {
+    if (d->frames > 1u << 20) return "frames: at most 1,048,576";
+    if (d->inline_bytes > TELEM_SHM_INLINE_MAX) return "inline_bytes: at most 240";
+    if (d->directory > 1u << 20) return "directory: at most 1,048,576 bytes";
+    if (d->writers > TELEM_SHM_WRITERS_MAX) return "writers: at most 64";
+    if (d->readers > TELEM_SHM_READERS_MAX) return "readers: at most 64";
+    if (d->pins > 65535u) return "pins: at most 65,535";
+    if (d->control_ring < 256u || d->control_ring > 1u << 24 ||
+        (d->control_ring & (d->control_ring - 1u)) != 0)
+        return d->control_ring ? "control_ring: 0, or a power of two from 256 to 16,777,216 bytes" : NULL;
+    return NULL;
+}
+
+TELEM_API const char *telem_shm_desc_fault(const telem_shm_desc *desc) {
+    telem_i_shm_fixed g;
+    const char *fault;
+    if (!desc) return "no desc";
+    if (desc->backing > TELEM_SHM_MEMORY) return "backing: TELEM_SHM_FILES, _MEMFD or _MEMORY";
+    if (desc->backing == TELEM_SHM_FILES && !telem_i_shm_name_ok(desc->name))
+        return "name: 1 to 64 of A-Z a-z 0-9 _ . -";
+    if (desc->backing == TELEM_SHM_FILES && desc->dir && strlen(desc->dir) > TELEM_SHM_PATH_MAX)
+        return "dir: at most 192 bytes";
+    fault = telem_i_shm_sizes_fault(desc);
+    if (fault) return fault;
+    if (telem_i_shm_plan_desc(&g, desc) != TELEM_OK) return telem_i_shm_classes_fault(&g);
+    if (desc->backing != TELEM_SHM_MEMORY) return NULL;
+    if (!desc->memory || !desc->control_memory ||
+        (((uintptr_t)desc->memory | (uintptr_t)desc->control_memory) & 63u) != 0)
+        return "memory, control_memory: both, aligned to 64";
+    if (desc->memory_size < g.data_bytes || desc->control_size < g.control_bytes)
+        return "memory_size, control_size: below what telem_shm_bytes says";
+    return NULL;
+}
+
 static uint64_t telem_i_shm_random(const void *salt) {
     static telem_atomic32 count;
     uint64_t h = telem_i_shm_mix(0x6D6C6574u, (uint64_t)(uintptr_t)salt);
@@ -1940,18 +2008,6 @@ static void telem_i_shm_clock(telem_shm *s, const telem_clock *clock) {
         s->clock.read = telem_i_monotonic_ns;
     else if (s->clock.hz_num == 0 && s->clock.domain == TELEM_DOMAIN_UTC) s->clock.read = telem_i_utc_ns;
 #endif
-}
-
-static int telem_i_shm_name_ok(const char *name) {
-    uint32_t n = 0;
-    if (!name || name[0] == '.') return 0;
-    for (; name[n]; n++) {
-        char c = name[n];
-        int ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                 c == '.' || c == '-';
-        if (!ok || n >= TELEM_SHM_NAME_MAX) return 0;
-    }
-    return n > 0;
 }
 
 static telem_result telem_i_shm_create_memory(telem_shm *s, const telem_shm_desc *d) {

@@ -49,7 +49,6 @@ static int fail(const char *doing, const char *name, telem_result why) {
                              ? "; one is running under this name: stop it, or give another name"
                          : why == TELEM_ERR_ACCESS ? "; the name belongs to another user: give another"
                          : why == TELEM_ERR_SPACE  ? "; the memory is used up: look at df -h /dev/shm"
-                         : why == TELEM_ERR_ARG    ? "; a name is 1 to 64 of A-Z a-z 0-9 _ . -"
                                                    : "";
     fprintf(stderr, "shm_publisher: %s \"%s\": %s%s\n", doing, name, telem_result_text(why), advice);
     return 1;
@@ -123,6 +122,7 @@ int main(int argc, char **argv) {
     (void)signal(SIGTERM, on_signal);
 
     d.frames = 1024; /* a second can be read back; everything else as it comes */
+    if (telem_shm_desc_fault(&d)) return fprintf(stderr, "shm_publisher: %s\n", telem_shm_desc_fault(&d)), 2;
     r = telem_shm_create(&shm, &d);
     if (r != TELEM_OK) return fail("create", d.name, r);
     wd.name = "shm_publisher";

@@ -89,7 +89,7 @@ wrong_use_says_so() {
         exits 2 "$bin/shm_control" boil 2>/dev/null && exits 2 "$bin/shm_image" look 2>/dev/null &&
         exits 2 "$bin/shm_top" -x 2>/dev/null && exits 2 "$bin/shm_top" -d no 2>/dev/null &&
         exits 0 "$bin/shm_top" --help >/dev/null &&
-        exits 1 "$bin/shm_publisher" 'no good name' 2>"$tmp/err" && shows 'A-Z a-z' "$tmp/err" &&
+        exits 2 "$bin/shm_publisher" 'no good name' 2>"$tmp/err" && shows 'A-Z a-z' "$tmp/err" &&
         exits 1 "$bin/shm_control" -s "$name" set 5 2>"$tmp/err" && shows 'not found; start it first' "$tmp/err" &&
         exits 1 "$bin/shm_image" view -s "$name" 2>"$tmp/err" && shows 'not found; start the sensors' "$tmp/err"
 }

@@ -59,6 +59,68 @@ static void fill(uint8_t *p, size_t n, uint64_t seed) {
     for (i = 0; i < n; i++) p[i] = (uint8_t)((seed * 2654435761u + i * (seed | 1u)) >> 3);
 }
 
+/* -- descs -- */
+
+static uint32_t any_of(uint64_t *seed, const uint32_t *from, uint32_t n) {
+    return from[check_rand(seed) % n];
+}
+TEST(fault_of_a_desc_is_told_exactly_when_create_would_refuse_it) {
+    static const uint32_t sizes[] = {0,   0,   0,   1,    2,    3,     48,    63,       64,        65,
+                                     240, 241, 256, 1000, 4096, 65535, 65536, 1u << 20, UINT32_MAX};
+    static const uint32_t counts[] = {0, 0, 1, 2, 3, 8, 9, 10, 40, 64, 65, 1u << 20, UINT32_MAX};
+    uint64_t seed = check_seed(), data, control;
+    int i, refused = 0;
+    for (i = 0; i < 20000; i++) {
+        telem_shm_desc d = TELEM_ZERO;
+        uint32_t c;
+        const char *fault;
+        d.name = "x";
+        if (check_rand(&seed) % 2) d.frames = any_of(&seed, sizes, 19);
+        if (check_rand(&seed) % 4 == 0) d.inline_bytes = any_of(&seed, sizes, 19);
+        if (check_rand(&seed) % 4 == 0) d.directory = any_of(&seed, sizes, 19);
+        if (check_rand(&seed) % 4 == 0) d.control_ring = any_of(&seed, sizes, 19);
+        if (check_rand(&seed) % 2) d.writers = any_of(&seed, counts, 13);
+        if (check_rand(&seed) % 2) d.readers = any_of(&seed, counts, 13);
+        if (check_rand(&seed) % 2) d.pins = any_of(&seed, counts, 13);
+        if (check_rand(&seed) % 2) d.payload = any_of(&seed, sizes, 19);
+        for (c = 0; c < 4 && check_rand(&seed) % 3; c++) {
+            d.classes[c].bytes = (uint64_t)any_of(&seed, sizes, 19) << (check_rand(&seed) % 8 ? 0 : 16);
+            d.classes[c].count = any_of(&seed, counts, 13);
+        }
+        fault = telem_shm_desc_fault(&d);
+        refused += fault != NULL;
+        if (!check_that((telem_shm_bytes(&d, &data, &control) == TELEM_OK) == (fault == NULL), __FILE__,
+                        __LINE__, "bytes and fault agree"))
+            printf("  says %s\n", fault ? fault : "nothing");
+    }
+    CHECK(refused > 1000 && refused < 19000);
+}
+TEST(fault_of_a_desc_names_the_field) {
+    telem_shm_desc d = TELEM_ZERO;
+    static uint64_t memory[2000];
+    CHECK(strncmp(telem_shm_desc_fault(NULL), "no desc", 7) == 0);
+    CHECK(strncmp(telem_shm_desc_fault(&d), "name:", 5) == 0);
+    d.name = "a/b";
+    CHECK(strncmp(telem_shm_desc_fault(&d), "name:", 5) == 0);
+    d.name = "ab";
+    CHECK(telem_shm_desc_fault(&d) == NULL);
+    d.readers = 65;
+    CHECK(strncmp(telem_shm_desc_fault(&d), "readers:", 8) == 0);
+    d.readers = 3, d.pins = 2, d.classes[0].bytes = 1000, d.classes[0].count = 7;
+    CHECK(strstr(telem_shm_desc_fault(&d), "writers + pins * readers") != NULL);
+    d.classes[0].count = 8;
+    CHECK(telem_shm_desc_fault(&d) == NULL);
+    d.classes[1].bytes = 1020, d.classes[1].count = 8; /* both are 1024 */
+    CHECK(strstr(telem_shm_desc_fault(&d), "ascend") != NULL);
+    d.classes[1].bytes = 0;
+    d.backing = 3;
+    CHECK(strncmp(telem_shm_desc_fault(&d), "backing:", 8) == 0);
+    d.backing = TELEM_SHM_MEMORY;
+    CHECK(strncmp(telem_shm_desc_fault(&d), "memory,", 7) == 0);
+    d.memory = (uint8_t *)memory + (64u - ((uintptr_t)memory & 63u)), d.control_memory = d.memory;
+    CHECK(strncmp(telem_shm_desc_fault(&d), "memory_size,", 12) == 0);
+}
+
 /* -- frames -- */
 
 TEST(frames_arrive_in_order_with_their_stamps) {
@@ -1082,6 +1144,8 @@ TEST(poll_descriptor_and_several_segments_wake) {
 #endif
 
 int main(void) {
+    RUN(fault_of_a_desc_is_told_exactly_when_create_would_refuse_it);
+    RUN(fault_of_a_desc_names_the_field);
     RUN(frames_arrive_in_order_with_their_stamps);
     RUN(every_size_arrives_whole_in_every_kind_of_slot);
     RUN(frame_begun_in_place_is_committed_or_given_up);
