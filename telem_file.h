@@ -12488,7 +12488,7 @@ static void TELEM_I_FILE_N(telem_i_file_unpack)(const uint8_t *p, uint32_t n, ui
 /* --- coder: packed --- */
 
 typedef struct TELEM_I_FILE_N(telem_i_file_vector) {
-    TELEM_I_FILE_T least;
+    TELEM_I_FILE_T least, most;
     uint32_t top, width, over; /* bits of the largest, of all but the exceptions, and how many those are */
 } TELEM_I_FILE_N(telem_i_file_vector);
 
@@ -12504,13 +12504,12 @@ static void TELEM_I_FILE_N(telem_i_file_range)(const TELEM_I_FILE_T *r, uint32_t
     *most = (TELEM_I_FILE_T)hi;
 }
 
-/* The width of a vector, from the bit lengths of some hundred values. */
+/* The width of a vector whose range is known, from the bit lengths of some hundred values. */
 static void TELEM_I_FILE_N(telem_i_file_measure)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
                                                  TELEM_I_FILE_N(telem_i_file_vector) *v) {
     TELEM_I_FILE_T most;
     uint32_t hist[66], i, cost, step = n / 128u + 1u, over = 0;
-    TELEM_I_FILE_N(telem_i_file_range)(r, n, &v->least, &most);
-    v->top = v->width = telem_i_file_bit_length((TELEM_I_FILE_T)(most - v->least));
+    v->top = v->width = telem_i_file_bit_length((TELEM_I_FILE_T)(v->most - v->least));
     v->over = 0;
     if (v->top < 3u || (k->off & TELEM_I_FILE_OFF_PATCH)) return;
     memset(hist, 0, sizeof hist);
@@ -12565,15 +12564,26 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_vector)(telem_i_file_codec *k, c
     }
 }
 
+#define TELEM_I_FILE_PART(n, at) ((n) - (at) < TELEM_I_FILE_VECTOR ? (n) - (at) : TELEM_I_FILE_VECTOR)
+/* Ranges of all vectors, and of the whole. */
+static void TELEM_I_FILE_N(telem_i_file_ranges)(const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_N(telem_i_file_vector) *v, TELEM_I_FILE_T *least,
+                                                TELEM_I_FILE_T *most) {
+    uint32_t at;
+    *least = *most = r[0];
+    for (at = 0; at < n; at += TELEM_I_FILE_VECTOR, v++) {
+        TELEM_I_FILE_N(telem_i_file_range)(r + at, TELEM_I_FILE_PART(n, at), &v->least, &v->most);
+        if ((TELEM_I_FILE_S)v->least < (TELEM_I_FILE_S)*least) *least = v->least;
+        if ((TELEM_I_FILE_S)v->most > (TELEM_I_FILE_S)*most) *most = v->most;
+    }
+}
 /* Measures all vectors. The bytes that they will take. */
 static uint64_t TELEM_I_FILE_N(telem_i_file_packed_bytes)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
                                                           TELEM_I_FILE_N(telem_i_file_vector) *v) {
     uint64_t sum = 0;
-    uint32_t at, m;
-    for (at = 0; at < n; at += m, v++) {
-        m = n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR;
-        TELEM_I_FILE_N(telem_i_file_measure)(k, r + at, m, v);
-        sum += TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, m);
+    uint32_t at;
+    for (at = 0; at < n; at += TELEM_I_FILE_VECTOR, v++) {
+        TELEM_I_FILE_N(telem_i_file_measure)(k, r + at, TELEM_I_FILE_PART(n, at), v);
+        sum += TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, TELEM_I_FILE_PART(n, at));
     }
     return sum;
 }
@@ -12583,7 +12593,7 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_packed)(telem_i_file_codec *k, c
     TELEM_I_FILE_T before = 0;
     uint32_t at;
     for (at = 0; at < n && p; at += TELEM_I_FILE_VECTOR, v++) {
-        p = TELEM_I_FILE_N(telem_i_file_put_vector)(k, r + at, n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR, v, before, p, end);
+        p = TELEM_I_FILE_N(telem_i_file_put_vector)(k, r + at, TELEM_I_FILE_PART(n, at), v, before, p, end);
         before = v->least;
     }
     return p;
@@ -12634,7 +12644,7 @@ static const uint8_t *TELEM_I_FILE_N(telem_i_file_get_packed)(telem_i_file_codec
     TELEM_I_FILE_T before = 0;
     uint32_t at;
     for (at = 0; at < n && p; at += TELEM_I_FILE_VECTOR)
-        p = TELEM_I_FILE_N(telem_i_file_get_vector)(k, p, end, n - at < TELEM_I_FILE_VECTOR ? n - at : TELEM_I_FILE_VECTOR, &before, out + at);
+        p = TELEM_I_FILE_N(telem_i_file_get_vector)(k, p, end, TELEM_I_FILE_PART(n, at), &before, out + at);
     return p;
 }
 
@@ -13129,15 +13139,14 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
 /* --- choosing the predictor --- */
 
 static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_median)(const TELEM_I_FILE_T *r, uint32_t n) {
-    const TELEM_I_FILE_T flip = (TELEM_I_FILE_T)1 << TELEM_I_FILE_TOP;
-    TELEM_I_FILE_T m[15] = {0};
-    uint32_t i, j, c = n < 15u ? n : 15u;
+    TELEM_I_FILE_S m[15] = {0};
+    uint32_t i, j, c = n < 15u ? n : 15u, step = n < 15u ? 1u : n / 15u;
     for (i = 0; i < c; i++) {
-        TELEM_I_FILE_T v = r[(uint64_t)i * n / c] ^ flip;
+        TELEM_I_FILE_S v = (TELEM_I_FILE_S)r[i * step];
         for (j = i; j && m[j - 1] > v; j--) m[j] = m[j - 1];
         m[j] = v;
     }
-    return m[c / 2u] ^ flip;
+    return (TELEM_I_FILE_T)m[c / 2u];
 }
 
 /* Fills in what residuals laid end to end in r would cost. */
@@ -13171,7 +13180,7 @@ static void TELEM_I_FILE_N(telem_i_file_try)(telem_i_file_codec *k, const TELEM_
     for (i = 0; i < w->count; i++) TELEM_I_FILE_N(telem_i_file_differ)(w->first + i * w->step, w->length, kind, lag, r + i * w->length);
     p.kind = kind, p.lag = lag;
     TELEM_I_FILE_N(telem_i_file_weigh_sample)(r, w->count * w->length, &p);
-    if (p.binned + (kind ? best->binned / 64u + 4u : 0u) < best->binned) *best = p;
+    if (p.binned + (kind ? best->binned / (lag ? 16u : 64u) + 4u : 0u) < best->binned) *best = p;
 }
 
 /* How many of the samples' residuals lie within -2^s/2 .. 2^s/2 - 1. */
@@ -13225,9 +13234,10 @@ static int TELEM_I_FILE_N(telem_i_file_same)(const TELEM_I_FILE_T *v, uint32_t n
 }
 
 /* What is remembered from block to block: [0] 1 + kind, lag << 8; [1] blocks until the next look; [2] what a
-   sample promised; [3] 1 + the coder that was used, 0: none yet; [4] 1/256 bit per value that it took. */
+   sample promised; [3] 1 + the coder that was used, 0: none yet; [4] 1/256 bit per value that it took; [5] how many
+   values were looked at: twice as many are worth a look. */
 static void TELEM_I_FILE_N(telem_i_file_recall)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, telem_i_file_plan *p) {
-    if (choice && choice[0] && choice[1] && (choice[0] >> 8) * 8u <= n) {
+    if (choice && choice[0] && choice[1] && (choice[0] >> 8) * 8u <= n && n / 2u <= choice[5] - 1u) { /* 0: not told */
         choice[1]--;
         p->kind = (choice[0] & 0xFFu) - 1u;
         p->lag = choice[0] >> 8;
@@ -13242,6 +13252,7 @@ static void TELEM_I_FILE_N(telem_i_file_recall)(telem_i_file_codec *k, uint32_t 
     choice[1] = 16;
     choice[2] = p->binned;
     choice[3] = choice[4] = 0;
+    choice[5] = n;
 }
 
 /* The coder for the next time. Looks again when the values have become larger by a quarter. */
@@ -13272,18 +13283,22 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_others)(const TELEM_I_FILE_T *r, uin
 }
 
 /* BINNED where it comes below its share of PACKED: measured, or as it was in the last block. */
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T least, TELEM_I_FILE_T most,
-                                                       TELEM_I_FILE_T common, uint32_t expected, uint32_t *coder, uint8_t *p, uint8_t *end) {
-    static const uint32_t share[3] = {230, 192, 254}; /* of 256: what entropy coding must come down to */
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common,
+                                                       uint32_t expected, uint32_t *coder, uint8_t *p, uint8_t *end) {
+    static const uint32_t share[2][3] = {{230, 176, 254}, {218, 128, 254}}; /* of 256: what entropy coding must come
+                                                       down to; less where few values pay for its tables */
     TELEM_I_FILE_N(telem_i_file_vector) v[65];
+    TELEM_I_FILE_T least, most;
     uint64_t bits;
+    uint32_t doubt;
     int known = *coder == TELEM_I_FILE_BINNED + 1u, never = *coder == TELEM_I_FILE_PACKED + 1u;
-    uint32_t doubt = most - least < 256u ? 3u : 16u; /* what a sample expects is blind for favourites among few */
     if (n > 65u * TELEM_I_FILE_VECTOR) return NULL;
+    TELEM_I_FILE_N(telem_i_file_ranges)(r, n, v, &least, &most);
+    doubt = most - least < 256u || n >= 2048u ? 3u : 16u; /* what a sample expects is blind for favourites among few */
     if (known)
         bits = (uint64_t)n * telem_i_file_bit_length((TELEM_I_FILE_T)(most - least)) * 256u;
     else
-        bits = TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v) * 8u * share[k->level];
+        bits = TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v) * 8u * share[n < 2048u][k->level];
     if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || (uint64_t)expected * n < bits + bits / doubt)) {
         uint8_t *q;
         telem_i_file_grid g;
@@ -13299,7 +13314,7 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TE
 
 static uint8_t *TELEM_I_FILE_N(telem_i_file_put_residuals)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_plan *plan,
                                                            uint32_t *coder, uint8_t *p, uint8_t *end, int nested) {
-    TELEM_I_FILE_T least, most, common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
+    TELEM_I_FILE_T common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
     uint32_t others = TELEM_I_FILE_N(telem_i_file_others)(r, n, common);
     if (!others) {
         *coder = TELEM_I_FILE_CONSTANT;
@@ -13309,8 +13324,7 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_residuals)(telem_i_file_codec *k
         *coder = TELEM_I_FILE_SPARSE;
         return TELEM_I_FILE_N(telem_i_file_put_sparse)(k, r, n, common, p, end);
     }
-    TELEM_I_FILE_N(telem_i_file_range)(r, n, &least, &most);
-    return TELEM_I_FILE_N(telem_i_file_put_dense)(k, r, n, least, most, common, plan->binned, coder, p, end);
+    return TELEM_I_FILE_N(telem_i_file_put_dense)(k, r, n, common, plan->binned, coder, p, end);
 }
 
 static size_t TELEM_I_FILE_N(telem_i_file_ints_put)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, uint8_t *out, size_t cap, int nested) {
@@ -13402,6 +13416,7 @@ TELEM_UNUSED static uint32_t TELEM_I_FILE_N(telem_i_file_ints_estimate)(telem_i_
 #undef TELEM_I_FILE_GET
 #undef TELEM_I_FILE_SET
 #undef TELEM_I_FILE_TOP
+#undef TELEM_I_FILE_PART
 #undef TELEM_I_FILE_CHUNK
 #undef TELEM_I_FILE_PULL_SLACK
 #endif /* TELEM_I_FILE_W */
