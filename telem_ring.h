@@ -1893,9 +1893,12 @@ static void telem_i_lane_commit(telem_ring_writer *w, uint32_t n) {
 #if !TELEM_HAS_ATOMIC64
     { /* comes by at least once a block: before the count wraps again */
         uint32_t count = TELEM_I_POS_RELAXED(&w->tip->count);
-        if (count < TELEM_LOAD32_RELAXED(&w->lane->count_at))
-            TELEM_STORE32_RELAXED(&w->lane->count_hi, TELEM_LOAD32_RELAXED(&w->lane->count_hi) + 1u);
+        uint32_t was = TELEM_LOAD32_RELAXED(&w->lane->count_at);
         TELEM_STORE32_RELEASE(&w->lane->count_at, count); /* E15: who sees it sees this count, or a later */
+        if (count < was) { /* behind it: in mid-carry the whole is too low, never too high */
+            was = TELEM_LOAD32_RELAXED(&w->lane->count_hi);
+            TELEM_STORE32_RELEASE(&w->lane->count_hi, was + 1u); /* E15 */
+        }
     }
 #endif
     telem_i_lane_window(w);

@@ -863,6 +863,41 @@ template <bool several> struct carrying : scenario {
 typedef carrying<false> count_carries;
 typedef carrying<true> counts_carry;
 
+/* The count of a lane, soon before its low half wraps, while it is read. */
+struct lane_carries : scenario {
+    enum { threads = 2 };
+    world w;
+    telem_ring_writer wr;
+    uint64_t base;
+    void before() {
+        w.make(world::lane(TELEM_RING_OVERWRITE));
+        model_stop();
+        telem_i_ring_lane *l = telem_i_ring_lane_at(w.ring, 0);
+        base = UINT32_MAX - world::some(3, 1);
+        l->tip.count.v = (telem_i_ring_cell)base, l->count_at = (uint32_t)base;
+        model_start(all());
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, 0) == TELEM_OK);
+    }
+    size_t all() { return w.ring->fixed.bytes; }
+    void thread(unsigned i) {
+        if (i == 0) {
+            for (int n = 0; n < 4; n++) w.push(&wr, 0);
+            return;
+        }
+        uint64_t last = base;
+        for (int n = 0; n < 3; n++) {
+            uint64_t c = w.stats().committed;
+            RL_ASSERT(c <= base + w.next[0] + 1u); /* never too high */
+            RL_ASSERT(c >= last || c + ((uint64_t)1 << 32) >= last); /* in mid-carry it may be too low */
+            last = c > last ? c : last;
+        }
+    }
+    void after() {
+        RL_ASSERT(w.stats().committed == base + w.ok);
+        model_stop();
+    }
+};
+
 /* A trigger fires, twice at the same time, while a lane is written: the first wins, and nothing of
    what it holds is lost. */
 struct trigger_fires : scenario {
@@ -1047,7 +1082,7 @@ static bool run(scenario *s, int threads, rl::test_params &p) {
     X(gate_handed_on) X(shared_lapped) X(shared_gated) X(shared_crowd) X(shared_parked) X(shared_parked_gated) \
     X(shared_parked_twice) X(shared_left) X(shared_left_gated) X(shared_in_steps) \
     X(shared_pushed_out) X(shared_pushed_out_twice) X(lane_back) X(shared_in_leaps) X(shared_tops) X(shared_late_leaves) X(shared_found) X(shared_found_back) \
-    X(lane_expelled_warm) X(count_carries) X(counts_carry) X(trigger_fires) \
+    X(lane_expelled_warm) X(count_carries) X(counts_carry) X(lane_carries) X(trigger_fires) \
     X(lane_counted) X(shared_counted) X(shared_joined) X(shared_joined_free) X(shared_expelled)
 #define THE_ONE(name) static name the_##name;
 EACH_SCENARIO(THE_ONE)
@@ -1195,17 +1230,44 @@ static std::string edges_of(int line) {
     return edges;
 }
 
-/* Stronger than C11 asks for, and why it stays. Every other row must fail. */
+/* What no scenario misses, and why it stays. Every other row must fail. telem.h has one kind of
+   read-modify-write, which acquires and releases; what asks for less is marked so. */
+static const char one_kind[] = "the one kind of read-modify-write";
 struct spare {
-    const char *function, *why;
-    int kind; /* -1: all */
+    const char *function;
+    int kind, weak;
+    const char *why;
 };
 static const spare spares[] = {
-
-    {NULL, NULL, 0}};
+    {"telem_ring_init", MODEL_RELEASE, MODEL_NO_FENCE, "E0 is for compilers: what a kill leaves is in program order"},
+    {"telem_ring_init", MODEL_STORE, MODEL_RELAXED, "E0 is for compilers"},
+    {"telem_i_count_add", MODEL_ADD, MODEL_RELAXED, one_kind}, /* of lo; that of hi fails */
+    {"telem_i_count_add", MODEL_ADD, MODEL_LOST, "hi changes once in 2^32"},
+    {"telem_i_gate_overdue", MODEL_LOAD, MODEL_RELAXED, "early by a producer's own sleep, at worst"},
+    {"telem_i_gate_overdue", MODEL_CAS, MODEL_RELAXED, one_kind},
+    {"telem_i_gate_overdue", MODEL_CAS, MODEL_LOST, "early by a producer's own sleep, at worst"},
+    {"telem_i_gate_expel", MODEL_CAS, MODEL_RELAXED, "the fence of E5 stands behind it"},
+    {"telem_i_desc_start", MODEL_LOAD, MODEL_RELAXED, "the CAS of the reservation notices"},
+    {"telem_i_desc_load_free", MODEL_LOAD, MODEL_RELAXED, "the CAS of the reservation notices"},
+    {"telem_i_desc_take", MODEL_CAS, MODEL_RELAXED, one_kind},
+    {"telem_i_span_head", MODEL_CAS, MODEL_RELAXED, "E12 shows it"},
+    {"telem_i_parked_take", MODEL_ADD, MODEL_RELAXED, "+1: the entry shows it; -1: goes on with a release sequence"},
+    {"telem_i_parked_take", MODEL_CAS, MODEL_RELAXED, one_kind},
+    {"telem_i_parked_sweep", MODEL_LOAD, MODEL_RELAXED, "of two that say the same"},
+    {"telem_i_shared_retire", MODEL_CAS, MODEL_RELAXED, one_kind}, /* of voids[]; that of the tail fails */
+    {"telem_i_shared_retire", MODEL_CAS, MODEL_LOST, "test_ring_forced: voids_stored_plainly"},
+    {"telem_i_shared_retire", MODEL_ADD, MODEL_LOST, "tail_hi changes once in 2^32"},
+    {"telem_i_shared_clear", MODEL_CAS, MODEL_LOST, "when it goes back, they ask again"},
+    {"telem_i_trigger_fire", MODEL_CAS, MODEL_RELAXED, one_kind},
+    {"telem_i_trigger_fire", MODEL_STORE, MODEL_RELAXED, "plain fields: test_ring_threads, TSan"},
+    {"telem_ring_trigger_read", MODEL_LOAD, MODEL_RELAXED, "plain fields: test_ring_threads, TSan"},
+    {"telem_ring_trigger_arm", MODEL_LOAD, MODEL_RELAXED, "plain fields"},
+    {"telem_ring_trigger_arm", MODEL_STORE, MODEL_RELAXED, "plain fields"},
+    {"telem_i_trigger_trim_lane", MODEL_LOAD, MODEL_RELAXED, "how many it keeps: tests of one thread"},
+    {NULL, 0, 0, NULL}};
 static const char *spared(const model_site *s, int weak) {
     for (const spare *p = spares; p->function; p++)
-        if (strcmp(p->function, s->function) == 0 && (p->kind < 0 || p->kind == s->kind) && weak != MODEL_LOST) return p->why;
+        if (strcmp(p->function, s->function) == 0 && p->kind == s->kind && p->weak == weak) return p->why;
     return NULL;
 }
 
@@ -1254,28 +1316,34 @@ static int current;
 TEST(scenario_holds) { CHECK(print_result(current, "at random")); }
 TEST(few_switches_hold) { few_switches(1, 60); }
 
+static void print_row(int m) {
+    const model_site *s = &together->sites[mutants[m].site];
+    const result *r = &together->results[m];
+    const char *why = spared(s, mutants[m].weak);
+    printf("%-5d %-8s %-26s %-14s %-12s ", s->line, edges_of(s->line).c_str(), s->function + 6, kinds[s->kind], model_weak_names[mutants[m].weak]);
+    if (r->how && r->scenario >= 0) printf("%s fails (%s)\n", scenarios[r->scenario].name, r->how == 1 ? r->what : r->how == 2 ? "crash" : "hangs");
+    else printf("%s%s\n", why ? "not needed: " : "NOTHING FAILS", why ? why : "");
+}
 TEST(every_order_is_needed) {
-    int failing = 0, spare_ones = 0;
+    int found = 0, spare_ones = 0;
     load_header();
     list_mutants();
     if (getenv("MODEL_MUTANT")) schedules_mutant = strtoull(getenv("MODEL_MUTANT"), NULL, 0);
-    spread(mutant_count, 600, [](int m, result *r) {
-        bool may = spared(&together->sites[mutants[m].site], mutants[m].weak) != NULL;
-        try_mutant(mutants[m].site, mutants[m].weak, may ? 500 : schedules_mutant, r);
-    });
     printf("%-5s %-8s %-26s %-14s %-12s %s\n", "line", "edge", "function", "atomic", "made", "then");
+    spread(mutant_count, 600, [](int m, result *r) {
+        bool spare_one = spared(&together->sites[mutants[m].site], mutants[m].weak) != NULL;
+        try_mutant(mutants[m].site, mutants[m].weak, spare_one ? 500 : schedules_mutant, r); /* one of two lines may fail */
+        print_row(m);
+    });
     for (int m = 0; m < mutant_count; m++) {
-        const model_site *s = &together->sites[mutants[m].site];
         const result *r = &together->results[m];
-        const char *why = spared(s, mutants[m].weak);
-        printf("%-5d %-8s %-26s %-14s %-12s ", s->line, edges_of(s->line).c_str(), s->function + 6, kinds[s->kind], model_weak_names[mutants[m].weak]);
-        if (r->how && r->scenario >= 0) printf("%s fails (%s)\n", scenarios[r->scenario].name, r->how == 1 ? r->what : r->how == 2 ? "crash" : "hangs");
-        else printf("%s%s\n", why ? "not needed: " : "NOTHING FAILS", why ? why : "");
-        if (r->how) failing++;
-        else if (why) spare_ones++;
-        if (!r->how && !why) CHECK(!"an order whose removal no scenario finds");
+        bool spare_one = spared(&together->sites[mutants[m].site], mutants[m].weak) != NULL;
+        if (r->how > 1) print_row(m); /* its process did not */
+        if (r->how) found++;
+        else if (spare_one) spare_ones++;
+        else CHECK(!"an order whose removal no scenario finds");
     }
-    printf("%d weakenings: %d found, %d not needed, %d unexplained\n", mutant_count, failing, spare_ones, mutant_count - failing - spare_ones);
+    printf("%d weakenings: %d found, %d not needed, %d unexplained\n", mutant_count, found, spare_ones, mutant_count - found - spare_ones);
 }
 
 /* The short form of the table, for make test: the checker sees what it should. */

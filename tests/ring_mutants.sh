@@ -41,12 +41,16 @@ since_read_before_the_gate_only @ forced @ reader_is_not_expelled_before_its_tim
 gate_taken_without_cas @ forced @ two_take_one_place_of_a_gating_reader @ if (!TELEM_CAS32(&slot->state, &was, (was @ s/if (.*) continue;/TELEM_STORE32_RELEASE(\&slot->state, (was | TELEM_I_SLOT_JOINING) + 4u);/
 gate_freed_before_the_copy @ forced @ reader_is_lapped_in_mid_copy @ if (found.len) telem_i_cells_get @ s/if (found.len)/if (rd->gate) TELEM_I_POS_SET_RELEASE(rd->gate, rd->quick->pos + (telem_i_pos)((size_t)(rd->next - rd->from) \/ 8u)); if (found.len)/
 count_added_plainly @ forced @ two_producers_are_refused_at_once @ if (TELEM_FETCH_ADD32(&c->lo, 1u) == UINT32_MAX) @ s/if (TELEM_FETCH_ADD32(&c->lo, 1u) == UINT32_MAX)/uint32_t n = TELEM_LOAD32_RELAXED(\&c->lo); TELEM_STORE32_RELEASE(\&c->lo, n + 1u); if (n == UINT32_MAX)/
+fired_is_not_released @ tsan @ trigger_is_fired_by_any_thread @ TELEM_I_TRIGGER_FIRED : TELEM_I_TRIGGER_ARMED @ s/TELEM_STORE32_RELEASE/TELEM_STORE32_RELAXED/
+fired_is_not_acquired @ tsan @ trigger_is_fired_by_any_thread @ TELEM_I_TRIGGER_FIRED) return TELEM_EMPTY; @ s/ACQUIRE/RELAXED/
 TABLE
 }
 
 # Builds the program of row $1 with the header in directory $2. The narrow ones include the wide ones' file.
 build() {
-    $CC -std=c99 -O1 -w -I"$2" -I. -Itests "tests/test_ring_$1.c" -o "$2/$1" -lpthread >"$2/log" 2>&1
+    compiler="$CC -std=c99" file=$1
+    [ "$1" != tsan ] || compiler="clang -std=c11 -fsanitize=thread" file=threads
+    $compiler -O1 -w -I"$2" -I. -Itests "tests/test_ring_$file.c" -o "$2/$1" -lpthread >"$2/log" 2>&1
 }
 
 field() { defects | grep "^$1 @ " | awk -F ' @ ' -v n="$2" '{ print $n }'; } # name number
@@ -60,7 +64,7 @@ $change
 }" telem_ring.h >"$dir/telem_ring.h"
     what="does not apply any more: mend the row"
     if ! cmp -s telem_ring.h "$dir/telem_ring.h"; then
-        if ! grep -q "RUN($test);" tests/test_ring_forced.c; then what="has no such test: mend the row"
+        if ! grep -q "RUN($test);" tests/test_ring_forced.c tests/test_ring_threads.c; then what="has no such test: mend the row"
         elif ! build "$program" "$dir"; then what="does not compile: mend the row"
         elif CHECK_ONLY=$test CHECK_QUICK=1 timeout -k 1 30 "$dir/$program" >"$dir/log" 2>&1; then what="NOTHING FAILS"
         elif [ $? = 124 ]; then what="found (hangs)"
