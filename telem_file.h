@@ -493,7 +493,7 @@
               2  ints(n). next[x] = 0 for all x at first, `before` = 0. v = 0: x = next[before]; 1: the next
                  number that no 1 has named yet; 2, 3, 4: x = next[next[before]], and once or twice more
                  next[x]; v > 4: the number v - 5. Then next[before] = x and before = x.
-              codec 32 list        varint t (bytes of all n strings), list(n, t)
+            codec 32 list        varint t (bytes of all n strings), list(n, t)
             codec 33 dictionary  varint d (1..n), varint s, sized index(n, d), list(d, s): row i has the
                                  string of the i-th number.
             CHARS and BYTES of a fixed size are strings here, without the zero bytes at their end.
