@@ -7149,8 +7149,9 @@ static int telem_i_file_planes_decode(telem_i_file_codec *k, const uint8_t *p, s
    A key's index numbers the tuples of its members' values in order of first occurrence. place[row] is where a row
    goes when rows are sorted by that number, stably; the order follows from the index, so it is not stored. */
 
-#define TELEM_I_FILE_KEY_ROWS 2048u      /* looked at when keys are sought */
+#define TELEM_I_FILE_KEY_ROWS 1024u      /* looked at when keys are sought */
 #define TELEM_I_FILE_KEY_LEAST 512u      /* fewer rows are not worth it */
+#define TELEM_I_FILE_KEY_FIRST 8192u     /* a stream's first block must have so many to be looked at */
 #define TELEM_I_FILE_KEY_CANDIDATES 5u
 #define TELEM_I_FILE_KEY_COLUMNS 64u     /* columns of a stream that are considered */
 #define TELEM_I_FILE_KEY_TEXTS 16u       /* of strings */
@@ -7167,24 +7168,16 @@ typedef struct telem_i_file_view {
    is left out). */
 typedef int (*telem_i_file_viewer)(void *user, uint32_t column, uint32_t n, telem_i_file_view *view);
 
-static uint64_t telem_i_file_view_value(const telem_i_file_view *v, uint32_t i) {
+/* The n values as integers. */
+static void telem_i_file_view_values(const telem_i_file_view *v, uint32_t n, uint64_t *x) {
+    const uint8_t *p = v->values;
+    uint16_t x16;
+    uint32_t x32, i;
     switch (v->width) {
-    case 1: return v->values[i];
-    case 2: {
-        uint16_t x;
-        memcpy(&x, v->values + (size_t)i * 2u, 2);
-        return x;
-    }
-    case 4: {
-        uint32_t x;
-        memcpy(&x, v->values + (size_t)i * 4u, 4);
-        return x;
-    }
-    default: {
-        uint64_t x;
-        memcpy(&x, v->values + (size_t)i * 8u, 8);
-        return x;
-    }
+    case 1: for (i = 0; i < n; i++) x[i] = p[i]; break;
+    case 2: for (i = 0; i < n; i++) memcpy(&x16, p + 2u * (size_t)i, 2), x[i] = x16; break;
+    case 4: for (i = 0; i < n; i++) memcpy(&x32, p + 4u * (size_t)i, 4), x[i] = x32; break;
+    default: memcpy(x, p, 8u * (size_t)n); break;
     }
 }
 
@@ -7217,9 +7210,8 @@ static uint32_t telem_i_file_number(telem_i_file_codec *k, uint32_t n, uint32_t 
 
 /* The same for a column; uses a64, b64, c64. */
 static uint32_t telem_i_file_number_column(telem_i_file_codec *k, const telem_i_file_view *v, uint32_t n, uint32_t max, uint32_t *idx) {
-    uint32_t i;
     if (v->width == 0) return telem_i_file_distinct(k, v->values, v->offsets, n, max, idx, k->b32);
-    for (i = 0; i < n; i++) k->c64[i] = telem_i_file_view_value(v, i);
+    telem_i_file_view_values(v, n, k->c64);
     return telem_i_file_number(k, n, max, idx);
 }
 
@@ -7230,10 +7222,30 @@ static uint32_t telem_i_file_number_pairs(telem_i_file_codec *k, uint32_t *idx, 
     return telem_i_file_number(k, n, max, idx);
 }
 
+/* The values of `members` columns of numbers, of 8 bytes together at most, side by side in c64; 0: they are not that. */
+static int telem_i_file_key_words(telem_i_file_codec *k, telem_i_file_viewer show, void *user, const uint32_t *member,
+                                  uint32_t members, uint32_t n) {
+    telem_i_file_view v;
+    uint32_t m, i, bits = 0;
+    for (m = 0; m < members; m++) {
+        if (!show(user, member[m], 0, &v) || v.width == 0) return 0;
+        bits += 8u * v.width;
+    }
+    if (bits > 64u) return 0;
+    for (bits = 0, m = 0; m < members; m++, bits += 8u * v.width) {
+        uint64_t *to = m ? k->b64 : k->c64;
+        if (!show(user, member[m], n, &v)) return 0;
+        telem_i_file_view_values(&v, n, to);
+        for (i = 0; m && i < n; i++) k->c64[i] |= to[i] << bits;
+    }
+    return 1;
+}
+
 /* The index of a key with these members: idx[n]. Returns how many tuples there are, 0: none. Uses a64 b64 c64 bytes. */
 static uint32_t telem_i_file_key_index(telem_i_file_codec *k, telem_i_file_viewer show, void *user, const uint32_t *member,
                                        uint32_t members, uint32_t n, uint32_t *idx) {
     uint32_t *more = (uint32_t *)(void *)k->bytes, nd = 0, m;
+    if (telem_i_file_key_words(k, show, user, member, members, n)) return telem_i_file_number(k, n, n, idx);
     for (m = 0; m < members; m++) {
         telem_i_file_view v;
         if (!show(user, member[m], n, &v)) return 0;
@@ -7331,7 +7343,7 @@ typedef struct telem_i_file_grouping {
     uint32_t columns;
 } telem_i_file_grouping;
 
-/* Candidates' indices lie in bytes, the sample of a column in b64, an order in c64. */
+/* Candidates' indices lie in bytes, the sample of a column in b64, an order in table. */
 typedef struct telem_i_file_sources {
     telem_i_file_codec *k;
     telem_i_file_viewer show;
@@ -7381,7 +7393,7 @@ static const uint16_t *telem_i_file_sources_text(telem_i_file_sources *s, uint32
 
 /* The sample of a column as integers in b64; strings as numbers with far steps. 0: not to be had or constant. */
 static int telem_i_file_sources_load(telem_i_file_sources *s, uint32_t column, telem_i_file_view *v) {
-    uint64_t *x = s->k->b64, any = 0;
+    uint64_t *x = s->k->b64, any = 0, top;
     const uint16_t *text;
     uint32_t i;
     if (!s->show(s->user, column, 0, v)) return 0;
@@ -7391,13 +7403,12 @@ static int telem_i_file_sources_load(telem_i_file_sources *s, uint32_t column, t
         for (i = 0; i < s->n; i++) x[i] = (uint64_t)text[i] * 0x0101u;
     } else {
         if (!s->show(s->user, column, s->n, v)) return 0;
-        for (i = 0; i < s->n; i++) {
-            x[i] = telem_i_file_view_value(v, i);
-            if (v->type >= TELEM_F16 && v->type <= TELEM_F64 && x[i] >> (8u * v->width - 1u)) /* keep the order of floats */
-                x[i] = 0u - (x[i] & ~((uint64_t)1 << (8u * v->width - 1u)));
-            else if (v->type >= TELEM_I8 && v->type <= TELEM_I64 && v->width < 8 && x[i] >> (8u * v->width - 1u))
-                x[i] |= ~(uint64_t)0 << (8u * v->width);
-        }
+        telem_i_file_view_values(v, s->n, x);
+        top = (uint64_t)1 << (8u * v->width - 1u);
+        if (v->type >= TELEM_F16 && v->type <= TELEM_F64) /* keep the order of floats */
+            for (i = 0; i < s->n; i++) x[i] = x[i] & top ? 0u - (x[i] & ~top) : x[i];
+        else if (v->type >= TELEM_I8 && v->type <= TELEM_I64)
+            for (i = 0; i < s->n; i++) x[i] = (x[i] ^ top) - top;
     }
     for (i = 1; i < s->n; i++) any |= x[i] ^ x[0];
     return any != 0;
@@ -7453,13 +7464,13 @@ static void telem_i_file_sources_candidate(telem_i_file_sources *s, uint32_t col
 
 /* The cost of every column in the order of an index; returns what it saves in all. */
 static uint32_t telem_i_file_sources_gain(telem_i_file_sources *s, const uint16_t *idx, uint32_t *cost) {
-    uint16_t *order = (uint16_t *)(void *)s->k->c64;
+    uint16_t *order = (uint16_t *)s->k->table;
     uint32_t c, gain = 0;
     telem_i_file_view v;
+    telem_i_file_sources_order(idx, s->n, order);
     for (c = 0; c < s->columns; c++) {
         cost[c] = s->best[c];
         if (s->member[c] || !telem_i_file_sources_load(s, s->column[c], &v)) continue;
-        telem_i_file_sources_order(idx, s->n, order);
         cost[c] = telem_i_file_sources_cost(s, &v, order);
         if (cost[c] + s->best[c] / 64u >= s->best[c]) cost[c] = s->best[c]; /* too little to change for */
         gain += s->best[c] - cost[c];
@@ -7517,7 +7528,7 @@ static uint32_t telem_i_file_sources_members(telem_i_file_sources *s, uint32_t a
     return members;
 }
 
-/* Keys for the first rows of a block; 0 when none seems worth it. Uses a64 b64 c64 bytes. */
+/* Keys for the first rows of a block; 0 when none seems worth it. Uses a64 b64 c64 bytes table. */
 static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewer show, void *user, uint32_t columns, uint32_t n,
                                        telem_i_file_grouping *g) {
     telem_i_file_sources s;
@@ -7678,7 +7689,7 @@ typedef struct telem_i_file_keyed {
     uint32_t left;                                     /* blocks until keys are looked for again */
     uint64_t saved[TELEM_I_FILE_KEYED];                /* at a look: bytes that the order of each key saves */
     telem_i_file_choice choice[TELEM_I_FILE_KEY_COLUMNS]; /* of columns in grouped order */
-    uint8_t look, all_present;
+    uint8_t look, begun, all_present;
 } telem_i_file_keyed;
 
 /* Rows of a stream on their way into columns. A record: time, how many rows repeat it, where its texts begin,
@@ -8337,8 +8348,14 @@ static int telem_i_file_keep_keys(telem_i_file_cencoder *e) {
 static int telem_i_file_put_looking(telem_i_file_cencoder *e) {
     telem_i_file_keyed *x = e->g->keyed;
     int good;
-    x->left = TELEM_I_FILE_LOOKS;
     x->all_present = e->s->all_present;
+    if (!x->begun && e->q->n < TELEM_I_FILE_KEY_FIRST && e->w->columns->k.level != 2) { /* it takes time: is there more to come? */
+        x->begun = 1;
+        x->found.keys = x->found.columns = 0;
+        return telem_i_file_put_items(e);
+    }
+    x->begun = 1;
+    x->left = TELEM_I_FILE_LOOKS;
     e->p = e->data;
     telem_i_file_keys_seek(&e->w->columns->k, telem_i_file_view_column, e, telem_schema_columns(e->s->schema), e->q->n, &x->found);
     memset(x->choice, 0, sizeof x->choice);
