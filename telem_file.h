@@ -6423,7 +6423,7 @@ static void telem_i_file_lz_begin(telem_i_file_lz *z, telem_i_file_codec *k, con
     memset(z, 0, sizeof *z);
     z->src = src, z->n = n, z->level = k->level;
     z->table = (uint32_t *)(void *)k->c64;
-    z->ways = k->level == 1 ? 1u : k->level == 2 ? 16u : 4u;
+    z->ways = k->level == 1 ? 1u : k->level == 2 ? 16u : 2u;
     while (z->ways << (bits + 1u) <= words && (size_t)1 << bits < n) bits++;
     z->shift = 32u - bits;
     memset(z->table, 0, ((size_t)z->ways << bits) * sizeof z->table[0]);
