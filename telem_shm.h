@@ -306,7 +306,7 @@ typedef struct telem_shm_class {
 } telem_shm_class;
 
 typedef struct telem_shm_desc {
-    const char *name;      /* 1..64 of A-Z a-z 0-9 _ . - (FILES; else for display, may be NULL) */
+    const char *name;      /* 1..64 of A-Z a-z 0-9 _ . -, no dot first (FILES; else for display, or NULL) */
     const char *dir;       /* FILES: NULL: /dev/shm (Windows: the temporary directory) */
     uint8_t backing;       /* TELEM_SHM_FILES .. */
     uint8_t keep;          /* 1: detach leaves the segment in place for the next owner */
@@ -1732,7 +1732,7 @@ TELEM_API const char *telem_shm_desc_fault(const telem_shm_desc *desc) {
     if (!desc) return "no desc";
     if (desc->backing > TELEM_SHM_MEMORY) return "backing: TELEM_SHM_FILES, _MEMFD or _MEMORY";
     if (desc->backing == TELEM_SHM_FILES && !telem_i_shm_name_ok(desc->name))
-        return "name: 1 to 64 of A-Z a-z 0-9 _ . -";
+        return "name: 1 to 64 of A-Z a-z 0-9 _ . -, the first no dot";
     if (desc->backing == TELEM_SHM_FILES && desc->dir && strlen(desc->dir) > TELEM_SHM_PATH_MAX)
         return "dir: at most 192 bytes";
     fault = telem_i_shm_sizes_fault(desc);
