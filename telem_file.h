@@ -5003,31 +5003,51 @@ static void telem_i_file_reals(const telem_i_file_num_base *b, uint32_t width, d
    more (53 >= 2 * 24 + 2). Way NEAR: |k| < 2^26, D < 2^22. k * high is exact; k * high + k * low is k / D but for a part in
    2^76, while k / D keeps 2^-54 / D from what is halfway between two f64 (it cannot lie there), so the sum is rounded to
    the same one; contracted into an FMA or not. */
-static void telem_i_file_reals32(const telem_i_file_num_base *b, uint32_t width, const uint32_t *k, uint32_t m, telem_i_file_num_chunk *r) {
+static void telem_i_file_reals32(const telem_i_file_num_base *b, uint32_t width, const uint32_t *k, uint32_t m, uint8_t *to) {
     const int32_t *s = (const int32_t *)(const void *)k;
     double kd[TELEM_I_FILE_NUM_CHUNK];
+    telem_i_file_num_chunk r;
     uint32_t i, far = 0;
 #if !TELEM_I_FILE_SOFT
     if (b->way == TELEM_I_FILE_NUM_FLOAT) {
         float f = b->f;
         for (i = 0; i < m; i++) {
-            far |= (k[i] + (1u << 24)) >> 25;
-            r->f[i] = (float)s[i] / f;
+            float v = (float)s[i] / f;
+            far |= k[i] + (1u << 24);
+            memcpy(to + 4 * (size_t)i, &v, 4);
         }
-        if (!far) return;
+        if (!(far >> 25)) return;
     } else if (b->way == TELEM_I_FILE_NUM_NEAR) {
         double high = b->high, low = b->low;
-        for (i = 0; i < m; i++) far |= (k[i] + (1u << 26)) >> 27;
-        if (!far) {
-            for (i = 0; i < m; i++) r->d[i] = (double)s[i] * high + (double)s[i] * low;
-            return;
+        for (i = 0; i < m; i++) {
+            double v = (double)s[i] * high + (double)s[i] * low;
+            far |= k[i] + (1u << 26);
+            memcpy(to + 8 * (size_t)i, &v, 8);
         }
+        if (!(far >> 27)) return;
     }
 #else
     (void)far;
 #endif
+#if !TELEM_I_FILE_SOFT
+    if (!b->divide) {
+        double v = b->v;
+        if (width == 8)
+            for (i = 0; i < m; i++) {
+                double d = s[i] * v;
+                memcpy(to + 8 * (size_t)i, &d, 8);
+            }
+        else
+            for (i = 0; i < m; i++) {
+                float d = (float)(s[i] * v);
+                memcpy(to + 4 * (size_t)i, &d, 4);
+            }
+        return;
+    }
+#endif
     for (i = 0; i < m; i++) kd[i] = s[i];
-    telem_i_file_reals(b, width, kd, m, r);
+    telem_i_file_reals(b, width, kd, m, &r);
+    memcpy(to, &r, (size_t)m * width);
 }
 
 static void telem_i_file_load_reals(const telem_i_file_num_view *s, uint32_t at, uint32_t m, double *v) {
@@ -5055,17 +5075,30 @@ static void telem_i_file_whole64(const double *v, uint32_t m, double inverse, ui
         ks[i] = x - TELEM_I_FILE_NUM_MAGIC;
     }
 }
-static void telem_i_file_whole32(const double *v, uint32_t m, double inverse, uint32_t *ks) {
+static void telem_i_file_whole32(const uint8_t *p, uint32_t width, uint32_t m, double inverse, uint32_t *ks) {
     double magic;
     uint64_t bits = TELEM_I_FILE_NUM_MAGIC; /* its low half is 0 */
     uint32_t i;
     memcpy(&magic, &bits, 8);
-    for (i = 0; i < m; i++) {
-        double t = v[i] * inverse + magic;
-        uint64_t x;
-        memcpy(&x, &t, 8);
-        ks[i] = (uint32_t)x;
-    }
+    if (width == 8)
+        for (i = 0; i < m; i++) {
+            double v, t;
+            uint64_t x;
+            memcpy(&v, p + 8 * (size_t)i, 8);
+            t = v * inverse + magic;
+            memcpy(&x, &t, 8);
+            ks[i] = (uint32_t)x;
+        }
+    else
+        for (i = 0; i < m; i++) {
+            float v;
+            double t;
+            uint64_t x;
+            memcpy(&v, p + 4 * (size_t)i, 4);
+            t = v * inverse + magic;
+            memcpy(&x, &t, 8);
+            ks[i] = (uint32_t)x;
+        }
 }
 
 /* Values to k, those that are no multiples taken out. */
@@ -5101,16 +5134,16 @@ static int telem_i_file_stray(telem_i_file_num_split *t, const telem_i_file_num_
 
 /* All to the front of c64, as 32 or as 64 bits. 0: too many exceptions. */
 static int telem_i_file_split32(const telem_i_file_num_view *s, const telem_i_file_num_front *f, telem_i_file_num_split *t, uint32_t *ks) {
-    double v[TELEM_I_FILE_NUM_CHUNK], inverse = telem_i_file_inverse(&f->base);
+    double inverse = telem_i_file_inverse(&f->base);
     telem_i_file_num_chunk r;
-    uint32_t i, j, m, part[TELEM_I_FILE_NUM_CHUNK];
+    uint32_t i, j, m;
     for (i = 0; i < s->n; i += m) {
+        const uint8_t *p = s->p + (size_t)i * s->width;
+        uint32_t *part = ks + t->kept;
         m = s->n - i < TELEM_I_FILE_NUM_CHUNK ? s->n - i : TELEM_I_FILE_NUM_CHUNK;
-        telem_i_file_load_reals(s, i, m, v);
-        telem_i_file_whole32(v, m, inverse, part);
-        telem_i_file_reals32(&f->base, s->width, part, m, &r);
-        if (memcmp(&r, s->p + (size_t)i * s->width, (size_t)m * s->width) == 0) {
-            memcpy(ks + t->kept, part, (size_t)m * 4);
+        telem_i_file_whole32(p, s->width, m, inverse, part);
+        telem_i_file_reals32(&f->base, s->width, part, m, (uint8_t *)&r);
+        if (memcmp(&r, p, (size_t)m * s->width) == 0) {
             if (f->ulps) memset(t->ulps + t->kept, 0, (size_t)m * 4);
             t->kept += m;
             continue;
@@ -5265,23 +5298,37 @@ static uint8_t *telem_i_file_put_multiple(telem_i_file_codec *k, uint32_t *choic
 
 /* m values from `at` on; answers 0 when some k is too large. */
 static int telem_i_file_get_chunk(const telem_i_file_num_back *b, const telem_i_file_num_front *f, uint32_t at, uint32_t m, uint32_t width,
-                                  telem_i_file_num_chunk *r) {
+                                  uint8_t *to) {
     uint64_t v[TELEM_I_FILE_NUM_CHUNK], far = 0;
-    uint32_t k[TELEM_I_FILE_NUM_CHUNK], i;
+    uint32_t k[TELEM_I_FILE_NUM_CHUNK], i, top = 0;
     double kd[TELEM_I_FILE_NUM_CHUNK];
+    telem_i_file_num_chunk r;
     if (b->kind == TELEM_I_FILE_INTS32) {
-        telem_i_file_reals32(&f->base, width, b->u + at, m, r);
+        telem_i_file_reals32(&f->base, width, b->u + at, m, to);
+        return 1;
+    }
+    if (b->u && b->o + 0x40000000u < 0x80000000u) {
+        uint32_t o = (uint32_t)b->o, g = (uint32_t)b->g;
+        for (i = 0; i < m; i++) {
+            top |= b->u[at + i];
+            k[i] = o + b->u[at + i] * g;
+        }
+        far = top * b->g >> 30;
+    } else {
+        telem_i_file_back64(b, at, m, v);
+        for (i = 0; i < m; i++) far |= v[i] + 0x80000000u;
+        far >>= 32;
+        if (!far)
+            for (i = 0; i < m; i++) k[i] = (uint32_t)v[i];
+    }
+    if (!far) {
+        telem_i_file_reals32(&f->base, width, k, m, to);
         return 1;
     }
     telem_i_file_back64(b, at, m, v);
-    for (i = 0; i < m; i++) far |= v[i] + 0x80000000u;
-    if (far >> 32 == 0) {
-        for (i = 0; i < m; i++) k[i] = (uint32_t)v[i];
-        telem_i_file_reals32(&f->base, width, k, m, r);
-        return 1;
-    }
     if (telem_i_file_from_ints(kd, v, m)) return 0;
-    telem_i_file_reals(&f->base, width, kd, m, r);
+    telem_i_file_reals(&f->base, width, kd, m, &r);
+    memcpy(to, &r, (size_t)m * width);
     return 1;
 }
 
@@ -5289,14 +5336,15 @@ static int telem_i_file_get_reals(const telem_i_file_num_back *b, const telem_i_
                                   uint8_t *to) {
     telem_i_file_num_chunk r;
     uint32_t i, j, m;
-    for (i = 0; i < n; i += m) {
+    for (i = 0; i < n; i += m, to += (size_t)m * width) {
         m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
-        if (!telem_i_file_get_chunk(b, f, i, m, width, &r)) return 0;
-        if (ulps && width == 8)
+        if (!telem_i_file_get_chunk(b, f, i, m, width, ulps ? (uint8_t *)&r : to)) return 0;
+        if (!ulps) continue;
+        if (width == 8)
             for (j = 0; j < m; j++) r.u[j] += telem_i_file_sign32(ulps[i + j]);
-        else if (ulps)
+        else
             for (j = 0; j < m; j++) r.w[j] += ulps[i + j];
-        memcpy(to + (size_t)i * width, &r, (size_t)m * width);
+        memcpy(to, &r, (size_t)m * width);
     }
     return 1;
 }

@@ -313,6 +313,87 @@ TEST(products_and_quotients_are_rounded_once) {
 #endif
 }
 
+/* The loops that multiply or divide in f32 instead of dividing in f64 must give the same bits. */
+TEST(quicker_ways_round_the_same) {
+    static const uint32_t edges[] = {0, 1, (1u << 24) - 1u, 1u << 24, (1u << 24) + 1u, (1u << 26) - 1u, 1u << 26, 0x7FFFFFFFu,
+                                     0x80000000u, 0u - (1u << 24), 0u - (1u << 24) - 1u, 0u - (1u << 26), 0u - (1u << 26) - 1u};
+    uint32_t k[256], i, round, rounds = check_quick() ? 4000 : 400000, ways[3] = {0, 0, 0};
+    uint64_t rng = check_seed();
+    for (round = 0; round < rounds; round++) {
+        telem_i_file_num_front f;
+        uint64_t r = check_rand(&rng);
+        uint32_t width = r & 1u ? 4 : 8;
+        telem_i_file_num_chunk got;
+        memset(&f, 0, sizeof f);
+        f.form = TELEM_I_FILE_BY_TENS;
+        f.e = (uint8_t)((r >> 8) % 16u);
+        f.c = (uint16_t)(r & 2u ? 1u : 1u + (r >> 16) % 65535u);
+        if (!HOLDS(telem_i_file_set_base(&f, width))) return;
+        ways[f.base.way]++;
+        for (i = 0; i < 256; i++) {
+            uint64_t x = check_rand(&rng);
+            k[i] = (uint32_t)x >> (r & 4u ? 5u : (x >> 32) % 32u);
+            if (x >> 63) k[i] = 0u - k[i];
+        }
+        if (r & 8u) k[(r >> 40) % 256u] = edges[(r >> 32) % (sizeof edges / sizeof *edges)];
+        telem_i_file_reals32(&f.base, width, k, 256, (uint8_t *)&got);
+        for (i = 0; i < 256; i++) {
+            double kd = (double)(int64_t)telem_i_file_sign32(k[i]), want;
+            uint64_t a, b;
+            float small;
+            memcpy(&a, &kd, 8);
+            memcpy(&b, &f.base.v, 8);
+            a = telem_i_file_soft_over(a, b); /* tested against the machine's own below */
+            memcpy(&want, &a, 8);
+            small = (float)want;
+            if (!HOLDS(width == 8 ? got.u[i] == a : memcmp(&small, got.f + i, 4) == 0)) {
+                printf("  %d / (%u * 10^%u), width %u\n", (int)k[i], f.c, f.e, width);
+                return;
+            }
+        }
+    }
+#if !TELEM_I_FILE_SOFT
+    CHECK(ways[TELEM_I_FILE_NUM_FLOAT] && ways[TELEM_I_FILE_NUM_NEAR]);
+#endif
+}
+
+/* Items as another writer may make them: offsets and steps of any size. k is told by the manual's formula. */
+TEST(any_lattice_decodes_by_the_formula) {
+    uint64_t rng = check_seed();
+    uint32_t round, rounds = check_quick() ? 3000 : 300000, n = 300, i, good = 0;
+    make_codec(n);
+    for (round = 0; round < rounds; round++) {
+        telem_column c = column_of(TELEM_F64, 0);
+        uint64_t r = check_rand(&rng), o = check_rand(&rng), g = check_rand(&rng);
+        uint32_t u[300];
+        uint8_t *p = coded;
+        size_t len;
+        int fits = 1;
+        o = (uint64_t)(telem_i_signed(o) >> (r % 64u));
+        g = g >> (32u + (r >> 8) % 32u) | 1u;
+        for (i = 0; i < n; i++) u[i] = (uint32_t)check_rand(&rng) >> (r >> 16) % 32u;
+        *p++ = TELEM_I_FILE_BY_TENS | 2u << 3;
+        *p++ = 3;
+        *p++ = 1;
+        p += telem_varint_put(p, telem_zigzag(telem_i_signed(o)));
+        p += telem_varint_put(p, g);
+        len = telem_i_file_ints32_encode(&codec, NULL, u, n, p, 4096);
+        if (!HOLDS(len > 0)) return;
+        for (i = 0; i < n; i++) fits &= (o + g * u[i] + ((uint64_t)1 << 51)) >> 52 == 0;
+        if (!HOLDS(telem_i_file_numbers_decode(&codec, &c, TELEM_I_FILE_MULTIPLE, coded, (size_t)(p - coded) + len, n, back) == fits)) return;
+        good += (uint32_t)fits;
+        for (i = 0; fits && i < n; i++) {
+            double kd = (double)telem_i_signed(o + g * u[i]), thousand = 1000;
+            uint64_t a, b, x;
+            memcpy(&a, &kd, 8);
+            memcpy(&b, &thousand, 8);
+            memcpy(&x, back + 8 * (size_t)i, 8);
+            if (!HOLDS(x == telem_i_file_soft_over(a, b))) return;
+        }
+    }
+    CHECK(good > rounds / 4u && good < rounds);
+}
+
 /* A hash of what fixed ks and bases make: the same number on every machine. */
 TEST(sums_of_all_machines_agree) {
     double kd[256];
@@ -443,6 +524,8 @@ int main(void) {
     RUN(structure_is_found);
     RUN(declared_decimals_are_used_first);
     RUN(products_and_quotients_are_rounded_once);
+    RUN(quicker_ways_round_the_same);
+    RUN(any_lattice_decodes_by_the_formula);
     RUN(sums_of_all_machines_agree);
     RUN(narrow_and_wide_floats_meet);
     RUN(tampered_items_do_no_harm);
