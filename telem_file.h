@@ -6239,7 +6239,7 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
     j.s.n = n;
     j.s.width = (uint8_t)col->width;
     j.s.type = col->type;
-    kind = col->type == TELEM_BOOL ? TELEM_I_FILE_IS_PLAIN : front[7] >> 16 ? front[7] & 0xFFu : TELEM_I_FILE_IS_LZ4 + 1u;
+    kind = col->type == TELEM_BOOL ? (uint32_t)TELEM_I_FILE_IS_PLAIN : front[7] >> 16 ? front[7] & 0xFFu : TELEM_I_FILE_IS_LZ4 + 1u;
     if (kind <= TELEM_I_FILE_IS_LZ4) {
         p = telem_i_file_put_kind(&j, kind, codec, out, out + cap);
         bits = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
