@@ -1,7 +1,9 @@
 /* scenario_shm_processes.c - telem_shm.h between started processes, with nothing but what Linux and Windows
-   both have: frames and messages cross, sleepers wake, who is killed leaves nothing in the way. The
-   kill points behind every store are scenario_shm.c's. */
+   both have: frames and messages cross, sleepers wake, who is killed (at any time, and behind each store of
+   a take-over, a publish, an attach, a pin) leaves nothing in the way. What only Linux has: scenario_shm.c. */
 #define _POSIX_C_SOURCE 200809L
+static void cut_here(void); /* behind each store into shared memory */
+#define TELEM_I_SHM_POINT() cut_here()
 #define TELEM_IMPLEMENTATION
 #include "telem_shm.h"
 #include "check.h"
@@ -11,11 +13,17 @@
 #endif
 
 enum { FRAMES = 300, LARGE = 70000, KILLED = 1000 };
+#if defined(_WIN32)
+#define STEP 1
+#else
+#define STEP (check_quick() ? 7 : 1) /* scenario_shm.c takes each */
+#endif
 
 static char name[64];
 static const char *named(const char *what) {
     snprintf(name, sizeof name, "process-%lu-%s", (unsigned long)telem_i_shm_pid(), what);
-    (void)telem_shm_collect(NULL, name); /* wine begins with the same ids each time: a run that was cut short */
+    (void)telem_shm_collect(NULL,
+                            name); /* wine begins with the same ids each time: a run that was cut short */
     return name;
 }
 
@@ -37,6 +45,7 @@ static int spawn(process *p, const char *role, const char *called, long arg) {
     return 1;
 }
 static void end(process p) { (void)TerminateProcess(p, KILLED); }
+static void end_myself(void) { end(GetCurrentProcess()); }
 static int outcome(process p) {
     DWORD code = 0;
     (void)WaitForSingleObject(p, INFINITE);
@@ -57,6 +66,7 @@ static int spawn(process *p, const char *role, const char *called, long arg) {
     return *p > 0;
 }
 static void end(process p) { (void)kill(p, SIGKILL); }
+static void end_myself(void) { end(getpid()); }
 static int outcome(process p) {
     int status = 0;
     while (waitpid(p, &status, 0) < 0 && errno == EINTR) {
@@ -64,6 +74,11 @@ static int outcome(process p) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : KILLED;
 }
 #endif
+
+static long cut_at; /* this store is the last one */
+static void cut_here(void) {
+    if (cut_at > 0 && --cut_at == 0) end_myself();
+}
 
 static int can_spawn(void) { /* an emulator may not start its own program again */
     process p;
@@ -197,6 +212,42 @@ static int role_holder(const char *called, long reliable) { /* pins one, gates, 
     for (;;) telem_i_shm_nap(1000000000);
 }
 
+/* A whole life as owner, cut short behind store `at`. */
+static int role_cut_owner(const char *called, long at) {
+    telem_shm_slot slot, dropped;
+    uint32_t len;
+    uint64_t n;
+    cut_at = at;
+    if (owner(called, 1) != TELEM_OK) return 2;
+    for (n = 0; n < 4; n++)
+        if (put(n) != TELEM_OK) return 3;
+    if (telem_shm_begin(&w, LARGE, &slot) != TELEM_OK || telem_shm_begin(&w, LARGE, &dropped) != TELEM_OK)
+        return 4;
+    memset(dropped.data, 0xEE, LARGE);
+    len = compose(5, 9);
+    memcpy(slot.data, bytes, len);
+    if (telem_shm_commit(&w, &slot, 1, 5, len) != TELEM_OK || telem_shm_abort(&w, &dropped) != TELEM_OK)
+        return 5;
+    if (telem_shm_meta_set(&w, "cut", bytes, 40) != TELEM_OK || telem_shm_beat(&w) != TELEM_OK) return 6;
+    return 0;
+}
+static int role_cut_reader(const char *called, long at) {
+    telem_shm_reader_desc d = TELEM_ZERO;
+    telem_shm_frame f;
+    int pinned = 0, tries = 10;
+    d.reliable = (uint8_t)(at & 1);
+    cut_at = at;
+    if (guest(called, &d) != TELEM_OK) return 2;
+    while (!pinned && tries-- && telem_shm_next(&rd, &f) == TELEM_OK)
+        pinned = f.slot != TELEM_I_SHM_INLINE && telem_shm_pin(&rd, &f) == TELEM_OK;
+    if (pinned && !proves(&f, f.data)) return 3;
+    (void)telem_shm_wait(&rd, 100000); /* arms */
+    if (telem_shm_control_write(&rd, 1, 1, bytes, 20) == TELEM_ERR_CORRUPT) return 4;
+    if (pinned && telem_shm_unpin(&rd, &f) != TELEM_OK) return 5;
+    telem_shm_reader_close(&rd);
+    return 0;
+}
+
 static int play(int argc, char **argv, int *code) {
     long arg;
     if (argc != 5 || strcmp(argv[1], "role") != 0) return 0;
@@ -205,7 +256,9 @@ static int play(int argc, char **argv, int *code) {
             : strcmp(argv[2], "sleeper") == 0 ? role_sleeper(argv[3], arg)
             : strcmp(argv[2], "owner") == 0   ? role_owner(argv[3], arg)
             : strcmp(argv[2], "holder") == 0  ? role_holder(argv[3], arg)
-                                              : 7;
+            : strcmp(argv[2], "cut-owner") == 0  ? role_cut_owner(argv[3], arg)
+            : strcmp(argv[2], "cut-reader") == 0 ? role_cut_reader(argv[3], arg)
+                                                 : 7;
     return 1;
 }
 
@@ -356,6 +409,77 @@ TEST(abandoned_segment_is_listed_and_collected) {
     CHECK_EQ_INT(guest(called, NULL), TELEM_ERR_NOT_FOUND);
 }
 
+static int drain(void) {
+    telem_shm_frame f;
+    int n = 0;
+    while (telem_shm_next(&rd, &f) == TELEM_OK) {
+        telem_result r = telem_shm_copy(&rd, &f, copied, sizeof copied);
+        if (r == TELEM_OK) CHECK(proves(&f, copied));
+        n += r == TELEM_OK;
+    }
+    return n;
+}
+TEST(owner_killed_behind_any_store_is_replaced_by_another) {
+    const char *called = named("cut");
+    int code = KILLED;
+    long at;
+    process p;
+    if (!can_spawn()) SKIP("cannot start itself");
+    REQUIRE(spawn(&p, "cut-owner", called, 0) && outcome(p) == 0);
+    REQUIRE_OK(guest(called, NULL));
+    for (at = 1; code == KILLED && at < 5000 && !check_g.bad; at += STEP) {
+        uint64_t voided = rd.voided, n, lost;
+        REQUIRE(spawn(&p, "cut-owner", called, at));
+        code = outcome(p);
+        (void)drain();
+        CHECK(rd.voided <= voided + 1);
+        REQUIRE_OK(owner(called, 1));
+        (void)drain();
+        lost = rd.lost;
+        for (n = 0; n < 20; n++) { /* the whole ring once round */
+            REQUIRE_OK(put(n));
+            CHECK_EQ_INT(drain(), 1);
+        }
+        CHECK_EQ_INT(rd.lost, lost);
+        leave();
+        if (check_g.bad) printf("  store %ld\n", at);
+    }
+    CHECK_EQ_INT(code, 0);
+    CHECK(at > 60);
+    if (getenv("CHECK_VERBOSE")) printf("  %ld stores\n", at);
+    telem_shm_reader_close(&rd);
+    CHECK_EQ_INT(telem_shm_collect(NULL, called), 1);
+}
+
+TEST(reader_killed_behind_any_store_leaves_nothing) {
+    const char *called = named("cut-reader");
+    int code = KILLED;
+    uint64_t n = 0;
+    long at;
+    process p;
+    if (!can_spawn()) SKIP("cannot start itself");
+    REQUIRE_OK(owner(called, 0));
+    for (at = 1; code == KILLED && at < 1000 && !check_g.bad; at += STEP) {
+        telem_shm_class_info c = TELEM_ZERO;
+        uint64_t start, k;
+        for (k = 0; k < 6; k++) REQUIRE_OK(put(n++));
+        REQUIRE(spawn(&p, "cut-reader", called, at));
+        code = outcome(p);
+        start = telem_i_shm_now();
+        for (k = 0; k < 20; k++) REQUIRE_OK(put(n++));
+        CHECK(telem_i_shm_now() - start < 90000000u); /* its deadline was not waited for */
+        CHECK_OK(telem_shm_beat(&w));
+        CHECK_OK(telem_shm_class_info_get(&s, 0, &c));
+        CHECK_EQ_INT(c.pinned, 0);
+        CHECK_EQ_INT(TELEM_LOAD64_RELAXED(&telem_i_shm_control_of(&s)->gates), 0);
+        CHECK_EQ_INT(TELEM_LOAD64_RELAXED(&telem_i_shm_control_of(&s)->armed), 0);
+        if (check_g.bad) printf("  store %ld\n", at);
+    }
+    CHECK_EQ_INT(code, 0);
+    CHECK(at > 20);
+    leave();
+}
+
 TEST(owner_killed_at_random_leaves_no_torn_frame) {
     const char *called = named("random");
     uint64_t seed = check_seed();
@@ -432,6 +556,8 @@ int main(int argc, char **argv) {
     RUN(killed_reader_holds_no_pin);
     RUN(killed_reliable_reader_holds_up_nobody);
     RUN(abandoned_segment_is_listed_and_collected);
+    RUN(owner_killed_behind_any_store_is_replaced_by_another);
+    RUN(reader_killed_behind_any_store_leaves_nothing);
     RUN(owner_killed_at_random_leaves_no_torn_frame);
     RUN(one_waits_for_frames_of_two_segments);
     return CHECK_MAIN_END();
