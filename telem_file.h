@@ -10528,13 +10528,15 @@ static const telem_schema *telem_i_file_foreign_schema(telem_file_reader *r, con
 static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_rschema *d, telem_i_file_rstream *s) {
     telem_i_file_rclock *k = telem_i_file_rclock_find(r, d->clock);
     const telem_schema *schema = NULL;
+    telem_i_arena room = TELEM_ZERO;
     if (d->encoding_len == 0) {
         int64_t need = telem_schema_decode_bytes(d->bytes, (size_t)d->n, NULL);
         void *memory;
         if (need == TELEM_ERR_UNSUPPORTED) h->code = TELEM_ERR_UNSUPPORTED;
         if (need < 0) return "a schema does not decode";
         memory = telem_i_file_take(&r->arena, (size_t)need);
-        if (memory && telem_schema_decode(d->bytes, (size_t)d->n, memory, (size_t)need, &schema, NULL) != TELEM_OK) return "a schema does not decode";
+        room.base = telem_i_align8(memory); /* measured above: telem_schema_decode would do it again */
+        if (memory && telem_i_decode(d->bytes, (size_t)d->n, &room, &schema, NULL) != TELEM_OK) return "a schema does not decode";
         if (schema && telem_schema_fingerprint(schema) != d->fingerprint) return "a schema has another fingerprint than its block says";
     } else {
         if (telem_i_file_hash_pair(d->bytes, (size_t)d->n) != d->fingerprint) return "a schema has another fingerprint than its block says";
