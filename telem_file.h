@@ -834,6 +834,9 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
 
 typedef struct telem_file_reader_desc {
     telem_io *io;       /* read is needed; without seek (a pipe) reading goes forward only */
+    const void *map;    /* instead of io: the whole stream, mapped or in memory, 8-aligned, read in place: it must
+                           not change nor go while the reader is used */
+    size_t map_size;
     void *memory;       /* 8-aligned; holds one block, LZ4's expansion of it, schemas and two rows
                            per stream: about 2 x max_block of the stream + 1 MiB is ample */
     size_t memory_size;
@@ -984,6 +987,18 @@ typedef struct telem_file_read {
    ERR_ARG, ERR_NOT_FOUND: a request that cannot be. The reader stands at the start again. */
 TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_read *reads, uint32_t n);
 
+/* Values of a column where they lie. */
+typedef struct telem_file_view {
+    const void *data; /* native, aligned, one behind the other */
+    uint64_t row;     /* of the first one: the row asked for */
+    uint64_t rows;    /* to the end of its block */
+} telem_file_view;
+/* No copy, no decoding: the values from row number `row` on to the end of its block, in place (with a map as
+   long as it lives, else until the next call). ERR_UNSUPPORTED where there is no such place: the block does not
+   store the column raw (it does when nothing makes it smaller), rows repeat, a value is absent, a COUNTER, a text, an
+   unaligned window, a big-endian machine; then telem_file_read_columns does. ERR_NOT_FOUND: no such row or column. */
+TELEM_API telem_result telem_file_view_column(telem_file_reader *r, telem_file_stream *stream, uint32_t column, uint64_t row, telem_file_view *view);
+
 /* Learns all streams, their row counts and time spans from the headers of all blocks, without
    decoding rows; then stands at the start again. One small read per block. The first seek does the
    same once. STREAM and CLOCK items of what is known then do not come again. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
@@ -1075,6 +1090,7 @@ struct telem_file_reader {
     uint8_t header[104];         /* the session's, to compare repeats with */
     uint8_t *window;             /* bytes of the stream from `offset` on */
     size_t window_size, have, at, chunk;
+    telem_file_view *view;       /* telem_file_view_column is at work */
     uint64_t offset;             /* stream position of window[0] */
     uint64_t owed;               /* bytes still to be skipped */
     uint64_t start, blocks_at;   /* of the session's header; behind it */
@@ -3362,6 +3378,14 @@ static telem_result telem_i_file_reader_fail(telem_file_reader *r, telem_result 
     return code;
 }
 
+static int telem_i_file_seekable(const telem_file_reader *r) { return r->desc.map || r->desc.io->seek; }
+
+/* Bytes of the stream; -1: not known. */
+static int64_t telem_i_file_stream_size(const telem_file_reader *r) {
+    if (r->desc.map) return (int64_t)r->desc.map_size;
+    return r->desc.io->size ? r->desc.io->size(r->desc.io->user) : -1;
+}
+
 static uint8_t *telem_i_file_here(telem_file_reader *r) { return r->window + r->at; }
 static size_t telem_i_file_left(const telem_file_reader *r) { return r->have - r->at; }
 static uint64_t telem_i_file_where(const telem_file_reader *r) { return r->offset + r->at; }
@@ -3371,6 +3395,7 @@ static uint64_t telem_i_file_where(const telem_file_reader *r) { return r->offse
 static telem_result telem_i_file_fill(telem_file_reader *r, size_t need) {
     size_t want;
     if (telem_i_file_left(r) >= need) return TELEM_OK;
+    if (r->desc.map) return TELEM_END;
     if (r->at > 0) { /* nothing points into the window between blocks */
         memmove(r->window, r->window + r->at, telem_i_file_left(r));
         r->offset += r->at;
@@ -3413,7 +3438,7 @@ static telem_result telem_i_file_goto(telem_file_reader *r, uint64_t pos) {
     if (pos >= r->offset && pos - r->offset <= r->have) { /* it is in the window */
         r->at = (size_t)(pos - r->offset);
     } else {
-        e = r->desc.io->seek(r->desc.io->user, pos);
+        e = r->desc.map ? TELEM_ERR_IO : r->desc.io->seek(r->desc.io->user, pos);
         if (e != TELEM_OK) return telem_i_file_reader_fail(r, e, pos, "the io cannot seek there");
         r->offset = pos;
         r->at = r->have = 0;
@@ -10907,7 +10932,7 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
 
 /* All state of a session is forgotten. */
 static void telem_i_file_reader_reset(telem_file_reader *r) {
-    r->arena.used = r->window_size;
+    r->arena.used = r->desc.map ? 0 : r->window_size;
     r->streams = r->last_stream = r->latest = r->tail = NULL;
     r->clocks = NULL;
     r->expanded = NULL;
@@ -10944,7 +10969,7 @@ static telem_result telem_i_file_check_header(telem_file_reader *r, const uint8_
     if (r->desc.max_row && max_row > r->desc.max_row) return TELEM_ERR_LIMIT;
     if (r->desc.max_streams && max_streams > r->desc.max_streams) return TELEM_ERR_LIMIT;
     *what = "the reader's memory is smaller than one block of this stream";
-    if (max_block > r->arena.size || r->arena.size - max_block < TELEM_I_FILE_MIN_WINDOW) return TELEM_ERR_MEMORY;
+    if (!r->desc.map && (max_block > r->arena.size || r->arena.size - max_block < TELEM_I_FILE_MIN_WINDOW)) return TELEM_ERR_MEMORY;
     return TELEM_OK;
 }
 
@@ -10966,9 +10991,11 @@ static void telem_i_file_begin_session(telem_file_reader *r, const uint8_t *p, s
     s->sequence = telem_get64(p + 64);
     s->previous = telem_get64(p + 72);
     s->created = telem_i_signed(telem_get64(p + 80));
-    r->window_size = telem_i_file_align8(s->max_block) + 4096u;
-    if (r->window_size < r->have) r->window_size = telem_i_file_align8(r->have); /* what was read stays */
-    if (r->window_size > r->arena.size) r->window_size = r->arena.size & ~(size_t)7u;
+    if (!r->desc.map) {
+        r->window_size = telem_i_file_align8(s->max_block) + 4096u;
+        if (r->window_size < r->have) r->window_size = telem_i_file_align8(r->have); /* what was read stays */
+        if (r->window_size > r->arena.size) r->window_size = r->arena.size & ~(size_t)7u;
+    }
     telem_i_file_reader_reset(r);
     telem_i_file_framing_init(&r->framing, s->id, s->profile, (uint32_t)1 << p[13], p[15]);
     r->has_session = 1;
@@ -10980,7 +11007,7 @@ static void telem_i_file_begin_session(telem_file_reader *r, const uint8_t *p, s
     }
     telem_i_file_push(r, TELEM_ITEM_SESSION, at);
     if (journal) {
-        int64_t end = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : -1;
+        int64_t end = telem_i_file_stream_size(r);
         uint64_t there = end < 0 || (uint64_t)end < at + size ? journal : (uint64_t)end - at - size;
         telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, at + size, there < journal ? there : journal, "a journal zone: this version does not read it");
         r->owed = journal;
@@ -11203,7 +11230,7 @@ TELEM_API telem_result telem_file_reader_finish(telem_file_reader *r) {
 
 TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_file_reader_desc *d) {
     telem_result e;
-    if (!r || !d || !d->io || !d->io->read || !d->memory || ((uintptr_t)d->memory & 7u)) return TELEM_ERR_ARG;
+    if (!r || !d || (!d->map && (!d->io || !d->io->read)) || !d->memory || ((uintptr_t)d->memory & 7u)) return TELEM_ERR_ARG;
     memset(r, 0, sizeof *r);
     if (d->memory_size < TELEM_I_FILE_MIN_WINDOW + 1024u) return telem_i_file_reader_fail(r, TELEM_ERR_MEMORY, 0, "the reader's memory is below 9 KiB");
     r->desc = *d;
@@ -11211,6 +11238,11 @@ TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_
     r->arena.size = d->memory_size;
     r->window_size = TELEM_I_FILE_MIN_WINDOW;
     r->chunk = SIZE_MAX;
+    if (d->map) { /* all of it is at hand */
+        r->window = (uint8_t *)(uintptr_t)d->map; /* never written */
+        r->window_size = SIZE_MAX / 2u;
+        r->have = d->map_size;
+    }
     while (!r->has_session) {
         e = telem_i_file_read_step(r);
         if (r->error.code != TELEM_OK && e == TELEM_OK) return r->error.code; /* a header, but not for us */
@@ -11340,7 +11372,7 @@ static telem_result telem_i_file_next_header(telem_file_reader *r, telem_i_file_
 
 /* Is a position behind the end? Some ios refuse to seek there. */
 static int telem_i_file_is_behind(const telem_file_reader *r, uint64_t pos) {
-    int64_t size = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : -1;
+    int64_t size = telem_i_file_stream_size(r);
     return size >= 0 && pos > (uint64_t)size;
 }
 
@@ -11418,7 +11450,7 @@ TELEM_API int64_t telem_file_reader_scan(telem_file_reader *r, telem_file_totals
     telem_result e;
     uint32_t i = 0;
     if (!r || !r->has_session || (cap && !totals)) return TELEM_ERR_ARG;
-    if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
+    if (!telem_i_file_seekable(r)) return TELEM_ERR_UNSUPPORTED;
     memset(&look, 0, sizeof look);
     telem_i_file_streams_restart(r, 0);
     for (s = r->streams; s; s = s->next) s->scan_rows = s->scan_next = 0;
@@ -11612,7 +11644,7 @@ static int telem_i_file_learn_stream(telem_file_reader *r, uint64_t pos, uint32_
 
 /* 0: there is no end block, or what it says does not hold. */
 static int telem_i_file_learn_end(telem_file_reader *r) {
-    int64_t size = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : 0;
+    int64_t size = telem_i_file_stream_size(r);
     uint64_t from = r->blocks_at, n, i, at;
     telem_i_file_look look;
     telem_i_file_header h;
@@ -11663,13 +11695,13 @@ static telem_result telem_i_file_learn(telem_file_reader *r) {
 TELEM_API telem_result telem_file_reader_learn(telem_file_reader *r) {
     telem_result e;
     if (!r || !r->has_session) return TELEM_ERR_ARG;
-    if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
+    if (!telem_i_file_seekable(r)) return TELEM_ERR_UNSUPPORTED;
     e = telem_i_file_learn(r);
     return e != TELEM_OK ? e : telem_i_file_rewind(r);
 }
 
 static telem_result telem_i_file_locate(telem_file_reader *r, telem_i_file_look *look) {
-    int64_t size = r->desc.io->size ? r->desc.io->size(r->desc.io->user) : 0;
+    int64_t size = telem_i_file_stream_size(r);
     uint64_t from = r->blocks_at;
     telem_result e;
     if (size > 0 && (uint64_t)size > from + TELEM_I_FILE_TAIL) from = (uint64_t)size - TELEM_I_FILE_TAIL;
@@ -11704,7 +11736,7 @@ static telem_result telem_i_file_read_up_to(telem_file_reader *r, const telem_i_
 static telem_result telem_i_file_seek(telem_file_reader *r, telem_file_stream *stream, telem_i_file_look *look) {
     telem_result e;
     if (!r || !stream || !r->has_session) return TELEM_ERR_ARG;
-    if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
+    if (!telem_i_file_seekable(r)) return TELEM_ERR_UNSUPPORTED;
     look->stream = (telem_i_file_rstream *)(void *)stream;
     r->held = r->finish = r->tail_end = 0;
     e = telem_i_file_learn(r);
@@ -11880,6 +11912,27 @@ static void telem_i_file_physical(const telem_column *c, const uint8_t *from, ui
         if (!c->presence && telem_i_converts(c->field)) v = telem_i_physical(c->field, v);
         memcpy(to, &v, 8);
     }
+}
+
+/* The place of the values from row x->skip on, where there is one. */
+static telem_result telem_i_file_span_view(telem_file_reader *r, telem_i_file_span *x, const telem_i_file_wanted *want) {
+    const telem_column *c = &want->c;
+    telem_i_file_cblock *b = &x->b;
+    telem_i_file_centry e;
+    const uint8_t *p;
+    telem_result v;
+    if (want->number == 0 || telem_i_file_codes_text(c->type) || telem_i_file_is_counter(c) || b->runs || c->type == TELEM_BOOL) return TELEM_ERR_UNSUPPORTED;
+    if ((c->guard != TELEM_NO_GUARD && !b->all_present) || (!TELEM_I_LITTLE_ENDIAN && c->width > 1)) return TELEM_ERR_UNSUPPORTED;
+    v = telem_i_file_span_entry(x, want->number, &e);
+    if (v != TELEM_OK) return v;
+    if (!e.coded || (e.codec & ~TELEM_I_FILE_CODEC_BOUNDS) != TELEM_I_FILE_CODEC_RAW || telem_i_file_member_of(&b->h, want->number) >= 0) return TELEM_ERR_UNSUPPORTED;
+    p = telem_i_file_entry_bytes(r, b, &e);
+    if (!p || e.length != (uint64_t)b->h.distinct * c->width) return TELEM_ERR_CORRUPT;
+    if ((uintptr_t)p % c->width) return TELEM_ERR_UNSUPPORTED;
+    r->view->data = p + (size_t)x->skip * c->width;
+    r->view->row = x->read->first;
+    r->view->rows = b->h.distinct - x->skip;
+    return TELEM_OK;
 }
 
 static telem_result telem_i_file_span_column(telem_file_reader *r, telem_i_file_span *x, const telem_i_file_wanted *want, telem_file_into *into) {
@@ -12086,7 +12139,8 @@ static telem_result telem_i_file_span_read(telem_file_reader *r, telem_i_file_sp
         if (x->key) into->stale = 0;
         (void)telem_i_file_want(&finder, b->s->pub.schema, into->column, b->all_present, &want); /* it was checked */
         if (into->offsets) telem_i_file_fill_offsets(into, x->to);
-        if (into->stale) v = into->result;
+        if (r->view) v = x->n ? telem_i_file_span_view(r, x, &want) : TELEM_OK;
+        else if (into->stale) v = into->result;
         else if (telem_i_file_codes_text(want.c.type)) v = telem_i_file_span_texts(r, x, &want, into);
         else v = telem_i_file_span_column(r, x, &want, into);
         if (v != TELEM_OK) { /* on to the next KEY block */
@@ -12294,6 +12348,34 @@ static int telem_i_file_few(const telem_file_read *q) {
     return q->count * 4u < s->columns;
 }
 
+TELEM_API telem_result telem_file_view_column(telem_file_reader *r, telem_file_stream *stream, uint32_t column, uint64_t row, telem_file_view *view) {
+    telem_i_file_wanted want;
+    telem_i_file_finder finder;
+    telem_file_into into = TELEM_ZERO;
+    telem_file_read q = TELEM_ZERO;
+    telem_file_view found = TELEM_ZERO;
+    uint64_t none[4]; /* never filled: what is not in place is not read */
+    telem_result v;
+    if (!r || !r->has_session || !stream || !stream->schema || !view || row == UINT64_MAX) return TELEM_ERR_ARG;
+    finder.begun = 0;
+    if (!telem_i_file_want(&finder, stream->schema, column, 0, &want)) return TELEM_ERR_NOT_FOUND;
+    if (telem_i_file_codes_text(want.c.type)) return TELEM_ERR_UNSUPPORTED;
+    into.column = column;
+    into.data = none;
+    q.stream = stream;
+    q.first = row;
+    q.rows = 1;
+    q.columns = &into;
+    q.count = 1;
+    r->view = &found;
+    v = telem_file_read_columns(r, &q, 1);
+    r->view = NULL;
+    if (v != TELEM_OK) return v;
+    if (found.rows == 0) return q.got ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_NOT_FOUND; /* a block of rows coding */
+    *view = found;
+    return TELEM_OK;
+}
+
 TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_read *reads, uint32_t n) {
     telem_i_file_header h;
     telem_i_file_data d;
@@ -12303,7 +12385,7 @@ TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_
     size_t chunk;
     uint32_t i, k, hint = 0;
     if (!r || !r->has_session || (n && !reads)) return TELEM_ERR_ARG;
-    if (!r->desc.io->seek) return TELEM_ERR_UNSUPPORTED;
+    if (!telem_i_file_seekable(r)) return TELEM_ERR_UNSUPPORTED;
     e = telem_i_file_check_reads(r, reads, n);
     if (e != TELEM_OK) return e;
     from = r->blocks_at;

@@ -307,7 +307,18 @@ static void read_all_ways(kit_random_file *k, uint64_t *rng) {
     asked a[KIT_STREAMS];
     telem_file_read q[KIT_STREAMS];
     uint32_t i, n = 0, turn;
-    CHECK_OK(kit_read_memory(&r, &k->file, k->file.bytes, k->file.size, memory_for(k)));
+    uint8_t *map = NULL;
+    if (kit_one_in(rng, 3)) { /* mapped: no io at all */
+        map = (uint8_t *)kit_alloc(k->file.size);
+        memcpy(map, k->file.bytes, k->file.size);
+        kit_reader_init(&r, &k->file, memory_for(k));
+        r.d.io = NULL;
+        r.d.map = map;
+        r.d.map_size = k->file.size;
+        CHECK_OK(telem_file_reader_open(&r.r, &r.d));
+    } else {
+        CHECK_OK(kit_read_memory(&r, &k->file, k->file.bytes, k->file.size, memory_for(k)));
+    }
     REQUIRE_OK(telem_file_reader_learn(&r.r));
     for (i = 0; i < k->file.count; i++) {
         telem_file_stream *s = telem_file_reader_find(&r.r, k->file.s[i].name);
@@ -336,6 +347,8 @@ static void read_all_ways(kit_random_file *k, uint64_t *rng) {
     CHECK_EQ_INT(kit_missing(&k->file), 0);
     CHECK_EQ_INT(r.items[TELEM_ITEM_DAMAGE], 0);
     for (i = 0; i < k->file.count; i++) CHECK_EQ_INT(k->file.s[i].delivered, k->file.s[i].n);
+    if (map && memcmp(map, k->file.bytes, k->file.size) != 0) kit_fail("the map was written to");
+    free(map);
     kit_reader_end(&r);
 }
 
@@ -554,6 +567,104 @@ TEST(keys_are_found_and_come_back) {
     CHECK_OK(telem_file_read_columns(&r.r, &q, 1));
     CHECK_MEM(v + 7777, back, 5000 * sizeof *v);
     free(r.mem);
+    small_end(&k);
+}
+
+/* What a BOOL holds beside 0 is 1, however it came in. */
+TEST(bools_become_zero_or_one) {
+    enum { N = 5000 };
+    static uint8_t v[N], back[N];
+    telem_file_column c;
+    telem_file_into x;
+    telem_file_read q;
+    int i, n;
+    memset(&c, 0, sizeof c);
+    memset(&x, 0, sizeof x);
+    memset(&q, 0, sizeof q);
+    for (i = 0; i < N; i++) v[i] = (uint8_t)(i % 7 == 0 ? 0 : i);
+    for (n = 100; n <= N; n += N - 100) { /* gathered; straight from here */
+        small k;
+        small_reader r;
+        small_begin(&k);
+        k.d.block_rows = 1000;
+        small_field(&k, "v", TELEM_BOOL, 0, 0);
+        small_open(&k);
+        c.data = v;
+        CHECK_OK(telem_file_write_columns(&k.w, 5, (uint64_t)n, NULL, &c, 1));
+        CHECK_OK(telem_file_writer_close(&k.w));
+        x.data = back;
+        q.stream = small_read(&r, &k, k.f.size);
+        q.rows = (uint64_t)n;
+        q.columns = &x;
+        q.count = 1;
+        CHECK_OK(telem_file_read_columns(&r.r, &q, 1));
+        for (i = 0; i < n; i++)
+            if (back[i] != (v[i] != 0)) CHECK_EQ_INT(back[i], v[i] != 0);
+        free(r.mem);
+        small_end(&k);
+    }
+}
+
+/* Raw values are read where they lie in a mapped file. */
+TEST(raw_columns_are_seen_in_place) {
+    enum { N = 3000 };
+    static uint32_t noise[N];
+    static uint16_t calm[N];
+    const uint16_t one = 1;
+    uint8_t low;
+    uint64_t rng = 77, row;
+    telem_file_column c[2];
+    telem_file_view view;
+    small k;
+    small_reader r;
+    uint64_t *map;
+    telem_file_stream *s;
+    int i;
+    memset(c, 0, sizeof c);
+    memset(&r, 0, sizeof r);
+    memcpy(&low, &one, 1);
+    for (i = 0; i < N; i++) {
+        noise[i] = (uint32_t)check_rand(&rng);
+        calm[i] = (uint16_t)(i / 10);
+    }
+    small_begin(&k);
+    k.d.block_rows = 1000;
+    small_field(&k, "noise", TELEM_U32, 0, 0);
+    small_field(&k, "calm", TELEM_U16, 0, 0);
+    small_open(&k);
+    c[0].data = noise;
+    c[1].data = calm;
+    CHECK_OK(telem_file_write_columns(&k.w, 5, N, NULL, c, 2));
+    CHECK_OK(telem_file_writer_close(&k.w));
+    map = (uint64_t *)kit_alloc(k.f.size);
+    memcpy(map, k.f.bytes, k.f.size);
+    r.d.map = map;
+    r.d.map_size = k.f.size;
+    r.d.memory_size = telem_file_reader_bytes(&k.d, &k.sd, 1);
+    r.d.memory = r.mem = kit_alloc(r.d.memory_size);
+    CHECK_OK(telem_file_reader_open(&r.r, &r.d));
+    CHECK_OK(telem_file_reader_learn(&r.r));
+    s = telem_file_reader_find(&r.r, "small");
+    for (row = 0; low && row < N; row += view.rows) {
+        memset(&view, 0, sizeof view);
+        REQUIRE_OK(telem_file_view_column(&r.r, s, 0, row, &view));
+        REQUIRE(view.rows > 0 && view.row == row && view.rows <= N - row);
+        CHECK((const uint8_t *)view.data >= (const uint8_t *)map && (const uint8_t *)view.data < (const uint8_t *)map + k.f.size);
+        CHECK_MEM(view.data, noise + row, (size_t)view.rows * 4);
+        if (row == 0) {
+            REQUIRE_OK(telem_file_view_column(&r.r, s, 0, 123, &view));
+            CHECK_MEM(view.data, noise + 123, (size_t)view.rows * 4);
+            row = 123;
+        }
+    }
+    if (!low) CHECK_EQ_INT(telem_file_view_column(&r.r, s, 0, 0, &view), TELEM_ERR_UNSUPPORTED);
+    CHECK_EQ_INT(telem_file_view_column(&r.r, s, 1, 0, &view), TELEM_ERR_UNSUPPORTED); /* not raw */
+    CHECK_EQ_INT(telem_file_view_column(&r.r, s, 2, 0, &view), TELEM_ERR_NOT_FOUND);
+    CHECK_EQ_INT(telem_file_view_column(&r.r, s, 0, N, &view), TELEM_ERR_NOT_FOUND);
+    CHECK_EQ_INT(telem_file_view_column(&r.r, NULL, 0, 0, &view), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_file_view_column(&r.r, s, 0, 0, NULL), TELEM_ERR_ARG);
+    free(r.mem);
+    free(map);
     small_end(&k);
 }
 
@@ -789,6 +900,8 @@ int main(void) {
     RUN(large_columns_take_the_direct_way);
     RUN(repeating_rows_cost_next_to_nothing);
     RUN(keys_are_found_and_come_back);
+    RUN(bools_become_zero_or_one);
+    RUN(raw_columns_are_seen_in_place);
     RUN(wrong_columns_are_refused_and_nothing_is_written);
     RUN(wrong_descs_are_refused);
     RUN(wrong_requests_are_refused);
