@@ -3835,7 +3835,7 @@ static int telem_i_file_mini_texts(telem_i_file_cursor *c, const telem_i_file_de
 static int telem_i_file_mini_coded(telem_i_file_decoder *d) {
     if (d->n == d->size) telem_i_file_group_open(d);
     d->columns--;
-    return d->mask >> d->n++ & 1u;
+    return (int)((uint32_t)d->mask >> d->n++ & 1u);
 }
 
 /* Decodes the columns of a block into its rows. */
