@@ -7161,6 +7161,7 @@ typedef struct telem_i_file_texts {
     const uint8_t *bytes;
     const uint32_t *at, *from;
     uint32_t count, one; /* strings; all rows are string 0 */
+    uint32_t shortest, longest; /* of the strings */
 } telem_i_file_texts;
 
 static uint32_t telem_i_file_text_of(const telem_i_file_texts *t, uint32_t i) { return t->one ? 0 : t->from ? t->from[i] : i; }
@@ -9907,9 +9908,12 @@ static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_
     }
     t->bytes = bytes;
     t->at = at;
-    for (i = 0; i < t->count; i++)
-        if (at[i + 1u] < at[i] || telem_i_file_text_length(t, i) > longest) return TELEM_ERR_CORRUPT;
-    return TELEM_OK;
+    for (t->shortest = UINT32_MAX, i = 0; i < t->count; i++) {
+        uint32_t len = at[i + 1u] - at[i]; /* one that goes back is huge */
+        t->shortest = len < t->shortest ? len : t->shortest;
+        t->longest = len > t->longest ? len : t->longest;
+    }
+    return t->longest > longest ? TELEM_ERR_CORRUPT : TELEM_OK;
 }
 
 /* from[i] = idx[order[i]] for n rows; the one that is there alone when the other is NULL. */
@@ -11983,6 +11987,38 @@ static void telem_i_file_fill_text(uint8_t *out, const uint8_t *p, uint32_t len,
     for (; have < all; have *= 2) memcpy(out + have, out, have < all - have ? have : all - have);
 }
 
+/* n rows, with room for as many of the longest string and 16 bytes more. */
+static void telem_i_file_append_sure(const telem_i_file_texts *t, const uint32_t *from, uint32_t n, uint8_t *out, uint32_t *offsets) {
+    const uint8_t *bytes = t->bytes;
+    const uint32_t *start = t->at;
+    uint32_t at = offsets[0], i, len = t->longest;
+    if (t->shortest == len && len <= 16u) { /* all of one length */
+        out += at;
+        if (len == 1u)
+            for (i = 0; i < n; i++) out[i] = bytes[from[i]];
+        else
+            for (i = 0; i < n; i++) telem_i_file_copy16(out + (size_t)i * len, bytes + (size_t)from[i] * len, 16);
+        for (i = 1; i <= n; i++) offsets[i] = at + i * len;
+        return;
+    }
+    if (len <= 16u) {
+        for (i = 0; i < n; i++) {
+            uint32_t k = from[i], p = start[k];
+            telem_i_file_copy16(out + at, bytes + p, 16);
+            at += start[k + 1u] - p;
+            offsets[i + 1u] = at;
+        }
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        uint32_t k = from[i], p = start[k];
+        len = start[k + 1u] - p;
+        telem_i_file_copy16(out + at, bytes + p, len);
+        at += len;
+        offsets[i + 1u] = at;
+    }
+}
+
 /* Rows of a text of variable length behind what the caller has; 0: no room. All rows are there, or absent[i] tells. */
 static int telem_i_file_append_texts(const telem_i_file_span *x, const telem_i_file_texts *t, const uint8_t *absent, telem_file_into *into) {
     uint8_t *out = (uint8_t *)into->data;
@@ -11998,7 +12034,13 @@ static int telem_i_file_append_texts(const telem_i_file_span *x, const telem_i_f
         for (i = 1; i <= n; i++) offsets[i] = at + (t->one ? i * t->at[1] : t->at[first + i] - from);
         return 1;
     }
-    for (i = 0; i < n; i++) {
+    for (i = 0; !absent && !x->row_of && t->from && n - i >= 16u && room - offsets[i] >= 16u; i += len) {
+        uint64_t fit = (room - offsets[i] - 16u) / (t->longest ? t->longest : 1u); /* rows that surely find room */
+        len = fit < n - i ? (uint32_t)fit : n - i;
+        if (len < 16u) break;
+        telem_i_file_append_sure(t, t->from + x->skip + i, len, out, offsets + i);
+    }
+    for (at = offsets[i]; i < n; i++) {
         uint32_t k = telem_i_file_text_of(t, telem_i_file_span_row(x, i));
         const uint8_t *p = t->bytes + t->at[k];
         len = absent && absent[i] ? 0 : telem_i_file_text_length(t, k);
