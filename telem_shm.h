@@ -3038,10 +3038,10 @@ TELEM_I_SHM_QUICK telem_result telem_i_shm_put_inline(telem_shm_writer *w, uint3
     telem_shm *s = w->shm;
     telem_atomic64 *d = telem_i_shm_desc_at(s, w->next); /* most likely */
     telem_result r;
-    TELEM_I_SHM_CLAIM(d);
-    if (len > 48u) TELEM_I_SHM_CLAIM(d + 8);
+    if (len > 176u) TELEM_I_SHM_CLAIM(d + 24); /* the one that readers stare at last: they take it away at once */
     if (len > 112u) TELEM_I_SHM_CLAIM(d + 16);
-    if (len > 176u) TELEM_I_SHM_CLAIM(d + 24);
+    if (len > 48u) TELEM_I_SHM_CLAIM(d + 8);
+    TELEM_I_SHM_CLAIM(d);
     r = telem_i_shm_reserve(w, number);
     if (r != TELEM_OK) return r;
     d = telem_i_shm_desc_at(s, *number);
