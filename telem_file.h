@@ -4161,7 +4161,7 @@ static void telem_i_file_decode_table(const telem_i_file_bins *b, telem_i_file_s
                 e.few = (uint8_t)(b->log + 1u - bits);
                 e.all = (uint8_t)(e.few + b->width[i]);
                 e.next = (uint16_t)((x << e.few) - (1u << b->log));
-                e.low = with_low ? (uint32_t)b->lo[i] : i;
+                e.low = with_low ? (uint32_t)(b->lo[i] & 0xFFFFFFFFu) : i;
                 t = telem_i_file_fill_states(t, end - x, e);
                 x = end;
             }
@@ -12852,7 +12852,7 @@ static inline TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_distance)(TELEM_I_FILE_
 static void TELEM_I_FILE_N(telem_i_file_make_grid)(const telem_i_file_codec *k, TELEM_I_FILE_T least, TELEM_I_FILE_T most, TELEM_I_FILE_T middle,
                                                    uint32_t n, telem_i_file_grid *g) {
     TELEM_I_FILE_T range = most - least, a, b;
-    g->fine = n < 1024u ? 3u : n < 4096u ? 4u : 5u;
+    g->fine = n < 1024u ? 2u : n < 4096u ? 4u : 5u;
     if (k->level == 2u) g->fine = TELEM_I_FILE_FINEST;
     g->zigzag = range >= (64u << g->fine) || range >= n;
     if (!g->zigzag) {
@@ -13237,11 +13237,11 @@ static int TELEM_I_FILE_N(telem_i_file_get_binned)(telem_i_file_codec *k, const 
         return 1;
     }
 #endif
+    if (!zigzag)
+        for (i = 0; i < b.count; i++) b.lo[i] += base;
     if (!TELEM_I_FILE_N(telem_i_file_get_strings)(k, &in, &b, copy, n, out)) return 0;
     if (zigzag)
         for (i = 0; i < n; i++) out[i] = TELEM_I_FILE_N(telem_i_file_zag)(out[i]) + base;
-    else
-        for (i = 0; i < n; i++) out[i] += base;
     return 1;
 }
 
@@ -13315,12 +13315,13 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
     sum = sum && !common;
     now = sum ? out[-1] : common;
     for (i = 0; i < (uint32_t)count; i++) {
-        if (gaps[i] >= n - at) return 0;
+        const uint32_t gap = gaps[i];
+        if (gap >= n - at) return 0;
         to = out + at;
-        at += gaps[i] + 1u;
-        for (j = 0; j < gaps[i]; j++) to[j] = now;
+        at += gap + 1u;
+        for (j = 0; j < gap; j++) to[j] = now;
         if (sum) now += values[i];
-        to[j] = sum ? now : common + values[i];
+        to[gap] = sum ? now : common + values[i];
     }
     to = out + at;
     for (j = 0; j < n - at; j++) to[j] = now;
@@ -13407,13 +13408,14 @@ static void TELEM_I_FILE_N(telem_i_file_choose)(telem_i_file_codec *k, const TEL
     best->binned = ~0u;
     if (n < 8u) return;
     w.count = n >= 4096u ? 8u : n >= 512u ? 4u : n >= 256u ? 2u : 1u;
+    if (k->level == 1u) w.count = (w.count + 1u) / 2u;
     w.first = v + reach + 3u;
     w.length = n - reach - 3u < 64u ? n - reach - 3u : 64u;
     w.step = w.count > 1u ? (n - reach - 3u - w.length) / (w.count - 1u) : 0u;
     for (kind = 0; kind <= 3u && best->kind + 1u >= kind; kind++) /* no order is skipped: 3 only where 2 is good */
         if (kind < 2u || !(k->off & (kind == 2u ? TELEM_I_FILE_OFF_ORDER2 : TELEM_I_FILE_OFF_ORDER3)))
             TELEM_I_FILE_N(telem_i_file_try)(k, &w, kind, 0, best);
-    if (best->binned < 64u || reach < 2u) return;
+    if (best->binned < 64u || reach < 2u || (k->level == 1u && n < 2048u)) return;
     if (!(k->off & TELEM_I_FILE_OFF_LAG)) TELEM_I_FILE_N(telem_i_file_seek_lag)(k, &w, reach, TELEM_I_FILE_LAG, best);
     if (!(k->off & TELEM_I_FILE_OFF_LAG_DELTA)) TELEM_I_FILE_N(telem_i_file_seek_lag)(k, &w, reach, TELEM_I_FILE_LAG_DELTA, best);
 }
