@@ -330,9 +330,11 @@ static telem_ring_reader reader;
 static uint64_t reader_copy[LANE / 8] __attribute__((aligned(64)));
 static uint64_t reader_sum;
 
+static telem_ring_writer lane_writer[4];
+static uint32_t fill_lanes, fill_run = 1; /* records in a row that go into one of so many lanes */
 static void fill_lane(uint32_t size) {
     uint32_t i, n = (LANE - LANE / 8u) / (8u + size);
-    for (i = 0; i < n; i++) (void)telem_ring_push(&writer, 3, ++caller_time, source, size);
+    for (i = 0; i < n; i++) (void)telem_ring_push(fill_lanes ? &lane_writer[i / fill_run % fill_lanes] : &writer, 3, ++caller_time, source, size);
 }
 static NOINLINE double drain_peek(void *arg) {
     telem_ring_record rec;
@@ -419,6 +421,30 @@ static void one_reader(void) {
             compare(name, "ns", drain_read, &size, drain_bare, &size);
         }
     }
+}
+
+/* the same from the shared lane, and from four lanes whose stamps alternate with every record, or
+   with every sixteenth */
+static void merging_reader(void) {
+    static const char *const names[3] = {"reader-shared-8", "reader-4-lanes-8", "reader-4-lanes-runs-8"};
+    uint32_t kind, i, size = 8;
+    for (kind = 0; kind < 3u; kind++) {
+        telem_ring_desc d = TELEM_ZERO;
+        telem_ring_reader_desc q = TELEM_ZERO;
+        d.memory = ring_memory, d.memory_size = sizeof ring_memory, d.policy = TELEM_RING_REFUSE;
+        if (kind) d.lanes = 4, d.lane_bytes = LANE / 2u;
+        else d.shared_bytes = LANE;
+        q.gating = 1;
+        q.copy = reader_copy, q.copy_size = 16384;
+        if (telem_ring_init(&ring, &d) != TELEM_OK) fail("init");
+        for (i = 0; i < d.lanes; i++)
+            if (telem_ring_writer_init(&lane_writer[i], ring, (int)i) != TELEM_OK) fail("telem_ring_writer_init");
+        if (!kind && telem_ring_writer_init(&writer, ring, TELEM_RING_SHARED) != TELEM_OK) fail("telem_ring_writer_init");
+        if (telem_ring_reader_init(&reader, ring, &q) != TELEM_OK) fail("telem_ring_reader_init");
+        fill_lanes = d.lanes, fill_run = kind == 2u ? 16u : 1u;
+        compare(names[kind], "ns", drain_peek_inline, &size, drain_bare, &size);
+    }
+    fill_lanes = 0;
 }
 
 /* ---- bytes ---- */
@@ -999,6 +1025,7 @@ int main(void) {
     pin(0);
     one_thread();
     one_reader();
+    merging_reader();
     bytes_per_record();
 #if TELEM_HAS_TSC
     all_single_calls();
