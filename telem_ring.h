@@ -679,7 +679,7 @@ TELEM_I_INLINE void telem_i_cell_put(telem_i_ring_cell *to, const char *p, size_
     telem_i_ring_cell c = 0;
     if (n <= i * sizeof c) return;
     if (n - i * sizeof c >= sizeof c) memcpy(&c, TELEM_I_CELL_AT(p + i * sizeof c), sizeof c);
-    else memcpy(&c, p + i * sizeof c, (n - i * sizeof c) & (sizeof c - 1u)); /* the mask: g++ -O0 warns else */
+    else memcpy(&c, p + i * sizeof c, (n - i * sizeof c) & (sizeof c - 1u)); /* mask: g++ -O0 warns else */
     TELEM_I_CELL_STORE(to + i, c);
 }
 TELEM_I_INLINE void telem_i_cells_put_4(telem_i_ring_cell *to, const char *p, size_t n) {
@@ -3245,34 +3245,6 @@ static telem_result telem_i_reader_fetch(telem_ring_reader *rd, uint32_t i, void
     return TELEM_AGAIN;
 }
 
-/* The next record that passes the filters, as the head of cursor *which. */
-static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record *rec, void *buf, size_t cap,
-                                        int in_place, uint32_t *which) {
-    uint32_t budget = TELEM_I_RING_BUDGET;
-    while (budget-- > 0) {
-        telem_i_ring_cursor *c;
-        const void *data = NULL;
-        telem_result res = telem_i_reader_choose(rd, which);
-        if (res != TELEM_OK) return res;
-        c = telem_i_reader_cursors(rd) + *which;
-        if (telem_i_reader_wants(rd, c->stream)) {
-            res = telem_i_reader_fetch(rd, *which, buf, cap, in_place, &data);
-            if (res == TELEM_AGAIN) { /* counted when the head is looked for again */
-                if (telem_i_reader_check(rd) != TELEM_OK) return TELEM_EXPELLED;
-                continue;
-            }
-            rec->stream = c->stream, rec->len = c->len, rec->time = c->time;
-            rec->data = data, rec->lane = *which;
-            if (res != TELEM_OK) return res;
-            if (!rd->desc.filter || rd->desc.filter(rd->desc.filter_user, c->stream, c->time, data, c->len))
-                return TELEM_OK;
-        }
-        rd->filtered++;
-        telem_i_reader_pass(rd, *which);
-    }
-    return TELEM_AGAIN;
-}
-
 /* -- the inline functions' part: the next records of the same lane, when there is no filter. What is
    in its window was committed when all lanes were last looked at. Up to the stamp of the first of
    the others it is next; what comes into another lane meanwhile was committed later. -- */
@@ -3295,17 +3267,50 @@ static void telem_i_reader_take_back(telem_ring_reader *rd) {
     telem_i_reader_settle(rd);
     rd->at = rd->stop = rd->next = NULL;
 }
-/* until what it has validated behind the record that cursor i has just passed is left to them again. */
-static void telem_i_reader_leave(telem_ring_reader *rd, uint32_t i) {
+/* until what it has validated in the window of cursor i is left to them again. 0: nothing is. */
+static int telem_i_reader_leave(telem_ring_reader *rd, uint32_t i) {
     telem_i_ring_cursor *c = telem_i_reader_cursors(rd) + i;
     uint32_t upper = (uint32_t)((uint64_t)rd->bound >> 32);
     if (!c->at || c->gap || rd->desc.filter || rd->desc.stream_count || (int32_t)upper < (int32_t)c->hi)
-        return;
+        return 0;
     rd->low_most = upper == c->hi ? (uint32_t)((uint64_t)rd->bound & UINT32_MAX) : UINT32_MAX;
     rd->at = rd->from = c->at, rd->stop = c->stop;
     rd->hi = c->hi, rd->lane = i, rd->quick = c;
     rd->gate = rd->slot ? &telem_i_ring_gate_of(rd->slot, i)->pos : NULL;
     rd->gate_state = rd->slot ? &rd->slot->state : NULL;
+    return 1;
+}
+
+/* The next record that passes the filters: the head of cursor *which, or, with next set, at `at`. */
+static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record *rec, void *buf, size_t cap,
+                                        int in_place, uint32_t *which) {
+    uint32_t budget = TELEM_I_RING_BUDGET;
+    while (budget-- > 0) {
+        telem_i_ring_cursor *c;
+        const void *data = NULL;
+        telem_result res = telem_i_reader_choose(rd, which);
+        if (res != TELEM_OK) return res;
+        if (in_place && telem_i_reader_leave(rd, *which)) {
+            if (telem_i_reader_quick(rd, rec)) return TELEM_OK;
+            rd->at = rd->stop = NULL; /* not plain */
+        }
+        c = telem_i_reader_cursors(rd) + *which;
+        if (telem_i_reader_wants(rd, c->stream)) {
+            res = telem_i_reader_fetch(rd, *which, buf, cap, in_place, &data);
+            if (res == TELEM_AGAIN) { /* counted when the head is looked for again */
+                if (telem_i_reader_check(rd) != TELEM_OK) return TELEM_EXPELLED;
+                continue;
+            }
+            rec->stream = c->stream, rec->len = c->len, rec->time = c->time;
+            rec->data = data, rec->lane = *which;
+            if (res != TELEM_OK) return res;
+            if (!rd->desc.filter || rd->desc.filter(rd->desc.filter_user, c->stream, c->time, data, c->len))
+                return TELEM_OK;
+        }
+        rd->filtered++;
+        telem_i_reader_pass(rd, *which);
+    }
+    return TELEM_AGAIN;
 }
 
 TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record *rec) {
@@ -3314,8 +3319,7 @@ TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record 
     uint32_t which = 0;
     if (!rd || !rd->ring || !rec) return TELEM_ERR_ARG;
     if (telem_i_reader_quick(rd, rec)) return TELEM_OK;
-    telem_i_reader_take_back(
-        rd); /* also a record that was held when the reader was expelled: looked for again */
+    telem_i_reader_take_back(rd); /* and what was held when it was expelled is looked for again */
     found = &rd->record;
     if (!rd->held) {
         res = telem_i_reader_check(rd);
@@ -3324,7 +3328,7 @@ TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record 
         if (res == TELEM_ERR_MEMORY) found->data = NULL;
         else if (res != TELEM_OK) return res;
         else if (!found->data) found->data = rd; /* an empty record and no buffer: any address */
-        rd->held = which + 1u;
+        if (!rd->next) rd->held = which + 1u;
     }
     *rec = *found;
     return found->data ? TELEM_OK : TELEM_ERR_MEMORY;
@@ -3355,7 +3359,7 @@ TELEM_API telem_result telem_ring_release(telem_ring_reader *rd) {
     if (res == TELEM_OK && rd->record.data) rd->delivered++;
     else telem_i_reader_lost(rd, telem_i_reader_cursors(rd) + which, 1);
     rd->held = 0;
-    telem_i_reader_leave(rd, which);
+    (void)telem_i_reader_leave(rd, which);
     return res;
 }
 
@@ -3386,7 +3390,7 @@ TELEM_API telem_result telem_ring_read(telem_ring_reader *rd, telem_ring_record 
     if (res == TELEM_OK) {
         rd->delivered++;
         telem_i_reader_pass(rd, which);
-        telem_i_reader_leave(rd, which);
+        (void)telem_i_reader_leave(rd, which);
     }
     return res;
 }
