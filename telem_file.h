@@ -4181,7 +4181,7 @@ static const uint64_t telem_i_file_masks[64] = {TELEM_I_FILE_M8(0),  TELEM_I_FIL
 
 typedef struct telem_i_file_symbol { /* what pushing a bin does to state x */
     uint32_t bits; /* (x + bits) >> 16 bits leave it */
-    int16_t go;    /* then it becomes next[(x >> those) + go] */
+    uint16_t go;   /* then it becomes next[(x >> those) + go], modulo 2^16 */
     uint8_t width;
     uint64_t low;
 } telem_i_file_symbol;
@@ -4196,7 +4196,7 @@ static void telem_i_file_encode_table(const telem_i_file_bins *b, telem_i_file_e
     for (i = 0; i < b->count; i++) {
         uint32_t f = b->freq[i], most = f > 1u ? b->log + 1u - telem_i_file_bit_length(f - 1u) : b->log;
         e->symbol[i].bits = (most << 16) - (f << most);
-        e->symbol[i].go = (int16_t)((int32_t)at - (int32_t)f);
+        e->symbol[i].go = (uint16_t)((at - f) & 0xFFFFu);
         e->symbol[i].low = b->lo[i];
         e->symbol[i].width = b->width[i];
         at += f;
@@ -12905,75 +12905,88 @@ typedef struct TELEM_I_FILE_N(telem_i_file_sink) {
     uint32_t state[TELEM_I_FILE_WAYS];
 } TELEM_I_FILE_N(telem_i_file_sink);
 
-TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_flush)(TELEM_I_FILE_N(telem_i_file_sink) *s) {
-    telem_i_file_set64(s->p - 8, (s->acc << 1) << (63u - s->count));
-    s->p -= s->count >> 3;
-    s->count &= 7u;
-}
-/* Bits of value i and how many these are: out of the offset in its bin and the state, which moves on. */
-TELEM_I_FILE_INLINE uint32_t TELEM_I_FILE_N(telem_i_file_push_value)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t i, uint32_t way, uint64_t *v) {
-    const telem_i_file_work *w = s->work;
-    const telem_i_file_symbol *y = &w->encoder.symbol[w->bin_of[s->cls[i]]];
-    uint32_t x = s->state[way], n = (x + y->bits) >> 16, width = y->width;
-    uint64_t offset = (TELEM_I_FILE_T)(s->u[i] - (TELEM_I_FILE_T)y->low);
-    s->state[way] = w->encoder.next[(int32_t)(x >> n) + y->go];
+/* n <= 56 bits more; whole bytes go to memory. */
+#define TELEM_I_FILE_BITS(v, n)                                     \
+    do {                                                            \
+        acc = acc << (n) | (v);                                     \
+        count += (n);                                               \
+        telem_i_file_set64(p - 8, (acc << 1) << (63u - count));     \
+        p -= count >> 3;                                            \
+        count &= 7u;                                                \
+    } while (0)
 #if TELEM_I_FILE_W == 64
-    if (width > 32u) {
-        s->acc = s->acc << (width - 32u) | offset >> 32;
-        s->count += width - 32u;
-        TELEM_I_FILE_N(telem_i_file_flush)(s);
-        offset &= 0xFFFFFFFFu;
-        width = 32;
+#define TELEM_I_FILE_WIDE(offset, width)                            \
+    if ((width) > 32u) {                                            \
+        TELEM_I_FILE_BITS((offset) >> 32, (width) - 32u);           \
+        (offset) &= 0xFFFFFFFFu;                                    \
+        (width) = 32;                                               \
     }
+#else
+#define TELEM_I_FILE_WIDE(offset, width)
 #endif
-    *v = offset << n | (x & (uint32_t)TELEM_I_FILE_MASK(n));
-    return width + n;
-}
-/* Values i and i + 1 as one. */
-TELEM_I_FILE_INLINE uint32_t TELEM_I_FILE_N(telem_i_file_push_pair)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t i, uint32_t way, uint64_t *v) {
-    uint64_t high = 0, low = 0;
-    uint32_t m = TELEM_I_FILE_N(telem_i_file_push_value)(s, i + 1u, way + 1u, &high), n = TELEM_I_FILE_N(telem_i_file_push_value)(s, i, way, &low);
-    *v = high << n | low;
-    return m + n;
-}
-TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_push_bits)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint64_t v, uint32_t n) { /* n <= 56 */
-    s->acc = s->acc << n | v;
-    s->count += n;
-    TELEM_I_FILE_N(telem_i_file_flush)(s);
-}
+/* Value i out of state x: its bits v, n of them (the offset in its bin above what the state gives); x moves on. */
+#define TELEM_I_FILE_PUSH(i, x, v, n)                                                                      \
+    do {                                                                                                   \
+        const telem_i_file_symbol *y = symbol + bin_of[cls[i]];                                            \
+        const uint32_t few = ((x) + y->bits) >> 16;                                                        \
+        uint64_t offset = (TELEM_I_FILE_T)(u[i] - (TELEM_I_FILE_T)y->low);                                 \
+        (n) = y->width;                                                                                    \
+        TELEM_I_FILE_WIDE(offset, n)                                                                       \
+        (v) = offset << few | ((x) & (uint32_t)TELEM_I_FILE_MASK(few));                                    \
+        (n) += few;                                                                                        \
+        (x) = next[(uint16_t)(((x) >> few) + y->go)];                                                      \
+    } while (0)
 
 /* `per` values between two writes. */
-TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(telem_i_file_sink) *sink, uint32_t from, uint32_t n, uint32_t per) {
-    TELEM_I_FILE_N(telem_i_file_sink) s = *sink; /* a copy that lives in registers */
-    uint32_t i = n, a, b;
-    uint64_t v = 0, z = 0;
-    s.u += from, s.cls += from;
-    while (i % 4u) {
-        if (s.p - s.floor < 32) return 0;
-        i--;
-        a = TELEM_I_FILE_N(telem_i_file_push_value)(&s, i, i & 3u, &v);
-        TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v, a);
+TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t from, uint32_t n, uint32_t per) {
+    const telem_i_file_symbol *symbol = s->work->encoder.symbol;
+    const uint16_t *next = s->work->encoder.next, *cls = s->cls + from + n;
+    const uint8_t *bin_of = s->work->bin_of, *floor = s->floor;
+    const TELEM_I_FILE_T *u = s->u + from + n;
+    uint32_t x0 = s->state[0], x1 = s->state[1], x2 = s->state[2], x3 = s->state[3], count = s->count, a, b;
+    uint64_t acc = s->acc, v, z;
+    uint8_t *p = s->p;
+    for (; n % 4u; n--) { /* at most three: out of state n - 1 mod 4 */
+        if (p - floor < 64) return 0;
+        cls--, u--;
+        if (n % 4u == 3u) TELEM_I_FILE_PUSH(0, x2, v, a);
+        else if (n % 4u == 2u) TELEM_I_FILE_PUSH(0, x1, v, a);
+        else TELEM_I_FILE_PUSH(0, x0, v, a);
+        TELEM_I_FILE_BITS(v, a);
     }
-    while (i) {
-        if (s.p - s.floor < 64) return 0;
-        i -= 4u;
-        if (per == 1u) {
-            for (a = 4; a--;) {
-                b = TELEM_I_FILE_N(telem_i_file_push_value)(&s, i + a, a, &v);
-                TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v, b);
-            }
+    for (; n; n -= 4u) {
+        if (p - floor < 64) return 0;
+        cls -= 4, u -= 4;
+        TELEM_I_FILE_PUSH(3, x3, v, a);
+        if (per == 1u) TELEM_I_FILE_BITS(v, a);
+        TELEM_I_FILE_PUSH(2, x2, z, b);
+        if (per == 1u) TELEM_I_FILE_BITS(z, b);
+        else v = v << b | z, a += b;
+        if (per == 2u) TELEM_I_FILE_BITS(v, a);
+        if (per == 4u) {
+            uint64_t t;
+            uint32_t c;
+            TELEM_I_FILE_PUSH(1, x1, z, b);
+            TELEM_I_FILE_PUSH(0, x0, t, c);
+            z = z << c | t, b += c;
+            v = v << b | z, a += b;
+            TELEM_I_FILE_BITS(v, a);
             continue;
         }
-        a = TELEM_I_FILE_N(telem_i_file_push_pair)(&s, i + 2u, 2u, &v);
-        if (per == 2u) TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v, a);
-        b = TELEM_I_FILE_N(telem_i_file_push_pair)(&s, i, 0, &z);
-        if (per == 2u) TELEM_I_FILE_N(telem_i_file_push_bits)(&s, z, b);
-        else TELEM_I_FILE_N(telem_i_file_push_bits)(&s, v << b | z, a + b);
+        TELEM_I_FILE_PUSH(1, x1, v, a);
+        if (per == 1u) TELEM_I_FILE_BITS(v, a);
+        TELEM_I_FILE_PUSH(0, x0, z, b);
+        if (per == 1u) TELEM_I_FILE_BITS(z, b);
+        else v = v << b | z, a += b;
+        if (per == 2u) TELEM_I_FILE_BITS(v, a);
     }
-    sink->p = s.p, sink->acc = s.acc, sink->count = s.count;
-    memcpy(sink->state, s.state, sizeof s.state);
+    s->p = p, s->acc = acc, s->count = count;
+    s->state[0] = x0, s->state[1] = x1, s->state[2] = x2, s->state[3] = x3;
     return 1;
 }
+#undef TELEM_I_FILE_BITS
+#undef TELEM_I_FILE_WIDE
+#undef TELEM_I_FILE_PUSH
 
 /* One string of the values u[from .. from + n), below what is at p. The states go to `state`. */
 static uint8_t *TELEM_I_FILE_N(telem_i_file_push_string)(const telem_i_file_work *w, const TELEM_I_FILE_T *u, const uint16_t *cls, uint32_t from,
