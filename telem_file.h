@@ -5803,7 +5803,7 @@ out:
 
 /* --- few distinct values: a sorted dictionary and an index --- */
 
-static size_t telem_i_file_index_encode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *tmp, uint8_t *out,
+static size_t telem_i_file_index_encode(telem_i_file_codec *k, uint32_t *kept, const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *tmp, uint8_t *out,
                                         size_t cap);
 static int telem_i_file_index_decode(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, uint32_t nd, uint32_t *idx);
 static size_t telem_i_file_planes_encode(telem_i_file_codec *k, const uint8_t *p, uint32_t width, int flip, uint32_t n, uint32_t *tmp,
@@ -5881,7 +5881,7 @@ static void telem_i_file_pack_bits(uint64_t b, uint32_t width, uint8_t *p) { /* 
     }
 }
 
-static uint8_t *telem_i_file_put_ranks(telem_i_file_codec *k, const telem_i_file_num_view *s, uint8_t *p, const uint8_t *end) {
+static uint8_t *telem_i_file_put_ranks(telem_i_file_codec *k, uint32_t *kept, const telem_i_file_num_view *s, uint8_t *p, const uint8_t *end) {
     telem_i_file_num_ranks *r = (telem_i_file_num_ranks *)k->table;
     uint32_t most = s->n / 4u < TELEM_I_FILE_MAX_RANKS ? s->n / 4u : TELEM_I_FILE_MAX_RANKS, nd, i;
     uint64_t *v = k->c64 + k->cap + 1024u - most;
@@ -5912,7 +5912,7 @@ static uint8_t *telem_i_file_put_ranks(telem_i_file_codec *k, const telem_i_file
     }
     p = telem_i_file_sized(p, TELEM_VARINT_MAX, (size_t)(body - p) - TELEM_VARINT_MAX);
     memcpy(c32, idx, (size_t)s->n * 4);
-    len = telem_i_file_index_encode(k, c32, s->n, nd, (uint32_t *)(void *)k->bytes, p, (size_t)(end - p));
+    len = telem_i_file_index_encode(k, kept, c32, s->n, nd, (uint32_t *)(void *)k->bytes, p, (size_t)(end - p));
     return len ? p + len : NULL;
 }
 
@@ -6022,8 +6022,8 @@ static int telem_i_file_get_ordered(telem_i_file_codec *k, uint32_t width, const
 }
 
 /* front[0]: codec, form, e, ulps and wide; [1]: c, most; [2..3]: base; [4]: 1/16 bit per value when kinds competed last;
-   [5]: low half: the same when the front end was chosen, high half: blocks until it is chosen again; [7]: low half: kind of
-   the whole column, high half: blocks until all kinds compete again */
+   [5]: low half: the same when the front end was chosen, high half: blocks until it is chosen again; [6]: mode of
+   the ranks' index; [7]: low half: kind of the whole column, high half: blocks until all kinds compete again */
 static void telem_i_file_keep(uint32_t *front, const telem_i_file_num_front *f) {
     uint64_t b;
     memcpy(&b, &f->base.v, 8);
@@ -6164,7 +6164,7 @@ static uint8_t *telem_i_file_put_kind(const telem_i_file_num_job *j, uint32_t ki
     size_t n = 0;
     switch (kind) {
     case TELEM_I_FILE_IS_PLAIN: return telem_i_file_put_plain(k, j->ints, j->front, s, j->declared, codec, p, end);
-    case TELEM_I_FILE_IS_RANKS: *codec = TELEM_I_FILE_RANK; return telem_i_file_put_ranks(k, s, p, end);
+    case TELEM_I_FILE_IS_RANKS: *codec = TELEM_I_FILE_RANK; return telem_i_file_put_ranks(k, j->front ? j->front + 6 : NULL, s, p, end);
     case TELEM_I_FILE_IS_PLANES:
         *codec = TELEM_I_FILE_PLANES;
         n = telem_i_file_planes_encode(k, s->p, s->width, !TELEM_I_LITTLE_ENDIAN, s->n, (uint32_t *)(void *)k->bytes, p, (size_t)(end - p));
@@ -6838,12 +6838,22 @@ static uint32_t telem_i_file_index_mode(telem_i_file_codec *k, const uint32_t *i
     return best == 0 && predict ? 3u : best;
 }
 
-/* Uses a64, b64, table; tmp is the caller's, n + nd elements. */
-static size_t telem_i_file_index_encode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd,
+#define TELEM_I_FILE_INDEX_LOOKS 16u /* blocks from one choice of the mode to the next */
+
+/* Uses a64, b64, table; tmp is the caller's, n + nd elements. *kept: the mode, and for how many blocks more; NULL: it is
+   looked for each time. */
+static size_t telem_i_file_index_encode(telem_i_file_codec *k, uint32_t *kept, const uint32_t *idx, uint32_t n, uint32_t nd,
                                         uint32_t *tmp, uint8_t *out, size_t cap) {
-    uint32_t mode = telem_i_file_index_mode(k, idx, n, nd, tmp);
+    uint32_t mode;
     size_t size;
     if (cap < 2) return 0;
+    if (kept && *kept >> 8) {
+        mode = *kept & 3u;
+        *kept -= 256u;
+    } else {
+        mode = telem_i_file_index_mode(k, idx, n, nd, tmp);
+        if (kept) *kept = n < 1024u || k->level == 2 ? 0 : mode | TELEM_I_FILE_INDEX_LOOKS << 8;
+    }
     out[0] = (uint8_t)(mode % 3u);
     size = telem_i_file_index_try(k, mode, idx, n, nd, tmp, out + 1, cap - 1);
     return size ? 1 + size : 0;
@@ -6894,15 +6904,20 @@ static int telem_i_file_same_string(const uint8_t *a, const uint8_t *b, uint32_t
    0 when there are more than max. The table of hashes lies in a64. */
 static uint32_t telem_i_file_distinct(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets, uint32_t n,
                                       uint32_t max, uint32_t *idx, uint32_t *first) {
-    uint32_t *slots = k->a32, mask = (1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u)) - 1u, nd = 0, i;
+    uint32_t *slots = k->a32, mask = (1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u)) - 1u, nd = 0, before = 0, i;
     if (mask + 1u > 4u * n && mask > 255u) while (mask + 1u > 4u * n && mask > 255u) mask >>= 1;
     if (max > mask / 4u * 3u) max = mask / 4u * 3u;
     memset(slots, 0, ((size_t)mask + 1u) * sizeof slots[0]);
     for (i = 0; i < n; i++) {
         const uint8_t *p = bytes + offsets[i];
         uint32_t len = offsets[i + 1] - offsets[i];
-        uint64_t h = telem_i_file_string_hash(p, len);
-        uint32_t at = (uint32_t)(h & mask);
+        uint32_t at;
+        if (i > 0 && len == before && telem_i_file_same_string(p - len, p, len)) { /* the row before's, which lies before it */
+            idx[i] = idx[i - 1u];
+            continue;
+        }
+        before = len;
+        at = (uint32_t)(telem_i_file_string_hash(p, len) & mask);
         for (; slots[at]; at = (at + 1u) & mask) {
             uint32_t row = first[slots[at] - 1u];
             if (offsets[row + 1] - offsets[row] == len && telem_i_file_same_string(bytes + offsets[row], p, len)) break;
@@ -7113,7 +7128,7 @@ static size_t telem_i_file_list_encode(telem_i_file_codec *k, const uint8_t *byt
 }
 
 /* idx lies in c64's lower half. */
-static size_t telem_i_file_dictionary_encode(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets,
+static size_t telem_i_file_dictionary_encode(telem_i_file_codec *k, uint32_t *kept, const uint8_t *bytes, const uint32_t *offsets,
                                              uint32_t n, uint32_t nd, const uint32_t *idx, const uint32_t *first,
                                              uint8_t *out, size_t cap) {
     telem_i_file_sink s = telem_i_file_sink_make(out, cap);
@@ -7124,7 +7139,7 @@ static size_t telem_i_file_dictionary_encode(telem_i_file_codec *k, const uint8_
     telem_i_file_sink_varint(&s, nd);
     telem_i_file_sink_varint(&s, total);
     at = telem_i_file_sink_ahead(&s, &room);
-    telem_i_file_sink_sized(&s, room ? telem_i_file_index_encode(k, idx, n, nd, (uint32_t *)(void *)k->bytes, at, room) : 0);
+    telem_i_file_sink_sized(&s, room ? telem_i_file_index_encode(k, kept, idx, n, nd, (uint32_t *)(void *)k->bytes, at, room) : 0);
     telem_i_file_list_put(k, &s, nd, total, lengths);
     return s.full ? 0 : (size_t)(s.p - out);
 }
@@ -7132,10 +7147,9 @@ static size_t telem_i_file_dictionary_encode(telem_i_file_codec *k, const uint8_
 static size_t telem_i_file_text_encode(telem_i_file_codec *k, telem_i_file_choice *st, const uint8_t *bytes,
                                        const uint32_t *offsets, uint32_t n, uint8_t *codec, uint8_t *out, size_t cap) {
     uint32_t *idx = (uint32_t *)(void *)k->c64, nd = 0;
-    (void)st;
     if (!(k->off & TELEM_I_FILE_OFF_DICTIONARY)) nd = telem_i_file_distinct(k, bytes, offsets, n, n - n / 8u, idx, k->b32);
     if (nd) {
-        size_t size = telem_i_file_dictionary_encode(k, bytes, offsets, n, nd, idx, k->b32, out, cap);
+        size_t size = telem_i_file_dictionary_encode(k, st ? st->front : NULL, bytes, offsets, n, nd, idx, k->b32, out, cap);
         *codec = TELEM_I_FILE_TEXT_DICTIONARY;
         if (size) return size;
     }
@@ -7763,6 +7777,7 @@ typedef struct telem_i_file_keyed {
     uint32_t left;                                     /* blocks until keys are looked for again */
     uint64_t saved[TELEM_I_FILE_KEYED];                /* at a look: bytes that the order of each key saves */
     telem_i_file_choice choice[TELEM_I_FILE_KEY_COLUMNS]; /* of columns in grouped order */
+    uint32_t mode[TELEM_I_FILE_KEYED];                 /* of the keys' indices */
     uint8_t look, begun, all_present;
 } telem_i_file_keyed;
 
@@ -8183,7 +8198,7 @@ static int telem_i_file_put_indices(telem_i_file_cencoder *e) {
         nd = telem_i_file_key_index(&w->k, telem_i_file_view_column, e, x->found.key[i].member, x->found.key[i].members, n, spare);
         if (nd == 0) return 0;
         memcpy(idx, spare, (size_t)n * 4u);
-        used = telem_i_file_index_encode(&w->k, idx, n, nd, (uint32_t *)(void *)w->k.bytes, e->p, room);
+        used = telem_i_file_index_encode(&w->k, &x->mode[i], idx, n, nd, (uint32_t *)(void *)w->k.bytes, e->p, room);
         if (used == 0) return 0;
         e->p += used;
         key->members = x->found.key[i].members;
@@ -8434,6 +8449,7 @@ static int telem_i_file_put_looking(telem_i_file_cencoder *e) {
     telem_i_file_keys_seek(&e->w->columns->k, telem_i_file_view_column, e, telem_schema_columns(e->s->schema), e->q->n, &x->found);
     memset(x->choice, 0, sizeof x->choice);
     memset(x->saved, 0, sizeof x->saved);
+    memset(x->mode, 0, sizeof x->mode);
     if (x->found.keys == 0) return telem_i_file_put_items(e);
     x->look = 1;
     good = telem_i_file_put_items(e);

@@ -310,7 +310,7 @@ TEST(tampered_bytes_are_survived) {
 /* >> indices */
 
 static size_t index_trip(uint32_t n, uint32_t nd) {
-    size_t size = telem_i_file_index_encode(&g.k, idx, n, nd, tmp, coded, sizeof coded);
+    size_t size = telem_i_file_index_encode(&g.k, NULL, idx, n, nd, tmp, coded, sizeof coded);
     CHECK(size != 0);
     memset(idx2, 0xEE, sizeof idx2);
     CHECK(telem_i_file_index_decode(&g.k, coded, size, n, nd, idx2));
@@ -364,7 +364,7 @@ TEST(tampered_index_stays_in_range) {
         codec_init(1024, 0, t % 4 == 2 ? TELEM_I_FILE_OFF_FOLLOW : t % 4 == 3 ? TELEM_I_FILE_OFF_FRONT : 0);
         for (i = 0; i < n; i++) v[i] = (uint32_t)(check_rand(&rng) % (1u + t % 50u));
         nd = numbered(v, n);
-        size = telem_i_file_index_encode(&g.k, idx, n, nd, tmp, coded, sizeof coded);
+        size = telem_i_file_index_encode(&g.k, NULL, idx, n, nd, tmp, coded, sizeof coded);
         for (j = 0; j < 20; j++) {
             coded[check_rand(&rng) % size] = (uint8_t)(check_rand(&rng) >> 20);
             if (!telem_i_file_index_decode(&g.k, coded, size, n, nd, idx2)) continue;
