@@ -70,7 +70,14 @@ prints() { # name
 says_how_to_build() { # name
     command=$(first_line "$tmp/examples/$1.c")
     case $command in "cc "*" examples/$1.c -o $1"*) ;; *) fail "$1: the first line is no cc command: $command"; return ;; esac
-    (cd "$tmp" && eval "${CC:-cc} ${command#cc }") >"$tmp/log" 2>&1 && ok || fail "$1: $command" "$tmp/log"
+    (cd "$tmp" && eval "${CC:-cc} ${command#cc } -O0") >"$tmp/log" 2>&1 && ok || fail "$1: $command" "$tmp/log"
+}
+
+# The programs of shared memory are for Windows, too (but for shm_top, which wants a terminal).
+windows=x86_64-w64-mingw32-gcc
+builds_for_windows() { # name
+    $windows -std=c99 -O0 -Wall -Wextra -D__USE_MINGW_ANSI_STDIO=1 -I. -idirafter /usr/include "examples/$1.c" \
+        -o "$tmp/$1.exe" -static >"$tmp/log" 2>&1 && [ ! -s "$tmp/log" ] && ok || fail "$1 for Windows" "$tmp/log"
 }
 
 quick_start() { # header
@@ -87,6 +94,9 @@ for f in examples/*.c; do
     builds "$n"
     case $n in *_hello | blackbox) prints "$n" ;; shm_*) says_how_to_build "$n" ;; esac
 done
+if command -v $windows >/dev/null; then # installed by test-all
+    for n in shm_publisher shm_reader shm_control shm_image; do builds_for_windows $n; done
+fi
 for h in telem*.h; do [ ! -f "$h" ] || quick_start "$h"; done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
