@@ -821,6 +821,15 @@ TELEM_API telem_result telem_shm_pairs_next(telem_shm_pairs *p, telem_shm_frame 
      S11 control ring: written            | written                             half-written message
      S12 control ring: read               | read                                overwritten while read
      S13 slot words: CAS or store HELD, PUBLISHED | slot_try                    bytes of two writers
+     S14 detach, mark: state              | ended, health: state                END told before the last frame
+     S15 put_end, session: head           | head()                              frames of the lap before
+     S16 claim, sweep, deinit: entry state| claim, sweep_one, alive, info       swept half, or by two (the
+                                                                                kernel's lock orders the rest)
+     S17 directory_lock: CAS, store 0     | CAS                                 two entries in one place
+     S18 wake: futex + 1                  | sleep: futex, again by the kernel   a sleep behind its wake-up
+     S19 consumer: CAS                    | CAS                                 two that empty one ring
+     S20 guard (of one process): CAS, store 0 | CAS                             two threads behind one lock
+     S21 beat, generation                 | health, generation                  display; directory by S10
    Relaxed, because: contents (validated), statistics and display, the head hint, own words. */
 
 /* >>layout */
@@ -1779,7 +1788,7 @@ static int telem_i_shm_writer_alive(const telem_shm *s, uint32_t i) {
 }
 static int telem_i_shm_reader_alive(const telem_shm *s, uint32_t i) {
     const telem_i_shm_reader *e = telem_i_shm_reader_at(s, i);
-    return telem_i_shm_alive(s, TELEM_I_SHM_READER + i, TELEM_LOAD32_ACQUIRE(&e->state),
+    return telem_i_shm_alive(s, TELEM_I_SHM_READER + i, TELEM_LOAD32_ACQUIRE(&e->state), /* S16 */
                              TELEM_LOAD64_RELAXED(&e->instance));
 }
 
@@ -1813,7 +1822,7 @@ static void telem_i_shm_writer_sweep(const telem_shm *s, uint32_t i) {
     uint32_t k, lock = i + 1u, state = TELEM_LOAD32_RELAXED(&e->state);
     for (k = 0; k < s->g.frames; k++) {
         telem_atomic64 *d = telem_i_shm_desc_at(s, k);
-        uint64_t was = TELEM_LOAD64_ACQUIRE(d);
+        uint64_t was = TELEM_LOAD64_ACQUIRE(d); /* S2 */
         if (TELEM_I_SHM_STATE(was) != TELEM_I_SHM_RESERVED || TELEM_I_SHM_LOW(was) != i) continue;
         (void)TELEM_CAS64(d, &was, telem_i_shm_word(was >> TELEM_I_SHM_BITS, TELEM_I_SHM_VOID, 0, 0));
         TELEM_I_SHM_POINT();
@@ -1826,11 +1835,11 @@ static void telem_i_shm_writer_sweep(const telem_shm *s, uint32_t i) {
                           telem_i_shm_word(was >> TELEM_I_SHM_BITS, TELEM_I_SHM_PUBLISHED, 0, 0)); /* S13 */
         TELEM_I_SHM_POINT();
     }
-    if (TELEM_CAS32(&live->lock, &lock, 0)) TELEM_I_SHM_POINT();
+    if (TELEM_CAS32(&live->lock, &lock, 0)) TELEM_I_SHM_POINT(); /* S17 */
     lock = i + 1u;
-    if (TELEM_CAS32(&telem_i_shm_control_of(s)->consumer, &lock, 0)) TELEM_I_SHM_POINT();
+    if (TELEM_CAS32(&telem_i_shm_control_of(s)->consumer, &lock, 0)) TELEM_I_SHM_POINT(); /* S19 */
     if (TELEM_LOAD64_RELAXED(&e->busy) & 1u) TELEM_I_SHM_SET64(&e->busy, TELEM_LOAD64_RELAXED(&e->busy) + 1u);
-    TELEM_I_SHM_PUT32(&e->state, (state | 1u) + 1u);
+    TELEM_I_SHM_PUT32(&e->state, (state | 1u) + 1u); /* S16 */
 }
 
 static void telem_i_shm_reader_sweep(const telem_shm *s, uint32_t r) {
@@ -1838,12 +1847,12 @@ static void telem_i_shm_reader_sweep(const telem_shm *s, uint32_t r) {
     telem_i_shm_control *c = telem_i_shm_control_of(s);
     uint64_t bit = (uint64_t)1 << r;
     uint32_t k, state = TELEM_LOAD32_RELAXED(&e->state);
-    telem_i_shm_bits_clear(&c->gates, bit);
-    telem_i_shm_bits_clear(&c->armed, bit);
+    telem_i_shm_bits_clear(&c->gates, bit); /* S8 */
+    telem_i_shm_bits_clear(&c->armed, bit); /* S6 */
     telem_i_shm_bits_clear(&c->expelled, bit);
     if (s->g.pins)
         for (k = 0; k < s->g.slots; k++) telem_i_shm_bits_clear(telem_i_shm_pins_at(s, k), bit); /* S4 */
-    TELEM_I_SHM_PUT32(&e->state, (state | 1u) + 1u);
+    TELEM_I_SHM_PUT32(&e->state, (state | 1u) + 1u); /* S16 */
 }
 
 /* One thread of the process sweeps at a time: the others' locks would not keep it out. */
@@ -1851,10 +1860,10 @@ static int telem_i_shm_sweep_one(telem_shm *s, uint32_t i, int reader) {
     uint32_t role = (reader ? TELEM_I_SHM_READER : TELEM_I_SHM_WRITER) + i, state;
     uint64_t instance;
     if (reader) {
-        state = TELEM_LOAD32_ACQUIRE(&telem_i_shm_reader_at(s, i)->state);
+        state = TELEM_LOAD32_ACQUIRE(&telem_i_shm_reader_at(s, i)->state); /* S16 */
         instance = TELEM_LOAD64_RELAXED(&telem_i_shm_reader_at(s, i)->instance);
     } else {
-        state = TELEM_LOAD32_ACQUIRE(&telem_i_shm_writer_at(s, i)->state);
+        state = TELEM_LOAD32_ACQUIRE(&telem_i_shm_writer_at(s, i)->state); /* S16 */
         instance = TELEM_LOAD64_RELAXED(&telem_i_shm_writer_at(s, i)->instance);
     }
     if (!(state & 1u) || s->backing == TELEM_SHM_MEMORY || !telem_i_shm_role_take(s, role, state, instance))
@@ -1866,9 +1875,9 @@ static int telem_i_shm_sweep_one(telem_shm *s, uint32_t i, int reader) {
 }
 static int telem_i_shm_guard_take(telem_shm *s) {
     uint32_t none = 0;
-    return TELEM_CAS32(&s->guard, &none, 1);
+    return TELEM_CAS32(&s->guard, &none, 1); /* S20 */
 }
-static void telem_i_shm_guard_drop(telem_shm *s) { TELEM_STORE32_RELEASE(&s->guard, 0); }
+static void telem_i_shm_guard_drop(telem_shm *s) { TELEM_STORE32_RELEASE(&s->guard, 0); } /* S20 */
 
 /* Returns how many dead ones were swept. */
 static uint32_t telem_i_shm_sweep(telem_shm *s) {
@@ -1892,16 +1901,16 @@ static int32_t telem_i_shm_claim(telem_shm *s, int reader) {
             reader ? &telem_i_shm_reader_at(s, i)->state : &telem_i_shm_writer_at(s, i)->state;
         telem_atomic64 *who =
             reader ? &telem_i_shm_reader_at(s, i)->instance : &telem_i_shm_writer_at(s, i)->instance;
-        uint32_t was = TELEM_LOAD32_ACQUIRE(state);
+        uint32_t was = TELEM_LOAD32_ACQUIRE(state); /* S16 */
         if (!telem_i_shm_role_take(s, base + i, was, TELEM_LOAD64_RELAXED(who))) continue;
-        was = TELEM_LOAD32_ACQUIRE(state);
+        was = TELEM_LOAD32_ACQUIRE(state); /* S16 */
         if (was & 1u) {
             if (reader) telem_i_shm_reader_sweep(s, i);
             else telem_i_shm_writer_sweep(s, i);
             was = TELEM_LOAD32_RELAXED(state);
         }
         TELEM_I_SHM_SET64(who, s->instance);
-        TELEM_I_SHM_PUT32(state, was | 1u);
+        TELEM_I_SHM_PUT32(state, was | 1u); /* S16 */
         found = (int32_t)i;
     }
     telem_i_shm_guard_drop(s);
@@ -1918,10 +1927,10 @@ static void telem_i_shm_locate(telem_shm *s) {
 }
 
 static uint64_t telem_i_shm_head(const telem_shm *s) {
-    uint64_t h = TELEM_LOAD64_ACQUIRE(&telem_i_shm_live_of(s)->head);
+    uint64_t h = TELEM_LOAD64_ACQUIRE(&telem_i_shm_live_of(s)->head); /* S15 */
     uint32_t left = s->g.frames;
     while (left-- > 0) {
-        int64_t ahead = telem_i_shm_ahead(TELEM_LOAD64_ACQUIRE(telem_i_shm_desc_at(s, h)), h);
+        int64_t ahead = telem_i_shm_ahead(TELEM_LOAD64_ACQUIRE(telem_i_shm_desc_at(s, h)), h); /* S2 */
         if (ahead < 0) break;
         h += (uint64_t)ahead + 1u;
     }
@@ -1931,16 +1940,16 @@ static uint64_t telem_i_shm_head(const telem_shm *s) {
 static void telem_i_shm_wake_all(const telem_shm *s) {
     uint32_t i;
     telem_i_shm_control *c = telem_i_shm_control_of(s);
-    uint64_t armed = TELEM_LOAD64_ACQUIRE(&c->armed);
+    uint64_t armed = TELEM_LOAD64_ACQUIRE(&c->armed); /* S6 */
     telem_shm_writer w;
     memset(&w, 0, sizeof w);
     w.socket = TELEM_I_SHM_NONE;
-    while (armed && !TELEM_CAS64(&c->armed, &armed, 0)) {
+    while (armed && !TELEM_CAS64(&c->armed, &armed, 0)) { /* S6 */
     }
     for (i = 0; i < s->g.readers; i++) {
         telem_i_shm_reader *e = telem_i_shm_reader_at(s, i);
         if (!(TELEM_LOAD32_RELAXED(&e->state) & 1u)) continue;
-        (void)TELEM_FETCH_ADD32(&e->futex, 1);
+        (void)TELEM_FETCH_ADD32(&e->futex, 1); /* S18 */
         telem_i_shm_wake_word(&e->futex);
         if (armed >> i & 1u && TELEM_LOAD32_RELAXED(&e->kind))
             telem_i_shm_call(&w, TELEM_LOAD64_RELAXED(&e->nonce));
@@ -1959,7 +1968,7 @@ static void telem_i_shm_session(telem_shm *s) {
 #endif
     TELEM_I_SHM_SET64(&live->session, telem_i_shm_random(s));
     TELEM_I_SHM_SET32(&live->generation, TELEM_LOAD32_RELAXED(&live->generation) + 1u);
-    TELEM_I_SHM_PUT32(&live->state, TELEM_I_SHM_LIVE);
+    TELEM_I_SHM_PUT32(&live->state, TELEM_I_SHM_LIVE); /* S14 */
     telem_i_shm_wake_all(s);
 }
 
@@ -2076,7 +2085,7 @@ static void telem_i_shm_mark(telem_shm *s) {
     if (telem_i_shm_map_both(s, 0, 0) != TELEM_OK) return;
     magic = TELEM_LOAD64_ACQUIRE(telem_i_shm_at64(s->data, 0));
     if (memcmp(&magic, telem_i_shm_magic, 8) != 0) return; /* half made, or none: nobody reads it */
-    TELEM_I_SHM_PUT32(&telem_i_shm_live_of(s)->state, TELEM_I_SHM_REPLACED);
+    TELEM_I_SHM_PUT32(&telem_i_shm_live_of(s)->state, TELEM_I_SHM_REPLACED); /* S14 */
     if (telem_i_shm_attach_check(s, s->mapped[0], s->mapped[1]) == TELEM_OK) telem_i_shm_wake_all(s);
 }
 
@@ -2108,7 +2117,7 @@ static telem_result telem_i_shm_take_over(telem_shm *s, const telem_shm_desc *d,
     if (r == TELEM_OK && memcmp(&want, &s->g, sizeof want) != 0) r = TELEM_ERR_MISMATCH;
     if (r == TELEM_OK) {
         telem_i_shm_live *live = telem_i_shm_live_of(s);
-        if (TELEM_LOAD32_ACQUIRE(&live->state) == TELEM_I_SHM_REPLACED) r = TELEM_ERR_MISMATCH;
+        if (TELEM_LOAD32_ACQUIRE(&live->state) == TELEM_I_SHM_REPLACED) r = TELEM_ERR_MISMATCH; /* S14 */
     }
     if (r == TELEM_OK) {
         telem_i_shm_live *live = telem_i_shm_live_of(s);
@@ -2314,7 +2323,7 @@ TELEM_API void telem_shm_detach(telem_shm *shm) {
     if (!shm || !shm->attached) return;
 #if TELEM_I_SHM_SYSTEM
     if (shm->owner && !telem_i_shm_others_write(shm)) {
-        TELEM_I_SHM_PUT32(&telem_i_shm_live_of(shm)->state, TELEM_I_SHM_CLOSED);
+        TELEM_I_SHM_PUT32(&telem_i_shm_live_of(shm)->state, TELEM_I_SHM_CLOSED); /* S14 */
         telem_i_shm_wake_all(shm);
         if (shm->backing == TELEM_SHM_FILES && !shm->keep) {
             char path[TELEM_I_SHM_PATH];
@@ -2486,7 +2495,7 @@ TELEM_API telem_result telem_shm_info(const telem_shm *shm, telem_shm_segment *i
     beat = TELEM_LOAD64_RELAXED(&live->beat);
     i.beat_age = beat == 0 ? UINT64_MAX : beat > now ? 0 : now - beat;
     i.created = telem_i_signed(TELEM_LOAD64_RELAXED(&live->created));
-    i.state = TELEM_LOAD32_ACQUIRE(&live->state);
+    i.state = TELEM_LOAD32_ACQUIRE(&live->state); /* S14 */
     i.generation = TELEM_LOAD32_RELAXED(&live->generation);
     i.takeovers = TELEM_LOAD32_RELAXED(&live->takeovers);
     i.owner_pid = TELEM_LOAD32_RELAXED(&live->owner_pid);
@@ -2531,7 +2540,7 @@ TELEM_API telem_result telem_shm_writer_info_get(const telem_shm *shm, uint32_t 
     const telem_i_shm_writer *e;
     if (!shm || !shm->attached || !info || index >= shm->g.writers) return TELEM_ERR_ARG;
     e = telem_i_shm_writer_at(shm, index);
-    i.taken = TELEM_LOAD32_ACQUIRE(&e->state) & 1u;
+    i.taken = TELEM_LOAD32_ACQUIRE(&e->state) & 1u; /* S16 */
     i.alive = telem_i_shm_writer_alive(shm, index) ? 1u : 0u;
     i.pid = TELEM_LOAD32_RELAXED(&e->pid);
     i.frames = TELEM_LOAD64_RELAXED(&e->frames), i.bytes = TELEM_LOAD64_RELAXED(&e->bytes);
@@ -2552,7 +2561,7 @@ TELEM_API telem_result telem_shm_reader_info_get(const telem_shm *shm, uint32_t 
     if (!shm || !shm->attached || !info || index >= shm->g.readers) return TELEM_ERR_ARG;
     e = telem_i_shm_reader_at(shm, index);
     c = telem_i_shm_control_of(shm);
-    i.taken = TELEM_LOAD32_ACQUIRE(&e->state) & 1u;
+    i.taken = TELEM_LOAD32_ACQUIRE(&e->state) & 1u; /* S16 */
     i.alive = telem_i_shm_reader_alive(shm, index) ? 1u : 0u;
     i.pid = TELEM_LOAD32_RELAXED(&e->pid);
     i.reliable = (uint32_t)(TELEM_LOAD64_RELAXED(&c->gates) >> index & 1u);
@@ -2572,7 +2581,7 @@ TELEM_API telem_result telem_shm_reader_info_get(const telem_shm *shm, uint32_t 
 /* >>directory */
 
 TELEM_API uint32_t telem_shm_generation(const telem_shm *shm) {
-    return shm && shm->attached ? TELEM_LOAD32_ACQUIRE(&telem_i_shm_live_of(shm)->generation) : 0;
+    return shm && shm->attached ? TELEM_LOAD32_ACQUIRE(&telem_i_shm_live_of(shm)->generation) : 0; /* S21 */
 }
 
 typedef struct telem_i_shm_entry { /* an entry's head, as it was at one moment */
@@ -2678,12 +2687,12 @@ static telem_result telem_i_shm_directory_lock(const telem_shm_writer *w) {
     int tries = 1000;
     while (tries-- > 0) {
         uint32_t was = 0;
-        if (TELEM_CAS32(lock, &was, w->index + 1u)) {
+        if (TELEM_CAS32(lock, &was, w->index + 1u)) { /* S17 */
             TELEM_I_SHM_POINT();
             return TELEM_OK;
         }
         if (tries % 100 == 0 && (was > w->shm->g.writers || !telem_i_shm_writer_alive(w->shm, was - 1u)) &&
-            TELEM_CAS32(lock, &was, w->index + 1u))
+            TELEM_CAS32(lock, &was, w->index + 1u)) /* S17 */
             return TELEM_OK;
         TELEM_I_SHM_PAUSE();
     }
@@ -2712,7 +2721,7 @@ static telem_result telem_i_shm_directory_append(telem_shm *s, const telem_i_shm
     TELEM_I_SHM_PUT32(&live->used, used + size); /* S10 */
     if (old != UINT32_MAX)
         TELEM_I_SHM_SET32((telem_atomic32 *)(void *)(s->data + s->g.directory_at + old + 4u), 0);
-    TELEM_I_SHM_PUT32(&live->generation, TELEM_LOAD32_RELAXED(&live->generation) + 1u);
+    TELEM_I_SHM_PUT32(&live->generation, TELEM_LOAD32_RELAXED(&live->generation) + 1u); /* S21 */
     return TELEM_OK;
 }
 
@@ -2740,7 +2749,7 @@ static telem_result telem_i_shm_directory_add(telem_shm_writer *w, const telem_i
     at = telem_i_shm_entry_find(w->shm, a->kind, a->id, a->kind == TELEM_SHM_META ? a->name : NULL, &e);
     if (at == UINT32_MAX || !telem_i_shm_directory_same(w->shm, at, &e, a))
         r = telem_i_shm_directory_append(w->shm, a, at);
-    TELEM_I_SHM_PUT32(&telem_i_shm_live_of(w->shm)->lock, 0);
+    TELEM_I_SHM_PUT32(&telem_i_shm_live_of(w->shm)->lock, 0); /* S17 */
     return r;
 }
 
@@ -2786,7 +2795,7 @@ static TELEM_I_SHM_RARE void telem_i_shm_limit(telem_shm_writer *w) {
     const telem_i_shm_control *c = telem_i_shm_control_of(w->shm);
     uint64_t least;
     w->joins = TELEM_LOAD64_ACQUIRE(&c->joins); /* S7 */
-    w->gates = TELEM_LOAD64_ACQUIRE(&c->gates);
+    w->gates = TELEM_LOAD64_ACQUIRE(&c->gates); /* S7 */
     least = telem_i_shm_min_gate(w->shm);
     w->limit = least > UINT64_MAX - w->shm->g.frames ? UINT64_MAX : least + w->shm->g.frames;
 }
@@ -2810,9 +2819,9 @@ static void telem_i_shm_expel(telem_shm_writer *w, uint64_t least, uint64_t wait
     uint32_t r;
     for (r = 0; r < s->g.readers; r++) {
         telem_i_shm_reader *e = telem_i_shm_reader_at(s, r);
-        uint64_t bit = (uint64_t)1 << r, gates = TELEM_LOAD64_ACQUIRE(&c->gates),
+        uint64_t bit = (uint64_t)1 << r, gates = TELEM_LOAD64_ACQUIRE(&c->gates), /* S7 */
                  patience = TELEM_LOAD64_RELAXED(&e->deadline);
-        if (!(gates & bit) || TELEM_LOAD64_ACQUIRE(&e->gate) > least) continue;
+        if (!(gates & bit) || TELEM_LOAD64_ACQUIRE(&e->gate) > least) continue; /* S5 */
         if (patience > w->desc.patience) patience = w->desc.patience;
         if (waited < patience) continue;
         telem_i_shm_bits_set(&c->expelled, bit);
@@ -2861,7 +2870,7 @@ static int telem_i_shm_gated(telem_shm_writer *w, uint64_t word) {
 static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64_t *was) {
     telem_shm *s = w->shm;
     telem_atomic64 *slot = telem_i_shm_slot_at(s, k), *pins = telem_i_shm_pins_at(s, k), *d;
-    uint64_t word = TELEM_LOAD64_ACQUIRE(slot), number = word >> TELEM_I_SHM_BITS, held, frame,
+    uint64_t word = TELEM_LOAD64_ACQUIRE(slot), number = word >> TELEM_I_SHM_BITS, held, frame, /* S13 */
              gone; /* S13 */
     int marked = 0, mine = s->g.writers == 1;
     if (TELEM_I_SHM_STATE(word) == TELEM_I_SHM_HELD || TELEM_LOAD64_RELAXED(pins) != 0) return TELEM_AGAIN;
@@ -2878,11 +2887,11 @@ static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64
         TELEM_LOAD64_ACQUIRE(pins) == 0) /* S4 */
         return TELEM_OK;
     d = telem_i_shm_desc_at(s, number);
-    frame = TELEM_LOAD64_ACQUIRE(d);
+    frame = TELEM_LOAD64_ACQUIRE(d); /* S2 */
     gone = (frame & ~(uint64_t)3) | TELEM_I_SHM_GONE;
     if (TELEM_I_SHM_STATE(*was) == TELEM_I_SHM_PUBLISHED && TELEM_I_SHM_IS(frame, number)) {
         if (TELEM_I_SHM_STATE(frame) == TELEM_I_SHM_RESERVED) { /* about to be published by another writer */
-            TELEM_I_SHM_PUT64(slot, *was);
+            TELEM_I_SHM_PUT64(slot, *was); /* S13 */
             return TELEM_AGAIN;
         }
         if (TELEM_I_SHM_STATE(frame) == TELEM_I_SHM_COMMITTED) {
@@ -2893,9 +2902,9 @@ static telem_result telem_i_shm_slot_try(telem_shm_writer *w, uint32_t k, uint64
     }
     TELEM_FENCE_SEQ_CST(); /* S3, S7 */
     if (TELEM_LOAD64_ACQUIRE(pins) == 0 && !telem_i_shm_gated(w, *was)) return TELEM_OK; /* S4 */
-    if (marked) (void)TELEM_CAS64(d, &gone, frame);
+    if (marked) (void)TELEM_CAS64(d, &gone, frame); /* S2 */
     TELEM_I_SHM_POINT();
-    TELEM_I_SHM_PUT64(slot, *was);
+    TELEM_I_SHM_PUT64(slot, *was); /* S13 */
     return TELEM_AGAIN;
 }
 
@@ -2950,12 +2959,12 @@ typedef struct telem_i_shm_fill { /* a frame about to be published */
 static TELEM_I_SHM_RARE telem_result telem_i_shm_reserve_shared(telem_shm_writer *w, uint64_t *number) {
     telem_shm *s = w->shm;
     telem_i_shm_hold hold = TELEM_ZERO;
-    uint64_t n = TELEM_LOAD64_ACQUIRE(&telem_i_shm_live_of(s)->head), looked = 0;
+    uint64_t n = TELEM_LOAD64_ACQUIRE(&telem_i_shm_live_of(s)->head), looked = 0; /* S15 */
     uint32_t stuck = 0;
     if (n < w->next) n = w->next;
     for (;;) {
         telem_atomic64 *d = telem_i_shm_desc_at(s, n);
-        uint64_t word = TELEM_LOAD64_ACQUIRE(d);
+        uint64_t word = TELEM_LOAD64_ACQUIRE(d); /* S2 */
         int64_t ahead = telem_i_shm_ahead(word, n);
         if (ahead >= 0) { /* taken, by a faster one */
             if (++looked > 4u * (uint64_t)s->g.frames + 1000u) return TELEM_AGAIN; /* nonsense */
@@ -2977,7 +2986,7 @@ static TELEM_I_SHM_RARE telem_result telem_i_shm_reserve_shared(telem_shm_writer
             n++;
             continue;
         }
-        if (TELEM_CAS64(d, &word, telem_i_shm_word(n, TELEM_I_SHM_RESERVED, w->index, 0))) break;
+        if (TELEM_CAS64(d, &word, telem_i_shm_word(n, TELEM_I_SHM_RESERVED, w->index, 0))) break; /* S1 */
     }
     TELEM_I_SHM_POINT();
     *number = n;
@@ -3026,7 +3035,7 @@ TELEM_I_SHM_QUICK void telem_i_shm_put_end(telem_shm_writer *w, telem_shm *s, te
     telem_i_shm_writer *me = telem_i_shm_writer_at(s, w->index);
     TELEM_I_SHM_PUT64(d, telem_i_shm_word(n, TELEM_I_SHM_COMMITTED, low, stream)); /* S2 */
     w->next = n + 1u;
-    TELEM_I_SHM_PUT64(&telem_i_shm_live_of(s)->head, n + 1u);
+    TELEM_I_SHM_PUT64(&telem_i_shm_live_of(s)->head, n + 1u); /* S15 */
     w->bytes += len;
     TELEM_I_SHM_SET64(&me->frames, ++w->frames);
     TELEM_I_SHM_SET64(&me->bytes, w->bytes);
@@ -3038,7 +3047,7 @@ TELEM_I_SHM_QUICK telem_result telem_i_shm_put_inline(telem_shm_writer *w, uint3
     telem_shm *s = w->shm;
     telem_atomic64 *d = telem_i_shm_desc_at(s, w->next); /* most likely */
     telem_result r;
-    if (len > 176u) TELEM_I_SHM_CLAIM(d + 24); /* the one that readers stare at last: they take it away at once */
+    if (len > 176u) TELEM_I_SHM_CLAIM(d + 24); /* the line that readers stare at last: they take it at once */
     if (len > 112u) TELEM_I_SHM_CLAIM(d + 16);
     if (len > 48u) TELEM_I_SHM_CLAIM(d + 8);
     TELEM_I_SHM_CLAIM(d);
@@ -3076,13 +3085,13 @@ static TELEM_I_SHM_RARE void telem_i_shm_wake(telem_shm_writer *w) {
     telem_atomic64 *armed = &telem_i_shm_control_of(s)->armed;
     uint64_t bits = TELEM_LOAD64_RELAXED(armed);
     uint32_t r;
-    while (bits && !TELEM_CAS64(armed, &bits, 0)) {
+    while (bits && !TELEM_CAS64(armed, &bits, 0)) { /* S6 */
     }
     TELEM_I_SHM_POINT();
     for (r = 0; bits && r < s->g.readers; r++) {
         telem_i_shm_reader *e = telem_i_shm_reader_at(s, r);
         if (!(bits >> r & 1u)) continue;
-        (void)TELEM_FETCH_ADD32(&e->futex, 1);
+        (void)TELEM_FETCH_ADD32(&e->futex, 1); /* S18 */
         TELEM_I_SHM_POINT();
         if (TELEM_LOAD32_RELAXED(&e->kind)) telem_i_shm_call(w, TELEM_LOAD64_RELAXED(&e->nonce));
         else telem_i_shm_wake_word(&e->futex);
@@ -3106,7 +3115,7 @@ static void telem_i_shm_busy(telem_shm_writer *w) {
     telem_i_shm_limit_check(w);
 }
 static void telem_i_shm_idle(telem_shm_writer *w) {
-    TELEM_I_SHM_PUT64(&telem_i_shm_writer_at(w->shm, w->index)->busy, ++w->busy);
+    TELEM_I_SHM_PUT64(&telem_i_shm_writer_at(w->shm, w->index)->busy, ++w->busy); /* S7 */
 }
 
 static int64_t telem_i_shm_stamp(telem_shm_writer *w, int64_t time, telem_result *r) {
@@ -3168,7 +3177,7 @@ static telem_result telem_i_shm_publish_one(telem_shm_writer *w, telem_i_shm_fil
     }
     r = telem_i_shm_put(w, f, number);
     if (r != TELEM_OK)
-        TELEM_I_SHM_PUT64(telem_i_shm_slot_at(s, f->slot),
+        TELEM_I_SHM_PUT64(telem_i_shm_slot_at(s, f->slot), /* S13 */
                           telem_i_shm_word(was >> TELEM_I_SHM_BITS, TELEM_I_SHM_FREE, 0, 0));
     return r;
 }
@@ -3373,10 +3382,10 @@ TELEM_API telem_result telem_shm_writer_deinit(telem_shm_writer *w) {
     if (w->open) return TELEM_ERR_STATE;
     s = w->shm;
     mine = w->index + 1u;
-    if (TELEM_CAS32(&telem_i_shm_control_of(s)->consumer, &mine, 0)) TELEM_I_SHM_POINT();
+    if (TELEM_CAS32(&telem_i_shm_control_of(s)->consumer, &mine, 0)) TELEM_I_SHM_POINT(); /* S19 */
     e = telem_i_shm_writer_at(s, w->index);
     telem_i_shm_ear_close(w->socket);
-    TELEM_I_SHM_PUT32(&e->state, TELEM_LOAD32_RELAXED(&e->state) + 1u);
+    TELEM_I_SHM_PUT32(&e->state, TELEM_LOAD32_RELAXED(&e->state) + 1u); /* S16 */
     telem_i_shm_role_drop(s, TELEM_I_SHM_WRITER + w->index);
     memset(w, 0, sizeof *w);
     return TELEM_OK;
@@ -3386,9 +3395,9 @@ TELEM_API telem_result telem_shm_beat(telem_shm_writer *w) {
     telem_i_shm_live *live;
     if (!w || !w->shm) return TELEM_ERR_ARG;
     live = telem_i_shm_live_of(w->shm);
-    TELEM_I_SHM_PUT64(&live->beat, telem_i_shm_now());
+    TELEM_I_SHM_PUT64(&live->beat, telem_i_shm_now()); /* S21 */
     (void)telem_i_shm_sweep(w->shm);
-    return TELEM_LOAD32_ACQUIRE(&live->state) == TELEM_I_SHM_REPLACED ? TELEM_END : TELEM_OK;
+    return TELEM_LOAD32_ACQUIRE(&live->state) == TELEM_I_SHM_REPLACED ? TELEM_END : TELEM_OK; /* S14 */
 }
 
 /* -- parts: {u32 stream, u32 elements, u32 bytes, u32 0} and the elements, padded to 8 -- */
@@ -3473,7 +3482,7 @@ static int telem_i_shm_stalled(telem_shm_reader *rd, uint64_t word) {
     }
     if (!telem_i_shm_writer_alive(rd->shm, TELEM_I_SHM_LOW(word))) {
         /* it may have committed just before its death */
-        return TELEM_LOAD64_ACQUIRE(telem_i_shm_desc_at(rd->shm, rd->next)) == word;
+        return TELEM_LOAD64_ACQUIRE(telem_i_shm_desc_at(rd->shm, rd->next)) == word; /* S2 */
     }
     if (telem_i_shm_gating(rd)) return 0; /* nothing is lost for a reliable one; it is expelled if need be */
     return now > rd->stall_since && now - rd->stall_since > rd->desc.stall;
@@ -3602,10 +3611,10 @@ TELEM_API telem_result telem_shm_pin(telem_shm_reader *rd, telem_shm_frame *fram
     if (TELEM_LOAD64_RELAXED(pins) & bit) { /* this reader holds the slot by another frame variable */
         return telem_shm_valid(rd, frame) ? TELEM_ERR_EXISTS : TELEM_LAPPED;
     }
-    telem_i_shm_bits_set(pins, bit);
+    telem_i_shm_bits_set(pins, bit); /* S3 */
     TELEM_FENCE_SEQ_CST(); /* S3 */
-    if (TELEM_LOAD64_ACQUIRE(telem_i_shm_desc_at(rd->shm, frame->number)) != frame->word) {
-        telem_i_shm_bits_clear(pins, bit);
+    if (TELEM_LOAD64_ACQUIRE(telem_i_shm_desc_at(rd->shm, frame->number)) != frame->word) { /* S2 */
+        telem_i_shm_bits_clear(pins, bit); /* S4 */
         return TELEM_LAPPED;
     }
     frame->pinned = 1;
@@ -3691,8 +3700,9 @@ static telem_result telem_i_shm_inspect(telem_shm_reader *rd, telem_shm_frame *f
     return r;
 }
 
+/* Nothing was there: TELEM_EMPTY, or TELEM_END: then look once more, at what came before the end. */
 static telem_result telem_i_shm_ended(const telem_shm_reader *rd) {
-    uint32_t state = TELEM_LOAD32_RELAXED(&telem_i_shm_live_of(rd->shm)->state);
+    uint32_t state = TELEM_LOAD32_ACQUIRE(&telem_i_shm_live_of(rd->shm)->state); /* S14 */
     return state == TELEM_I_SHM_CLOSED || state == TELEM_I_SHM_REPLACED ? TELEM_END : TELEM_EMPTY;
 }
 
@@ -3711,11 +3721,18 @@ static telem_result telem_i_shm_gate(telem_shm_reader *rd) {
 
 static TELEM_I_SHM_RARE telem_result telem_i_shm_next_frame(telem_shm_reader *rd, telem_shm_frame *f) {
     uint32_t budget = 65536;
+    int ended = 0;
     while (budget-- > 0) {
         uint64_t word = 0;
-        telem_result r = telem_i_shm_seek(rd, &word, 0);
+        telem_result r = telem_i_shm_seek(rd, &word, ended);
         int got;
-        if (r != TELEM_OK) return r == TELEM_EMPTY ? telem_i_shm_ended(rd) : r;
+        if (r == TELEM_EMPTY && ended) return TELEM_END;
+        if (r == TELEM_EMPTY) r = telem_i_shm_ended(rd);
+        if (r == TELEM_END) {
+            ended = 1;
+            continue;
+        }
+        if (r != TELEM_OK) return r;
         got = telem_i_shm_load(rd->shm, rd->next, word, f, rd->held);
         if (got == TELEM_I_SHM_CHANGED) continue;
         if (got != TELEM_OK) {
@@ -3961,7 +3978,7 @@ static telem_result telem_i_shm_wait_busy(const telem_shm *s) {
         const telem_i_shm_writer *e = telem_i_shm_writer_at(s, i);
         uint64_t seen = TELEM_LOAD64_ACQUIRE(&e->busy); /* S7 */
         uint32_t tries = 0;
-        while ((seen & 1u) && TELEM_LOAD64_ACQUIRE(&e->busy) == seen) {
+        while ((seen & 1u) && TELEM_LOAD64_ACQUIRE(&e->busy) == seen) { /* S7 */
             if (++tries % 1000u == 0 && !telem_i_shm_writer_alive(s, i)) break;
             if (tries > 2000u) return TELEM_AGAIN; /* some 100 ms */
             if (tries > 1000u) telem_i_shm_nap(10000u);
@@ -3989,17 +4006,17 @@ static telem_result telem_i_shm_start(telem_shm_reader *rd) {
         telem_i_shm_control *c = telem_i_shm_control_of(rd->shm);
         uint64_t bit = (uint64_t)1 << (uint32_t)rd->index;
         TELEM_I_SHM_SET64(&e->deadline, rd->desc.deadline);
-        TELEM_I_SHM_PUT64(&e->gate, rd->next);
+        TELEM_I_SHM_PUT64(&e->gate, rd->next); /* S5 */
         telem_i_shm_bits_clear(&c->expelled, bit);
-        telem_i_shm_bits_set(&c->gates, bit);
-        (void)TELEM_FETCH_ADD64(&c->joins, 1);
+        telem_i_shm_bits_set(&c->gates, bit); /* S7 */
+        (void)TELEM_FETCH_ADD64(&c->joins, 1); /* S7 */
         TELEM_I_SHM_POINT();
         TELEM_FENCE_SEQ_CST(); /* S7 */
         if (telem_i_shm_wait_busy(rd->shm) != TELEM_OK) return TELEM_AGAIN;
         head = telem_i_shm_head(rd->shm);
         if (head + 1u > frames && rd->next < head + 1u - frames) rd->next = head + 1u - frames; /* I4 */
         rd->gate = rd->next;
-        TELEM_I_SHM_PUT64(&e->gate, rd->next);
+        TELEM_I_SHM_PUT64(&e->gate, rd->next); /* S5 */
         rd->reliable = 1;
         TELEM_I_SHM_SET32(&e->flags, 1);
     }
@@ -4131,12 +4148,12 @@ TELEM_API uint32_t telem_shm_health(telem_shm_reader *rd) {
     uint32_t state, i, lives = 0;
     if (!rd || !rd->shm) return TELEM_SHM_DEAD;
     live = telem_i_shm_live_of(rd->shm);
-    state = TELEM_LOAD32_ACQUIRE(&live->state);
+    state = TELEM_LOAD32_ACQUIRE(&live->state); /* S14 */
     if (state == TELEM_I_SHM_CLOSED) return TELEM_SHM_CLOSED;
     if (state == TELEM_I_SHM_REPLACED) return TELEM_SHM_REPLACED;
     for (i = 0; i < rd->shm->g.writers && !lives; i++) lives = telem_i_shm_writer_alive(rd->shm, i) ? 1u : 0u;
     if (!lives) return TELEM_SHM_DEAD;
-    beat = TELEM_LOAD64_ACQUIRE(&live->beat);
+    beat = TELEM_LOAD64_ACQUIRE(&live->beat); /* S21 */
     head = TELEM_LOAD64_RELAXED(&live->head);
     if (head != rd->shm->head_seen) {
         rd->shm->head_seen = head;
@@ -4179,7 +4196,7 @@ static void telem_i_shm_sleep(telem_shm_reader *rd, uint64_t ns) {
         telem_i_shm_ear_drain(rd->socket);
 #endif
     } else {
-        seen = TELEM_LOAD32_ACQUIRE(&e->futex);
+        seen = TELEM_LOAD32_ACQUIRE(&e->futex); /* S18 */
         if (telem_i_shm_arm_look(rd) != TELEM_EMPTY) return;
         telem_i_shm_sleep_on(rd, &e->futex, seen, ns);
     }
@@ -4190,8 +4207,11 @@ static void telem_i_shm_sleep(telem_shm_reader *rd, uint64_t ns) {
 static telem_result telem_i_shm_look(telem_shm_reader *rd, int deep) {
     uint64_t word;
     telem_result r = telem_i_shm_seek(rd, &word, deep);
-    if (r == TELEM_AGAIN) r = TELEM_OK;
-    return r == TELEM_EMPTY ? telem_i_shm_ended(rd) : r;
+    if (r == TELEM_EMPTY && telem_i_shm_ended(rd) == TELEM_END) {
+        r = telem_i_shm_seek(rd, &word, 1);
+        if (r == TELEM_EMPTY) r = TELEM_END;
+    }
+    return r == TELEM_AGAIN ? TELEM_OK : r;
 }
 
 /* Looks at nothing but the word that the next frame changes, n times at most: 1, it is there. No pause:
@@ -4418,7 +4438,7 @@ static telem_result telem_i_shm_control_take(const telem_shm *s, uint32_t r, tel
     TELEM_I_SHM_PUT64(&ring->read, at + 16u + telem_i_shm_round(head[0], 8u)); /* S12 */
     return TELEM_OK;
 broken:
-    TELEM_I_SHM_PUT64(&ring->read, end);
+    TELEM_I_SHM_PUT64(&ring->read, end); /* S12 */
     m->reader = r, m->len = 0;
     return TELEM_ERR_CORRUPT;
 }
@@ -4430,9 +4450,9 @@ TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_mes
     if (!w || !w->shm || !message || (cap && !buf)) return TELEM_ERR_ARG;
     if (w->shm->g.control_ring == 0) return TELEM_ERR_STATE;
     c = telem_i_shm_control_of(w->shm);
-    if (!TELEM_CAS32(&c->consumer, &who, w->index + 1u) && who != w->index + 1u) {
+    if (!TELEM_CAS32(&c->consumer, &who, w->index + 1u) && who != w->index + 1u) { /* S19 */
         if (who <= w->shm->g.writers && telem_i_shm_writer_alive(w->shm, who - 1u)) return TELEM_ERR_ACCESS;
-        if (!TELEM_CAS32(&c->consumer, &who, w->index + 1u)) return TELEM_AGAIN;
+        if (!TELEM_CAS32(&c->consumer, &who, w->index + 1u)) return TELEM_AGAIN; /* S19 */
     }
     for (r = 0; r < w->shm->g.readers; r++) {
         telem_result res = telem_i_shm_control_take(w->shm, r, message, buf, cap);

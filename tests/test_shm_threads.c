@@ -5,6 +5,7 @@
 #include "telem_shm.h"
 #include "check.h"
 #include <pthread.h>
+#include <sched.h>
 
 #define MOST 700u
 #define WRITERS 3
@@ -160,7 +161,77 @@ TEST(threads_agree_on_every_frame) {
         run_round(&rng, (uint32_t)(i % 2) * 1u, i % 4 < 2 ? 1 : WRITERS, 150000000);
 }
 
+/* -- the end -- */
+
+static telem_shm view;
+static telem_shm_reader last;
+static telem_atomic32 turn, turn_done;
+static uint32_t got_last;
+
+static int any(void *user, uint32_t stream, int64_t time, const void *rec, uint32_t len) {
+    (void)user, (void)stream, (void)time, (void)rec, (void)len;
+    return 1;
+}
+static void *read_to_the_end(void *arg) {
+    uint32_t i, spins, turns = *(const uint32_t *)arg;
+    for (i = 1; i <= turns; i++) {
+        telem_shm_frame f;
+        telem_result r;
+        for (spins = 0; TELEM_LOAD32_ACQUIRE(&turn) != i; spins++)
+            if (spins > 2000) (void)sched_yield();
+        got_last = 0;
+        do {
+            r = i % 3 == 0 ? telem_shm_wait(&last, 1000000000) : TELEM_OK;
+            if (r == TELEM_OK) r = telem_shm_next(&last, &f);
+            got_last += r == TELEM_OK;
+        } while (r == TELEM_OK || r == TELEM_EMPTY);
+        CHECK_EQ_INT(r, TELEM_END);
+        TELEM_STORE32_RELEASE(&turn_done, i);
+    }
+    return NULL;
+}
+
+/* The owner publishes and is gone at once: who is told END has had every frame. */
+TEST(end_is_told_behind_the_last_frame) {
+    static uint64_t data[4096], control[512];
+    telem_shm_writer w;
+    pthread_t thread;
+    uint64_t rng = check_seed();
+    uint32_t i, k, spins, turns = check_quick() ? 5000 : 50000;
+    uint8_t *d = (uint8_t *)data, *c = (uint8_t *)control;
+    d += (64u - ((uintptr_t)d & 63u)) & 63u, c += (64u - ((uintptr_t)c & 63u)) & 63u;
+    TELEM_STORE32_RELAXED(&turn, 0);
+    REQUIRE(pthread_create(&thread, NULL, read_to_the_end, &turns) == 0);
+    for (i = 1; i <= turns; i++) {
+        telem_shm_desc desc = TELEM_ZERO;
+        telem_shm_attach_desc a = TELEM_ZERO;
+        telem_shm_reader_desc rd = TELEM_ZERO;
+        uint32_t frames = 1u + (uint32_t)(check_rand(&rng) % 3);
+        desc.backing = a.backing = TELEM_SHM_MEMORY, desc.frames = 4, desc.readers = 1;
+        desc.memory = a.memory = d, desc.memory_size = a.memory_size = sizeof data - 64;
+        desc.control_memory = a.control_memory = c, desc.control_size = a.control_size = sizeof control - 64;
+        if (i % 2) rd.filter = any;
+        rd.spin = 1000000000;
+        CHECK_OK(telem_shm_create(&shm, &desc));
+        CHECK_OK(telem_shm_attach(&view, &a));
+        CHECK_OK(telem_shm_reader_init(&last, &view, &rd));
+        CHECK_OK(telem_shm_writer_init(&w, &shm, NULL));
+        TELEM_STORE32_RELEASE(&turn, i);
+        for (k = (uint32_t)(check_rand(&rng) % 200); k > 0; k--) TELEM_I_SHM_PAUSE();
+        for (k = 0; k < frames; k++) CHECK_OK(telem_shm_publish(&w, 1, k, &k, sizeof k));
+        CHECK_OK(telem_shm_writer_deinit(&w));
+        telem_shm_detach(&shm);
+        for (spins = 0; TELEM_LOAD32_ACQUIRE(&turn_done) != i; spins++)
+            if (spins > 2000) (void)sched_yield();
+        CHECK_EQ_INT(got_last, frames);
+        telem_shm_reader_deinit(&last);
+        telem_shm_detach(&view);
+    }
+    (void)pthread_join(thread, NULL);
+}
+
 int main(void) {
+    RUN(end_is_told_behind_the_last_frame);
     RUN(threads_agree_on_every_frame);
     return CHECK_MAIN_END();
 }
