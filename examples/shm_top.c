@@ -20,7 +20,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { EXIT_FAIL = 1, EXIT_USAGE = 2, SEGMENTS = 64, STREAMS = 64, PARTS = 8, LATEST_MAX = 1 << 20 };
+enum { EXIT_FAIL = 1, EXIT_USAGE = 2, SEGMENTS = 64, STREAMS = 64, PARTS = 16, LATEST_MAX = 1 << 20 };
 
 static const char help[] =
     "usage: shm_top [options] [NAME...]\n"
@@ -120,6 +120,8 @@ static const char *grouped(uint64_t v) { /* 12,345 */
     } while ((v /= 10) != 0);
     return p;
 }
+
+static const char *rounded(double v) { return grouped(v < 1e18 ? (uint64_t)(v + 0.5) : UINT64_MAX); }
 
 static const char *amount(double v, const char *unit) { /* 12.3 MB */
     static char ring[8][24];
@@ -488,7 +490,7 @@ static void put_legend(const part *p, uint32_t n, int width) {
 }
 
 static void put_memory(const segment *g, const telem_shm_segment *s, int width) {
-    part p[16];
+    part p[PARTS];
     uint32_t n = layout_of(g, s, p);
     put("  memory %s: data %s, control %s\n", amount((double)(s->data_bytes + s->control_bytes), "B"),
         amount((double)s->data_bytes, "B"), amount((double)s->control_bytes, "B"));
@@ -533,8 +535,8 @@ static void put_writers(const segment *g, const telem_shm_segment *s) {
 /* Lapped: what it wants next is overwritten; it will count that as lost when it moves. */
 static const char *reader_state(const telem_shm_segment *s, const telem_shm_reader_info *r) {
     if (!r->alive) return "dead";
-    if (r->lag > s->frames) return "lapped";
     if (r->expelled) return "expelled";
+    if (r->lag > s->frames) return "lapped";
     if (r->reliable) return "reliable";
     return r->sleeping ? "asleep" : "awake";
 }
@@ -576,7 +578,8 @@ static void put_streams(const segment *g, const telem_shm_segment *s) {
         if (t->frames == 0) put("-\n");
         else if (t->elements > 1) put("[%s] %s ..\n", grouped(t->elements), t->text);
         else if (t->text[0]) put("%s\n", t->text);
-        else put("%s B%s%u\n", grouped(t->size), t->content ? ", content " : "", (unsigned)t->content);
+        else if (t->content) put("%s B, content %u\n", grouped(t->size), (unsigned)t->content);
+        else put("%s B\n", grouped(t->size));
     }
 }
 
@@ -601,7 +604,7 @@ static void put_segment(segment *g, int width) {
         return;
     }
     put("%s%s%s  %s%s%s, %s frames/s, %s/s", BOLD, g->name, PLAIN, g->health == TELEM_SHM_ALIVE ? BOLD : WARN,
-        health_of(g), PLAIN, grouped((uint64_t)(g->hz + 0.5)), amount(g->bytes_hz, "B"));
+        health_of(g), PLAIN, rounded(g->hz), amount(g->bytes_hz, "B"));
     put(", %s frames in all, owner %u%s", grouped(s.head), (unsigned)s.owner_pid,
         s.owner_alive ? "" : " (gone)");
     put(", session %08" PRIx64, s.session >> 32);
@@ -628,7 +631,7 @@ static void put_line(segment *g) {
     for (i = 0; i < s.readers; i++)
         readers += telem_shm_reader_info_get(shm_of(g), i, &r) == TELEM_OK && r.taken && r.alive ? 1u : 0u;
     put("%-20.20s %7u  %s%-8s%s %10s %9s %9s %7u\n", g->name, (unsigned)s.owner_pid,
-        g->health == TELEM_SHM_ALIVE ? "" : WARN, health_of(g), PLAIN, grouped((uint64_t)(g->hz + 0.5)),
+        g->health == TELEM_SHM_ALIVE ? "" : WARN, health_of(g), PLAIN, rounded(g->hz),
         amount(g->bytes_hz, "B"), amount((double)(s.data_bytes + s.control_bytes), "B"), (unsigned)readers);
 }
 
@@ -661,7 +664,7 @@ static void json_text(const char *key, const char *s) {
 }
 
 static void json_layout(const segment *g, const telem_shm_segment *s) {
-    part p[16];
+    part p[PARTS];
     uint32_t i, n = layout_of(g, s, p);
     put("\"layout\":[");
     for (i = 0; i < n; i++) {
