@@ -55,7 +55,16 @@
                                             writer_parked_inside_a_publish_holds_up_nobody_for_long
        - The owner's death costs at most the frame it was publishing: whoever restarts it goes on in the
          same memory.                       kept_segment_is_taken_over_with_its_frames_or_replaced
+                                            (scenario_shm.c) *_killed_behind_any_store_of_*
+                                            (stress_shm.c) anybody_may_be_killed_at_any_time
+       - END is told behind the last frame. (test_shm_threads.c) end_is_told_behind_the_last_frame
        - Publishing and reading make no system call when nobody sleeps. No allocation, no recursion.
+                                            (scenario_shm.c) publishing_and_reading_make_no_system_call
+       - Who lives is told by the kernel, in any pid namespace; a pid that came back fools nobody.
+                                            (scenario_shm.c) recycled_pid_is_not_taken_for_a_living_process
+                                            reader_in_another_pid_namespace_lives_and_dies_like_any
+       - Whatever stands in the objects, nothing outside of them is read or written.
+                                            (fuzz_shm.c), every_byte_of_a_segment_may_be_damaged_at_attach
    CONTENTS
        concepts . who may call what . sizes . reading without copies . reliability . waiting .
        deaths . trust . options . porting . LAYOUT;  ordering stands before the implementation
@@ -89,6 +98,7 @@
                  stride = 64, 128 or 256: 16 bytes and the inline payload
        control = 128 + 128 * (writers + readers) + round64(8 * slots) + readers * (128 + control ring)
        directory 2048 by default, control rings none: 3,840 bytes + 64 per frame + 16 per slot.
+       (so a frame with a slot of its own costs 80 bytes besides its payload, an inline one 16)
        A slot takes its bytes rounded up to 64 (from 4096 on to 4096). telem_shm_bytes() is exact.
 
    READING WITHOUT COPIES
@@ -112,7 +122,8 @@
        A writer with desc.refuse does not wait: publish answers TELEM_FULL and counts.
 
    WAITING
-       telem_shm_wait: SPIN, or spin and then sleep (default), or sleep at once. Sleepers arm a bit
+       telem_shm_wait: SPIN, or spin and then sleep (default), or sleep at once. Spinning stares at the
+       next frame's line without a pause (the fastest way to have it; faster than polling next). Sleepers arm a bit
        that writers exchange when they publish: with nobody asleep that is one load of a line that
        nobody writes, behind a fence. Linux sleeps in a futex of the reader's entry, Windows on a
        named event. For poll and epoll: telem_shm_reader_fd gives a datagram socket (abstract
