@@ -159,7 +159,8 @@
        Lock-free 64-bit atomics are required (#error else): libatomic's locks are per process.
        Linux 3.15 or newer (OFD locks); containers need the same /dev/shm, and for sockets the same
        network namespace. Windows: files in the temporary directory, locks by LockFileEx;
-       built by mingw and tested under wine, untested on a real Windows and with MSVC.
+       built by mingw and tested under wine (tests/scenario_shm_processes.c: processes that are killed
+       behind each store), untested on a real Windows and with MSVC.
 
    HORIZONS
        A descriptor holds 38 bits of its frame's number. A copy that is interrupted for exactly a
