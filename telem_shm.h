@@ -123,11 +123,12 @@
 
    WAITING
        telem_shm_wait: SPIN, or spin and then sleep (default), or sleep at once. Spinning stares at the
-       next frame's line without a pause (the fastest way to have it; faster than polling next). Sleepers arm a bit
-       that writers exchange when they publish: with nobody asleep that is one load of a line that
-       nobody writes, behind a fence. Linux sleeps in a futex of the reader's entry, Windows on a
-       named event. For poll and epoll: telem_shm_reader_fd gives a datagram socket (abstract
-       name: same network namespace), telem_shm_arm arms it. telem_shm_wait_any waits on several.
+       next frame's line without a pause (the fastest way to have it; faster than polling next).
+       Sleepers arm a bit that writers exchange when they publish: with nobody asleep that is one load
+       of a line that nobody writes, behind a fence. Linux sleeps in a futex of the reader's entry,
+       Windows on a named event. For poll and epoll: telem_shm_reader_fd gives a datagram socket
+       (abstract name: same network namespace), telem_shm_arm arms it. telem_shm_wait_any waits on
+       several.
        A sleeper looks up every 50 ms by itself, should the one who was to wake it have died.
 
    DEATHS
