@@ -313,29 +313,47 @@ TEST(products_and_quotients_are_rounded_once) {
 #endif
 }
 
+/* k below 2^26 whose k / d lies as near to halfway between two f64 as any can: 2 * k * 2^s = +-1 modulo d (its odd part).
+   0: not found at this try. */
+static uint32_t nearly_halfway(uint64_t d, uint64_t r) {
+    uint64_t inverse = 1, s = 27u + r % 26u, i, k, q;
+    while (!(d & 1u)) d >>= 1;
+    if (d < 3) return 0;
+    for (i = 0; i <= s; i++) inverse = inverse * ((d + 1u) / 2u) % d;
+    if (r & 64u) inverse = d - inverse;
+    k = inverse + d * ((r >> 8) % (((uint64_t)1 << 26) / d + 1u));
+    if (k >= (uint64_t)1 << 26) return 0;
+    q = (k << 36) / d; /* k / d in units of 2^-36 */
+    return q >> (88u - s) == 1u ? (uint32_t)k : 0;
+}
+
 /* The loops that multiply or divide in f32 instead of dividing in f64 must give the same bits. */
 TEST(quicker_ways_round_the_same) {
     static const uint32_t edges[] = {0, 1, (1u << 24) - 1u, 1u << 24, (1u << 24) + 1u, (1u << 26) - 1u, 1u << 26, 0x7FFFFFFFu,
                                      0x80000000u, 0u - (1u << 24), 0u - (1u << 24) - 1u, 0u - (1u << 26), 0u - (1u << 26) - 1u};
-    uint32_t k[256], i, round, rounds = check_quick() ? 4000 : 400000, ways[3] = {0, 0, 0};
+    uint32_t k[256], i, round, rounds = check_quick() ? 4000 : 400000, ways[3] = {0, 0, 0}, halfway = 0;
     uint64_t rng = check_seed();
     for (round = 0; round < rounds; round++) {
         telem_i_file_num_front f;
         uint64_t r = check_rand(&rng);
-        uint32_t width = r & 1u ? 4 : 8;
+        uint32_t width = r & 1u ? 4 : 8, least = r & 4u ? 6u + (uint32_t)(r >> 24) % 3u : (uint32_t)(r >> 24) % 32u;
         telem_i_file_num_chunk got;
         memset(&f, 0, sizeof f);
         f.form = TELEM_I_FILE_BY_TENS;
-        f.e = (uint8_t)((r >> 8) % 16u);
-        f.c = (uint16_t)(r & 2u ? 1u : 1u + (r >> 16) % 65535u);
+        f.e = (uint8_t)((r >> 8) % (r & 64u ? 7u : 16u));
+        f.c = (uint16_t)(r & 2u ? 1u : 1u + (r >> 16) % (r & 32u ? 65535u : 60u));
         if (!HOLDS(telem_i_file_set_base(&f, width))) return;
         ways[f.base.way]++;
         for (i = 0; i < 256; i++) {
             uint64_t x = check_rand(&rng);
-            k[i] = (uint32_t)x >> (r & 4u ? 5u : (x >> 32) % 32u);
-            if (x >> 63) k[i] = 0u - k[i];
+            k[i] = (uint32_t)x >> least;
+            if (x >> 63 && r & 16u) k[i] = 0u - k[i];
         }
-        if (r & 8u) k[(r >> 40) % 256u] = edges[(r >> 32) % (sizeof edges / sizeof *edges)];
+        for (i = 0; i < 128 && width == 8 && f.base.v < 4194304; i++) {
+            uint32_t near = nearly_halfway((uint64_t)f.base.v, check_rand(&rng));
+            if (near) k[i] = near, halfway++;
+        }
+        if ((r & 12u) == 12u) k[(r >> 40) % 256u] = edges[(r >> 32) % (sizeof edges / sizeof *edges)];
         telem_i_file_reals32(&f.base, width, k, 256, (uint8_t *)&got);
         for (i = 0; i < 256; i++) {
             double kd = (double)(int64_t)telem_i_file_sign32(k[i]), want;
@@ -353,6 +371,7 @@ TEST(quicker_ways_round_the_same) {
         }
     }
 #if !TELEM_I_FILE_SOFT
+    CHECK(halfway > rounds);
     CHECK(ways[TELEM_I_FILE_NUM_FLOAT] && ways[TELEM_I_FILE_NUM_NEAR]);
 #endif
 }
