@@ -6823,6 +6823,7 @@ static uint64_t telem_i_file_index_guess(telem_i_file_codec *k, uint32_t mode, c
 /* The mode that is likely to be the shortest; 3: mode 0 with a predictor. tmp: n + nd elements. */
 static uint32_t telem_i_file_index_mode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *tmp) {
     static const uint64_t offs[3] = {0, TELEM_I_FILE_OFF_FRONT, TELEM_I_FILE_OFF_FOLLOW};
+    static const uint32_t margin[3] = {12, 3, 64};
     uint64_t least = UINT64_MAX, bits;
     uint32_t mode, best = 0;
     int predict = 1;
@@ -6830,10 +6831,10 @@ static uint32_t telem_i_file_index_mode(telem_i_file_codec *k, const uint32_t *i
         nd = telem_i_file_index_sample(idx, n, nd, tmp + TELEM_I_FILE_GUESSED, tmp);
         idx = tmp, n = TELEM_I_FILE_GUESSED, tmp += TELEM_I_FILE_GUESSED;
     }
-    for (mode = 0; mode < 3; mode++) { /* in order of reading speed: a slower one must be 3 % smaller */
+    for (mode = 0; mode < 3; mode++) { /* in order of reading speed: a slower one must be that much smaller */
         if (k->off & offs[mode]) continue;
         bits = telem_i_file_index_guess(k, mode, idx, n, nd, tmp, &predict);
-        if (least == UINT64_MAX || bits + bits / 32u < least) least = bits, best = mode;
+        if (least == UINT64_MAX || bits + bits / margin[k->level] < least) least = bits, best = mode;
     }
     return best == 0 && predict ? 3u : best;
 }
