@@ -282,11 +282,11 @@
        least); they are delivered as zero bytes.
        Values stored: COUNTERs less the number of their row in the block (from 0, rows that repeat
        counted), modulo their width. Column 1: where all rows are distinct, time - base_time of the
-       KEY block; else the time less the expected one (the first row of a KEY block: 0). CHARS and
+       KEY block; else the time less the expected one; the first row of a KEY block: 0, else CORRUPT. CHARS and
        BYTES: without the zero bytes at their end, as texts. Column 0 is coded exactly when n is not
        `rows`; n + the sum of the run lengths other than rows: CORRUPT.
        A column that is not coded is told by the state that the block before left, i.e. the values
-       of its last row (COUNTERs: plus one; KEY: all zero): every row has that value (COUNTERs step
+       of its last row (KEY: all zero), COUNTERs plus one: every row has that value (COUNTERs step
        from it); column 1: every row has the expected time. After the block the state is its last
        row and step. Under ALL_PRESENT presence columns are 1 in the state, too.
      8.2 Payload := head, data
@@ -300,7 +300,8 @@
        directory      section by section: 64 columns each, the last may have fewer
        [INDEXED]      u32 head check: payload hash of the payload's bytes before it, seeded with the
                       block's H
-       [ALIGNED]      zero bytes up to a multiple of A from the payload's start
+       [ALIGNED]      zero bytes up to a multiple of A from the payload's start (these and those before
+                      a column of codec 0 are not looked at)
        data           the index items of the keys, then the coded columns, in order
        A section of the directory := mask groups over its columns as in section 6: u8 mask, bit i =
        column i of the eight is coded (bits beyond the last column: CORRUPT); 0 is followed by a
@@ -403,7 +404,7 @@
                 inverted when bit 0 of u is set).
 
                 Tree, in preorder, the root is [0, 2^top): bit 1 splits a node into its lower and upper half
-                (a node of one number cannot be split); bit 0 makes it a leaf, and a weight follows:
+                (of a node of one number: CORRUPT); bit 0 makes it a leaf, and a weight follows:
                   0                           the leaf is empty
                   1, unary d4, 2 bits d0      q = q before (32 at first) + unzigzag(4 * d4 + d0); unary d4 is
                                               d4 bits 1 and a bit 0; 4 * d4 + d0 <= 131; q must be 1..63

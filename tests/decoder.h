@@ -9,7 +9,7 @@
    A line that begins with a word says what a reader delivers (session, clock, stream, row, loss,
    sync, metadata, annotation, end, missing, damage); an indented line tells details that a reader
    may keep to itself (schema fields, index and chain content and whether it is true, attachments,
-   repeats). Not done: decimals in mini blocks, codecs of columns blocks above 1.
+   repeats). Section 8 is decoder_columns.h.
    Alone: cc -DDECODER_MAIN -x c tests/decoder.h -o decoder -llz4; ./decoder tests/golden/x.tlm */
 #ifndef DECODER_H
 #define DECODER_H
@@ -64,6 +64,8 @@ typedef struct d_stream {
     int64_t key_time, time, step;
     uint8_t *row, *out;        /* P of section 6, the row to deliver */
     int32_t *diff;             /* mini coding: e of the time and of each column */
+    uint32_t *k;               /* and of decimals the last k */
+    uint8_t *mode;             /* 0: no item yet, 1 by bits, 2 by k */
 } d_stream;
 
 typedef struct d_seen { /* a block that passed, for the checks of index and end */
@@ -578,7 +580,7 @@ static void d_session_end(decoder *d) {
             d_put(d, "missing %" PRIu64 " %" PRIu64 " at least %" PRIu64 "\n", s->id, s->expected,
                   s->unknown);
         free(s->schema_payload), free(s->name), free(s->columns), free(s->row);
-        free(s->out), free(s->diff), free(s);
+        free(s->out), free(s->diff), free(s->k), free(s->mode), free(s);
     }
     for (k = d->clocks; k; k = next_clock) {
         next_clock = k->next;
@@ -770,7 +772,9 @@ static void d_mini_item(d_table *t, d_cur *c, const d_column *column, int32_t *e
     int real = column && d_is_float(column->type), linear = (int)(head >> 7);
     uint64_t n, bytes, v, keep = width < 8 ? ((uint64_t)1 << 8 * width) - 1 : UINT64_MAX;
     const uint8_t *p;
-    if (b > 64) { d_fail(c, D_UNSUPPORTED); return; } /* decimals: not done here */
+    uint8_t *mode = column ? &t->s->mode[column - t->s->columns] : NULL;
+    int decimal = b > 64;
+    float power = 1;
     if (column && d_is_text(column->type)) {
         if (head) d_fail(c, D_CORRUPT);
         for (n = 1; n <= t->count && !c->bad; n++) {
@@ -779,19 +783,33 @@ static void d_mini_item(d_table *t, d_cur *c, const d_column *column, int32_t *e
         }
         return;
     }
+    if (decimal) {
+        b -= 65;
+        if (!column || column->type != D_F32 || !column->decimals || column->decimals > 10) { d_fail(c, D_CORRUPT); return; }
+        for (n = 1; n < column->decimals; n++) power *= 10;
+    }
+    if (mode && *mode && *mode != 1 + decimal) d_fail(c, D_CORRUPT);
+    if (mode) *mode = (uint8_t)(1 + decimal);
     bytes = (t->count * b + 7) / 8;
     p = d_take(c, bytes);
     if (!p) return;
     if (t->count * b % 8 && p[bytes - 1] >> t->count * b % 8) d_fail(c, D_CORRUPT);
     v = column ? d_le(d_cell(t, 0, column), width) : (uint64_t)t->times[0];
-    if (real) v = d_map(v, width, 0);
+    if (decimal) v = t->s->k[column - t->s->columns];
+    else if (real) v = d_map(v, width, 0);
     for (n = 1; n <= t->count; n++) {
         uint64_t add = linear ? (uint64_t)(int64_t)*e : column && column->counter ? 1 : 0;
         uint64_t value = (v + add + d_unzigzag(d_bits(p, (size_t)bytes, (n - 1) * b, b))) & keep;
         *e = d_cut32(value - v);
         v = value;
         if (column && column->type == D_BOOL && v > 1) d_fail(c, D_CORRUPT);
-        if (!column) t->times[n] = d_signed(v);
+        if (decimal) {
+            float f = (float)d_cut32(v) / power;
+            uint32_t bits;
+            memcpy(&bits, &f, 4);
+            t->s->k[column - t->s->columns] = (uint32_t)v;
+            d_put_le(d_cell(t, n, column), 4, bits);
+        } else if (!column) t->times[n] = d_signed(v);
         else d_put_le(d_cell(t, n, column), width, real ? d_map(v, width, 1) : v);
     }
 }
@@ -810,6 +828,13 @@ static void d_mini(d_table *t, d_cur *c) {
     d_mask m = {0, 0, 0};
     uint32_t i;
     if (t->count > 32) d_fail(c, D_CORRUPT);
+    for (i = 0; t->all_present && i < t->s->column_count; i++) {
+        const d_column *column = &t->s->columns[i];
+        uint64_t n;
+        if (!column->presence) continue;
+        for (n = 1; n <= t->count && n <= 32; n++) *d_cell(t, n, column) = 1;
+        t->s->diff[i + 1] = 0;
+    }
     m.columns = t->live_count + 1;
     for (i = 0; i < m.columns && !c->bad; i++) {
         const d_column *column = i ? &t->s->columns[t->live[i - 1]] : NULL;
@@ -820,89 +845,7 @@ static void d_mini(d_table *t, d_cur *c) {
     }
 }
 
-typedef struct d_item { /* a column of section 8 */
-    uint64_t size, at;
-    int coded, codec;
-} d_item;
-
-static int d_columns_directory(d_cur *c, d_item *items, uint32_t columns, uint64_t distinct,
-                               uint64_t rows) {
-    d_mask m = {0, 0, 0};
-    uint32_t i;
-    m.columns = columns;
-    for (i = 0; i < columns && !c->bad; i++) {
-        if (i % 8 == 0) d_mask_next(&m, c, i);
-        if (!(m.mask >> i % 8 & 1)) continue;
-        items[i].coded = 1;
-        items[i].codec = (int)d_int(c, 1);
-        items[i].size = d_varint(c);
-        if (items[i].codec & 0x80) d_take(c, 2), items[i].codec &= 0x7F;
-        if (items[i].codec > 1)
-            d_fail(c, D_UNSUPPORTED); /* the whole block: this is a short decoder */
-    }
-    if (items[0].coded != (distinct < rows)) d_fail(c, D_CORRUPT);
-    return c->bad;
-}
-
-/* Lays the items out behind the directory and checks that each has its elements. */
-static void d_columns_layout(const decoder *d, const d_table *t, d_cur *c, d_item *items,
-                             const uint8_t *start, uint64_t distinct) {
-    uint32_t i;
-    for (i = 0; i < t->live_count + 2 && !c->bad; i++) {
-        uint32_t width = i == 0 ? 4 : i == 1 ? 8 : t->s->columns[t->live[i - 2]].width;
-        if (!items[i].coded) continue;
-        if (items[i].codec == 0) {
-            size_t here = (size_t)(c->p - start);
-            const uint8_t *pad = d_take(c, d_align(d, here) - here);
-            for (; pad && pad < c->p; pad++) if (*pad) d_fail(c, D_CORRUPT);
-        }
-        items[i].at = (uint64_t)(c->p - start);
-        if (items[i].size != (items[i].codec ? 1 : distinct) * width) d_fail(c, D_CORRUPT);
-        d_take(c, items[i].size);
-    }
-}
-
-static const uint8_t *d_element(const d_item *item, const uint8_t *start, uint64_t j,
-                                uint32_t width) {
-    return start + item->at + (item->codec ? 0 : j * width);
-}
-
-/* Row n is the distinct row j, or (UINT64_MAX) a repeat of the row before it. */
-static void d_columns_row(const d_table *t, const d_item *items, const uint8_t *start, uint64_t n,
-                          uint64_t j) {
-    uint32_t i;
-    for (i = 0; i < t->live_count; i++) {
-        const d_column *column = &t->s->columns[t->live[i]];
-        if (j != UINT64_MAX && items[i + 2].coded)
-            memcpy(d_cell(t, n, column), d_element(&items[i + 2], start, j, column->width),
-                   column->width);
-        else if (column->counter && !d_absent(t, n, column))
-            d_step_cell(column, d_cell(t, n, column));
-    }
-}
-
-static void d_columns(const decoder *d, d_table *t, d_cur *c) { /* section 8 */
-    const uint8_t *start = c->p;
-    uint64_t version = d_int(c, 1), distinct = d_range(c, 1, t->count), j, n = 0;
-    d_item *items = (d_item *)calloc(t->live_count + 2, sizeof *items);
-    if (version != 1) d_fail(c, D_UNSUPPORTED);
-    if (!d_columns_directory(c, items, t->live_count + 2, distinct, t->count))
-        d_columns_layout(d, t, c, items, start, distinct);
-    for (j = 0; j < distinct && !c->bad; j++) {
-        uint64_t run = items[0].coded ? d_le(d_element(&items[0], start, j, 4), 4) + 1 : 1, k;
-        int64_t delta = 0;
-        if (run > t->count - n) { d_fail(c, D_CORRUPT); break; }
-        if (items[1].coded)
-            delta = d_signed(d_le(d_element(&items[1], start, j, 8), 8) - (uint64_t)t->times[n] -
-                             (uint64_t)t->step);
-        for (k = 0; k < run; k++, delta = 0) {
-            d_row_begin(t, ++n, delta);
-            d_columns_row(t, items, start, n, k ? UINT64_MAX : j);
-        }
-    }
-    if (n < t->count) d_fail(c, D_CORRUPT);
-    free(items);
-}
+#include "decoder_columns.h"
 
 static int d_table_open(d_table *t, d_stream *s, uint64_t count, int key, int all_present) {
     uint32_t i;
@@ -915,6 +858,8 @@ static int d_table_open(d_table *t, d_stream *s, uint64_t count, int key, int al
     if (key) {
         t->times[0] = s->key_time;
         memset(s->diff, 0, (s->column_count + 1) * sizeof *s->diff);
+        memset(s->k, 0, (s->column_count + 1) * sizeof *s->k);
+        memset(s->mode, 0, s->column_count + 1);
     } else {
         memcpy(t->rows, s->row, s->row_size);
         t->times[0] = s->time, t->step = t->first_step = s->step;
@@ -1057,6 +1002,8 @@ static int d_schema_body(decoder *d, d_stream *s, d_cur c) {
     d_start(d, s, start);
     s->row = (uint8_t *)calloc(1, shape.at + 1), s->out = (uint8_t *)calloc(1, shape.at + 1);
     s->diff = (int32_t *)calloc(shape.count + 1, sizeof *s->diff);
+    s->k = (uint32_t *)calloc(shape.count + 1, sizeof *s->k);
+    s->mode = (uint8_t *)calloc(shape.count + 1, 1);
     return D_OK;
 }
 
@@ -1086,8 +1033,8 @@ static int d_schema(decoder *d, d_block *b) {
             s->declared = 1, s->schema_payload = payload, s->schema_size = size;
         } else {
             free(payload), free(s->columns), free(s->name), free(s->row), free(s->out),
-                free(s->diff);
-            s->columns = NULL, s->name = NULL, s->row = s->out = NULL, s->diff = NULL;
+                free(s->diff), free(s->k), free(s->mode);
+            s->columns = NULL, s->name = NULL, s->row = s->out = NULL, s->diff = NULL, s->k = NULL, s->mode = NULL;
             code = code ? code : D_CORRUPT;
             if (d->length > before) d->length = before; /* nothing of it is told */
         }
