@@ -13,8 +13,8 @@
               and, on the other side, memcpy of all that is there
    reader   loads of head and payload, a store of how far it is
    A ratio is time per unit over the limit's time per unit, for throughput too. Values are the best
-   tenth of many short rounds (two producers in the shared lane: the median). BENCH_MS=n: how long a case takes (default 300). BENCH_TORN=n: records
-   of the torn case (default 20 million). */
+   tenth of many short rounds (two producers in the shared lane: the median). BENCH_MS=n: how long a
+   case takes (default 300). BENCH_TORN=n: records of the torn case (default 20 million). */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* pthread_setaffinity_np */
 #endif
@@ -83,7 +83,8 @@ static void measure(round_fn *a, void *a_arg, round_fn *b, void *b_arg, double *
     *va = tenth(ra, n);
     *vb = tenth(rb, n);
 }
-static double compare(const char *name, const char *unit, round_fn *f, void *arg, round_fn *limit, void *limit_arg) {
+static double compare(const char *name, const char *unit, round_fn *f, void *arg, round_fn *limit,
+                      void *limit_arg) {
     double v, l;
     measure(f, arg, limit, limit_arg, &v, &l);
     line(name, v, unit, l, v / l);
@@ -126,7 +127,8 @@ static uint64_t source[64] = {1, 2, 3};
             uint64_t head = __atomic_fetch_add(&bare.head, 8 + SIZE, __ATOMIC_ACQ_REL), stamp = i, expect; \
             char *to = (char *)bare_memory + (head & (LANE / 2u - 1u)); \
             expect = __atomic_load_n(&bare.committed, __ATOMIC_RELAXED); \
-            if (!__atomic_compare_exchange_n(&bare.committed, &expect, head, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) exit(3); \
+            if (!__atomic_compare_exchange_n(&bare.committed, &expect, head, 0, __ATOMIC_ACQ_REL, \
+                                             __ATOMIC_ACQUIRE)) exit(3); \
             memcpy(to, &stamp, 8); \
             memcpy(to + 8, source, SIZE); \
             __atomic_store_n(&bare.committed, head + 8 + SIZE, __ATOMIC_RELEASE); \
@@ -162,7 +164,8 @@ static void open_ring(uint32_t lanes, uint32_t shared, uint32_t bytes, void *mem
     d.policy = TELEM_RING_OVERWRITE;
     if (has_tsc) d.clock = &tsc;
     if (telem_ring_init(&ring, &d) != TELEM_OK) fail("telem_ring_init");
-    if (telem_ring_writer_init(&writer, ring, shared ? TELEM_RING_SHARED : 0) != TELEM_OK) fail("telem_ring_writer_init");
+    if (telem_ring_writer_init(&writer, ring, shared ? TELEM_RING_SHARED : 0) != TELEM_OK)
+        fail("telem_ring_writer_init");
 }
 
 #define PUSH(NAME, SIZE, CALL) \
@@ -191,7 +194,12 @@ static NOINLINE double fill_32(void *arg) {
     (void)arg;
     for (i = 0; i < N; i++) {
         telem_result res;
-        TELEM_RING_FILL(res, &writer, 3, at + i, struct row, p, { p->f[0] = i; p->f[1] = 1; p->f[2] = 2; p->f[3] = 3; });
+        TELEM_RING_FILL(res, &writer, 3, at + i, struct row, p, {
+            p->f[0] = i;
+            p->f[1] = 1;
+            p->f[2] = 2;
+            p->f[3] = 3;
+        });
         if (res != TELEM_OK) exit(3);
     }
     t = now_ns() - t;
@@ -334,7 +342,9 @@ static telem_ring_writer lane_writer[4];
 static uint32_t fill_lanes, fill_run = 1; /* records in a row that go into one of so many lanes */
 static void fill_lane(uint32_t size) {
     uint32_t i, n = (LANE - LANE / 8u) / (8u + size);
-    for (i = 0; i < n; i++) (void)telem_ring_push(fill_lanes ? &lane_writer[i / fill_run % fill_lanes] : &writer, 3, ++caller_time, source, size);
+    for (i = 0; i < n; i++)
+        (void)telem_ring_push(fill_lanes ? &lane_writer[i / fill_run % fill_lanes] : &writer, 3,
+                              ++caller_time, source, size);
 }
 static NOINLINE double drain_peek(void *arg) {
     telem_ring_record rec;
@@ -380,7 +390,9 @@ static NOINLINE double drain_read(void *arg) {
 static NOINLINE double drain_bare(void *arg) {
     uint32_t size = *(uint32_t *)arg, i, n = (LANE - LANE / 8u) / (8u + size);
     uint64_t t, sum = 0, pos = 0;
-    for (i = 0; i < n; i++) memcpy((char *)bare_memory + (uint64_t)i * (8u + size), &size, 4), ((char *)bare_memory)[(uint64_t)i * (8u + size) + 8u] = 1;
+    for (i = 0; i < n; i++)
+        memcpy((char *)bare_memory + (uint64_t)i * (8u + size), &size, 4),
+            ((char *)bare_memory)[(uint64_t)i * (8u + size) + 8u] = 1;
     t = now_ns();
     for (i = 0; i < n; i++) {
         uint32_t len;
@@ -405,7 +417,8 @@ static void one_reader(void) {
         d.policy = TELEM_RING_REFUSE;
         q.gating = (uint8_t)gating;
         q.copy = reader_copy, q.copy_size = 16384;
-        if (telem_ring_init(&ring, &d) != TELEM_OK || telem_ring_writer_init(&writer, ring, 0) != TELEM_OK) fail("init");
+        if (telem_ring_init(&ring, &d) != TELEM_OK || telem_ring_writer_init(&writer, ring, 0) != TELEM_OK)
+            fail("init");
         if (telem_ring_reader_init(&reader, ring, &q) != TELEM_OK) fail("telem_ring_reader_init");
         for (i = 0; i < 3; i++) {
             uint32_t size = sizes[i];
@@ -438,8 +451,10 @@ static void merging_reader(void) {
         q.copy = reader_copy, q.copy_size = 16384;
         if (telem_ring_init(&ring, &d) != TELEM_OK) fail("init");
         for (i = 0; i < d.lanes; i++)
-            if (telem_ring_writer_init(&lane_writer[i], ring, (int)i) != TELEM_OK) fail("telem_ring_writer_init");
-        if (!kind && telem_ring_writer_init(&writer, ring, TELEM_RING_SHARED) != TELEM_OK) fail("telem_ring_writer_init");
+            if (telem_ring_writer_init(&lane_writer[i], ring, (int)i) != TELEM_OK)
+                fail("telem_ring_writer_init");
+        if (!kind && telem_ring_writer_init(&writer, ring, TELEM_RING_SHARED) != TELEM_OK)
+            fail("telem_ring_writer_init");
         if (telem_ring_reader_init(&reader, ring, &q) != TELEM_OK) fail("telem_ring_reader_init");
         fill_lanes = d.lanes, fill_run = kind == 2u ? 16u : 1u;
         compare(names[kind], "ns", drain_peek_inline, &size, drain_bare, &size);
@@ -462,7 +477,8 @@ static void bytes_per_record(void) {
             for (k = 0; k < 1000; k++) (void)telem_ring_push(&writer, 3, k, source, sizes[i]);
             (void)telem_ring_stats(ring, &after);
             sprintf(name, "bytes-%s-%u", lane ? "shared" : "lane", (unsigned)sizes[i]);
-            line(name, (double)(after.bytes - before.bytes) / 1000, "B", sizes[i] + 8.0, (double)(after.bytes - before.bytes) / 1000 / (sizes[i] + 8.0));
+            line(name, (double)(after.bytes - before.bytes) / 1000, "B", sizes[i] + 8.0,
+                 (double)(after.bytes - before.bytes) / 1000 / (sizes[i] + 8.0));
         }
     }
 }
@@ -500,7 +516,8 @@ static NOINLINE void single_calls(const char *kind, int shared) {
         memcpy((char *)bare_memory + (head & (LANE / 2u - 1u)) + 8, source, 8);
         if (shared) {
             uint64_t expect = __atomic_fetch_add(&bare.head, 16, __ATOMIC_ACQ_REL) + 16;
-            (void)__atomic_compare_exchange_n(&bare.head, &expect, expect, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+            (void)__atomic_compare_exchange_n(&bare.head, &expect, expect, 0, __ATOMIC_ACQ_REL,
+                                              __ATOMIC_ACQUIRE);
         } else __atomic_store_n(&bare.head, head + 16, __ATOMIC_RELAXED);
         __atomic_store_n(&bare.committed, head + 16, __ATOMIC_RELEASE);
         took_limit[i] = (uint32_t)(tsc_ordered() - t);
@@ -526,7 +543,8 @@ static void all_single_calls(void) {
     }
     qsort(took, CALLS, sizeof *took, by_u32);
     empty_call = took[CALLS / 2] * 1e9 / (double)tsc.hz_num;
-    printf("ring: single calls lie between two ordered clock reads, which take %.1f ns themselves (p50)\n", empty_call);
+    printf("ring: single calls lie between two ordered clock reads, which take %.1f ns themselves (p50)\n",
+           empty_call);
     open_ring(1, 0, LANE, ring_memory, sizeof ring_memory);
     single_calls("lane", 0);
     open_ring(0, 1, LANE, ring_memory, sizeof ring_memory);
@@ -662,7 +680,8 @@ static void *pair_mine(void *arg) {
         own = pair_burst(&writer);
         meet();
         t = now_ns() - t;
-        pair_best[i] = pair_lanes ? (double)own / PAIR : (double)t / (2 * PAIR); /* shared: per record of both */
+        pair_best[i] =
+            pair_lanes ? (double)own / PAIR : (double)t / (2 * PAIR); /* shared: per record of both */
     }
     pair_value = tenth(pair_best, PAIR_ROUNDS);
     if (!pair_lanes) pair_value = pair_best[PAIR_ROUNDS / 2]; /* the best may have had the machine alone */
@@ -836,7 +855,8 @@ static void stream_run(void) {
         flow.got = 0, flow.done = 0;
         open_ring(1, 0, STREAM_LANE, stream_memory, sizeof stream_memory);
         both(stream_consume, stream_produce, NULL);
-        if (stream_value < stream_best && stream_lost * 100u <= STREAM_N) stream_best = stream_value, stream_best_lost = stream_lost;
+        if (stream_value < stream_best && stream_lost * 100u <= STREAM_N)
+            stream_best = stream_value, stream_best_lost = stream_lost;
         flow.got = 0, flow.done = 0;
         bare.head = bare.committed = 0;
         both(bare_consume, bare_produce, NULL);
@@ -875,7 +895,9 @@ static void *torn_consume(void *arg) {
         telem_result res = telem_ring_peek(&reader, &rec);
         if (res == TELEM_OK) {
             const uint64_t *p = (const uint64_t *)rec.data;
-            if (rec.len != 32 || p[0] != (uint64_t)rec.time || p[1] != ~p[0] || p[2] != p[0] * 3u || p[3] != p[0]) torn_bad++;
+            if (rec.len != 32 || p[0] != (uint64_t)rec.time || p[1] != ~p[0] || p[2] != p[0] * 3u ||
+                p[3] != p[0])
+                torn_bad++;
             torn_seen++;
             (void)telem_ring_release(&reader);
         } else if (res == TELEM_EMPTY) {
@@ -916,8 +938,8 @@ static void torn(void) {
     open_ring(0, 1, 2048, ring_memory, sizeof ring_memory);
     both(torn_consume, torn_produce, NULL);
     line("torn-accepted", (double)torn_bad, "records", 0, 0);
-    printf("ring: of %llu records, %llu committed, %llu of these seen by the reader\n", (unsigned long long)torn_total,
-           (unsigned long long)torn_pushed, (unsigned long long)torn_seen);
+    printf("ring: of %llu records, %llu committed, %llu of these seen by the reader\n",
+           (unsigned long long)torn_total, (unsigned long long)torn_pushed, (unsigned long long)torn_seen);
     if (torn_bad) exit(1);
 }
 
@@ -1001,12 +1023,14 @@ static void say_where(void) {
         char a[64], b[64];
         text_of(a, sizeof a, cpu[0], "topology/thread_siblings_list");
         text_of(b, sizeof b, cpu[1], "topology/thread_siblings_list");
-        printf(", two on cpus %d and %d (%s core", cpu[0], cpu[1], a[0] && strcmp(a, b) == 0 ? "the same" : "not the same");
+        printf(", two on cpus %d and %d (%s core", cpu[0], cpu[1],
+               a[0] && strcmp(a, b) == 0 ? "the same" : "not the same");
         for (i = 0; i < 6; i++) {
             char path[64], level[8], type[32];
             sprintf(path, "cache/index%d/level", i), text_of(level, sizeof level, cpu[0], path);
             sprintf(path, "cache/index%d/type", i), text_of(type, sizeof type, cpu[0], path);
-            sprintf(path, "cache/index%d/shared_cpu_list", i), text_of(a, sizeof a, cpu[0], path), text_of(b, sizeof b, cpu[1], path);
+            sprintf(path, "cache/index%d/shared_cpu_list", i), text_of(a, sizeof a, cpu[0], path),
+                text_of(b, sizeof b, cpu[1], path);
             if (!level[0] || strcmp(type, "Instruction") == 0) continue;
             printf(", L%s %s", level, strcmp(a, b) == 0 ? "shared" : "apart");
         }

@@ -30,7 +30,11 @@ typedef uint32_t telem_atomic32;
 static inline uint32_t t_load32(const uint32_t *p) { point(); return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void t_store32(uint32_t *p, uint32_t v) { point(); __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static uint32_t rmw_count; /* read-modify-writes so far */
-static inline uint32_t t_add32(uint32_t *p, uint32_t v) { point(); rmw_count++; return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t t_add32(uint32_t *p, uint32_t v) {
+    point();
+    rmw_count++;
+    return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
+}
 static inline int t_cas32(uint32_t *p, uint32_t *e, uint32_t d) {
     point();
     rmw_count++;
@@ -385,7 +389,8 @@ TEST(span_is_filled_in_place_across_the_wrap) {
                 memcpy(s.part[0], buf, s.size[0]);
                 if (s.size[1]) memcpy(s.part[1], buf + s.size[0], s.size[1]);
             } else {
-                for (i = 0; i < len; i += 5u) CHECK_OK(telem_ring_span_write(&w, &s, i, buf + i, len - i < 5u ? len - i : 5u));
+                for (i = 0; i < len; i += 5u)
+                    CHECK_OK(telem_ring_span_write(&w, &s, i, buf + i, len - i < 5u ? len - i : 5u));
             }
             CHECK_OK(telem_ring_commit(&w, &s));
             REQUIRE_OK(telem_ring_peek(&rd, &rec));
@@ -667,7 +672,8 @@ TEST(any_stamps_are_merged_however_they_are_read) {
         for (i = 0; i < 4u; i++) {
             REQUIRE_OK(telem_ring_writer_init(&w, ring, i < 3u ? (int)i : TELEM_RING_SHARED));
             for (n = 0; n < 40u; n++) {
-                stamp[i][n] = base[check_rand(&rng) % (round % 3u ? 1u : 4u)] + (int64_t)(check_rand(&rng) % 6u);
+                stamp[i][n] =
+                    base[check_rand(&rng) % (round % 3u ? 1u : 4u)] + (int64_t)(check_rand(&rng) % 6u);
                 CHECK_OK(telem_ring_push_inline(&w, n, stamp[i][n], &stamp[i][n], 8));
             }
             at[i] = 0;
@@ -679,7 +685,8 @@ TEST(any_stamps_are_merged_however_they_are_read) {
                 if (at[i] < 40u && (best == 4u || stamp[i][at[i]] < stamp[best][at[best]])) best = i;
             REQUIRE_OK(take_one(&rd, &rec, &rng));
             memcpy(&got, rec.data, 8);
-            CHECK(rec.lane == best && rec.stream == at[best] && rec.time == stamp[best][at[best]] && got == rec.time);
+            CHECK(rec.lane == best && rec.stream == at[best] && rec.time == stamp[best][at[best]] &&
+                  got == rec.time);
             at[best]++;
             CHECK_EQ_INT(total(&rd), 160);
         }
@@ -701,7 +708,8 @@ TEST(stamps_of_one_clock_come_in_order_while_writers_go_on) {
         REQUIRE_OK(reader(&rd, gating, TELEM_RING_OLDEST));
         for (i = 0; i < 4u; i++) REQUIRE_OK(telem_ring_writer_init(&w[i], ring, (int)i - 1));
         while (n < 5000u) {
-            for (i = (uint32_t)(check_rand(&rng) % 6u); i > 0; i--, n++) CHECK_OK(push_n(&w[check_rand(&rng) % 4u], 0, n, 8u + n % 9u));
+            for (i = (uint32_t)(check_rand(&rng) % 6u); i > 0; i--, n++)
+                CHECK_OK(push_n(&w[check_rand(&rng) % 4u], 0, n, 8u + n % 9u));
             while (got + 20u < n || (got < n && check_rand(&rng) % 4u)) {
                 REQUIRE_OK(take_one(&rd, &rec, &rng));
                 CHECK(rec.time == got && whole(rec.data, got, rec.len));
@@ -793,7 +801,9 @@ TEST(damaged_memory_is_corrupt_and_no_endless_loop) {
     }
 }
 
-static uint64_t ms_ticks(void *user) { return ++*(uint64_t *)user * 180000u & 0xFFFFFFu; } /* 1 ms a look, 180 MHz */
+static uint64_t ms_ticks(void *user) {
+    return ++*(uint64_t *)user * 180000u & 0xFFFFFFu;
+} /* 1 ms a look, 180 MHz */
 
 TEST(stall_on_a_narrow_clock_is_over_within_half_a_wrap) {
     uint64_t looks = 0;
@@ -804,7 +814,8 @@ TEST(stall_on_a_narrow_clock_is_over_within_half_a_wrap) {
     telem_ring_span parked;
     telem_ring_record rec;
     int i;
-    c.read = ms_ticks, c.user = &looks, c.bits = 24, c.hz_num = 180000000; /* wraps in 93 ms, the wait is 100 */
+    c.read = ms_ticks, c.user = &looks, c.bits = 24,
+    c.hz_num = 180000000; /* wraps in 93 ms, the wait is 100 */
     d.clock = &c;
     REQUIRE_OK(telem_ring_init(&ring, &d));
     REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
@@ -863,7 +874,8 @@ TEST(peeked_span_is_stable_until_release) {
         REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
         CHECK_OK(push_n(&w, 0, n++, 24));
         REQUIRE_OK(telem_ring_peek(&rd, &rec));
-        CHECK((const char *)rec.data >= (const char *)memory && (const char *)rec.data < (const char *)memory + sizeof memory);
+        CHECK((const char *)rec.data >= (const char *)memory &&
+              (const char *)rec.data < (const char *)memory + sizeof memory);
         for (i = 0; i < 100; i++) (void)push_n(&w, 0, n++, 24);
         CHECK(whole(rec.data, 0, 24));
         REQUIRE_OK(telem_ring_peek(&rd, &again));
@@ -899,7 +911,11 @@ static uint64_t ticks_now;
 static uint64_t read_ticks(void *user) { (void)user; return ticks_now & 0xFFFFu; }
 
 TEST(stall_left_open_is_about_a_tenth_of_a_second) {
-    static const struct { uint64_t num; uint32_t den; } hz[] = {{1000000000u, 1}, {32768, 1}, {1000, 1}, {24000000, 1}, {2400000000u, 100}, {90000, 1001}, {1, 1}};
+    static const struct {
+        uint64_t num;
+        uint32_t den;
+    } hz[] = {{1000000000u, 1},   {32768, 1},    {1000, 1}, {24000000, 1},
+              {2400000000u, 100}, {90000, 1001}, {1, 1}};
     uint32_t i;
     for (i = 0; i < sizeof hz / sizeof hz[0]; i++) {
         telem_ring_desc d = TELEM_ZERO;
@@ -962,7 +978,8 @@ static int64_t odd_time(uint64_t *rng) {
 }
 
 TEST(any_stream_time_and_length_come_back) {
-    static const uint32_t streams[] = {0, 1, 253, 254, 255, 256, 65534, 65535, 65536, 0xFFFFFFFEu, 0xFFFFFFFFu, 0xFFFFFF00u};
+    static const uint32_t streams[] = {0,     1,     253,   254,         255,         256,
+                                       65534, 65535, 65536, 0xFFFFFFFEu, 0xFFFFFFFFu, 0xFFFFFF00u};
     static const uint32_t lens[] = {0, 1, 8, 100, 65519, 65520, 65521, 65535, 65536, 100000, 12, 30};
     int lane, contiguous, gating, how;
     for (lane = -1; lane < 1; lane++)
@@ -983,7 +1000,8 @@ TEST(any_stream_time_and_length_come_back) {
                     q.gating = (uint8_t)gating, q.copy = room, q.copy_size = how ? 131072 : sizeof room;
                     REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
                     for (n = 0; n < 50; n++) {
-                        uint32_t stream = streams[check_rand(&rng) % 12u], len = lens[check_rand(&rng) % 12u], i;
+                        uint32_t stream = streams[check_rand(&rng) % 12u], len = lens[check_rand(&rng) % 12u],
+                                 i;
                         int64_t time = odd_time(&rng);
                         telem_ring_record rec;
                         telem_result res;
@@ -992,7 +1010,9 @@ TEST(any_stream_time_and_length_come_back) {
                         if (n % 3u) CHECK_OK(telem_ring_push_inline(&w, stream, time, payload, len));
                         else CHECK_OK(telem_ring_push(&w, stream, time, payload, len));
                         if (n % 5u == 4u) CHECK_OK(telem_ring_push_inline(&w, 3, time, payload, 5));
-                        do res = n % 2u ? telem_ring_peek(&rd, &rec) : telem_ring_read(&rd, &rec, back, sizeof back);
+                        do
+                            res = n % 2u ? telem_ring_peek(&rd, &rec)
+                                         : telem_ring_read(&rd, &rec, back, sizeof back);
                         while (res == TELEM_AGAIN);
                         REQUIRE_OK(res);
                         CHECK_EQ_INT(rec.stream, stream);
@@ -1076,7 +1096,8 @@ TEST(lane_is_written_without_read_modify_write_in_bounded_steps) {
             if (kind == 0) (void)telem_ring_push(&w, 1, (int64_t)n << (n % 40u), payload, 8);
             else if (kind == 1) (void)telem_ring_push_inline(&w, 1, n, payload, 8);
             else if (kind == 2) (void)telem_ring_push_batch(&w, it, 2, NULL);
-            else if (telem_ring_begin(&w, 1, n, 8, &s) == TELEM_OK) (void)(n % 8u < 4u ? telem_ring_commit(&w, &s) : telem_ring_abort(&w, &s));
+            else if (telem_ring_begin(&w, 1, n, 8, &s) == TELEM_OK)
+                (void)(n % 8u < 4u ? telem_ring_commit(&w, &s) : telem_ring_abort(&w, &s));
             point_call = NULL;
             CHECK_EQ_INT(rmw_count, was);
             if (point_count > (int)most) most = (uint32_t)point_count;
@@ -1135,7 +1156,8 @@ TEST(now_is_told_from_the_stamps_beside_it) {
         CHECK_EQ_INT(telem_ring_push_inline(&w, 1, TELEM_RING_NOW, payload, 8), TELEM_ERR_ARG); /* no clock */
         CHECK_EQ_INT(telem_ring_push(&w, 1, TELEM_RING_NOW, payload, 8), TELEM_ERR_ARG);
     }
-    for (t = 2; telem_ring_read(&rd, &rec, copy_buf, 8) == TELEM_OK; t++) CHECK(rec.time == INT64_MIN + t / 2);
+    for (t = 2; telem_ring_read(&rd, &rec, copy_buf, 8) == TELEM_OK; t++)
+        CHECK(rec.time == INT64_MIN + t / 2);
     CHECK_EQ_INT(t, 40);
     CHECK_EQ_INT(total(&rd), 38);
 }
@@ -1169,7 +1191,8 @@ TEST(inline_calls_answer_as_the_functions) {
             CHECK_EQ_INT(stats().open, 0);
             if (n % 7u != 6u) {
                 REQUIRE_OK(telem_ring_peek(&rd, &rec));
-                CHECK(rec.time == n && rec.stream == 2 && rec.len == len_of(n) && whole(rec.data, n, rec.len));
+                CHECK(rec.time == n && rec.stream == 2 && rec.len == len_of(n) &&
+                      whole(rec.data, n, rec.len));
                 CHECK_OK(telem_ring_release(&rd));
             }
             CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
@@ -1216,7 +1239,8 @@ TEST(fields_are_filled_in_place_across_the_wrap) {
                 if (rec.stream == 5) {
                     REQUIRE(rec.len == sizeof got);
                     memcpy(&got, rec.data, sizeof got);
-                    CHECK(got.a == (int32_t)rec.time && got.b[0] == 1 && got.b[1] == 2 && got.c > (double)rec.time * 0.5 - 0.1 && got.c < (double)rec.time * 0.5 + 0.1);
+                    CHECK(got.a == (int32_t)rec.time && got.b[0] == 1 && got.b[1] == 2 &&
+                          got.c > (double)rec.time * 0.5 - 0.1 && got.c < (double)rec.time * 0.5 + 0.1);
                 }
                 CHECK_OK(telem_ring_release(&rd));
             }
@@ -1283,7 +1307,8 @@ TEST(batch_is_published_at_once_or_not_at_all) {
             for (i = 0; i < 20; i++) it[i].len = 60;
             CHECK_EQ_INT(telem_ring_push_batch(&w, it, 20, &done), TELEM_ERR_LIMIT);
         } else {
-            uint64_t offered = stats().offered; /* what was not pushed behind the first refusal counts as refused, too */
+            uint64_t offered =
+                stats().offered; /* what was not pushed behind the first refusal counts as refused, too */
             for (i = 0; telem_ring_push_batch(&w, it, 20, &done) == TELEM_OK; i++) {}
             CHECK(done < 20);
             CHECK_EQ_INT(stats().offered - offered, (i + 1u) * 20u);
@@ -1313,7 +1338,8 @@ TEST(batch_is_seen_whole_by_an_interrupt) {
         REQUIRE(make(1, 1024, 0, TELEM_RING_OVERWRITE));
         REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
         REQUIRE_OK(reader(&rd, 0, TELEM_RING_OLDEST));
-        for (i = 0; i < 6; i++) it[i].stream = i, it[i].time = (int64_t)i << 33, it[i].len = 20, it[i].data = payload;
+        for (i = 0; i < 6; i++)
+            it[i].stream = i, it[i].time = (int64_t)i << 33, it[i].len = 20, it[i].data = payload;
         batch_rd = &rd, batch_seen = 0;
         point_at = k, point_count = 0, point_call = count_them;
         CHECK_OK(telem_ring_push_batch(&w, it, 6, NULL));
@@ -1411,7 +1437,8 @@ TEST(parked_producer_costs_its_own_record) {
         for (lap = 0; lap < 300; lap++) {
             push_many(&w, 7);
             drain(&rd);
-            CHECK_OK(telem_ring_span_write(&w, &parked, 0, fill(buf, lap, 40) ? buf : buf, 40)); /* it writes, late */
+            CHECK_OK(telem_ring_span_write(&w, &parked, 0, fill(buf, lap, 40) ? buf : buf,
+                                           40)); /* it writes, late */
         }
         CHECK_EQ_INT(rd.lost, 0);
         CHECK_EQ_INT(telem_ring_commit(&w, &parked), TELEM_FULL);
@@ -1553,7 +1580,8 @@ static void sweep_push(int lane, uint32_t policy, int mode, int with_reader) {
         end_account(&rd, 0);
         if (policy == TELEM_RING_REFUSE && with_reader) CHECK_EQ_INT(rd.lost, 0);
         if (check_g.bad) {
-            printf("    lane %d policy %u mode %d reader %d k %d\n", lane, (unsigned)policy, mode, with_reader, k);
+            printf("    lane %d policy %u mode %d reader %d k %d\n", lane, (unsigned)policy, mode,
+                   with_reader, k);
             return;
         }
     }
@@ -1696,7 +1724,8 @@ static void sweep_commit(uint32_t policy, int mode, int abort, uint32_t between)
         drain(&rd);
         end_account(&rd, 0);
         if (check_g.bad) {
-            printf("    policy %u mode %d abort %d between %u k %d\n", (unsigned)policy, mode, abort, (unsigned)between, k);
+            printf("    policy %u mode %d abort %d between %u k %d\n", (unsigned)policy, mode, abort,
+                   (unsigned)between, k);
             return;
         }
     }
@@ -1745,7 +1774,8 @@ static void sweep_read(int lane, uint32_t policy, int gating, int mode, int by_r
         end_account(&rd, 0);
         if (gating) CHECK_EQ_INT(rd.lost, 0);
         if (check_g.bad) {
-            printf("    lane %d policy %u gating %d mode %d read %d k %d\n", lane, (unsigned)policy, gating, mode, by_read, k);
+            printf("    lane %d policy %u gating %d mode %d read %d k %d\n", lane, (unsigned)policy, gating,
+                   mode, by_read, k);
             return;
         }
     }
@@ -1837,7 +1867,8 @@ TEST(random_operations_agree_with_the_model) {
         telem_ring_reader rd[3];
         telem_ring_span span[4][3];
         uint32_t open[4][3], opens = 0, aborted = 0, i, j, step, gating = 0, committed = 0, refused = 0;
-        telem_ring_desc d = desc_of(3, 512u << check_rand(&rng) % 3u, 512u << check_rand(&rng) % 3u, (uint32_t)(check_rand(&rng) % 2u));
+        telem_ring_desc d = desc_of(3, 512u << check_rand(&rng) % 3u, 512u << check_rand(&rng) % 3u,
+                                    (uint32_t)(check_rand(&rng) % 2u));
         d.contiguous = check_rand(&rng) % 3u == 0;
         d.stall = 5;
         REQUIRE_OK(telem_ring_init(&ring, &d));
@@ -1847,7 +1878,8 @@ TEST(random_operations_agree_with_the_model) {
         gating = d.policy == TELEM_RING_REFUSE && check_rand(&rng) % 2u;
         for (i = 0; i < 3; i++) REQUIRE_OK(reader(&rd[i], i == 0 && gating, TELEM_RING_OLDEST));
         for (step = 1; step < 3000; step++) {
-            uint32_t what = (uint32_t)(check_rand(&rng) % 100u), lane = (uint32_t)(check_rand(&rng) % 4u), slot = lane ? 0 : (uint32_t)(check_rand(&rng) % 3u);
+            uint32_t what = (uint32_t)(check_rand(&rng) % 100u), lane = (uint32_t)(check_rand(&rng) % 4u),
+                     slot = lane ? 0 : (uint32_t)(check_rand(&rng) % 3u);
             uint32_t len = (uint32_t)(check_rand(&rng) % (check_rand(&rng) % 8u ? 24u : 129u));
             uint8_t buf[256];
             telem_result res;
@@ -1887,7 +1919,8 @@ TEST(random_operations_agree_with_the_model) {
                     uint32_t bit = 16u << (r - rd);
                     res = telem_ring_peek(r, &rec);
                     if (res != TELEM_OK) break;
-                    CHECK((seen[rec.time] & 2u) && !(seen[rec.time] & bit)); /* committed, and not seen before */
+                    CHECK((seen[rec.time] & 2u) &&
+                          !(seen[rec.time] & bit)); /* committed, and not seen before */
                     seen[rec.time] |= (uint8_t)bit;
                     CHECK(rec.stream == (uint32_t)rec.time && whole(rec.data, rec.stream, rec.len));
                     CHECK_OK(telem_ring_release(r));

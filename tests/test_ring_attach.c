@@ -26,7 +26,10 @@ static inline void point(void) {
 typedef uint32_t telem_atomic32;
 static inline uint32_t t_load32(const uint32_t *p) { point(); return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void t_store32(uint32_t *p, uint32_t v) { point(); __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline uint32_t t_add32(uint32_t *p, uint32_t v) { point(); return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t t_add32(uint32_t *p, uint32_t v) {
+    point();
+    return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
+}
 static inline int t_cas32(uint32_t *p, uint32_t *e, uint32_t d) {
     point();
     return __atomic_compare_exchange_n(p, e, d, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
@@ -127,7 +130,9 @@ static telem_result attach(telem_ring_image *im, const void *bytes, size_t size)
     d.bytes = bytes, d.size = size;
     return telem_ring_attach(im, &d);
 }
-static uint64_t sum_of(const telem_ring_account *a) { return a->saved + a->overwritten + a->half + a->damaged + a->outside; }
+static uint64_t sum_of(const telem_ring_account *a) {
+    return a->saved + a->overwritten + a->half + a->damaged + a->outside;
+}
 
 /* ---- what an image must say of the life so far ---- */
 
@@ -141,8 +146,9 @@ static uint32_t read_all(telem_ring_image *im) {
     memset(seen, 0, lived);
     while ((res = telem_ring_image_read(im, &rec, buf, sizeof buf)) == TELEM_OK) {
         uint32_t n = (uint32_t)((rec.time - time_first) / time_step);
-        if (n >= lived || time_of(n) != rec.time || n < next || (life[n].state != COMMITTED && life[n].state != MAYBE) ||
-            rec.lane != life[n].lane || rec.stream != life[n].stream || rec.len != life[n].len || !whole(rec.data, n, rec.len)) {
+        if (n >= lived || time_of(n) != rec.time || n < next ||
+            (life[n].state != COMMITTED && life[n].state != MAYBE) || rec.lane != life[n].lane ||
+            rec.stream != life[n].stream || rec.len != life[n].len || !whole(rec.data, n, rec.len)) {
             NEVER("a record that was never committed, or out of its place");
             return count;
         }
@@ -166,7 +172,8 @@ static void nothing_is_missing(uint32_t lanes, const uint32_t *least, int gated)
             if (!seen[n - 1u]) all = 0;
             else if (all) bytes += 8u + (r->len + 7u) / 8u * 8u;
             else NEVER("a record is missing between others");
-            if (gated && !r->released && !seen[n - 1u]) NEVER("a record that a gating reader held is missing");
+            if (gated && !r->released && !seen[n - 1u])
+                NEVER("a record that a gating reader held is missing");
         }
         if (!all && bytes < least[lane]) CHECK_EQ_INT(bytes, least[lane]);
     }
@@ -255,12 +262,14 @@ static void check_resume(void) {
     CHECK_OK(telem_ring_reader_init(&rd, r, &q));
     for (n = 0; n < lived; n++) { /* the ordinary reader has the same records */
         if (!seen[n]) continue;
-        if (telem_ring_peek(&rd, &rec) != TELEM_OK || rec.time != time_of(n) || !whole(rec.data, n, rec.len)) NEVER("reader after resume");
+        if (telem_ring_peek(&rd, &rec) != TELEM_OK || rec.time != time_of(n) || !whole(rec.data, n, rec.len))
+            NEVER("reader after resume");
         CHECK_OK(telem_ring_release(&rd));
     }
     CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EMPTY);
     for (i = 0; i < 40u; i++) {
-        CHECK_OK(telem_ring_writer_init(&w, r, i % image_lanes == r->fixed.lanes ? TELEM_RING_SHARED : (int)(i % image_lanes)));
+        CHECK_OK(telem_ring_writer_init(
+            &w, r, i % image_lanes == r->fixed.lanes ? TELEM_RING_SHARED : (int)(i % image_lanes)));
         CHECK_OK(push(&w, i % 23u));
         CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_OK);
         CHECK(rec.time == time_of(lived - 1u));
@@ -289,7 +298,8 @@ typedef struct live_span {
 } live_span;
 
 /* Random operations; the hook looks at the ring before every atomic access of them. */
-static void live(uint64_t *rng, uint32_t lanes, uint32_t shared, uint32_t policy, uint32_t steps, int contiguous, int gating) {
+static void live(uint64_t *rng, uint32_t lanes, uint32_t shared, uint32_t policy, uint32_t steps,
+                 int contiguous, int gating) {
     telem_ring_desc d = TELEM_ZERO;
     telem_ring_writer w[3];
     telem_ring_reader rd;
@@ -302,14 +312,17 @@ static void live(uint64_t *rng, uint32_t lanes, uint32_t shared, uint32_t policy
     if (check_rand(rng) % 2u) time_first = -(int64_t)(check_rand(rng) % 50u) * time_step;
     if (check_rand(rng) % 4u == 0) time_first = INT64_MIN + 1;
     REQUIRE_OK(telem_ring_init(&ring, &d));
-    for (i = 0; i < all; i++) REQUIRE_OK(telem_ring_writer_init(&w[i], ring, i == lanes ? TELEM_RING_SHARED : (int)i));
+    for (i = 0; i < all; i++)
+        REQUIRE_OK(telem_ring_writer_init(&w[i], ring, i == lanes ? TELEM_RING_SHARED : (int)i));
     q.gating = (uint8_t)gating, q.copy = buf, q.copy_size = 256;
     REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
     image_lanes = all, image_gated = gating, opened = 0;
-    for (i = 0; i < all; i++) image_least[i] = contiguous ? 32u : 152u; /* of 512: less a block, two large records */
+    for (i = 0; i < all; i++)
+        image_least[i] = contiguous ? 32u : 152u; /* of 512: less a block, two large records */
     if (shared) image_least[lanes] = 0; /* parked spans and a batch of the tail cost more */
     for (step = 0; step < steps; step++) {
-        uint32_t which = (uint32_t)(check_rand(rng) % all), len = (uint32_t)(check_rand(rng) % 12u ? check_rand(rng) % 40u : check_rand(rng) % 105u);
+        uint32_t which = (uint32_t)(check_rand(rng) % all),
+                 len = (uint32_t)(check_rand(rng) % 12u ? check_rand(rng) % 40u : check_rand(rng) % 105u);
         telem_ring_writer *use = &w[which];
         uint32_t what = (uint32_t)(check_rand(rng) % 16u);
         telem_ring_record rec;
@@ -339,7 +352,9 @@ static void live(uint64_t *rng, uint32_t lanes, uint32_t shared, uint32_t policy
             *s = open[--opens];
         } else if (what < 13u && !lane_is_open && lanes) {
             lane_open.n = begun(0, stream_of(lived), len, OPEN);
-            if (telem_ring_begin(&w[0], life[lane_open.n].stream, time_of(lane_open.n), len, &lane_open.span) == TELEM_OK) lane_is_open = 1, opened++;
+            if (telem_ring_begin(&w[0], life[lane_open.n].stream, time_of(lane_open.n), len,
+                                 &lane_open.span) == TELEM_OK)
+                lane_is_open = 1, opened++;
             else life[lane_open.n].state = GONE;
         } else if (what < 14u && lane_is_open) {
             uint8_t bytes[256];
@@ -363,7 +378,9 @@ static void live(uint64_t *rng, uint32_t lanes, uint32_t shared, uint32_t policy
         }
         at_each_point = NULL;
         for (i = 0, opened = lane_is_open; i < opens; i++) /* those that were revoked count as refused */
-            opened += (telem_i_desc_state(telem_i_shared_desc(ring, telem_i_ring_shared_of(ring), open[i].span.number)) & TELEM_I_STATE) == TELEM_I_RESERVED;
+            opened += (telem_i_desc_state(
+                           telem_i_shared_desc(ring, telem_i_ring_shared_of(ring), open[i].span.number)) &
+                       TELEM_I_STATE) == TELEM_I_RESERVED;
         image_exact = 1;
         check_here();
         same_as_a_reader();
@@ -380,8 +397,8 @@ TEST(killed_at_any_instruction_all_that_was_committed_is_read) {
     for (i = 0; i < runs; i++) {
         static const uint64_t starts[] = {0, 0, 0xFFF00000u, 0x7FF00000u};
         ring_start = starts[i / 8u % 4u];
-        live(&rng, i % 3u, i % 3u == 0 || i % 2u ? 512 : 0, i % 4u / 2u ? TELEM_RING_OVERWRITE : TELEM_RING_REFUSE, 300,
-             i % 8u == 5u, i % 4u == 1u);
+        live(&rng, i % 3u, i % 3u == 0 || i % 2u ? 512 : 0,
+             i % 4u / 2u ? TELEM_RING_OVERWRITE : TELEM_RING_REFUSE, 300, i % 8u == 5u, i % 4u == 1u);
         if (check_g.bad) break;
     }
     ring_start = 0;
@@ -417,7 +434,11 @@ TEST(memory_without_a_ring_is_told_apart) {
     for (i = 0; i < 25u; i++) { /* every planned word of the head */
         uint32_t bit;
         for (bit = 0; bit < 32u; bit++) {
-            telem_result want = (i == 15u || i == 16u) && bit == 0 ? TELEM_OK /* the other policy, contiguous: as good */ : i == 0 || i == 2u ? TELEM_ERR_NOT_FOUND : i == 1u ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
+            telem_result want = (i == 15u || i == 16u) && bit == 0
+                                    ? TELEM_OK /* the other policy, contiguous: as good */
+                                : i == 0 || i == 2u ? TELEM_ERR_NOT_FOUND
+                                : i == 1u           ? TELEM_ERR_UNSUPPORTED
+                                                    : TELEM_ERR_CORRUPT;
             memcpy(second, memory, ring->fixed.bytes);
             memcpy(&word, (char *)second + i * 4u, 4);
             word ^= 1u << bit;
@@ -496,7 +517,8 @@ TEST(account_names_each_cause) {
     REQUIRE_OK(telem_ring_writer_init(&sh, ring, TELEM_RING_SHARED));
     for (i = 0; i < 200u; i++) CHECK_OK(push(&w, 8u)); /* time entries included, more than a lap */
     REQUIRE_OK(attach(&im, memory, sizeof memory));
-    CHECK(a->committed == 200 && a->saved > 40 && a->overwritten > 120 && a->half + a->saved + a->overwritten == 200);
+    CHECK(a->committed == 200 && a->saved > 40 && a->overwritten > 120 &&
+          a->half + a->saved + a->overwritten == 200);
     CHECK(a->half <= 4); /* what the claim of the last block gave up */
     CHECK(a->open + a->refused + a->aborted + a->damaged + a->outside + a->lanes_lost + a->unknown == 0);
 
@@ -552,7 +574,8 @@ TEST(account_names_each_cause) {
     CHECK_EQ_INT(a->lanes_lost, 1);
     memcpy(second, memory, sizeof memory); /* a descriptor */
     i = TELEM_LOAD32_RELAXED(&telem_i_ring_shared_of((telem_ring *)second)->tail) + 5u;
-    memset(telem_i_shared_desc((telem_ring *)second, telem_i_ring_shared_of((telem_ring *)second), i), 0xEE, 8);
+    memset(telem_i_shared_desc((telem_ring *)second, telem_i_ring_shared_of((telem_ring *)second), i), 0xEE,
+           8);
     REQUIRE_OK(attach(&im, second, sizeof memory));
     CHECK(a->damaged == 2 && a->committed == counts.committed); /* the next one's begin is not sure */
 }
@@ -567,7 +590,9 @@ static int busy_ring(uint32_t policy) {
     telem_ring_reader_desc q = TELEM_ZERO;
     uint32_t i, n;
     if (!make(1, 512, 512, policy)) return 0;
-    if (telem_ring_writer_init(&w, ring, 0) != TELEM_OK || telem_ring_writer_init(&sh, ring, TELEM_RING_SHARED) != TELEM_OK) return 0;
+    if (telem_ring_writer_init(&w, ring, 0) != TELEM_OK ||
+        telem_ring_writer_init(&sh, ring, TELEM_RING_SHARED) != TELEM_OK)
+        return 0;
     for (i = 0; i < 300u; i++) {
         (void)push(i % 3u ? &w : &sh, i * 7u % 61u);
         if (i == 100u || i == 290u) {
@@ -596,7 +621,9 @@ static void read_damaged(telem_ring_image *im) {
     CHECK_EQ_INT(im->account.committed, sum_of(&im->account));
     while (telem_ring_image_read(im, &rec, buf, sizeof buf) == TELEM_OK && count++ < 4000u) {
         n = (uint32_t)(((uint32_t)buf[0] - 1u) & 255u) | (uint32_t)(((uint32_t)buf[1] - 1u) & 255u) << 8;
-        wrong += rec.len >= 4u && !may_be(&rec, ((uint64_t)rec.time - (uint64_t)time_first) / (uint64_t)time_step) && !may_be(&rec, n);
+        wrong += rec.len >= 4u &&
+                 !may_be(&rec, ((uint64_t)rec.time - (uint64_t)time_first) / (uint64_t)time_step) &&
+                 !may_be(&rec, n);
     }
     CHECK_EQ_INT(count, im->account.saved);
     CHECK_EQ_INT(wrong, 0);
@@ -608,7 +635,8 @@ static int says_that_it_is_a_record(uint32_t at, uint32_t bit) {
     telem_i_ring_shared *s = telem_i_ring_shared_of(ring);
     uint32_t from = (uint32_t)((char *)telem_i_shared_desc(ring, s, 0) - (char *)memory), state, start;
     if (at < from || (at - from) / 8u >= ring->fixed.shared_records) return 0;
-    if ((at - from) / 8u == ((telem_i_shared_find(ring, s) - 1u) & (ring->fixed.shared_records - 1u))) return 1;
+    if ((at - from) / 8u == ((telem_i_shared_find(ring, s) - 1u) & (ring->fixed.shared_records - 1u)))
+        return 1;
     if ((at - from) % 8u != 0 || bit > 2u) return 0;
     state = telem_i_desc_load(telem_i_shared_desc(ring, s, (at - from) / 8u), &start) & TELEM_I_STATE;
     return (state ^ 1u << bit) == TELEM_I_COMMITTED;
@@ -620,9 +648,11 @@ TEST(every_flipped_bit_is_harmless) {
     (void)check_seed(); /* a quick run flips every fifth bit, another fifth each time */
     for (policy = 0; policy < 2u; policy++) {
         REQUIRE(busy_ring(policy));
-        data_at = (uint32_t)((char *)telem_i_ring_lane_data(ring, telem_i_ring_lane_at(ring, 0)) - (char *)memory);
+        data_at =
+            (uint32_t)((char *)telem_i_ring_lane_data(ring, telem_i_ring_lane_at(ring, 0)) - (char *)memory);
         data_end = data_at + 512u;
-        shared_at = (uint32_t)((char *)telem_i_shared_data(ring, telem_i_ring_shared_of(ring)) - (char *)memory);
+        shared_at =
+            (uint32_t)((char *)telem_i_shared_data(ring, telem_i_ring_shared_of(ring)) - (char *)memory);
         for (at = 128; at < shared_at + 512u; at++) {
             int head_of_shared = at >= shared_at;
             for (bit = 0; bit < 8u; bit++) {
@@ -634,10 +664,12 @@ TEST(every_flipped_bit_is_harmless) {
                 CHECK_EQ_INT(res, TELEM_OK);
                 if (res != TELEM_OK) continue;
                 CHECK(im.account.saved <= 300u);
-                if (at >= data_at && at < data_end) { /* payload or head: lengths are checked by what follows */
+                if (at >= data_at &&
+                    at < data_end) { /* payload or head: lengths are checked by what follows */
                     telem_ring_record rec;
                     while (telem_ring_image_read(&im, &rec, buf, sizeof buf) == TELEM_OK) {}
-                } else if (!head_of_shared && !says_that_it_is_a_record(at, bit)) read_damaged(&im);
+                } else if (!head_of_shared && !says_that_it_is_a_record(at, bit))
+                    read_damaged(&im);
                 if (check_g.bad > 20) return;
             }
         }
@@ -671,13 +703,15 @@ TEST(large_records_and_lanes_are_read) {
     telem_ring_image im;
     uint32_t i;
     forget();
-    d.memory = large, d.memory_size = sizeof large, d.lanes = 1, d.lane_bytes = 1u << 20, d.shared_bytes = 1u << 19;
+    d.memory = large, d.memory_size = sizeof large, d.lanes = 1, d.lane_bytes = 1u << 20,
+    d.shared_bytes = 1u << 19;
     d.policy = TELEM_RING_OVERWRITE, d.max_record = 100000;
     REQUIRE_OK(telem_ring_init(&ring, &d));
     REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
     REQUIRE_OK(telem_ring_writer_init(&sh, ring, TELEM_RING_SHARED));
     for (i = 0; i < 60u; i++) {
-        CHECK_OK(push(&w, i % 3u ? i * 7u : 60000u + i * 600u)); /* below and above 16 bits, over several blocks */
+        CHECK_OK(
+            push(&w, i % 3u ? i * 7u : 60000u + i * 600u)); /* below and above 16 bits, over several blocks */
         CHECK_OK(push(&sh, i % 3u ? i : 99000u));
     }
     REQUIRE_OK(attach(&im, large, sizeof large));
@@ -820,7 +854,8 @@ TEST(resume_refuses_what_it_cannot_take) {
     c.domain = TELEM_DOMAIN_TAI;
     CHECK(r == NULL && memcmp(second, memory, ring->fixed.bytes) == 0); /* untouched */
     REQUIRE_OK(attach(&im, memory, sizeof memory));
-    CHECK(im.clock.bits == 16 && im.clock.hz_num == 1000 && im.clock.hz_den == 1 && im.clock.domain == TELEM_DOMAIN_TAI && !im.clock.read);
+    CHECK(im.clock.bits == 16 && im.clock.hz_num == 1000 && im.clock.hz_den == 1 &&
+          im.clock.domain == TELEM_DOMAIN_TAI && !im.clock.read);
     CHECK_OK(telem_ring_resume(&r, memory, sizeof memory, &c, NULL));
     CHECK(r == ring);
     memory[0] = 0;
@@ -930,7 +965,9 @@ static int golden_ring(void) {
     d.memory = memory, d.memory_size = sizeof memory, d.lanes = 1, d.lane_bytes = 512, d.shared_bytes = 512;
     d.policy = TELEM_RING_OVERWRITE, d.notes_bytes = 64, d.clock = &c, d.stall = 0xCCE; /* 100 ms */
     if (telem_ring_init(&ring, &d) != TELEM_OK) return 0;
-    if (telem_ring_writer_init(&w, ring, 0) != TELEM_OK || telem_ring_writer_init(&sh, ring, TELEM_RING_SHARED) != TELEM_OK) return 0;
+    if (telem_ring_writer_init(&w, ring, 0) != TELEM_OK ||
+        telem_ring_writer_init(&sh, ring, TELEM_RING_SHARED) != TELEM_OK)
+        return 0;
     (void)telem_ring_note(ring, 7, "golden", 6);
     for (i = 0; i < 300u; i++) {
         (void)push(i % 3u ? &w : &sh, i * 7u % 61u);
@@ -940,7 +977,9 @@ static int golden_ring(void) {
 }
 
 /* What is local to the process that wrote it is not part of the layout. */
-static void forget_process(uint8_t *bytes) { memset(bytes + sizeof(telem_i_ring_fixed), 0, 256u - sizeof(telem_i_ring_fixed)); }
+static void forget_process(uint8_t *bytes) {
+    memset(bytes + sizeof(telem_i_ring_fixed), 0, 256u - sizeof(telem_i_ring_fixed));
+}
 
 TEST(dumps_of_other_machines_are_read) {
     static const struct {
@@ -967,8 +1006,10 @@ TEST(dumps_of_other_machines_are_read) {
             continue;
         }
         REQUIRE_OK(attach(&im, dump, n));
-        CHECK(im.account.committed == 300 && im.account.open == 1 && im.account.damaged + im.account.unknown + im.account.outside == 0);
-        CHECK(im.clock.hz_num == 32768 && im.clock.hz_den == 1 && im.clock.bits == 32 && im.clock.domain == TELEM_DOMAIN_TAI);
+        CHECK(im.account.committed == 300 && im.account.open == 1 &&
+              im.account.damaged + im.account.unknown + im.account.outside == 0);
+        CHECK(im.clock.hz_num == 32768 && im.clock.hz_den == 1 && im.clock.bits == 32 &&
+              im.clock.domain == TELEM_DOMAIN_TAI);
         REQUIRE_OK(telem_ring_image_note(&im, 0, &note));
         CHECK(note.id == 7 && note.len == 6 && memcmp(note.data, "golden", 6) == 0);
         read = read_all(&im);
