@@ -1181,7 +1181,7 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
            anchors, gates of the life before | lane_handed_on
      E14 i_trigger_fire ring_trigger_arm | i_trigger_fire ring_trigger_read ring_trigger_arm | the
            trigger's fields | trigger_fires
-     E15 i_count_add i_lane_commit i_shared_retire | i_count_get i_lane_count i_shared_add | a count
+     E15 i_count_add i_lane_commit i_shared_retire | i_count_get i_lane_count | a count
            that is 2^32 too high | counts_carry
      E16 i_gate_overdue | i_gate_overdue | a reader is expelled before its time | shared_found
      E17 i_shared_clock ring_sync | i_shared_clock | a stamp one wrap off |
@@ -3555,7 +3555,7 @@ static uint64_t telem_i_lane_count(const telem_i_ring_lane *l) {
     uint32_t hi, at, lo, tries = 8;
     do {
         hi = TELEM_LOAD32_ACQUIRE(&l->count_hi), at = TELEM_LOAD32_ACQUIRE(&l->count_at); /* E15 */
-        lo = TELEM_LOAD32_ACQUIRE(&l->tip.count.v); /* E15 */
+        lo = TELEM_LOAD32_RELAXED(&l->tip.count.v); /* at, and so what it says, is not newer: E15 */
     } while ((TELEM_LOAD32_RELAXED(&l->count_hi) != hi || TELEM_LOAD32_RELAXED(&l->count_at) != at) &&
              --tries);
     return (uint64_t)(hi + (lo < at)) << 32 | lo;
@@ -3600,7 +3600,7 @@ static void telem_i_shared_add(const telem_ring *r, telem_ring_counts *to) {
              tries = 8, head, state, end = 0;
     uint64_t committed;
     if (!s) return;
-    do hi = TELEM_LOAD32_ACQUIRE(&s->tail_hi); /* E15 */
+    do hi = TELEM_LOAD32_RELAXED(&s->tail_hi); /* the fence behind the tail acquires it: E15 */
     while (!telem_i_shared_oldest(r, s, &n, &voids) && --tries);
     committed = ((uint64_t)hi << 32 | n) - start - voids;
     telem_i_shared_walk(r, s, n, &committed, &to->open);

@@ -262,7 +262,36 @@ struct lane_lapped : scenario {
     void thread(unsigned i) {
         if (i) r.look(4);
         else
-            for (int n = 0; n < 4; n++) w.push(&wr, 0);
+            for (int n = 4 + (int)world::some(2, 0) * 5; n > 0; n--) w.push(&wr, 0);
+    }
+    void after() {
+        w.accounts();
+        r.account();
+        model_stop();
+    }
+};
+
+/* The first lap of all: anchors that a reader has never seen, of a lane that only push has written. */
+struct lane_first_lap : scenario {
+    enum { threads = 2 };
+    world w;
+    telem_ring_writer wr;
+    watcher r;
+    void push() {
+        uint64_t p[2];
+        uint32_t n = w.next[0] += 3, len = world::compose(p, 0, n + 1u); /* all of 8 bytes: none wraps */
+        w.count(telem_ring_push(&wr, 0, w.time_of(0, n + 1u), p, len));
+    }
+    void before() {
+        w.make(world::lane(TELEM_RING_OVERWRITE));
+        RL_ASSERT(telem_ring_writer_init(&wr, w.ring, 0) == TELEM_OK);
+        RL_ASSERT(r.init(&w, false, TELEM_RING_OLDEST) == TELEM_OK);
+        push();
+    }
+    void thread(unsigned i) {
+        if (i) (void)r.read();
+        else
+            for (int n = 0; n < 4; n++) push();
     }
     void after() {
         w.accounts();
@@ -1078,7 +1107,7 @@ static bool run(scenario *s, int threads, rl::test_params &p) {
 }
 
 #define EACH_SCENARIO(X) \
-    X(lane_lapped) X(lane_gated) X(lane_joined) X(lane_joined_free) X(lane_expelled) X(lane_handed_on) \
+    X(lane_lapped) X(lane_first_lap) X(lane_gated) X(lane_joined) X(lane_joined_free) X(lane_expelled) X(lane_handed_on) \
     X(gate_handed_on) X(shared_lapped) X(shared_gated) X(shared_crowd) X(shared_parked) X(shared_parked_gated) \
     X(shared_parked_twice) X(shared_left) X(shared_left_gated) X(shared_in_steps) \
     X(shared_pushed_out) X(shared_pushed_out_twice) X(lane_back) X(shared_in_leaps) X(shared_tops) X(shared_late_leaves) X(shared_found) X(shared_found_back) \
@@ -1258,6 +1287,10 @@ static const spare spares[] = {
     {"telem_i_shared_retire", MODEL_CAS, MODEL_LOST, "test_ring_forced: voids_stored_plainly"},
     {"telem_i_shared_retire", MODEL_ADD, MODEL_LOST, "tail_hi changes once in 2^32"},
     {"telem_i_shared_clear", MODEL_CAS, MODEL_LOST, "when it goes back, they ask again"},
+    {"telem_i_shared_clear", MODEL_CAS, MODEL_RELAXED, "by argument only: the gates are read behind the fence"},
+    {"telem_i_shared_retire", MODEL_LOAD, MODEL_RELAXED, "test_ring_forced: voids_not_rechecked"},
+    {"telem_i_parked_clear", MODEL_CAS, MODEL_RELAXED, "by argument only: cleared by a third, before the owner does"},
+    {"telem_i_parked_clear", MODEL_ADD, MODEL_RELAXED, "by argument only: cleared by a third, before the owner does"},
     {"telem_i_trigger_fire", MODEL_CAS, MODEL_RELAXED, one_kind},
     {"telem_i_trigger_fire", MODEL_STORE, MODEL_RELAXED, "plain fields: test_ring_threads, TSan"},
     {"telem_ring_trigger_read", MODEL_LOAD, MODEL_RELAXED, "plain fields: test_ring_threads, TSan"},
