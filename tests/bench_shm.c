@@ -543,7 +543,7 @@ static double memcpy_alone(void) {
 static int stream_run(stream_kind k) {
     shape s = {8, 48, 0, TELEM_SHM_SPIN, 1, 0, 2, MB};
     double speed[MOST_ROUNDS], limit[MOST_ROUNDS], alone[MOST_ROUNDS], way;
-    int i, n = rounds / 2 + 3, segment = k >= ZERO && k <= HASHED;
+    int i, n = rounds / (k >= PIPE ? 12 : 2) + 3, segment = k >= ZERO && k <= HASHED;
     uint64_t at = 0, lines = 0;
     memset(common->ball, 0, sizeof common->ball);
     common->flag[me][0] = 0;
