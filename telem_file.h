@@ -13438,10 +13438,11 @@ static void TELEM_I_FILE_N(telem_i_file_choose)(telem_i_file_codec *k, const TEL
     memset(best, 0, sizeof *best);
     best->binned = ~0u;
     if (n < 8u) return;
-    w.count = n >= 4096u ? 8u : n >= 512u ? 4u : n >= 256u ? 2u : 1u;
+    w.count = n >= 4096u ? 8u : n >= 1024u ? 4u : n >= 512u ? 3u : n >= 256u ? 2u : 1u;
     if (k->level == 1u) w.count = (w.count + 1u) / 2u;
     w.first = v + reach + 3u;
-    w.length = n - reach - 3u < 64u ? n - reach - 3u : 64u;
+    w.length = n < 1024u ? 48u : 64u;
+    if (w.length > n - reach - 3u) w.length = n - reach - 3u;
     w.step = w.count > 1u ? (n - reach - 3u - w.length) / (w.count - 1u) : 0u;
     for (kind = 0; kind <= 3u && best->kind + 1u >= kind; kind++) /* no order is skipped: 3 only where 2 is good */
         if (kind < 2u || !(k->off & (kind == 2u ? TELEM_I_FILE_OFF_ORDER2 : TELEM_I_FILE_OFF_ORDER3)))

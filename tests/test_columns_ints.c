@@ -15,22 +15,26 @@ static uint8_t *coded;
 static uint64_t *wide, *wide_back;
 static uint32_t *narrow, *narrow_back;
 
-/* The scratch of a writer or reader for exactly `cap` rows, full of rubbish. */
-static void make_codec(uint32_t cap) {
-    static uint8_t *memory;
-    size_t words = (size_t)((cap + 63u) / 64u * 64u) + 1024u;
+/* 64-aligned memory full of rubbish, each part for itself, so that a sanitizer sees a step behind it. */
+static uint64_t *part(uint8_t **memory, size_t size) {
     uint8_t *p;
-    free(memory);
-    memory = (uint8_t *)malloc(2u * words * 8u + 65536u + 64u);
-    p = memory + (64u - (uintptr_t)memory % 64u);
-    memset(p, 0xA5, 2u * words * 8u + 65536u);
+    free(*memory);
+    *memory = (uint8_t *)malloc(size + 64u);
+    p = *memory + (64u - (uintptr_t)*memory % 64u);
+    memset(p, 0xA5, size);
+    return (uint64_t *)(void *)p;
+}
+/* The scratch of a writer or reader for exactly `cap` rows. */
+static void make_codec(uint32_t cap) {
+    static uint8_t *memory[3];
+    size_t words = (size_t)((cap + 63u) / 64u * 64u) + 1024u;
     memset(&codec, 0, sizeof codec);
     codec.cap = (cap + 63u) / 64u * 64u;
-    codec.a64 = (uint64_t *)(void *)p;
-    codec.b64 = codec.a64 + words;
+    codec.a64 = part(&memory[0], words * 8u);
+    codec.b64 = part(&memory[1], words * 8u);
     codec.a32 = (uint32_t *)(void *)codec.a64;
     codec.b32 = (uint32_t *)(void *)codec.b64;
-    codec.table = codec.b64 + words;
+    codec.table = part(&memory[2], 65536u);
     codec.table_size = 65536u;
 }
 
@@ -227,7 +231,7 @@ TEST(same_bytes_on_every_target) { /* the sum of all bytes written: changes with
             sum = sum * 31u + XXH64(coded, round_trip(64, NULL, n, ROOM), 0);
             sum = sum * 31u + XXH64(coded, round_trip(32, NULL, n, ROOM), 0);
         }
-    CHECK_EQ_INT(sum, (int64_t)-8211432866311870046);
+    CHECK_EQ_INT(sum, 8184275101799442943u);
 }
 
 /* --- bytes written by hand from the specification --- */
@@ -322,7 +326,11 @@ TEST(damaged_and_random_bytes_do_no_harm) {
         }
         (void)decode(bits, bytes, size, n);
         (void)decode(bits == 64 ? 32 : 64, bytes, size, n);
-        (void)decode(bits, bytes, size, 1u + (uint32_t)(check_rand(&rng) % n));
+        if (round % 16 == 15) { /* many bytes for few values, in scratch for these few */
+            uint32_t few = 1u + (uint32_t)(check_rand(&rng) % n);
+            make_codec(few);
+            (void)decode(bits, bytes, size, few);
+        }
     }
     free(bytes);
 }
