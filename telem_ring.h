@@ -1150,8 +1150,9 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
      tail when no gate lies below.
 
    EDGES. A line with an order cites its edge; tests/ring_mutants.sh compares these rows with the code.
-   Each order weakened, one at a time, fails a test (make mutants prints which); the one named here
-   is a scenario of model_ring.cc, or a test in test_ring_forced.c or test_ring_attach.c.
+   Each order weakened, one at a time, fails a scenario of model_ring.cc, or stands there in a list
+   with the reason why it stays (make mutants prints both). The test named here is one of those, or in
+   test_ring_forced.c, test_ring_threads.c, test_ring_attach.c.
        releases: functions | acquires: functions | what breaks without | test
      E0  ring_init ring_note i_resume_lane ring_resume | attach, later | half a ring is taken for one |
            killed_at_any_instruction_all_that_was_committed_is_read
@@ -1191,6 +1192,38 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
      E19 i_shared_park | i_shared_park i_parked_sweep i_shared_obstacle | a parked span is
            forgotten, or its start | shared_pushed_out
    E6 and E10 are store-load on both sides, by SEQ_CST fences: one of the two sees the other.
+
+   INTERLEAVINGS, each forced by test_ring_forced.c: A stops before its i-th access, B before its j-th, C
+   runs to its end, then A and B in both orders; for all i and j. (->: the next one runs)
+     A, B producers that found number n free -> C fills a lap           one gets n, the other another
+                                            two_producers_meet_at_one_number
+     A, B move the tail from t -> C moves it a lap further, with holes  voids[] of a later lap stay
+                                            two_producers_retire_one_number
+     A in mid-copy -> B, C fill laps -> A copies on and commits         only its own span is hit: FULL
+                                            interrupt_laps_writer_in_mid_copy
+     A ends its record -> B revokes it (or a reader does)               one fate, counted once
+                                            owner_commits_while_another_revokes
+                                            owner_commits_while_the_reader_revokes
+     A, parked for laps, leaves -> B, C step around its span            free once, forgotten once
+                                            owner_leaves_while_another_steps_around
+     A, B keep one parked span in mind -> C goes on, or its owner       the span stays whole
+                                            two_producers_park_one_record
+     parked spans all over, and a record longer than all gaps           FULL, not for ever round
+                                            record_longer_than_all_gaps_is_refused
+     A reader in mid-look -> B, C overwrite                             nothing torn, losses exact
+                                            reader_is_lapped_in_mid_copy
+                                            filtered_reader_is_lapped_in_mid_look
+                                            sleeper_with_a_large_buffer_reads_inside_the_ring
+     A joins and gates -> B is about to overwrite, C follows            one of them sees the other
+                                            reader_joins_while_a_writer_takes_the_space
+     A reader in mid-look -> B expels it; B expels early                told; not before its time
+                                            reader_is_expelled_in_mid_look
+                                            reader_is_not_expelled_before_its_time
+     A, B claim one lane, or one gate; A, B are refused at once         two_claim_one_lane
+                                            two_take_one_place_of_a_gating_reader
+                                            two_producers_are_refused_at_once
+     A leaves and joins again at the oldest: it sees again what the ring still holds; "in order" and
+     "once" are promises to one life        reader_that_rejoins_at_the_oldest_may_see_again
    Relaxed, because: payload and headers (validated by E2, E11, or held by a gate), counts
    (statistics), hint (only a guess), the owner's loads of what he alone writes; a load in front of a
    fence, a look that decides nothing for good (a CAS or another look comes behind it). */

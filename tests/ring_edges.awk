@@ -16,6 +16,9 @@ function row_ends(    part, f, n, i, e) {
     test[e] = part[4]
     row = ""
 }
+FNR == NR && /^   INTERLEAVINGS/ { drawn = 1 }
+FNR == NR && drawn && /\*\// { drawn = 0 }
+FNR == NR && drawn && match($0, /[a-z]+_[a-z_]+$/) && $0 !~ /\.c/ { test["interleaving " ++drawings] = substr($0, RSTART) }
 FNR == NR {
     if (/^ +EDGES\. /) table = 1
     if (!table) next
@@ -46,7 +49,7 @@ END {
         split(k, p, SUBSEP)
         if (p[1] != "E0" && !(k in acquires)) complain(p[1] ": nothing in " p[2] " acquires") # attach reads what is still
     }
-    for (e in test) print "test " e " " test[e]
+    for (e in test) { name = e; gsub(/ /, "-", name); print "test " name " " test[e] }
     printf "%d edges, %d lines with an order, %d wrong\n", rows, lines, bad
     exit bad > 0
 }
