@@ -195,7 +195,7 @@ static void d_ints_binned(d_cur *c, uint32_t W, uint64_t m, uint64_t *r) {
     for (i = 0; i < B; i++) {
         uint64_t then;
         A += t.bin[i].weight;
-        then = (uint64_t)(((unsigned __int128)A * R) >> 32);
+        then = A * R >> 32; /* A <= S: below 2^44 */
         f[i] = 1 + then - g;
         g = then;
     }
