@@ -8149,6 +8149,12 @@ static int telem_i_file_view_texts(telem_i_file_cencoder *e, const telem_column 
     int heap = !q->columns && telem_i_file_codes_variable(c->type);
     size_t total = 0;
     uint8_t *to = e->p;
+    if (q->columns && !q->pick && telem_i_file_codes_variable(c->type)) { /* as they lie in the caller's memory */
+        const telem_file_column *all = &q->columns[c->index + element];
+        v->offsets = all->offsets + q->from + q->first;
+        v->values = all->data ? (const uint8_t *)all->data : (const uint8_t *)"";
+        return 1;
+    }
     v->offsets = at;
     v->values = to;
     for (i = 0; i < n; i++) {
