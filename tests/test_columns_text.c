@@ -375,6 +375,27 @@ TEST(tampered_index_stays_in_range) {
     }
 }
 
+/* The mode is chosen on four windows and kept for some blocks: what comes between and behind them may be anything. */
+TEST(an_index_whose_windows_mislead_comes_back) {
+    static uint32_t v[CAP];
+    uint64_t rng = check_seed();
+    uint32_t kept = 0, block, i, n = CAP, nd;
+    codec_init(CAP, 0, 0);
+    for (block = 0; block < (check_quick() ? 4u : 20u); block++) {
+        uint32_t w = n < 8193 ? n : 1024u, kinds = block % 3 ? 40000u : 20u;
+        size_t size;
+        for (i = 0; i < n; i++) v[i] = (uint32_t)(check_rand(&rng) % kinds);
+        for (i = 0; i < n; i++)
+            if (i % ((n - w) / 3u + 1u) < w) v[i] = block & 1u ? i % 7u : i / 100u; /* about where the windows lie */
+        nd = numbered(v, n);
+        size = telem_i_file_index_encode(&g.k, &kept, idx, n, nd, tmp, coded, sizeof coded);
+        CHECK(size != 0 && size < 4u * (size_t)n + 64u);
+        CHECK(telem_i_file_index_decode(&g.k, coded, size, n, nd, idx2));
+        CHECK_MEM(idx2, idx, n * sizeof idx[0]);
+        n = block % 4 == 3 ? CAP : n / 3u + 5u;
+    }
+}
+
 /* >> planes and keys */
 
 TEST(planes_go_both_ways) {
@@ -481,6 +502,7 @@ int main(void) {
     RUN(index_in_every_mode);
     RUN(index_of_what_repeats_in_order_costs_little);
     RUN(tampered_index_stays_in_range);
+    RUN(an_index_whose_windows_mislead_comes_back);
     RUN(planes_go_both_ways);
     RUN(grouped_order_is_stable_and_goes_back);
     RUN(interleaved_sources_are_found);
