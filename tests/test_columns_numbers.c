@@ -204,6 +204,32 @@ TEST(a_block_may_have_65536_rows) {
         }
 }
 
+TEST(columns_of_nothing_but_odd_floats) {
+    uint32_t kind, i, t, n = 1000;
+    uint64_t rng = check_seed();
+    uint8_t name;
+    make_codec(n);
+    for (kind = 0; kind < 6; kind++)
+        for (t = 0; t < 4; t++) {
+            static const uint8_t types[4] = {TELEM_F64, TELEM_F32, TELEM_F16, TELEM_BF16};
+            telem_column c = column_of(types[t], 0);
+            uint32_t fraction = types[t] == TELEM_F64 ? 52 : types[t] == TELEM_F32 ? 23 : types[t] == TELEM_F16 ? 10 : 7;
+            uint64_t sign = (uint64_t)1 << (c.width * 8u - 1u), infinity = sign - ((uint64_t)1 << fraction);
+            codec.level = (uint8_t)(kind % 3u);
+            for (i = 0; i < n; i++) {
+                uint64_t r = check_rand(&rng), low = r & (((uint64_t)1 << fraction) - 1u);
+                if (kind == 0) r = infinity | 1u;                         /* one signalling NaN */
+                else if (kind == 1) r = infinity | low | 1u | (r >> 63 ? sign : 0); /* NaNs of any payload and sign */
+                else if (kind == 2) r = r >> 63 ? sign : 0;               /* +0 and -0 */
+                else if (kind == 3) r = infinity | (r >> 63 ? sign : 0);
+                else if (kind == 4) r = low | (r >> 63 ? sign : 0);       /* denormal numbers */
+                else r = i % 16u ? sign : infinity | low | 1u;
+                put_value(wanted, &c, i, r);
+            }
+            if (round_trip(&c, NULL, wanted, n, &name) < 0) return;
+        }
+}
+
 TEST(a_kept_choice_meets_other_data) {
     uint64_t rng = check_seed();
     uint32_t round, rounds = check_quick() ? 400 : 4000, n = 2048;
@@ -538,6 +564,7 @@ int main(void) {
     back = (uint8_t *)malloc(MOST * 8u + GUARD);
     RUN(every_type_comes_back_to_the_bit);
     RUN(a_block_may_have_65536_rows);
+    RUN(columns_of_nothing_but_odd_floats);
     RUN(a_kept_choice_meets_other_data);
     RUN(anything_may_be_switched_off);
     RUN(structure_is_found);
