@@ -5676,30 +5676,53 @@ static double telem_i_file_find_step(const telem_i_file_num_search *q) {
     return step;
 }
 
+/* Is t (positive) no integer, and none but for the last bits? Added to off[i]. */
+static void telem_i_file_count_off(const double *t, uint32_t n, uint8_t *off) {
+    double k[96], fine = 1.0 / ((uint64_t)1 << 50);
+    uint64_t ks[96];
+    uint32_t i;
+    telem_i_file_whole64(t, n, 1.0, ks);
+    (void)telem_i_file_from_ints(k, ks, n);
+    for (i = 0; i < n; i++) off[i] = (uint8_t)(off[i] + (t[i] - k[i] > t[i] * fine || k[i] - t[i] > t[i] * fine));
+}
+
 /* k / (c * 10^e), c from 2 on: thirds, 1/360, ticks of a clock; the smallest divisor that makes integers of the few */
 static int telem_i_file_try_ratio(telem_i_file_num_search *q) {
-    double fine = 1.0 / ((uint64_t)1 << 50), room = (double)((uint64_t)1 << 48) / q->biggest, least = 1e300;
+    double room = (double)((uint64_t)1 << 48) / q->biggest, least = 1e300, d[96], t[96];
     telem_i_file_num_front f;
-    uint32_t e, c, i;
+    uint32_t e, c, i, j, n;
     memset(&f, 0, sizeof f);
     f.form = TELEM_I_FILE_BY_TENS;
-    for (e = 0; e <= 12; e++)
-        for (c = 2; c < 100; c++) {
-            double d = (double)c * telem_i_file_tens[e];
-            uint32_t bad = 0;
-            if (d >= least || d > room) break;
+    if (q->few_count < 4) return 0;
+    for (e = 0; e <= 12; e++) {
+        uint8_t off[96], by[96];
+        memset(off, 0, sizeof off);
+        for (c = 2, n = 0; c < 100; c++) {
             if (c % 10u == 0) continue;
-            for (i = 0; i < q->few_count && bad * 16u <= q->few_count; i++) {
-                double t = q->few[i] * d, m = t - telem_i_file_near(t);
-                t = t < 0 ? -t : t;
-                m = m < 0 ? -m : m;
-                bad += m > t * fine;
-            }
-            if (bad * 16u > q->few_count) continue;
-            least = d;
-            f.e = (uint8_t)e;
-            f.c = (uint16_t)c;
+            d[n] = (double)c * telem_i_file_tens[e];
+            if (d[n] >= least || d[n] > room) break;
+            by[n++] = (uint8_t)c;
         }
+        for (j = 0; j < 2; j++) { /* two of the few tell nearly all that are none */
+            double v = q->few[j] < 0 ? -q->few[j] : q->few[j];
+            for (i = 0; i < n; i++) t[i] = v * d[i];
+            telem_i_file_count_off(t, n, off);
+        }
+        for (i = 0; i < n; i++) {
+            uint8_t none[TELEM_I_FILE_NUM_FEW];
+            uint32_t bad = 0;
+            if (off[i] == 2) continue;
+            memset(none, 0, sizeof none);
+            for (j = 0; j < q->few_count; j++) t[j] = (q->few[j] < 0 ? -q->few[j] : q->few[j]) * d[i];
+            telem_i_file_count_off(t, q->few_count, none);
+            for (j = 0; j < q->few_count; j++) bad += none[j];
+            if (bad * 16u > q->few_count) continue;
+            least = d[i];
+            f.e = (uint8_t)e;
+            f.c = by[i];
+            break; /* further ones of this e are larger */
+        }
+    }
     if (!f.c || !telem_i_file_set_base(&f, q->sample.width)) return 0;
     if (telem_i_file_try(q, &f, 0)) (void)telem_i_file_try(q, &f, 64);
     return 1;
