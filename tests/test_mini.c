@@ -68,6 +68,7 @@ static telem_file_writer_desc plain(void) {
     telem_file_writer_desc d;
     memset(&d, 0, sizeof d);
     d.block_bytes = 30000;
+    d.max_block = 1u << 17;
     d.key_bytes = 1u << 20;
     return d;
 }
