@@ -9750,24 +9750,13 @@ static int telem_i_file_end_head(telem_i_file_chead *h, const uint8_t *p) {
 static void telem_i_file_from_little(uint8_t *to, const uint8_t *from, uint32_t width, size_t n) { telem_i_file_to_little(to, from, width, n); }
 
 static void telem_i_file_fill_value(uint8_t *to, const uint8_t *one, uint32_t width, size_t n) {
-    size_t i;
-    uint16_t a;
-    uint32_t b;
-    uint64_t d;
-    switch (width) {
-    case 1: memset(to, one[0], n); break;
-    case 2:
-        memcpy(&a, one, 2);
-        for (i = 0; i < n; i++, to += 2) memcpy(to, &a, 2);
-        break;
-    case 4:
-        memcpy(&b, one, 4);
-        for (i = 0; i < n; i++, to += 4) memcpy(to, &b, 4);
-        break;
-    default:
-        memcpy(&d, one, 8);
-        for (i = 0; i < n; i++, to += 8) memcpy(to, &d, 8);
-        break;
+    size_t all = n * width, done = width, part;
+    if (n == 0) return;
+    memcpy(to, one, width);
+    for (; done < all; done += part) { /* twice as much each time, then 4 KiB */
+        part = done < 4096u ? done : 4096u;
+        if (part > all - done) part = all - done;
+        memcpy(to + done, to, part);
     }
 }
 
@@ -9790,9 +9779,14 @@ static telem_result telem_i_file_entry_numbers(telem_i_file_codec *k, const tele
         if (r == 0) return TELEM_ERR_CORRUPT;
     }
     if (c->type == TELEM_BOOL) {
-        uint32_t i, odd = 0;
-        for (i = 0; i < n; i++) odd |= out[i];
-        if (odd > 1) return TELEM_ERR_CORRUPT;
+        uint64_t odd = 0, eight;
+        uint32_t i = 0;
+        for (; n - i >= 8u; i += 8u) {
+            memcpy(&eight, out + i, 8);
+            odd |= eight;
+        }
+        for (; i < n; i++) odd |= out[i];
+        if (odd & ~(uint64_t)0x0101010101010101u) return TELEM_ERR_CORRUPT;
     }
     return TELEM_OK;
 }
