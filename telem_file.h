@@ -49,7 +49,8 @@
        - A column comes back bit for bit (NaN payloads, -0.0, denormals), the same with every
          compiler, instruction set and byte order.             test_columns.c, make bench-file
        - Columns in a coding that a reader does not have (LZ4 under TELEM_NO_LZ4) cost that reader
-         these columns only, where it reads by columns.        unknown_codec_costs_its_column
+         these columns only, where it reads by columns.
+                                             test_columns.c, unknown_codec_costs_its_column
        - Reads everything this page specifies except: attachment blocks and the journal zone answer
          UNSUPPORTED, are skipped and told.
                                                                unsupported_block_is_skipped
@@ -1120,8 +1121,10 @@ struct telem_file_reader {
 #include <lz4.h>
 #endif
 
-/* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer
-                   >>window >>rows-decode >>mini-decode >>blocks-in >>reader >>seek */
+/* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer >>window
+                   >>rows-decode >>mini-decode
+                   >>columns-common >>columns-ints >>columns-numbers >>columns-text >>columns-index
+                   >>columns-keys >>columns-block >>blocks-in >>reader >>seek >>columns-read */
 
 /* >>framing -- what writer and reader share ---------------------------------------------------- */
 

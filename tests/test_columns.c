@@ -844,6 +844,72 @@ TEST(too_little_memory_is_told) {
     CHECK(told > 0);
 }
 
+/* A column in a coding that this version does not know: the others are read, and it is told. */
+TEST(unknown_codec_costs_its_column) {
+    enum { N = 300 };
+    static uint16_t v[2][N], back[2][N];
+    uint64_t rng = 9;
+    telem_file_column c[2];
+    telem_file_into x[2];
+    telem_file_read q;
+    kit_block blocks[20];
+    kit_frame frame;
+    small k;
+    small_reader r;
+    uint8_t *payload;
+    size_t n, i, at;
+    memset(c, 0, sizeof c);
+    memset(x, 0, sizeof x);
+    memset(&q, 0, sizeof q);
+    for (i = 0; i < N; i++) {
+        v[0][i] = (uint16_t)kit_below(&rng, 5000);
+        v[1][i] = (uint16_t)(kit_below(&rng, 9) + i);
+    }
+    small_begin(&k);
+    k.d.no_index = 1;
+    small_field(&k, "a", TELEM_U16, 0, 0);
+    small_field(&k, "b", TELEM_U16, 0, 0);
+    small_open(&k);
+    c[0].data = v[0];
+    c[1].data = v[1];
+    CHECK_OK(telem_file_write_columns(&k.w, 5, N, NULL, c, 2));
+    CHECK_OK(telem_file_writer_close(&k.w));
+    n = kit_blocks(k.f.bytes, k.f.size, blocks, 20);
+    for (i = 0; i < n && (blocks[i].kind & 0x1F) != TELEM_BLOCK_COLUMNS; i++) {}
+    REQUIRE(i < n);
+    frame = kit_frame_of(k.f.bytes);
+    payload = (uint8_t *)kit_alloc((size_t)blocks[i].len);
+    memcpy(payload, k.f.bytes + blocks[i].offset + blocks[i].payload, (size_t)blocks[i].len);
+    REQUIRE((payload[0] & 1u) == 0 && payload[3] == 0x0E); /* form, n in two bytes, the mask: time, a and b are coded */
+    at = 5u + telem_varint_size(payload[5]);               /* behind the time's codec and length */
+    REQUIRE(payload[5] < 128);
+    payload[at] = 31;
+    at = blocks[i].offset;
+    {
+        uint8_t fields[64];
+        size_t size = blocks[i].bare - 4u - blocks[i].fields;
+        memcpy(fields, k.f.bytes + at + blocks[i].fields, size);
+        CHECK_EQ_INT(kit_put_block(&frame, k.f.bytes + at, blocks[i].kind, blocks[i].seq, fields, size, payload, (size_t)blocks[i].len), blocks[i].size);
+    }
+    free(payload);
+    for (i = 0; i < 2; i++) {
+        x[i].column = (uint32_t)i;
+        x[i].data = back[i];
+    }
+    q.stream = small_read(&r, &k, k.f.size);
+    q.rows = N;
+    q.columns = x;
+    q.count = 2;
+    CHECK_EQ_INT(telem_file_read_columns(&r.r, &q, 1), TELEM_ERR_UNSUPPORTED);
+    CHECK_EQ_INT(x[0].result, TELEM_ERR_UNSUPPORTED);
+    CHECK_EQ_INT(x[0].lost, N);
+    CHECK_EQ_INT(x[1].result, TELEM_OK);
+    CHECK_EQ_INT(x[1].lost, 0);
+    CHECK_MEM(back[1], v[1], sizeof v[1]);
+    free(r.mem);
+    small_end(&k);
+}
+
 /* --- damage --- */
 
 /* Columns of a damaged or cut file: each value is the right one or is missing and told. */
@@ -906,6 +972,7 @@ int main(void) {
     RUN(wrong_descs_are_refused);
     RUN(wrong_requests_are_refused);
     RUN(too_little_memory_is_told);
+    RUN(unknown_codec_costs_its_column);
     RUN(cut_and_damaged_files_yield_only_right_values);
     return CHECK_MAIN_END();
 }
