@@ -335,6 +335,24 @@ TEST(damaged_and_random_bytes_do_no_harm) {
     free(bytes);
 }
 
+TEST(more_bytes_than_few_values_can_take_are_refused) { /* else they would be copied over the scratch's end */
+    uint64_t rng = 7;
+    uint32_t i, n = 65536;
+    size_t size;
+    uint8_t *bytes = (uint8_t *)malloc(ROOM);
+    make_codec(n);
+    for (i = 0; i < n; i++) wide[i] = telem_i_file_bit_length(check_rand(&rng) >> 1 | 1u) ^ 63u;
+    size = round_trip(32, NULL, n, ROOM);
+    CHECK(coded[0] >> 4 == 3 && size > 10000u);
+    memcpy(bytes, coded, size);
+    make_codec(64);
+    for (i = 1; i <= 64; i++) {
+        CHECK(!decode(32, bytes, size, i));
+        CHECK(!decode(64, bytes, size, i));
+    }
+    free(bytes);
+}
+
 TEST(estimates_are_near_the_truth) {
     uint64_t rng = check_seed();
     uint32_t i, e;
@@ -365,6 +383,7 @@ int main(void) {
     RUN(streams_against_the_specification_are_refused);
     RUN(every_prefix_and_every_longer_stream_is_refused);
     RUN(damaged_and_random_bytes_do_no_harm);
+    RUN(more_bytes_than_few_values_can_take_are_refused);
     RUN(estimates_are_near_the_truth);
     return CHECK_MAIN_END();
 }
