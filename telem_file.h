@@ -6409,7 +6409,6 @@ enum { TELEM_I_FILE_TEXT_LIST = 32, TELEM_I_FILE_TEXT_DICTIONARY = 33, TELEM_I_F
 #define TELEM_I_FILE_OFF_FRONT      0x00080000u /* move to front */
 #define TELEM_I_FILE_OFF_FOLLOW     0x00100000u
 #define TELEM_I_FILE_OFF_TEMPLATE   0x00400000u
-#define TELEM_I_FILE_OFF_PLANES     0x00800000u
 #define TELEM_I_FILE_OFF_KEYS       0x01000000u
 
 static uint32_t telem_i_file_low_bit(uint64_t v) { /* v not 0 */
@@ -6452,10 +6451,6 @@ static void telem_i_file_sink_bytes(telem_i_file_sink *s, const uint8_t *p, size
     s->p += n;
 }
 static size_t telem_i_file_sink_left(const telem_i_file_sink *s) { return s->full ? 0 : (size_t)(s->end - s->p); }
-TELEM_UNUSED static void telem_i_file_sink_took(telem_i_file_sink *s, size_t n) { /* n == 0: what was coded did not fit */
-    if (n == 0) s->full = 1;
-    else s->p += n;
-}
 /* Behind `n` bytes that were coded at s->p + 5: their length before them. */
 static void telem_i_file_sink_counted(telem_i_file_sink *s, size_t n) {
     uint8_t tmp[TELEM_VARINT_MAX];
@@ -7430,17 +7425,6 @@ static void telem_i_file_group_strings(const uint32_t *place, uint32_t n, const 
     for (i = 0; i < n; i++) {
         uint32_t len = offsets[row[i] + 1] - offsets[row[i]];
         memcpy(to + at, from + offsets[row[i]], len);
-        to_offsets[i] = at;
-        at += len;
-    }
-    to_offsets[n] = at;
-}
-TELEM_UNUSED static void telem_i_file_ungroup_strings(const uint32_t *place, uint32_t n, const uint8_t *from, const uint32_t *offsets,
-                                         uint8_t *to, uint32_t *to_offsets) {
-    uint32_t i, at = 0;
-    for (i = 0; i < n; i++) {
-        uint32_t len = offsets[place[i] + 1] - offsets[place[i]];
-        memcpy(to + at, from + offsets[place[i]], len);
         to_offsets[i] = at;
         at += len;
     }
