@@ -782,7 +782,8 @@ typedef struct telem_file_writer telem_file_writer;
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d);
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s);
 
-/* Writes the stream header. ERR_ARG, ERR_MEMORY, or what io answers. */
+/* Writes the stream header. ERR_ARG, ERR_MEMORY, ERR_UNSUPPORTED (a coding that is not built in), or
+   what io answers: telem_file_writer_error tells which, and all later calls answer the same. */
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d);
 /* Before the streams that use it, else ERR_STATE. ERR_EXISTS when the id was given already. `name` (NULL:
    "") must outlive the writer. */
@@ -1001,10 +1002,6 @@ typedef struct telem_file_view {
    unaligned window, a big-endian machine; then telem_file_read_columns does. ERR_NOT_FOUND: no such row or column. */
 TELEM_API telem_result telem_file_view_column(telem_file_reader *r, telem_file_stream *stream, uint32_t column, uint64_t row, telem_file_view *view);
 
-/* Learns all streams, their row counts and time spans from the headers of all blocks, without
-   decoding rows; then stands at the start again. One small read per block. The first seek does the
-   same once. STREAM and CLOCK items of what is known then do not come again. Fills `totals`, one per stream in order of appearance, at most `cap`; returns how many
-   streams there are, or a code. */
 /* Learns all streams with as little reading as may be: from the end block and the schema blocks it points
    to, else as telem_file_reader_scan. Then stands at the start. telem_file_stream.end_row is known then. */
 TELEM_API telem_result telem_file_reader_learn(telem_file_reader *r);
@@ -1012,6 +1009,10 @@ typedef struct telem_file_totals {
     uint64_t rows; /* in the file */
     int64_t first, last; /* time span; first > last: none */
 } telem_file_totals;
+/* Learns all streams, their row counts and time spans from the headers of all blocks, without
+   decoding rows; then stands at the start again. One small read per block. The first seek does the
+   same once. STREAM and CLOCK items of what is known then do not come again. Fills `totals`, one
+   per stream in order of appearance, at most `cap`; returns how many streams there are, or a code. */
 TELEM_API int64_t telem_file_reader_scan(telem_file_reader *r, telem_file_totals *totals, uint32_t cap);
 
 /* ---------------------------------------------- sizes of what you declare; not for your code ---- */
@@ -2717,10 +2718,24 @@ static uint32_t telem_i_file_most_rows(uint8_t coding) {
     return coding == TELEM_FILE_ROWS ? TELEM_I_FILE_MAX_BLOCK_ROWS : coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_ROWS : TELEM_I_FILE_COLUMN_ROWS;
 }
 
+/* What an open that was refused leaves: a writer whose later calls answer the same (its desc has no io). */
+static telem_result telem_i_file_refuse_open(telem_file_writer *w, telem_result code, const char *what) {
+    memset(w, 0, sizeof *w);
+    telem_i_file_writer_fail(w, code, what);
+    return code;
+}
+
+/* What calls on a writer that is not open answer. */
+static telem_result telem_i_file_not_open(const telem_file_writer *w) {
+    return w && !w->desc.io && w->error.code != TELEM_OK ? w->error.code : TELEM_ERR_STATE;
+}
+
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d) {
     telem_file_writer_desc f;
     telem_i_file_writer_sizes z;
-    if (!w || !d || !d->io || !d->io->write || !d->memory || ((uintptr_t)d->memory & 7u)) return TELEM_ERR_ARG;
+    if (!w) return TELEM_ERR_ARG;
+    if (!d || !d->io || !d->io->write) return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "desc.io cannot write");
+    if (!d->memory || ((uintptr_t)d->memory & 7u)) return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "desc.memory is NULL or not 8-aligned");
     f = telem_i_file_writer_defaults(d);
     if (f.session == 0) {
         if (f.created == 0) f.created = telem_i_file_utc_now();
@@ -2728,15 +2743,17 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
     }
     if (f.session == 0 || f.profile > TELEM_FILE_WIRE || f.max_block < 256 || f.max_block > 1u << 30 || f.max_row > 16777216u ||
         f.max_streams > 65535 || f.block_rows > telem_i_file_most_rows(f.coding) ||
-        f.block_bytes > f.max_block || f.coding > TELEM_FILE_MINI || f.level > TELEM_FILE_ARCHIVE) return TELEM_ERR_ARG;
+        f.block_bytes > f.max_block || f.coding > TELEM_FILE_MINI || f.level > TELEM_FILE_ARCHIVE)
+        return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "a field of the desc is out of its range");
 #if defined(TELEM_FILE_NO_COLUMNS)
-    if (f.coding == TELEM_FILE_COLUMNS) return TELEM_ERR_UNSUPPORTED;
+    if (f.coding == TELEM_FILE_COLUMNS) return telem_i_file_refuse_open(w, TELEM_ERR_UNSUPPORTED, "built without the columns coding");
 #endif
 #if defined(TELEM_FILE_NO_MINI)
-    if (f.coding == TELEM_FILE_MINI) return TELEM_ERR_UNSUPPORTED;
+    if (f.coding == TELEM_FILE_MINI) return telem_i_file_refuse_open(w, TELEM_ERR_UNSUPPORTED, "built without the mini coding");
 #endif
     z = telem_i_file_writer_layout(&f);
-    if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns) return TELEM_ERR_MEMORY;
+    if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns)
+        return telem_i_file_refuse_open(w, TELEM_ERR_MEMORY, "desc.memory_size is below telem_file_writer_bytes()");
     memset(w, 0, sizeof *w);
     w->desc = f;
     w->arena.base = (uint8_t *)f.memory;
@@ -2774,7 +2791,7 @@ static const telem_clock *telem_i_file_find_clock(const telem_file_writer *w, ui
 
 /* Open and without an error that stuck? */
 static telem_result telem_i_file_writable(const telem_file_writer *w) {
-    if (!w || !w->open) return TELEM_ERR_STATE;
+    if (!w || !w->open) return telem_i_file_not_open(w);
     return w->error.code;
 }
 
@@ -3053,7 +3070,7 @@ static int telem_i_file_normalise(telem_i_file_wstream *s) {
 static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec, int packed) {
     telem_i_file_wstream *s;
     telem_result r;
-    if (!w || !w->open) return TELEM_ERR_STATE;
+    if (!w || !w->open) return telem_i_file_not_open(w);
     s = telem_i_file_find_stream(w, stream);
     if (!s) return TELEM_ERR_NOT_FOUND;
     if (w->error.code != TELEM_OK) {
@@ -3248,7 +3265,7 @@ static void telem_i_file_give_up(telem_file_writer *w) {
 
 TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     telem_result r;
-    if (!w || !w->open) return TELEM_ERR_STATE;
+    if (!w || !w->open) return telem_i_file_not_open(w);
     (void)telem_file_writer_flush(w);
     if (w->index && w->index->count && w->error.code == TELEM_OK) telem_i_file_index_emit(w);
     (void)telem_i_file_emit(w, TELEM_BLOCK_END, NULL, 0, telem_i_file_end_body, w);
@@ -3285,7 +3302,7 @@ static void telem_i_file_tell_loss(telem_file_writer *w, telem_i_file_wstream *s
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     static const uint8_t pad[64] = {0};
     uint32_t i;
-    if (!w || !w->open) return TELEM_ERR_STATE;
+    if (!w || !w->open) return telem_i_file_not_open(w);
     if (w->error.code == TELEM_OK) return TELEM_OK;
     memset(&w->error, 0, sizeof w->error);
     if (w->stage && w->staged == w->desc.io->block_size) telem_i_file_stage_out(w);
@@ -9523,7 +9540,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     uint64_t at = 0, texts, raw;
     uint32_t n;
     int nulls;
-    if (!w || !w->open) return TELEM_ERR_STATE;
+    if (!w || !w->open) return telem_i_file_not_open(w);
     s = telem_i_file_find_stream(w, stream);
     if (!s) return TELEM_ERR_NOT_FOUND;
     if (rows == 0) return w->error.code;
@@ -11302,11 +11319,13 @@ TELEM_API size_t telem_file_reader_bytes(const telem_file_writer_desc *d, const 
         const telem_schema *schema = streams[i].schema;
         size += sizeof(telem_i_file_rstream) + 2u * telem_i_file_align8(telem_schema_row_size(schema)) + 1024u;
         size += 24u * (uint64_t)telem_schema_encode(schema, 0, NULL, 0); /* what it decodes to, at most */
+#if !defined(TELEM_FILE_NO_MINI)
         if (f.coding == TELEM_FILE_MINI) {
             uint64_t rows = sizeof(struct telem_i_file_mrows) + 64u + f.block_rows * (8u + (uint64_t)telem_i_file_align8(telem_schema_row_size(schema)));
             size += ((uint64_t)telem_schema_columns(schema) + 1u) * sizeof(telem_i_file_mini_state) + 8u;
             if (rows > most) most = rows;
         }
+#endif
 #if !defined(TELEM_FILE_NO_COLUMNS)
         if (f.coding == TELEM_FILE_COLUMNS && telem_i_file_crows_bytes(&f, schema) > most) most = telem_i_file_crows_bytes(&f, schema);
 #endif

@@ -375,6 +375,40 @@ TEST(memory_formulas_are_exact) {
 }
 
 /* A reader works in what the manual says, and below that says so. */
+/* Who looks at close alone, as in the QUICK START, is told why nothing was written. */
+TEST(refused_open_sticks) {
+    telem_file_writer_desc d = small_desc(0, 0);
+    telem_file_stream_desc sd = TELEM_ZERO;
+    telem_file_writer w;
+    telem_io io;
+    kit_file f;
+    uint64_t memory[64];
+    Full full = TELEM_ZERO;
+    memset(&f, 0, sizeof f);
+    memset(&w, 0xA5, sizeof w); /* as on a stack */
+    io = kit_io(&f);
+    d.io = &io;
+    d.session = 5;
+    d.memory = memory;
+    d.memory_size = sizeof memory;
+    sd.id = 1;
+    sd.schema = &Full_schema;
+    CHECK_EQ_INT(telem_file_writer_open(&w, &d), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(telem_file_write(&w, 1, 0, &full), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(telem_file_writer_flush(&w), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(telem_file_writer_clear(&w), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(telem_file_writer_close(&w), TELEM_ERR_MEMORY);
+    CHECK(telem_file_writer_error(&w).what != NULL);
+    CHECK_EQ_INT(telem_file_writer_get_stats(&w).rows, 0);
+    CHECK_EQ_INT(f.size, 0);
+    d.io = NULL;
+    memset(&w, 0xA5, sizeof w);
+    CHECK_EQ_INT(telem_file_writer_open(&w, &d), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_file_write(&w, 1, 0, &full), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_file_writer_close(&w), TELEM_ERR_ARG);
+}
+
 TEST(reader_memory_is_bounded) {
     telem_file_writer_desc d = small_desc(0, 1);
     kit_file f;
@@ -558,7 +592,7 @@ TEST(writer_refuses_what_is_wrong) {
     REFUSED(block_rows, 1048577u);
     CHECK_EQ_INT(telem_file_writer_open(NULL, &good), TELEM_ERR_ARG);
     CHECK_EQ_INT(telem_file_writer_open(&w, NULL), TELEM_ERR_ARG);
-    CHECK_EQ_INT(telem_file_writer_close(&w), TELEM_ERR_STATE);
+    CHECK_EQ_INT(telem_file_writer_close(&w), TELEM_ERR_ARG);
     CHECK_EQ_INT(f.size, 0);
 
     CHECK_OK(telem_file_writer_open(&w, &good));
@@ -1078,6 +1112,7 @@ int main(void) {
     RUN(no_flipped_byte_delivers_a_wrong_row);
     RUN(disk_full_is_counted_and_told);
     RUN(memory_formulas_are_exact);
+    RUN(refused_open_sticks);
     RUN(reader_memory_is_bounded);
     RUN(unsupported_block_is_skipped);
     RUN(a_journal_zone_is_skipped);

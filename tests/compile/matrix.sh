@@ -158,6 +158,10 @@ option_cells() { # standard
         $(ls "$out"/telem.impl.c "$out"/telem_ring.impl.c 2>/dev/null)
     cells "$group-$1-assert" $compiler -std="$1" -fsyntax-only \
         "-DTELEM_ASSERT(x)=((x)?(void)0:__builtin_trap())" -- $(ls "$out"/telem*.impl.c)
+    for o in -DTELEM_FILE_NO_MINI -DTELEM_FILE_NO_COLUMNS "-DTELEM_FILE_NO_MINI -DTELEM_FILE_NO_COLUMNS"; do
+        cells "$group-$1-$(echo "$o" | tr -d ' ')" $compiler -std="$1" -fsyntax-only -DTELEM_NO_XXH3 $o -- \
+            $(ls "$out"/telem_file.impl.c 2>/dev/null)
+    done
     cells "$group-$1-gnu" $compiler -std=$(echo "$1" | sed 's/^c/gnu/') -fsyntax-only -- "$out"/*.gnu.c
 }
 
