@@ -54,8 +54,7 @@ model: ## the ring under a model checker (relacy): 100,000 schedules of each sce
 
 mutants: ## the ring with a defect seeded, one at a time: the test that is named for it must fail
 	@sh tests/deps.sh small
-	@sh tests/ring_mutants.sh
-	@MODEL=mutants sh tests/run.sh model
+	@sh tests/run.sh mutants
 
 stress: ## every tests/stress_*.c, STRESS_SECONDS=30 each
 	@sh tests/deps.sh small

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs a list of units (tests/unit.sh), two at a time, and adds up.
 #   sh tests/run.sh small     what `make test` runs        sh tests/run.sh fuzz     libFuzzer
-#   sh tests/run.sh wide      what `make test-all` adds    sh tests/run.sh stress|model
+#   sh tests/run.sh wide      what `make test-all` adds    sh tests/run.sh stress|model|mutants
 # T=text runs only the units whose name contains it, JOBS=n at a time. Everything is found by its
 # name: a new tests/test_x.c, scenario_x.c, fuzz_x.c, stress_x.c, model_x.cc or x.sh needs no list.
 set -u
@@ -32,7 +32,6 @@ small() {
 }
 wide() {
     each model tests/model_*_narrow.cc
-    each script tests/ring_mutants.sh
     echo "compile self"
     echo "compile arm-full"
     each cc $(ls tests/test_*.c tests/scenario_*.c tests/test_*.cc | grep -vxF "$(echo "$optimised" | tr ' ' '\n')")
@@ -50,6 +49,9 @@ wide) units=$(wide); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-400} ;;
 fuzz) units=$(each fuzz tests/fuzz_*.c) ;;
 stress) units=$(each stress tests/stress_*.c) ;;
 model) units=$(each model tests/model_*.cc); export MODEL=${MODEL:-long} UNIT_TIMEOUT=${UNIT_TIMEOUT:-900} ;;
+mutants)
+    units=$(each script tests/ring_mutants.sh; each model tests/model_*.cc)
+    export MODEL=mutants UNIT_TIMEOUT=${UNIT_TIMEOUT:-900} ;;
 *) echo "run.sh: what is $1?" >&2; exit 2 ;;
 esac
 [ -z "${T:-}" ] || units=$(echo "$units" | grep -e "$T")
