@@ -12324,6 +12324,7 @@ static telem_result telem_i_file_read_span(telem_file_reader *r, telem_file_read
         b->data_pos = h->offset + h->size + b->h.data;
     }
     v = telem_i_file_span_read(r, &x);
+    if (!q->good) return v; /* not even the rows are known */
     q->got += x.n;
     if (x.n) q->next = x.to + x.n;
     return v;

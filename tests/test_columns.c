@@ -118,6 +118,8 @@ static telem_file_writer_desc random_desc(uint64_t *rng) {
     return d;
 }
 
+static int from_zero; /* a lost schema block would take the number of the first row with it */
+
 /* All rows are made first, then they go in as columns and as rows by turns. */
 static void make_file(kit_random_file *k, uint64_t *rng, uint32_t streams, uint32_t rows, const telem_file_writer_desc *desc) {
     kit_writer kw;
@@ -135,7 +137,7 @@ static void make_file(kit_random_file *k, uint64_t *rng, uint32_t streams, uint3
         uint32_t n = 1u + kit_below(rng, rows), calm = kit_one_in(rng, 3) ? 1000 : 1u + kit_below(rng, 30), hold = 1u + kit_below(rng, 6);
         kit_random_schema(&k->schemas[i], rng);
         see_schema(k->schemas[i].schema);
-        s = kit_add(&k->file, i + 1u, k->schemas[i].schema, kit_one_in(rng, 5) ? kit_below(rng, 100000) : 0);
+        s = kit_add(&k->file, i + 1u, k->schemas[i].schema, !from_zero && kit_one_in(rng, 5) ? kit_below(rng, 100000) : 0);
         row = (uint8_t *)kit_alloc(s->row_size);
         memset(row, 0, s->row_size);
         if (s->row_size > 2000) n = 1u + n / 8u;
@@ -918,6 +920,7 @@ static void read_damaged(kit_random_file *k, uint8_t *bytes, size_t size, uint64
     uint32_t i;
     uint64_t delivered;
     if (kit_read_memory(&r, &k->file, bytes, size, memory_for(k)) == TELEM_OK) {
+        r.untold = k->desc.profile == TELEM_FILE_WIRE; /* where the first blocks are damaged a wire is joined later */
         CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
         delivered = kit_delivered(&k->file);
         if (telem_file_reader_learn(&r.r) == TELEM_OK)
@@ -941,6 +944,7 @@ static void read_damaged(kit_random_file *k, uint8_t *bytes, size_t size, uint64
 TEST(cut_and_damaged_files_yield_only_right_values) {
     uint64_t rng = kit_seed(106);
     int i, j, n = check_quick() ? 6 : 60;
+    from_zero = 1;
     for (i = 0; i < n && check_g.bad == 0; i++) {
         kit_random_file k;
         kit_at("file %d, state %llu", i, (unsigned long long)rng);
