@@ -110,4 +110,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide fuzz fuzz-keep stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide mcu mcu-cost fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean

@@ -10,7 +10,8 @@
        telem_file_writer w;
        telem_file_writer_desc wd = TELEM_ZERO;
        telem_file_stream_desc sd = TELEM_ZERO;
-       wd.io = &io;  wd.memory = mem;  wd.memory_size = sizeof mem;
+       wd.io = &io;  wd.memory = mem;  wd.memory_size = sizeof mem; // telem_file_writer_bytes(&wd) and
+                              // telem_file_stream_bytes(&wd, &sd): 8 MB do for a few streams on disk
        telem_file_writer_open(&w, &wd);
        sd.id = 1;  sd.schema = &Imu_schema;
        telem_file_add_stream(&w, &sd);
@@ -840,8 +841,10 @@ typedef struct telem_file_reader_desc {
     const void *map;    /* instead of io: the whole stream, mapped or in memory, 8-aligned, read in place: it must
                            not change nor go while the reader is used */
     size_t map_size;
-    void *memory;       /* 8-aligned; holds one block, LZ4's expansion of it, schemas and two rows
-                           per stream: about 2 x max_block of the stream + 1 MiB is ample */
+    void *memory;       /* 8-aligned; holds one block, what it expands to, schemas and two rows per
+                           stream: about 2 x max_block of the stream + 1 MiB, for columns 6 x max_block
+                           + 2 MiB (8 MiB for files of the default desc); telem_file_reader_bytes() is
+                           exact. A block that does not fit is skipped and told */
     size_t memory_size;
     uint32_t max_block; /* refuse streams with larger blocks; 0: what memory allows */
     uint32_t max_row;   /* 0: what memory allows */

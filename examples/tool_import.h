@@ -60,6 +60,8 @@ static int csv_fill(csv *c) {
     do got = read(c->fd, c->buf, sizeof c->buf);
     while (got < 0 && errno == EINTR);
     if (got < 0) die(c->path, "cannot read at byte %" PRIu64 ": %s", c->offset, strerror(errno));
+    if (c->offset == 0 && got >= 8 && memcmp(c->buf, "\x89TLM\r\n\x1a\n", 8) == 0)
+        die(c->path, "is a telem file already; telem cat -f csv makes CSV of it");
     c->at = 0;
     c->have = (size_t)got;
     progress(c->path, c->offset, c->size);
