@@ -11259,6 +11259,7 @@ TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *it
             (void)telem_i_file_push(r, TELEM_ITEM_END, r->tail_offset);
         } else {
             r->tail_end = 0;
+            if (!r->window) return r->error.code; /* open was refused */
             e = telem_i_file_read_step(r);
             if (e == TELEM_OK) continue;
             if (e != TELEM_END || !r->finish) return e;
@@ -11282,8 +11283,10 @@ TELEM_API telem_result telem_file_reader_finish(telem_file_reader *r) {
 
 TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_file_reader_desc *d) {
     telem_result e;
-    if (!r || !d || (!d->map && (!d->io || !d->io->read)) || !d->memory || ((uintptr_t)d->memory & 7u)) return TELEM_ERR_ARG;
+    if (!r) return TELEM_ERR_ARG;
     memset(r, 0, sizeof *r);
+    if (!d || (!d->map && (!d->io || !d->io->read))) return telem_i_file_reader_fail(r, TELEM_ERR_ARG, 0, "desc has neither a map nor an io that reads");
+    if (!d->memory || ((uintptr_t)d->memory & 7u)) return telem_i_file_reader_fail(r, TELEM_ERR_ARG, 0, "desc.memory is NULL or not 8-aligned");
     if (d->memory_size < TELEM_I_FILE_MIN_WINDOW + 1024u) return telem_i_file_reader_fail(r, TELEM_ERR_MEMORY, 0, "the reader's memory is below 9 KiB");
     r->desc = *d;
     r->arena.base = r->window = (uint8_t *)d->memory;

@@ -409,6 +409,26 @@ TEST(refused_open_sticks) {
     CHECK_EQ_INT(telem_file_writer_close(&w), TELEM_ERR_ARG);
 }
 
+TEST(refused_open_of_a_reader_is_told_by_next) {
+    telem_file_reader_desc d = TELEM_ZERO;
+    telem_file_reader r;
+    telem_file_item item;
+    uint64_t memory[64];
+    d.memory = memory;
+    d.memory_size = sizeof memory;
+    memset(&r, 0xA5, sizeof r); /* as on a stack */
+    CHECK_EQ_INT(telem_file_reader_open(&r, &d), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_file_next(&r, &item), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_file_reader_finish(&r), TELEM_ERR_STATE);
+    CHECK(telem_file_reader_stream(&r, 0) == NULL);
+    CHECK(telem_file_reader_error(&r).what != NULL);
+    d.map = memory;
+    d.map_size = sizeof memory;
+    memset(&r, 0xA5, sizeof r);
+    CHECK_EQ_INT(telem_file_reader_open(&r, &d), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(telem_file_next(&r, &item), TELEM_ERR_MEMORY);
+}
+
 TEST(reader_memory_is_bounded) {
     telem_file_writer_desc d = small_desc(0, 1);
     kit_file f;
@@ -1113,6 +1133,7 @@ int main(void) {
     RUN(disk_full_is_counted_and_told);
     RUN(memory_formulas_are_exact);
     RUN(refused_open_sticks);
+    RUN(refused_open_of_a_reader_is_told_by_next);
     RUN(reader_memory_is_bounded);
     RUN(unsupported_block_is_skipped);
     RUN(a_journal_zone_is_skipped);
