@@ -98,5 +98,10 @@ if command -v $windows >/dev/null; then # installed by test-all
     for n in shm_publisher shm_reader shm_control shm_image; do builds_for_windows $n; done
 fi
 for h in telem*.h; do [ ! -f "$h" ] || quick_start "$h"; done
+
+# The program in README.md: by its command, and what it wrote is read by the tool.
+awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' README.md >"$tmp/hello.c"
+(cd "$tmp" && ${CC:-cc} -I. -O0 -Wall -Wextra hello.c -llz4 && ./a.out) >"$tmp/log" 2>&1 && [ ! -s "$tmp/log" ] &&
+    "$BUILD/bin/telem" cat -f csv "$tmp/flight.tlm" 2>&1 | grep -q '^0.001,9.81,21.5' && ok || fail "the program in README.md" "$tmp/log"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed = 0 ]
