@@ -195,7 +195,7 @@ static void check_takeover(telem_ring_account before) {
 }
 
 static void kill_one(uint64_t *rng) {
-    uint32_t mode = (uint32_t)(check_rand(rng) % 8u);
+    uint32_t mode = (uint32_t)(check_rand(rng) % 8u), waited = 0;
     FILE *f = tmpfile();
     int fd, status = 0;
     char fd_text[16], mode_text[16];
@@ -214,13 +214,16 @@ static void kill_one(uint64_t *rng) {
         execl(self, self, "child", fd_text, mode_text, (char *)NULL);
         _exit(127);
     }
+    map = (uint8_t *)mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    REQUIRE(map != MAP_FAILED);
+    told = (report *)(void *)map;
+    /* half of them in the middle of their work, however slow the machine is; the others at any moment */
+    if (check_rand(rng) % 2)
+        while (waited++ < 5000 && TELEM_LOAD32_RELAXED(&told->done[0]) == 0) usleep(1000);
     usleep((useconds_t)(check_rand(rng) % 30000u));
     (void)kill(pid, SIGKILL);
     REQUIRE(waitpid(pid, &status, 0) == pid);
     CHECK(WIFSIGNALED(status)); /* else it ended by itself: it could not start */
-    map = (uint8_t *)mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    REQUIRE(map != MAP_FAILED);
-    told = (report *)(void *)map;
     d.bytes = map + REPORT, d.size = SIZE - REPORT;
     res = telem_ring_attach(&im, &d);
     if (res == TELEM_ERR_NOT_FOUND) killed_early += TELEM_LOAD32_RELAXED(&told->done[0]) == 0;
