@@ -386,10 +386,12 @@ typedef struct telem_shm {
     uint64_t instance;    /* random; who holds an entry of the tables */
     uint64_t mapped[2];   /* bytes of data, control */
     intptr_t file[2];
+    intptr_t hand; /* MEMFD: control, to hand over: locks are held by file[1] alone */
     telem_atomic32 guard; /* one thread sweeps */
     uint64_t beat_seen, head_seen; /* telem_shm_health */
     telem_clock clock;
     uint8_t attached, owner, writable, registers, backing, keep;
+    uint8_t epoch; /* counts the segments that a reader moved through: frames of an earlier one are gone */
     char name[TELEM_SHM_NAME_MAX + 1], dir[TELEM_SHM_PATH_MAX + 1];
 } telem_shm;
 
@@ -405,7 +407,7 @@ typedef struct telem_shm_frame {
     uint16_t flags;
     uint64_t word;    /* the rest is the implementation's */
     uint32_t slot;    /* TELEM_I_SHM_INLINE: none */
-    uint8_t pinned;
+    uint8_t pinned, epoch;
 } telem_shm_frame;
 
 typedef struct telem_shm_writer_desc {
@@ -430,6 +432,7 @@ typedef struct telem_shm_writer {
     telem_clock_state clock_state;
     intptr_t socket;
     uint64_t scratch[TELEM_SHM_INLINE_MAX / 8 + 8]; /* where small begun frames wait */
+    uint32_t turn; /* whose control ring comes first */
     uint8_t scratch_open;
 } telem_shm_writer;
 
@@ -490,6 +493,7 @@ typedef struct telem_shm_reader {
     uint8_t picky;        /* next has more to do than to deliver */
     const void *guess;    /* where the next payload will lie if it is like the last one; NULL: far off */
     intptr_t socket;      /* or event */
+    uint64_t nonce;       /* its name */
     uint64_t held[TELEM_SHM_INLINE_MAX / 8]; /* the inline frame delivered last */
     telem_shm own;        /* telem_shm_reader_open's */
     telem_shm_attach_desc again;
@@ -1144,6 +1148,7 @@ extern int madvise(void *, size_t, int);
 #define TELEM_I_SHM_FUTEX_WAIT 0
 #define TELEM_I_SHM_FUTEX_WAKE 1
 #define TELEM_I_SHM_ADD_SEALS 1033
+#define TELEM_I_SHM_GET_SEALS 1034
 #define TELEM_I_SHM_SEALS (1 | 2 | 4) /* SEAL, SHRINK, GROW */
 #define TELEM_I_SHM_SEAL_FUTURE_WRITE 16
 #define TELEM_I_SHM_MADV_HUGEPAGE 14
@@ -1219,6 +1224,11 @@ static telem_result telem_i_shm_rights(intptr_t file, uint32_t mode, uint32_t gr
     if (group && fchown((int)file, (uid_t)-1, (gid_t)group) != 0) return telem_i_shm_errno(errno);
     return fchmod((int)file, (mode_t)mode) == 0 ? TELEM_OK : telem_i_shm_errno(errno);
 }
+/* Made by this user? A stranger's object under our name could be read, and shrunk, by him. */
+static int telem_i_shm_ours(intptr_t file) {
+    struct stat st;
+    return fstat((int)file, &st) == 0 && st.st_uid == geteuid();
+}
 static void *telem_i_shm_map(intptr_t file, uint64_t size, int writable, int prefault, int huge) {
     int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     void *p =
@@ -1273,6 +1283,11 @@ static telem_result telem_i_shm_seal(intptr_t file, int future_write) {
     int seals = TELEM_I_SHM_SEALS & ~1;
     if (future_write) seals |= TELEM_I_SHM_SEAL_FUTURE_WRITE;
     return fcntl((int)file, TELEM_I_SHM_ADD_SEALS, seals) == 0 ? TELEM_OK : TELEM_ERR_UNSUPPORTED;
+}
+/* Can the file never shrink? (What does not know seals can.) */
+static int telem_i_shm_sealed(int fd) {
+    int seals = fcntl(fd, TELEM_I_SHM_GET_SEALS);
+    return seals >= 0 && (seals & 2) != 0;
 }
 /* A handed descriptor shares its locks with whoever handed it over: a description of one's own is
    needed. */
@@ -1445,6 +1460,10 @@ static telem_result telem_i_shm_rights(intptr_t file, uint32_t mode,
                                        uint32_t group) { /* as the directory says */
     (void)file, (void)mode, (void)group;
     return TELEM_OK;
+}
+static int telem_i_shm_ours(intptr_t file) {
+    (void)file;
+    return 1;
 }
 static void *telem_i_shm_map(intptr_t file, uint64_t size, int writable, int prefault, int huge) {
     HANDLE m = CreateFileMappingA((HANDLE)file, NULL, writable ? PAGE_READWRITE : PAGE_READONLY, 0, 0, NULL);
@@ -1829,6 +1848,8 @@ static void telem_i_shm_role_drop(const telem_shm *s, uint32_t role) {
 /* >>sweep: what a dead one left. May itself be cut short anywhere: the entry stays taken, and the
    next one does it again. Whoever calls holds the entry's lock. */
 
+static void telem_i_shm_wake_all(const telem_shm *s);
+
 static void telem_i_shm_writer_sweep(const telem_shm *s, uint32_t i) {
     telem_i_shm_writer *e = telem_i_shm_writer_at(s, i);
     telem_i_shm_live *live = telem_i_shm_live_of(s);
@@ -1852,6 +1873,7 @@ static void telem_i_shm_writer_sweep(const telem_shm *s, uint32_t i) {
     lock = i + 1u;
     if (TELEM_CAS32(&telem_i_shm_control_of(s)->consumer, &lock, 0)) TELEM_I_SHM_POINT(); /* S19 */
     if (TELEM_LOAD64_RELAXED(&e->busy) & 1u) TELEM_I_SHM_SET64(&e->busy, TELEM_LOAD64_RELAXED(&e->busy) + 1u);
+    telem_i_shm_wake_all(s); /* those that it disarmed and did not come to call */
     TELEM_I_SHM_PUT32(&e->state, (state | 1u) + 1u); /* S16 */
 }
 
@@ -1964,7 +1986,7 @@ static void telem_i_shm_wake_all(const telem_shm *s) {
         if (!(TELEM_LOAD32_RELAXED(&e->state) & 1u)) continue;
         (void)TELEM_FETCH_ADD32(&e->futex, 1); /* S18 */
         telem_i_shm_wake_word(&e->futex);
-        if (armed >> i & 1u && TELEM_LOAD32_RELAXED(&e->kind))
+        if (TELEM_LOAD32_RELAXED(&e->kind)) /* armed or not: who disarmed it may be dead */
             telem_i_shm_call(&w, TELEM_LOAD64_RELAXED(&e->nonce));
     }
     telem_i_shm_ear_close(w.socket);
@@ -2009,7 +2031,7 @@ static void telem_i_shm_format(telem_shm *s) {
 
 static void telem_i_shm_begin_handle(telem_shm *s, uint32_t backing) {
     memset(s, 0, sizeof *s);
-    s->file[0] = s->file[1] = TELEM_I_SHM_NONE;
+    s->file[0] = s->file[1] = s->hand = TELEM_I_SHM_NONE;
     s->backing = (uint8_t)backing;
     s->instance = telem_i_shm_random(s);
 }
@@ -2060,8 +2082,9 @@ static void telem_i_shm_drop(telem_shm *s) {
     if (s->control && s->backing != TELEM_SHM_MEMORY) telem_i_shm_unmap(s->control, s->mapped[1]);
     telem_i_shm_close(s->file[0]);
     telem_i_shm_close(s->file[1]);
+    telem_i_shm_close(s->hand);
     s->data = s->control = NULL;
-    s->file[0] = s->file[1] = TELEM_I_SHM_NONE;
+    s->file[0] = s->file[1] = s->hand = TELEM_I_SHM_NONE;
 }
 
 /* <dir>/telem.<name>.data and .ctl */
@@ -2115,13 +2138,22 @@ static void telem_i_shm_clear_away(const char *data_path, const char *control_pa
     TELEM_I_SHM_POINT();
 }
 
+static telem_result telem_i_shm_rights_both(const telem_shm *s, const telem_shm_desc *d) {
+    uint32_t mode = d->mode ? d->mode & 0777u : 0600u;
+    telem_result r = telem_i_shm_rights(s->file[1], mode, d->group);
+    if (r != TELEM_OK) return r;
+    return telem_i_shm_rights(s->file[0], d->others_write ? mode : mode & ~022u, d->group);
+}
+
 /* With the owner's lock on the control file that has the name: is a whole segment of the wanted shape
    there? Then it is mapped. */
 static telem_result telem_i_shm_take_over(telem_shm *s, const telem_shm_desc *d, const char *data_path) {
     telem_i_shm_fixed want = s->g;
     telem_result r = telem_i_shm_size(s->file[1], &s->mapped[1]);
+    if (!telem_i_shm_ours(s->file[1])) return TELEM_ERR_ACCESS;
     if (r == TELEM_OK && s->mapped[1] < 128) return TELEM_ERR_NOT_FOUND;
     if (r == TELEM_OK) r = telem_i_shm_open(data_path, TELEM_I_SHM_WRITE, &s->file[0]);
+    if (r == TELEM_OK && !telem_i_shm_ours(s->file[0])) r = TELEM_ERR_ACCESS;
     if (r == TELEM_OK) r = telem_i_shm_size(s->file[0], &s->mapped[0]);
     if (r == TELEM_OK && s->mapped[0] < 512) r = TELEM_ERR_NOT_FOUND;
     if (r == TELEM_OK) r = telem_i_shm_map_both(s, d->prefault, d->huge);
@@ -2132,6 +2164,7 @@ static telem_result telem_i_shm_take_over(telem_shm *s, const telem_shm_desc *d,
         telem_i_shm_live *live = telem_i_shm_live_of(s);
         if (TELEM_LOAD32_ACQUIRE(&live->state) == TELEM_I_SHM_REPLACED) r = TELEM_ERR_MISMATCH; /* S14 */
     }
+    if (r == TELEM_OK) r = telem_i_shm_rights_both(s, d); /* its maker may have died before that */
     if (r == TELEM_OK) {
         telem_i_shm_live *live = telem_i_shm_live_of(s);
         (void)telem_i_shm_sweep(s);
@@ -2151,7 +2184,6 @@ static telem_result telem_i_shm_take_over(telem_shm *s, const telem_shm_desc *d,
 
 /* Both objects are new, empty and ours. */
 static telem_result telem_i_shm_build(telem_shm *s, const telem_shm_desc *d) {
-    uint32_t mode = d->mode ? d->mode & 0777u : 0600u;
     telem_result r = telem_i_shm_allocate(s->file[1], s->g.control_bytes);
     s->mapped[0] = s->g.data_bytes;
     s->mapped[1] = s->g.control_bytes;
@@ -2160,14 +2192,12 @@ static telem_result telem_i_shm_build(telem_shm *s, const telem_shm_desc *d) {
     if (r != TELEM_OK) return r;
     s->g.id = telem_i_shm_random(s);
     telem_i_shm_format(s);
-    r = telem_i_shm_rights(s->file[1], mode, d->group);
-    return r == TELEM_OK ? telem_i_shm_rights(s->file[0], d->others_write ? mode : mode & ~022u, d->group)
-                         : r;
+    return telem_i_shm_rights_both(s, d);
 }
 
 static telem_result telem_i_shm_create_files(telem_shm *s, const telem_shm_desc *d) {
     char data_path[TELEM_I_SHM_PATH], control_path[TELEM_I_SHM_PATH];
-    int tries = 100;
+    int tries = 100, looks = 20;
     telem_result r = telem_i_shm_place(s, d->dir, d->name);
     if (r != TELEM_OK) return r;
     telem_i_shm_path(data_path, s->dir, s->name, 0);
@@ -2180,7 +2210,10 @@ static telem_result telem_i_shm_create_files(telem_shm *s, const telem_shm_desc 
         if (telem_i_shm_lock(s->file[1], TELEM_I_SHM_OWNER) != TELEM_OK) {
             telem_i_shm_close(s->file[1]);
             s->file[1] = TELEM_I_SHM_NONE;
-            return TELEM_ERR_EXISTS;
+            if (looks-- <= 0) return TELEM_ERR_EXISTS;
+            telem_i_shm_nap(500000u); /* telem_shm_collect holds it for a moment */
+            tries++;
+            continue;
         }
         r = TELEM_AGAIN;
         if (telem_i_shm_same(s->file[1], control_path)) { /* nobody replaced it before we had the lock */
@@ -2210,7 +2243,8 @@ static telem_result telem_i_shm_create_memfd(telem_shm *s, const telem_shm_desc 
     s->mapped[0] = s->g.data_bytes;
     s->mapped[1] = control_size;
     r = telem_i_shm_memfd(&s->mapped[0], d->huge, &s->file[0]);
-    if (r == TELEM_OK) r = telem_i_shm_memfd(&control_size, 0, &s->file[1]);
+    if (r == TELEM_OK) r = telem_i_shm_memfd(&control_size, 0, &s->hand);
+    if (r == TELEM_OK) r = telem_i_shm_reopen((int)s->hand, TELEM_I_SHM_WRITE, &s->file[1]);
     if (r == TELEM_OK) r = telem_i_shm_lock(s->file[1], TELEM_I_SHM_OWNER);
     if (r == TELEM_OK) r = telem_i_shm_map_both(s, d->prefault, 0);
     if (r != TELEM_OK) return r;
@@ -2218,12 +2252,7 @@ static telem_result telem_i_shm_create_memfd(telem_shm *s, const telem_shm_desc 
     telem_i_shm_format(s);
     r = telem_i_shm_seal(s->file[0], d->sealed);
     if (r == TELEM_OK) r = telem_i_shm_seal(s->file[1], 0);
-    if (r == TELEM_OK && (d->mode || d->group)) {
-        uint32_t mode = d->mode ? d->mode & 0777u : 0600u;
-        r = telem_i_shm_rights(s->file[1], mode, d->group);
-        if (r == TELEM_OK)
-            r = telem_i_shm_rights(s->file[0], d->others_write ? mode : mode & ~022u, d->group);
-    }
+    if (r == TELEM_OK && (d->mode || d->group)) r = telem_i_shm_rights_both(s, d);
     return r;
 #else
     (void)s, (void)d;
@@ -2247,7 +2276,9 @@ static telem_result telem_i_shm_attach_files(telem_shm *s, const telem_shm_attac
         if (r == TELEM_ERR_NOT_FOUND) r = TELEM_AGAIN; /* the control object is there already */
     } else {
 #if TELEM_I_SHM_LINUX
-        r = telem_i_shm_reopen(d->fds[1], control_how, &s->file[1]);
+        r = telem_i_shm_sealed(d->fds[0]) && telem_i_shm_sealed(d->fds[1]) ? TELEM_OK : TELEM_ERR_ACCESS;
+        if (r == TELEM_OK) r = telem_i_shm_reopen(d->fds[1], control_how, &s->hand);
+        if (r == TELEM_OK) r = telem_i_shm_reopen(d->fds[1], control_how, &s->file[1]);
         if (r == TELEM_OK) r = telem_i_shm_reopen(d->fds[0], data_how, &s->file[0]);
 #else
         r = TELEM_ERR_UNSUPPORTED;
@@ -2339,11 +2370,11 @@ TELEM_API void telem_shm_detach(telem_shm *shm) {
         TELEM_I_SHM_PUT32(&telem_i_shm_live_of(shm)->state, TELEM_I_SHM_CLOSED); /* S14 */
         telem_i_shm_wake_all(shm);
         if (shm->backing == TELEM_SHM_FILES && !shm->keep) {
-            char path[TELEM_I_SHM_PATH];
+            char path[TELEM_I_SHM_PATH]; /* the name may be another's by now */
             telem_i_shm_path(path, shm->dir, shm->name, 0);
-            (void)telem_i_shm_remove(path);
+            if (telem_i_shm_same(shm->file[0], path)) (void)telem_i_shm_remove(path);
             telem_i_shm_path(path, shm->dir, shm->name, 1);
-            (void)telem_i_shm_remove(path);
+            if (telem_i_shm_same(shm->file[1], path)) (void)telem_i_shm_remove(path);
         }
     }
 #endif
@@ -2355,7 +2386,7 @@ TELEM_API telem_result telem_shm_fds(const telem_shm *shm, int fds[2]) {
     if (!shm || !shm->attached || !fds) return TELEM_ERR_ARG;
     if (!TELEM_I_SHM_LINUX || shm->backing == TELEM_SHM_MEMORY) return TELEM_ERR_UNSUPPORTED;
     fds[0] = (int)shm->file[0];
-    fds[1] = (int)shm->file[1];
+    fds[1] = (int)(shm->hand != TELEM_I_SHM_NONE ? shm->hand : shm->file[1]);
     return TELEM_OK;
 }
 
@@ -3301,6 +3332,7 @@ TELEM_API telem_result telem_shm_begin(telem_shm_writer *w, uint64_t len, telem_
 /* Is this a slot that begin gave and that is still open? */
 static int telem_i_shm_open_slot(const telem_shm_writer *w, const telem_shm_slot *slot) {
     uint64_t word;
+    if (!slot->data) return 0; /* committed or given up */
     if (slot->slot == TELEM_I_SHM_SCRATCH) return w->scratch_open;
     if (slot->slot >= w->shm->g.slots) return 0;
     word = TELEM_LOAD64_RELAXED(telem_i_shm_slot_at(w->shm, slot->slot));
@@ -3481,7 +3513,8 @@ static void telem_i_shm_lapped(telem_shm_reader *rd) {
 /* Reliable and not expelled? Then nothing from the gate on changes. */
 static int telem_i_shm_gating(telem_shm_reader *rd) {
     const telem_i_shm_control *c = telem_i_shm_control_of(rd->shm);
-    return rd->reliable && (TELEM_LOAD64_ACQUIRE(&c->gates) >> (uint32_t)rd->index & 1u) != 0; /* S8 */
+    return rd->reliable && rd->index >= 0 &&
+           (TELEM_LOAD64_ACQUIRE(&c->gates) >> (uint32_t)rd->index & 1u) != 0; /* S8 */
 }
 
 /* Number `next` is RESERVED. 1: pass over it: its writer is dead, or others were finished since and
@@ -3574,6 +3607,7 @@ TELEM_I_SHM_QUICK int telem_i_shm_load_quick(const telem_shm *s, uint64_t n, uin
     f->total = f->offset = f->group = f->hash = 0;
     f->content = f->flags = 0;
     f->pinned = 0;
+    f->epoch = s->epoch;
     if (low != TELEM_I_SHM_FAR) {
         f->slot = TELEM_I_SHM_INLINE;
         f->len = low;
@@ -3606,7 +3640,9 @@ static int telem_i_shm_load(const telem_shm *s, uint64_t n, uint64_t word, telem
 
 TELEM_API int telem_shm_valid(telem_shm_reader *rd, const telem_shm_frame *frame) {
     if (!rd || !rd->shm || !frame) return 0;
-    if (frame->pinned || frame->slot == TELEM_I_SHM_INLINE) return 1;
+    if (frame->slot == TELEM_I_SHM_INLINE) return 1;
+    if (frame->epoch != rd->shm->epoch) return 0; /* its segment is not mapped any more */
+    if (frame->pinned) return 1;
     TELEM_FENCE_ACQUIRE(); /* S1: what was read before is older than this look */
     return TELEM_LOAD64_RELAXED(telem_i_shm_desc_at(rd->shm, frame->number)) == frame->word;
 }
@@ -3619,6 +3655,7 @@ TELEM_API telem_result telem_shm_pin(telem_shm_reader *rd, telem_shm_frame *fram
     if (rd->index < 0 || rd->shm->g.pins == 0) return TELEM_ERR_STATE;
     if (rd->pinned >= rd->shm->g.pins) return TELEM_FULL;
     if (frame->slot >= rd->shm->g.slots) return TELEM_ERR_ARG;
+    if (frame->epoch != rd->shm->epoch) return TELEM_LAPPED;
     pins = telem_i_shm_pins_at(rd->shm, frame->slot);
     bit = (uint64_t)1 << (uint32_t)rd->index;
     if (TELEM_LOAD64_RELAXED(pins) & bit) { /* this reader holds the slot by another frame variable */
@@ -3654,6 +3691,7 @@ TELEM_API telem_result telem_shm_copy(telem_shm_reader *rd, telem_shm_frame *fra
         if (frame->len) memcpy(buf, frame->data, (size_t)frame->len);
         return TELEM_OK;
     }
+    if (frame->epoch != rd->shm->epoch) return TELEM_LAPPED;
     if (rd->shm->g.pins == 0 && !rd->reliable) { /* published by words: copied by words */
         telem_i_shm_words_get(buf, (const telem_atomic64 *)frame->data, frame->len);
         return telem_shm_valid(rd, frame) ? TELEM_OK : TELEM_LAPPED;
@@ -3676,6 +3714,7 @@ TELEM_API telem_result telem_shm_verify(telem_shm_reader *rd, const telem_shm_fr
     uint64_t h;
     if (!rd || !rd->shm || !frame) return TELEM_ERR_ARG;
     if (!(frame->flags & TELEM_SHM_HASHED)) return TELEM_OK;
+    if (frame->slot != TELEM_I_SHM_INLINE && frame->epoch != rd->shm->epoch) return TELEM_LAPPED;
     h = telem_i_shm_hash(frame->data, frame->len);
     if (!telem_shm_valid(rd, frame)) return TELEM_LAPPED;
     return h == frame->hash ? TELEM_OK : TELEM_ERR_CORRUPT;
@@ -3721,7 +3760,12 @@ static telem_result telem_i_shm_ended(const telem_shm_reader *rd) {
 
 /* Tells the writers how far a reliable reader is; TELEM_EXPELLED once. */
 static telem_result telem_i_shm_gate(telem_shm_reader *rd) {
-    telem_i_shm_reader *e = telem_i_shm_reader_at(rd->shm, (uint32_t)rd->index);
+    telem_i_shm_reader *e;
+    if (rd->index < 0) { /* the new segment had no entry for it */
+        rd->reliable = 0;
+        return TELEM_EXPELLED;
+    }
+    e = telem_i_shm_reader_at(rd->shm, (uint32_t)rd->index);
     if (rd->gate != rd->next) {
         rd->gate = rd->next;
         TELEM_I_SHM_PUT64(&e->gate, rd->next); /* S5 */
@@ -3941,8 +3985,10 @@ TELEM_API int64_t telem_shm_read_batch(telem_shm_reader *rd, telem_shm_frame *fr
 TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reader *rd,
                                             telem_shm_frame *frame) {
     telem_result r;
+    int displaced = 0;
     if (!g || !rd || !rd->shm || !frame || !(frame->flags & TELEM_SHM_CHUNK)) return TELEM_ERR_ARG;
     if (frame->offset == 0) {
+        displaced = g->total != 0 && g->have < g->total; /* another writer's, unfinished */
         g->group = frame->group;
         g->total = frame->total;
         g->have = 0;
@@ -3960,7 +4006,8 @@ TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reade
         return r;
     }
     g->have += frame->len;
-    return g->have == g->total ? TELEM_OK : TELEM_AGAIN;
+    if (g->have == g->total) return TELEM_OK;
+    return displaced ? TELEM_LAPPED : TELEM_AGAIN;
 }
 
 TELEM_API telem_result telem_shm_reader_loss(telem_shm_reader *rd, telem_shm_loss *loss) {
@@ -4051,6 +4098,10 @@ TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *sh
     if (d.spin == 0) d.spin = 50000u;
     if (d.stale == 0) d.stale = 1000000000u;
     if (d.stall == 0) d.stall = 10000000u;
+    if (shm != &rd->own) { /* not telem_shm_reader_open's: nothing to attach anew */
+        memset(&rd->own, 0, sizeof rd->own);
+        memset(&rd->again, 0, sizeof rd->again);
+    }
     rd->shm = shm;
     rd->index = -1;
     rd->desc = d;
@@ -4132,6 +4183,7 @@ static int telem_i_shm_reattach(telem_shm_reader *rd) {
     telem_shm fresh;
     telem_shm_reader was;
     telem_shm_attach_desc where = rd->again;
+    if (rd->pinned) return 0; /* what is pinned must stay mapped */
     where.name = rd->own.name;
     where.dir = rd->own.dir;
     if (telem_shm_attach(&fresh, &where) != TELEM_OK) return 0;
@@ -4140,15 +4192,25 @@ static int telem_i_shm_reattach(telem_shm_reader *rd) {
         return 0;
     }
     was = *rd;
+    rd->socket = TELEM_I_SHM_NONE; /* it may stand in somebody's poll set: it moves along */
     telem_shm_reader_deinit(rd);
     telem_shm_detach(&rd->own);
     rd->own = fresh;
+    rd->own.epoch = (uint8_t)(was.own.epoch + 1u);
     was.desc.start = TELEM_SHM_OLDEST;
     if (telem_shm_reader_init(rd, &rd->own, &was.desc) != TELEM_OK) {
         was.desc.reliable = 0; /* the table is full, or we may not write: as an observer */
         rd->own.registers = 0;
         (void)telem_shm_reader_init(rd, &rd->own, &was.desc);
     }
+    if (was.reliable && !rd->reliable) rd->reliable = 1; /* next tells EXPELLED */
+    if (rd->index >= 0 && was.socket != TELEM_I_SHM_NONE) {
+        telem_i_shm_reader *e = telem_i_shm_reader_at(rd->shm, (uint32_t)rd->index);
+        rd->socket = was.socket;
+        rd->nonce = was.nonce;
+        TELEM_I_SHM_SET64(&e->nonce, rd->nonce);
+        TELEM_I_SHM_PUT32(&e->kind, TELEM_I_SHM_EAR_KIND);
+    } else telem_i_shm_ear_close(was.socket);
     rd->delivered = was.delivered, rd->lost = was.lost, rd->filtered = was.filtered;
     rd->voided = was.voided, rd->corrupt = was.corrupt, rd->lost_told = was.lost_told;
     rd->again.name = rd->own.name;
@@ -4310,6 +4372,7 @@ TELEM_API telem_result telem_shm_reader_fd(telem_shm_reader *rd, intptr_t *fd) {
         r = telem_i_shm_ear_open(nonce, &rd->socket);
         if (r != TELEM_OK) return r;
         e = telem_i_shm_reader_at(rd->shm, (uint32_t)rd->index);
+        rd->nonce = nonce;
         TELEM_I_SHM_SET64(&e->nonce, nonce);
         TELEM_I_SHM_PUT32(&e->kind, TELEM_I_SHM_EAR_KIND);
     }
@@ -4368,6 +4431,12 @@ TELEM_API telem_result telem_shm_wait_any(telem_shm_reader *const *rds, uint32_t
     for (turn = 0;; turn++) {
         for (i = 0, ended = 0; i < n; i++) {
             telem_result r = telem_shm_wait(rds[i], 0);
+            if (r == TELEM_END && rds[i]->again.name && telem_i_shm_reattach(rds[i])) {
+                intptr_t fd;
+                r = telem_shm_reader_fd(rds[i], &fd);
+                if (r != TELEM_OK) return r; /* an observer now: ERR_STATE */
+                r = telem_shm_wait(rds[i], 0);
+            }
             if (r == TELEM_OK) {
                 if (which) *which = i;
                 return r;
@@ -4459,7 +4528,7 @@ broken:
 TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_message *message, void *buf,
                                               size_t cap) {
     telem_i_shm_control *c;
-    uint32_t who = 0, r;
+    uint32_t who = 0, r, k;
     if (!w || !w->shm || !message || (cap && !buf)) return TELEM_ERR_ARG;
     if (w->shm->g.control_ring == 0) return TELEM_ERR_STATE;
     c = telem_i_shm_control_of(w->shm);
@@ -4467,9 +4536,13 @@ TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_mes
         if (who <= w->shm->g.writers && telem_i_shm_writer_alive(w->shm, who - 1u)) return TELEM_ERR_ACCESS;
         if (!TELEM_CAS32(&c->consumer, &who, w->index + 1u)) return TELEM_AGAIN; /* S19 */
     }
-    for (r = 0; r < w->shm->g.readers; r++) {
-        telem_result res = telem_i_shm_control_take(w->shm, r, message, buf, cap);
-        if (res != TELEM_EMPTY) return res;
+    for (k = 0; k < w->shm->g.readers; k++) {
+        telem_result res;
+        r = (w->turn + k) % w->shm->g.readers;
+        res = telem_i_shm_control_take(w->shm, r, message, buf, cap);
+        if (res == TELEM_EMPTY) continue;
+        w->turn = res == TELEM_ERR_MEMORY ? r : r + 1u; /* nobody keeps the others waiting */
+        return res;
     }
     return TELEM_EMPTY;
 }
@@ -4483,8 +4556,12 @@ static telem_result telem_i_shm_partner(const telem_shm_pairs *p, telem_shm_fram
     uint64_t away;
     telem_result r;
     if (!p->as_of && telem_shm_find(p->b, t, TELEM_SHM_AFTER, &f) != TELEM_OK) {
-        int late = p->late && telem_shm_latest(p->a, &f) == TELEM_OK && f.time > t &&
-                   (uint64_t)f.time - (uint64_t)t > p->late;
+        uint64_t held[TELEM_SHM_INLINE_MAX / 8]; /* the pending frame's payload: latest would replace it */
+        int late;
+        memcpy(held, p->a->held, sizeof held);
+        late = p->late && telem_shm_latest(p->a, &f) == TELEM_OK && f.time > t &&
+               (uint64_t)f.time - (uint64_t)t > p->late;
+        memcpy(p->a->held, held, sizeof held);
         if (!late) return TELEM_EMPTY;
     }
     r = telem_shm_find(p->b, t, p->as_of ? TELEM_SHM_BEFORE : TELEM_SHM_NEAREST, b);
