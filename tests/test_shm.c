@@ -214,6 +214,31 @@ TEST(frame_begun_in_place_is_committed_or_given_up) {
     shut();
 }
 
+TEST(slot_is_committed_or_given_up_once) {
+    static const uint64_t sizes[2] = {8, 1000}; /* the handle's own buffer; a slot */
+    telem_shm_desc d = TELEM_ZERO;
+    telem_shm_reader_counts counts = TELEM_ZERO;
+    uint32_t i;
+    d.payload = 1000;
+    REQUIRE_OK(open_desc(&d, NULL));
+    for (i = 0; i < 2; i++) {
+        telem_shm_slot a, b;
+        REQUIRE_OK(telem_shm_begin(&w, sizes[i], &a));
+        REQUIRE_OK(telem_shm_commit(&w, &a, 1, 1, 8));
+        CHECK_EQ_INT(telem_shm_commit(&w, &a, 1, 1, 8), TELEM_ERR_STATE);
+        REQUIRE_OK(telem_shm_begin(&w, sizes[i], &b)); /* maybe in the same place */
+        CHECK_EQ_INT(telem_shm_commit(&w, &a, 1, 1, 8), TELEM_ERR_STATE);
+        CHECK_EQ_INT(telem_shm_abort(&w, &a), TELEM_ERR_STATE);
+        REQUIRE_OK(telem_shm_commit(&w, &b, 1, 1, 8));
+        REQUIRE_OK(telem_shm_begin(&w, sizes[i], &a));
+        REQUIRE_OK(telem_shm_abort(&w, &a));
+        CHECK_EQ_INT(telem_shm_abort(&w, &a), TELEM_ERR_STATE);
+    }
+    CHECK_OK(telem_shm_reader_stats(&r, &counts));
+    CHECK_EQ_INT(counts.queued, 4);
+    shut();
+}
+
 TEST(slow_reader_knows_exactly_how_many_it_lost) {
     uint64_t rng = check_seed(), i, at = 0, seen = 0;
     int round;
@@ -778,6 +803,24 @@ TEST(control_messages_come_back_in_order_and_full_is_an_answer) {
     shut();
 }
 
+TEST(broken_control_ring_keeps_nobody_waiting) {
+    telem_shm_desc d = TELEM_ZERO;
+    telem_shm_message m;
+    uint8_t buf[256];
+    int i, honest = 0;
+    d.control_ring = 256;
+    REQUIRE_OK(open_desc(&d, NULL)); /* r is reader 0 */
+    REQUIRE_OK(telem_shm_reader_init(&r2, &shm, NULL));
+    REQUIRE_OK(telem_shm_control_write(&r2, 7, 0, "hi", 2));
+    for (i = 0; i < 10; i++) { /* broken anew before each look */
+        TELEM_STORE64_RELAXED(&telem_i_shm_ring_at(&shm, 0)->written, 3 + 8 * (uint64_t)i);
+        honest += telem_shm_control_read(&w, &m, buf, sizeof buf) == TELEM_OK && m.reader == 1 && m.type == 7;
+    }
+    CHECK_EQ_INT(honest, 1);
+    telem_shm_reader_deinit(&r2);
+    shut();
+}
+
 TEST(frames_of_two_topics_are_paired) {
     telem_shm_desc d = TELEM_ZERO;
     telem_shm_pairs p = TELEM_ZERO;
@@ -813,6 +856,16 @@ TEST(frames_of_two_topics_are_paired) {
     p.within = 5;
     CHECK_EQ_INT(telem_shm_pairs_next(&p, &a, &b), TELEM_EMPTY);
     CHECK_EQ_INT(p.unmatched, 7);
+    p.as_of = 0, p.late = 100; /* b is late: what came last is looked at, what is delivered stays */
+    i = 1001;
+    REQUIRE_OK(telem_shm_publish(&w, 1, 1000, &i, 8));
+    i = 1002;
+    REQUIRE_OK(telem_shm_publish(&w, 1, 2000, &i, 8));
+    REQUIRE_OK(telem_shm_publish(&v, 2, 998, &i, 8));
+    CHECK_OK(telem_shm_pairs_next(&p, &a, &b));
+    CHECK(a.time == 1000 && b.time == 998);
+    i = 1001;
+    CHECK_MEM(a.data, &i, 8);
     telem_shm_reader_deinit(&q);
     CHECK_OK(telem_shm_writer_deinit(&v));
     telem_shm_detach(&second);
@@ -1039,6 +1092,187 @@ TEST(kept_segment_is_taken_over_with_its_frames_or_replaced) {
     telem_shm_reader_close(&opened);
 }
 
+/* The owner goes and comes back with another desc: a new segment of the same name. */
+static telem_result replace_segment(telem_shm_desc *d, uint32_t frames) {
+    telem_result res = telem_shm_writer_deinit(&w);
+    telem_shm_detach(&shm);
+    d->frames = frames;
+    if (res == TELEM_OK) res = telem_shm_create(&shm, d);
+    return res == TELEM_OK ? telem_shm_writer_init(&w, &shm, NULL) : res;
+}
+static telem_result open_named(telem_shm_desc *d, const char *name) {
+    d->name = name, d->keep = 1;
+    if (telem_shm_create(&shm, d) != TELEM_OK) return TELEM_ERR_IO;
+    return telem_shm_writer_init(&w, &shm, NULL);
+}
+static void shut_named(const char *name) {
+    CHECK_OK(telem_shm_writer_deinit(&w));
+    telem_shm_detach(&shm);
+    CHECK_OK(telem_shm_unlink(NULL, name));
+}
+
+TEST(pinned_frame_stays_mapped_when_its_segment_is_replaced) {
+    telem_shm_desc d = TELEM_ZERO;
+    telem_shm_attach_desc a = TELEM_ZERO;
+    telem_shm_frame pinned, loose, small, f;
+    char name[64];
+    snprintf(name, sizeof name, "%s", name_of("pinned"));
+    a.name = name;
+    d.payload = 5000, d.pins = 1, d.readers = 2;
+    REQUIRE_OK(open_named(&d, name));
+    REQUIRE_OK(telem_shm_reader_open(&r, &a, NULL));
+    fill(bytes, 4096, 7);
+    REQUIRE_OK(telem_shm_publish(&w, 1, 1, bytes, 4096));
+    REQUIRE_OK(telem_shm_publish(&w, 1, 2, bytes, 4096));
+    REQUIRE_OK(put(3));
+    REQUIRE_OK(telem_shm_next(&r, &pinned));
+    REQUIRE_OK(telem_shm_next(&r, &loose));
+    REQUIRE_OK(telem_shm_next(&r, &small));
+    REQUIRE_OK(telem_shm_pin(&r, &pinned));
+    REQUIRE_OK(replace_segment(&d, 128));
+    REQUIRE_OK(telem_shm_publish(&w, 1, 4, bytes + 1, 4096));
+    REQUIRE_OK(telem_shm_publish(&w, 1, 5, bytes + 1, 4096));
+    REQUIRE(telem_shm_next(&r, &f) == TELEM_END);
+    REQUIRE(telem_shm_wait(&r, 1000000) == TELEM_END || telem_shm_wait(&r, 1000000) == TELEM_EMPTY);
+    CHECK(telem_shm_valid(&r, &pinned) && telem_shm_valid(&r, &loose));
+    CHECK_MEM(pinned.data, bytes, 4096);
+    CHECK_OK(telem_shm_unpin(&r, &pinned));
+    REQUIRE_OK(telem_shm_next(&r, &f)); /* of the new segment */
+    CHECK(f.time == 4 && telem_shm_valid(&r, &f));
+    CHECK(!telem_shm_valid(&r, &pinned) && !telem_shm_valid(&r, &loose));
+    CHECK_EQ_INT(telem_shm_pin(&r, &loose), TELEM_LAPPED);
+    CHECK_EQ_INT(telem_shm_copy(&r, &loose, copy, sizeof copy), TELEM_LAPPED);
+    telem_shm_reader_close(&r);
+    shut_named(name);
+}
+
+TEST(reliable_reader_without_an_entry_in_the_new_segment_is_told) {
+    telem_shm_desc d = TELEM_ZERO;
+    telem_shm_attach_desc a = TELEM_ZERO;
+    telem_shm_reader_desc rd = TELEM_ZERO;
+    telem_shm_frame f;
+    char name[64];
+    int i, told = 0, got = 0;
+    snprintf(name, sizeof name, "%s", name_of("table"));
+    a.name = name;
+    rd.reliable = 1;
+    d.readers = 1;
+    REQUIRE_OK(open_named(&d, name));
+    REQUIRE_OK(telem_shm_reader_open(&r, &a, &rd));
+    REQUIRE_OK(replace_segment(&d, 128));
+    REQUIRE_OK(telem_shm_reader_open(&r2, &a, NULL)); /* the table is full */
+    for (i = 0; i < 200; i++) REQUIRE_OK(put((uint64_t)i));
+    for (i = 0; i < 400; i++) {
+        telem_result res = telem_shm_next(&r, &f);
+        told += res == TELEM_EXPELLED, got += res == TELEM_OK;
+    }
+    CHECK_EQ_INT(told, 1);
+    CHECK_EQ_INT(got, 128); /* the oldest that was there, on */
+    CHECK_EQ_INT(telem_shm_arm(&r), TELEM_ERR_STATE); /* an observer now */
+    telem_shm_reader_close(&r);
+    telem_shm_reader_close(&r2);
+    shut_named(name);
+}
+
+TEST(wait_any_attaches_to_a_new_segment) {
+    telem_shm_desc d = TELEM_ZERO, e = TELEM_ZERO;
+    telem_shm_attach_desc a = TELEM_ZERO;
+    telem_shm_reader *both[2];
+    telem_shm_frame f;
+    intptr_t fd = 0, same = 1;
+    uint32_t which = 9;
+    char name[64], second[64];
+    snprintf(name, sizeof name, "%s", name_of("move"));
+    snprintf(second, sizeof second, "%s", name_of("move-b"));
+    e.name = second;
+    REQUIRE_OK(open_named(&d, name));
+    REQUIRE_OK(telem_shm_create(&other, &e));
+    a.name = name;
+    REQUIRE_OK(telem_shm_reader_open(&r, &a, NULL));
+    a.name = second;
+    REQUIRE_OK(telem_shm_reader_open(&r2, &a, NULL));
+    REQUIRE_OK(telem_shm_reader_fd(&r, &fd));
+    REQUIRE_OK(replace_segment(&d, 128));
+    REQUIRE_OK(put(5));
+    both[0] = &r, both[1] = &r2;
+    CHECK_OK(telem_shm_wait_any(both, 2, 2000000000, &which));
+    CHECK_EQ_INT(which, 0);
+    REQUIRE_OK(telem_shm_next(&r, &f));
+    CHECK(holds(&f, 5));
+    CHECK_EQ_INT(telem_shm_arm(&r), TELEM_EMPTY); /* what stands in a poll set goes on */
+    REQUIRE_OK(telem_shm_reader_fd(&r, &same));
+    CHECK(fd == same);
+    REQUIRE_OK(put(6));
+    {
+        uint64_t t = telem_i_shm_now();
+        telem_i_shm_ears_wait(&fd, 1, 5000000000u);
+        CHECK(telem_i_shm_now() - t < 2000000000u);
+    }
+    telem_shm_reader_close(&r);
+    telem_shm_reader_close(&r2);
+    telem_shm_detach(&other);
+    shut_named(name);
+}
+
+#if TELEM_I_SHM_LINUX
+TEST(old_owner_leaves_the_files_of_a_new_one_alone) {
+    telem_shm_desc d = TELEM_ZERO;
+    telem_shm_attach_desc a = TELEM_ZERO;
+    char name[64];
+    snprintf(name, sizeof name, "%s", name_of("heir"));
+    d.name = a.name = name;
+    REQUIRE_OK(telem_shm_create(&shm, &d));
+    REQUIRE_OK(telem_shm_unlink(NULL, name));
+    REQUIRE_OK(telem_shm_create(&other, &d));
+    telem_shm_detach(&shm);
+    CHECK_EQ_INT(telem_shm_list(NULL, name, NULL, NULL), 1);
+    CHECK_OK(telem_shm_reader_open(&r, &a, NULL));
+    telem_shm_reader_close(&r);
+    telem_shm_detach(&other);
+    CHECK_EQ_INT(telem_shm_list(NULL, name, NULL, NULL), 0);
+}
+
+TEST(take_over_sets_the_rights_that_its_desc_asks_for) {
+    telem_shm_desc d = TELEM_ZERO;
+    struct stat data, control;
+    uint32_t modes[2], i;
+    char name[64];
+    snprintf(name, sizeof name, "%s", name_of("mode"));
+    d.name = name, d.keep = 1;
+    modes[0] = 0666, modes[1] = 0600;
+    for (i = 0; i < 2; i++) {
+        d.mode = modes[i], d.others_write = i == 0;
+        REQUIRE_OK(telem_shm_create(&shm, &d));
+        REQUIRE(fstat((int)shm.file[0], &data) == 0 && fstat((int)shm.file[1], &control) == 0);
+        CHECK_EQ_INT(data.st_mode & 0777, modes[i]);
+        CHECK_EQ_INT(control.st_mode & 0777, modes[i]);
+        CHECK_EQ_INT(TELEM_LOAD32_RELAXED(&telem_i_shm_live_of(&shm)->takeovers), i);
+        telem_shm_detach(&shm);
+    }
+    CHECK_OK(telem_shm_unlink(NULL, name));
+}
+
+/* A pair that its maker could shrink under us. */
+TEST(unsealed_descriptors_are_refused) {
+    telem_shm_desc d = TELEM_ZERO;
+    telem_shm_attach_desc a = TELEM_ZERO;
+    char name[64];
+    snprintf(name, sizeof name, "%s", name_of("seals"));
+    d.name = name;
+    REQUIRE_OK(telem_shm_create(&shm, &d));
+    a.backing = TELEM_SHM_MEMFD;
+    REQUIRE_OK(telem_shm_fds(&shm, a.fds)); /* plain files: as good as memfds without seals */
+    CHECK_EQ_INT(telem_shm_attach(&other, &a), TELEM_ERR_ACCESS);
+    telem_shm_detach(&shm);
+    d.backing = TELEM_SHM_MEMFD;
+    REQUIRE_OK(telem_shm_create(&shm, &d));
+    REQUIRE_OK(telem_shm_fds(&shm, a.fds));
+    CHECK_OK(telem_shm_attach(&other, &a));
+    telem_shm_detach(&other);
+    telem_shm_detach(&shm);
+}
+#endif
+
 TEST(silence_is_told_from_death) {
     telem_shm_desc d = TELEM_ZERO;
     telem_shm_reader_desc rd = TELEM_ZERO;
@@ -1149,6 +1383,7 @@ int main(void) {
     RUN(frames_arrive_in_order_with_their_stamps);
     RUN(every_size_arrives_whole_in_every_kind_of_slot);
     RUN(frame_begun_in_place_is_committed_or_given_up);
+    RUN(slot_is_committed_or_given_up_once);
     RUN(slow_reader_knows_exactly_how_many_it_lost);
     RUN(loss_is_told_with_the_stamps_around_it);
     RUN(late_joiner_starts_at_the_oldest_the_latest_or_now);
@@ -1167,6 +1402,7 @@ int main(void) {
     RUN(damaged_payload_is_found_by_its_hash);
     RUN(streams_are_declared_found_and_replaced);
     RUN(control_messages_come_back_in_order_and_full_is_an_answer);
+    RUN(broken_control_ring_keeps_nobody_waiting);
     RUN(frames_of_two_topics_are_paired);
     RUN(writer_parked_inside_a_publish_holds_up_nobody_for_long);
     RUN(several_writers_number_their_frames_together);
@@ -1176,6 +1412,14 @@ int main(void) {
 #if TELEM_I_SHM_SYSTEM
     RUN(segment_is_created_attached_listed_and_closed);
     RUN(kept_segment_is_taken_over_with_its_frames_or_replaced);
+    RUN(pinned_frame_stays_mapped_when_its_segment_is_replaced);
+    RUN(reliable_reader_without_an_entry_in_the_new_segment_is_told);
+    RUN(wait_any_attaches_to_a_new_segment);
+#if TELEM_I_SHM_LINUX
+    RUN(old_owner_leaves_the_files_of_a_new_one_alone);
+    RUN(take_over_sets_the_rights_that_its_desc_asks_for);
+    RUN(unsealed_descriptors_are_refused);
+#endif
     RUN(silence_is_told_from_death);
     RUN(segments_are_found_by_pattern);
     RUN(poll_descriptor_and_several_segments_wake);
