@@ -325,7 +325,8 @@
        is the payload hash of its bytes seeded with S of section 4; an index item is a chunk of its
        own. A chunk of 0 bytes has no check. They repeat what the block's payload check says, so
        that a reader of few columns can do without it: it reads header, head and the chunks it
-       needs. A reader of all of the block need not look at them. A writer sets INDEXED for blocks
+       needs. A reader of all of the block need not look at them, nor at the sizes of the
+       sections; `rest` must be right (else CORRUPT). A writer sets INDEXED for blocks
        with 16,384 bytes of data or more: the checks cost at most 0.4 %.
      8.3 Keys: rows of many sources that interleave
        A key's index item holds n numbers below nd: the number of the row's tuple of the member
