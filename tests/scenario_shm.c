@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 static char name[64];
 static const char *named(const char *what) {
@@ -174,6 +175,51 @@ static int inherited(const char *called, long data, long control) {
     for (;;) (void)pause();
 }
 
+/* Both descriptors of a segment over a socket. */
+typedef struct parcel {
+    struct msghdr m;
+    struct iovec io;
+    char byte;
+    uint64_t control[8];
+} parcel;
+static void wrap(parcel *p) {
+    memset(p, 0, sizeof *p);
+    p->io.iov_base = &p->byte, p->io.iov_len = 1;
+    p->m.msg_iov = &p->io, p->m.msg_iovlen = 1;
+    p->m.msg_control = p->control, p->m.msg_controllen = CMSG_SPACE(2 * sizeof(int));
+}
+/* Makes a segment without a name, hands it over and waits to be killed. */
+static int memfd_owner(const char *called, long to, long unused) {
+    telem_shm_desc d = TELEM_ZERO;
+    struct cmsghdr *h;
+    parcel p;
+    int fds[2];
+    (void)called, (void)unused;
+    d.backing = TELEM_SHM_MEMFD;
+    if (telem_shm_create(&s, &d) != TELEM_OK || telem_shm_writer_init(&w, &s, NULL) != TELEM_OK) return 2;
+    if (telem_shm_publish(&w, 1, 1, "x", 1) != TELEM_OK || telem_shm_fds(&s, fds) != TELEM_OK) return 3;
+    wrap(&p);
+    h = CMSG_FIRSTHDR(&p.m);
+    h->cmsg_level = SOL_SOCKET, h->cmsg_type = SCM_RIGHTS, h->cmsg_len = CMSG_LEN(sizeof fds);
+    memcpy(CMSG_DATA(h), fds, sizeof fds);
+    if (sendmsg((int)to, &p.m, 0) != 1) return 4;
+    for (;;) (void)pause();
+}
+
+/* Publishes once somebody sleeps, and dies behind a store of that. */
+static int cut_call(const char *called, long at, long unused) {
+    telem_shm_desc d;
+    int tries = 5000;
+    (void)unused;
+    small_desc(&d, called, 1);
+    if (telem_shm_create(&s, &d) != TELEM_OK || telem_shm_writer_init(&w, &s, NULL) != TELEM_OK) return 2;
+    while (TELEM_LOAD64_ACQUIRE(&telem_i_shm_control_of(&s)->armed) == 0 && tries--)
+        telem_i_shm_nap(1000000);
+    if (tries <= 0) return 3;
+    kill_at = at;
+    return telem_shm_publish(&w, 1, 1, "x", 1) == TELEM_OK ? 0 : 4;
+}
+
 /* Sleeps; answers how long after the first frame of a restarted owner it woke. */
 static int woken(const char *called, long unused, long spin) {
     static telem_shm_reader sleeper;
@@ -235,7 +281,8 @@ static int scenario_role(int argc, char **argv, int *code) {
                  {"cut-reader", cut_reader},      {"hold-writer", hold_writer},
                  {"hold-reader", hold_reader},    {"other-user", other_user},
                  {"inherited", inherited},        {"woken", woken},
-                 {"without-calls", without_calls}};
+                 {"without-calls", without_calls}, {"memfd-owner", memfd_owner},
+                 {"cut-call", cut_call}};
     size_t i;
     if (argc < 5 || strcmp(argv[0], "telem-shm-child") != 0) return 0;
     if (child_role(argc, argv, code)) return 1;
@@ -547,6 +594,42 @@ TEST(reader_in_a_poll_loop_is_woken_by_another_process) {
     progress_drop(called);
 }
 
+/* A writer disarms whom it is going to call: should it die in between, the next one calls. */
+TEST(sleeper_is_called_though_who_was_to_call_it_died) {
+    telem_shm_attach_desc a = TELEM_ZERO;
+    static telem_shm_reader sleeper;
+    const char *called = named("call");
+    int code = 1000 + SIGKILL, died = 0;
+    long at;
+    a.name = called;
+    for (at = 1; code == 1000 + SIGKILL && at < 200 && !check_g.bad; at++) {
+        telem_shm_desc d;
+        struct pollfd p;
+        intptr_t fd = -1;
+        int tries = 5000;
+        pid_t child = spawn("cut-call", called, at, 0);
+        while (telem_shm_reader_open(&sleeper, &a, NULL) != TELEM_OK && tries--) telem_i_shm_nap(1000000);
+        REQUIRE(tries > 0);
+        REQUIRE_OK(telem_shm_reader_fd(&sleeper, &fd));
+        CHECK_EQ_INT(telem_shm_arm(&sleeper), TELEM_EMPTY);
+        code = reap(child);
+        died += code == 1000 + SIGKILL;
+        small_desc(&d, called, 1);
+        REQUIRE_OK(telem_shm_create(&s, &d));
+        REQUIRE_OK(telem_shm_writer_init(&w, &s, NULL));
+        CHECK_OK(telem_shm_publish(&w, 1, 2, "y", 1));
+        p.fd = (int)fd, p.events = POLLIN, p.revents = 0;
+        CHECK_EQ_INT(poll(&p, 1, 3000), 1);
+        telem_shm_reader_close(&sleeper);
+        CHECK_OK(telem_shm_writer_deinit(&w));
+        telem_shm_detach(&s);
+        CHECK_OK(telem_shm_unlink(NULL, called));
+        if (check_g.bad) printf("  store %ld\n", at);
+    }
+    CHECK_EQ_INT(code, 0);
+    CHECK(died >= 5);
+}
+
 TEST(publishing_and_reading_make_no_system_call) {
     const char *called = named("calls");
     int payload;
@@ -748,6 +831,51 @@ TEST(sealed_memfd_is_read_by_another_process) {
     (void)close(fds[1]);
 }
 
+TEST(death_of_a_memfd_owner_is_seen_by_who_holds_its_descriptors) {
+    telem_shm_attach_desc a = TELEM_ZERO;
+    static telem_shm_reader guest;
+    telem_shm_segment info;
+    telem_shm_frame f;
+    parcel p;
+    pid_t child;
+    int pair[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    child = spawn("memfd-owner", "-", pair[0], 0);
+    (void)close(pair[0]);
+    wrap(&p);
+    REQUIRE(recvmsg(pair[1], &p.m, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&p.m) != NULL);
+    a.backing = TELEM_SHM_MEMFD;
+    memcpy(a.fds, CMSG_DATA(CMSG_FIRSTHDR(&p.m)), sizeof a.fds);
+    REQUIRE_OK(telem_shm_reader_open(&guest, &a, NULL));
+    CHECK_OK(telem_shm_next(&guest, &f));
+    CHECK_EQ_INT(telem_shm_health(&guest), TELEM_SHM_ALIVE);
+    CHECK_OK(telem_shm_info(telem_shm_reader_segment(&guest), &info));
+    CHECK_EQ_INT(info.owner_alive, 1);
+    (void)kill(child, SIGKILL);
+    CHECK_EQ_INT(reap(child), 1000 + SIGKILL);
+    CHECK_EQ_INT(telem_shm_health(&guest), TELEM_SHM_DEAD);
+    CHECK_OK(telem_shm_info(telem_shm_reader_segment(&guest), &info));
+    CHECK_EQ_INT(info.owner_alive, 0);
+    telem_shm_reader_close(&guest);
+    (void)close(a.fds[0]);
+    (void)close(a.fds[1]);
+    (void)close(pair[1]);
+}
+
+/* Nobody plants a segment for another: it would be his to read, to change and to shrink. */
+TEST(segment_of_another_user_is_not_taken_over) {
+    telem_shm_desc d;
+    const char *called = named("planted");
+    if (geteuid() != 0) SKIP("not root");
+    CHECK_EQ_INT(reap(spawn("other-user", called, 3, 0)), TELEM_OK); /* makes and keeps it */
+    small_desc(&d, called, 1);
+    CHECK_EQ_INT(telem_shm_create(&s, &d), TELEM_ERR_ACCESS);
+    CHECK_EQ_INT(telem_shm_collect(NULL, called), 1);
+    REQUIRE_OK(telem_shm_create(&s, &d));
+    telem_shm_detach(&s);
+    CHECK_OK(telem_shm_unlink(NULL, called));
+}
+
 TEST(huge_pages_are_used_where_they_are) {
     int backing;
     for (backing = TELEM_SHM_FILES; backing <= (int)TELEM_SHM_MEMFD; backing++) {
@@ -789,6 +917,7 @@ int main(int argc, char **argv) {
     RUN(sleeping_reader_goes_on_with_a_restarted_owner_within_a_millisecond);
     RUN(sleeping_reader_attaches_to_a_new_segment_within_a_millisecond);
     RUN(reader_in_a_poll_loop_is_woken_by_another_process);
+    RUN(sleeper_is_called_though_who_was_to_call_it_died);
     RUN(publishing_and_reading_make_no_system_call);
     RUN(recycled_pid_is_not_taken_for_a_living_process);
     RUN(reader_in_another_pid_namespace_lives_and_dies_like_any);
@@ -796,6 +925,8 @@ int main(int argc, char **argv) {
     RUN(full_memory_is_an_error_at_create);
     RUN(full_file_system_is_an_error_at_create);
     RUN(sealed_memfd_is_read_by_another_process);
+    RUN(death_of_a_memfd_owner_is_seen_by_who_holds_its_descriptors);
+    RUN(segment_of_another_user_is_not_taken_over);
     RUN(huge_pages_are_used_where_they_are);
     return CHECK_MAIN_END();
 }
