@@ -60,9 +60,13 @@
        - END is told behind the last frame. (test_shm_threads.c) end_is_told_behind_the_last_frame
        - Publishing and reading make no system call when nobody sleeps. No allocation, no recursion.
                                             (scenario_shm.c) publishing_and_reading_make_no_system_call
+       - A reader moves to the segment that replaces its own, but not from under pinned frames.
+                                            wait_any_attaches_to_a_new_segment
+                                            pinned_frame_stays_mapped_when_its_segment_is_replaced
        - Who lives is told by the kernel, in any pid namespace; a pid that came back fools nobody.
                                             (scenario_shm.c) recycled_pid_is_not_taken_for_a_living_process
                                             reader_in_another_pid_namespace_lives_and_dies_like_any
+                                            death_of_a_memfd_owner_is_seen_by_who_holds_its_descriptors
        - Whatever stands in the objects, nothing outside of them is read or written.
                                             (fuzz_shm.c), every_byte_of_a_segment_may_be_damaged_at_attach
    CONTENTS
@@ -109,8 +113,12 @@
            makes more of it than wrong bytes, which the check finds. Do not follow pointers or
            lengths in the payload before the check;
          - or it is pinned (telem_shm_pin .. unpin; needs desc.pins): no race, memcpy as you like;
-         - or the reader is reliable: until its next telem_shm_next; no race. valid() then says
-           whether the reader was expelled meanwhile.
+         - or the reader is reliable: until its next call of next, read, pairs_next, wait, wait_any or
+           arm, each of which lets the writers go on; no race. valid() then says whether the reader
+           was expelled meanwhile.
+       A reader of telem_shm_reader_open that moves to a new segment unmaps the old one: frames of it
+       are gone (valid() says 0, the calls answer LAPPED; do not touch f.data). Pinned ones keep it:
+       until the last is unpinned, such a reader gets TELEM_END.
        telem_shm_copy chooses: pinned or reliable: memcpy. Else it pins for the copy; in a segment
        without pins it copies by relaxed atomic words, as publish does there: C11-correct too.
        The sum of pins (desc.pins * desc.readers) must be below each class's slots - writers.
@@ -129,18 +137,26 @@
        Windows on a named event. For poll and epoll: telem_shm_reader_fd gives a datagram socket
        (abstract name: same network namespace), telem_shm_arm arms it. telem_shm_wait_any waits on
        several.
-       A sleeper looks up every 50 ms by itself, should the one who was to wake it have died.
+       wait and wait_any look up every 50 ms by themselves, should the one who was to wake them have
+       died. A poll loop has to do so itself: give poll a timeout. Between the death and the next
+       writer's first look round (its init, its beat) nothing makes the descriptor readable.
 
    DEATHS
        Who is alive is told by the kernel: each writer and reader holds a lock of one byte of the
        control object's file, which no death survives. (Open file description locks; pids are for
-       display only.) What a dead one left: an unfinished frame is void, its slot and a dead reader's
-       pins return to use when another writer attaches, finds no slot, waits, or beats.
+       display only.) In memfd mode these locks belong to a description of its own (through
+       /proc/self/fd), not to the descriptors that are handed over.
+       What a dead one left: an unfinished frame is void, its slot and a dead reader's pins return to
+       use when another writer attaches, finds no slot, waits, or beats.
        The owner (telem_shm_create) holds byte 0. A restarted owner with the same desc takes the
        segment over as it is, under a new session id: numbers go on, readers notice nothing but
        telem_shm_health and info.session. With another desc the old objects are marked REPLACED and
        new ones made: readers get TELEM_END and, when opened by telem_shm_reader_open, attach to
-       the new ones by themselves.
+       the new ones by themselves, from the oldest frame there on; a reliable one that finds no free
+       entry goes on as an observer and is told TELEM_EXPELLED.
+       Only the owner's user takes over; mode and group are set anew by each create.
+       A writer that leaves (telem_shm_writer_deinit) says nothing: with no other one there the
+       readers see TELEM_SHM_DEAD until the owner detaches or another writer comes.
 
    TRUST
        Everything in the objects is hostile to whoever maps them: indices, sizes, offsets and counts
@@ -148,10 +164,14 @@
        schemas are copied before they are looked at, loops are bounded by frames, slots or entries.
        A hostile peer can make calls fail, hold the writer up to its patience, wake sleepers, and
        deliver wrong contents. It can also shrink a file of its own, and reading behind its end is
-       SIGBUS: against that only memfd backing with seals helps (SHRINK and GROW are always set;
-       desc.sealed adds FUTURE_WRITE, so that nobody else can ever write the data object).
+       SIGBUS: against that only memfd backing with seals helps (SHRINK and GROW are always set, and
+       attach refuses descriptors without; desc.sealed adds FUTURE_WRITE, so that nobody else can
+       ever write the data object). create does not take over what another user made (ERR_ACCESS).
+       Whoever may open the control object, for reading too, can hold its locks: seem to be alive,
+       and keep an owner from coming back (ERR_EXISTS). Whoever knows a reader's socket can wake it.
        mode and group are set by fchmod/fchown behind the umask: control gets desc.mode, data the
-       same without the write bits of group and others (with desc.others_write: with them).
+       same without the write bits of group and others (with desc.others_write: with them). A memfd's
+       are left alone while both are 0: who was handed the descriptors may use them.
 
    OPTIONS (besides those of telem.h; the same in all files)
        TELEM_NO_POSIX           only TELEM_SHM_MEMORY; no waiting but by spinning calls
@@ -307,7 +327,7 @@
 /* telem_shm_health */
 #define TELEM_SHM_ALIVE 0u
 #define TELEM_SHM_SILENT 1u   /* a writer lives but its heartbeat is older than desc.stale */
-#define TELEM_SHM_DEAD 2u     /* no writer holds its lock, and none said good-bye */
+#define TELEM_SHM_DEAD 2u     /* no writer lives (it died, or left), and the segment is not closed */
 #define TELEM_SHM_CLOSED 3u   /* the owner detached */
 #define TELEM_SHM_REPLACED 4u /* another segment took the name: attach anew */
 
@@ -328,7 +348,7 @@ typedef struct telem_shm_desc {
     uint8_t prefault;      /* 1: all pages are there on return */
     uint8_t sealed;        /* 1: memfd: only this telem_shm can ever write data (one process) */
     uint8_t others_write;  /* 1: desc.mode's write bits hold for data too: writers of other users */
-    uint32_t mode;         /* permission bits; 0: 0600 */
+    uint32_t mode;         /* permission bits; 0: 0600 (MEMFD: as the system makes them) */
     uint32_t group;        /* gid of both objects; 0: as it comes */
     uint32_t frames;       /* how many can be read back; rounded up to a power of two; 0: 64 */
     uint32_t inline_bytes; /* largest payload inside the descriptor: 48 (0), 112 or 240 */
@@ -595,13 +615,16 @@ TELEM_API telem_result telem_shm_bytes(const telem_shm_desc *desc, uint64_t *dat
 TELEM_API const char *telem_shm_desc_fault(const telem_shm_desc *desc);
 /* Makes the segment, or takes over one whose owner is gone. TELEM_OK; ERR_ARG; ERR_LIMIT: pins that
    do not leave a slot for each writer, or sizes out of range; ERR_EXISTS: its owner lives; ERR_SPACE:
-   the memory is not there (found now, never later by SIGBUS); ERR_ACCESS; ERR_IO; ERR_UNSUPPORTED:
-   such backing is not on this system. */
+   the memory is not there (found now, never later by SIGBUS); ERR_ACCESS: also for a segment of that
+   name that another user made; ERR_IO; ERR_UNSUPPORTED: such backing is not on this system. */
 TELEM_API telem_result telem_shm_create(telem_shm *shm, const telem_shm_desc *desc);
-/* Maps what another made. ERR_NOT_FOUND; ERR_ACCESS: without permission; TELEM_AGAIN: it is being
-   made; ERR_CORRUPT, ERR_TRUNCATED, ERR_UNSUPPORTED: not (this layout of) a segment. */
+/* Maps what another made. ERR_NOT_FOUND; ERR_ACCESS: without permission, or descriptors that are not
+   sealed against shrinking; TELEM_AGAIN: it is being made; ERR_CORRUPT, ERR_TRUNCATED,
+   ERR_UNSUPPORTED: not (this layout of) a segment. */
 TELEM_API telem_result telem_shm_attach(telem_shm *shm, const telem_shm_attach_desc *desc);
-/* Unmaps. Handles first. The owner's marks the segment CLOSED and, but for desc.keep, unlinks it. */
+/* Unmaps. Handles (writers, readers) first. The owner's, when no other writer lives, marks the segment
+   CLOSED and, but for desc.keep, unlinks it if the name is still its own; with other writers it goes on
+   without an owner. */
 TELEM_API void telem_shm_detach(telem_shm *shm);
 /* Removes the name; who has it mapped goes on. dir NULL as above. TELEM_OK, ERR_NOT_FOUND, ERR_ACCESS. */
 TELEM_API telem_result telem_shm_unlink(const char *dir, const char *name);
@@ -643,13 +666,15 @@ TELEM_API telem_result telem_shm_writer_init(telem_shm_writer *w, telem_shm *shm
 /* ERR_STATE while a slot is open. */
 TELEM_API telem_result telem_shm_writer_deinit(telem_shm_writer *w);
 
-/* Declares a stream (the same again is nothing new) or sets metadata. ERR_SPACE: directory full;
-   TELEM_AGAIN: another writer is at it. */
+/* Declares a stream (the same again is nothing new) or sets metadata. What an entry replaces keeps its
+   space: metadata are for what changes rarely. ERR_SPACE: directory full, until another segment is
+   made; TELEM_AGAIN: another writer is at it. */
 TELEM_API telem_result telem_shm_stream_add(telem_shm_writer *w, const telem_shm_stream_desc *desc);
 TELEM_API telem_result telem_shm_meta_set(telem_shm_writer *w, const char *key, const void *value,
                                           uint32_t n);
 
-/* One frame, copied. len 0 is legal. Larger than the largest slot: as chunks, one frame each.
+/* One frame, copied. len 0 is legal. Larger than the largest slot: as chunks, one frame each (writers
+   that do so: each a stream of its own, see telem_shm_gather_add).
    TELEM_OK; TELEM_AGAIN: no slot is free (all pinned or held), counted; TELEM_FULL: desc.refuse and a
    reliable reader is behind, counted; ERR_ARG: stream; ERR_LIMIT: no class takes it, chunks included
    (no classes). */
@@ -661,7 +686,8 @@ TELEM_API uint32_t telem_shm_publish_batch(telem_shm_writer *w, const telem_shm_
                                            telem_result *why);
 /* In place: begin gives at least `len` bytes (inline sizes: the handle's own buffer, one at a time;
    ERR_STATE), commit publishes `len` of them, abort gives them up. Answers as publish; ERR_LIMIT:
-   larger than the largest slot. A commit that answers FULL or AGAIN leaves the slot open. */
+   larger than the largest slot. A commit that answers FULL or AGAIN leaves the slot open. A slot that
+   was committed or given up: ERR_STATE (of this variable; do not use copies of it). */
 TELEM_API telem_result telem_shm_begin(telem_shm_writer *w, uint64_t len, telem_shm_slot *slot);
 TELEM_API telem_result telem_shm_commit(telem_shm_writer *w, telem_shm_slot *slot, uint32_t stream,
                                         int64_t time, uint64_t len);
@@ -678,7 +704,7 @@ TELEM_API telem_result telem_shm_part_next(const void *data, uint64_t len, uint6
 /* "I am alive": stamps the heartbeat and returns what dead readers and writers left. Call it every
    100 ms or so when publishing is rarer. A clock read and a few system calls. */
 TELEM_API telem_result telem_shm_beat(telem_shm_writer *w);
-/* Messages of readers, any order between readers. The first writer to call has them until it leaves.
+/* Messages of readers, one reader after the other in turn. The first writer to call has them until it leaves.
    TELEM_EMPTY; ERR_MEMORY: message->len says what it takes; ERR_CORRUPT: a reader broke its ring,
    which was emptied; ERR_ACCESS: another writer reads them. */
 TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_message *message, void *buf,
@@ -686,12 +712,13 @@ TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_mes
 
 /* -------------------------------------------------------------------------------- reading ---- */
 
-/* desc may be NULL. TELEM_FULL: the table is (attach with observe); ERR_STATE: reliable or a filter
-   that the segment or the desc has no means for. */
+/* desc may be NULL. TELEM_FULL: the table is (attach with observe); ERR_STATE: reliable as an observer.
+   A filter without pins or desc.copy is told by next. */
 TELEM_API telem_result telem_shm_reader_init(telem_shm_reader *rd, telem_shm *shm,
                                              const telem_shm_reader_desc *desc);
 TELEM_API void telem_shm_reader_deinit(telem_shm_reader *rd);
-/* Attach and init in one; such a reader attaches anew by itself when its segment was replaced. */
+/* Attach and init in one; such a reader attaches anew by itself when its segment was replaced (not
+   while it holds pins; not in memfd mode, which has no name). telem_shm_reader_fd's descriptor stays. */
 TELEM_API telem_result telem_shm_reader_open(telem_shm_reader *rd, const telem_shm_attach_desc *where,
                                              const telem_shm_reader_desc *desc);
 TELEM_API void telem_shm_reader_close(telem_shm_reader *rd);
@@ -728,7 +755,9 @@ TELEM_API int64_t telem_shm_read_batch(telem_shm_reader *rd, telem_shm_frame *fr
 /* Compares the payload with its hash. TELEM_OK (also without a hash), ERR_CORRUPT, TELEM_LAPPED. */
 TELEM_API telem_result telem_shm_verify(telem_shm_reader *rd, const telem_shm_frame *frame);
 /* Takes a chunk (any other frame: ERR_ARG). TELEM_OK: the payload is whole in g->buf (g->total bytes);
-   TELEM_AGAIN: more to come; TELEM_LAPPED: one was lost, the payload is given up; ERR_MEMORY: cap. */
+   TELEM_AGAIN: more to come; TELEM_LAPPED: one was lost, the payload is given up (a first chunk: the
+   unfinished one before it is, this one goes on); ERR_MEMORY: cap. A gather holds one payload: writers
+   that chunk at the same time want a stream and a gather each. */
 TELEM_API telem_result telem_shm_gather_add(telem_shm_gather *g, telem_shm_reader *rd,
                                             telem_shm_frame *frame);
 
@@ -746,8 +775,8 @@ TELEM_API telem_result telem_shm_wait(telem_shm_reader *rd, uint64_t timeout);
 TELEM_API telem_result telem_shm_wait_any(telem_shm_reader *const *rds, uint32_t n, uint64_t timeout,
                                           uint32_t *which);
 /* For poll loops: *fd becomes readable after telem_shm_arm answered TELEM_EMPTY and a frame came.
-   arm: TELEM_OK: a frame is there, do not sleep; TELEM_EMPTY: sleep; it also takes what made the fd
-   readable. Windows: *fd is an event's HANDLE. */
+   arm: TELEM_OK: a frame is there, do not sleep; TELEM_EMPTY: sleep, with a timeout (see WAITING); it
+   also takes what made the fd readable. Windows: *fd is an event's HANDLE. */
 TELEM_API telem_result telem_shm_reader_fd(telem_shm_reader *rd, intptr_t *fd);
 TELEM_API telem_result telem_shm_arm(telem_shm_reader *rd);
 

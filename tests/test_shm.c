@@ -416,6 +416,19 @@ TEST(payload_above_the_largest_slot_comes_in_chunks) {
         CHECK_EQ_INT(g.total, n);
         CHECK_MEM(copy, bytes, n);
     }
+    n = (size_t)r.next; /* two payloads of 3 chunks: the second displaces the first, which is told */
+    REQUIRE_OK(telem_shm_publish(&w, 4, 1, bytes, 10000));
+    REQUIRE_OK(telem_shm_publish(&w, 5, 1, bytes + 1, 10000));
+    REQUIRE_OK(telem_shm_get(&r, n, &f));
+    CHECK_EQ_INT(telem_shm_gather_add(&g, &r, &f), TELEM_AGAIN);
+    for (n += 3; n < (size_t)r.next + 6; n++) {
+        REQUIRE_OK(telem_shm_get(&r, n, &f));
+        res = telem_shm_gather_add(&g, &r, &f);
+        CHECK_EQ_INT(res, f.offset == 0 ? TELEM_LAPPED : f.offset < 8192 ? TELEM_AGAIN : TELEM_OK);
+    }
+    CHECK_MEM(copy, bytes + 1, 10000);
+    while (telem_shm_next(&r, &f) == TELEM_OK) {
+    }
     REQUIRE_OK(telem_shm_publish(&w, 4, 1, bytes, 90000)); /* more chunks than the ring holds */
     while (telem_shm_next(&r, &f) == TELEM_OK) res = telem_shm_gather_add(&g, &r, &f);
     CHECK_EQ_INT(res, TELEM_LAPPED);
