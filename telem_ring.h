@@ -40,8 +40,9 @@
        - Accounts close: offered = committed + refused + aborted + open; per reader, committed since
          its start = delivered + filtered + lost + queued.
                                             random_operations_agree_with_the_model
-       - A lane's push is wait-free and uses no read-modify-write instruction; the shared lane's is
-         lock-free: it repeats only because another push, or an end of one, went through.
+       - A lane's push is wait-free and uses no read-modify-write instruction (but where a gating
+         reader that has a timeout is in its way); the shared lane's is lock-free: it repeats only
+         because another push, or an end of one, went through.
                                             lane_is_written_without_read_modify_write_in_bounded_steps
                                             commit_interrupted_anywhere
        - Readers merge lanes by time stamp, whatever the stamps and by whatever call they read.
@@ -54,8 +55,9 @@
                                             reader_that_joins_inside_a_push_is_not_overwritten
          Only gating readers hold space: without one a REFUSE ring overwrites as the other does.
                                             without_gating_readers_nothing_is_refused
-       - A gating reader that does not move is expelled when its timeout is over, and told.
+       - A gating reader that does not move, in any lane, is expelled when its timeout is over, and told.
                                             dead_gating_reader_is_expelled_and_told
+                                            reader_at_work_in_another_lane_is_not_expelled
                                             expelled_in_any_lane_with_a_record_in_hand
        - OVERWRITE, and readers that do not gate: a lapped reader goes on with the oldest block that
          is whole and knows exactly how many records it lost.
@@ -175,10 +177,11 @@
                     instead of 0; 0 ends them.
 
    FULL
-       OVERWRITE: never in a lane; in the shared lane only for a producer's own record when it was
-       parked too long (below). REFUSE: TELEM_FULL, counted (telem_ring_stats: how many, which stream, from
-       when to when). What a reader missed is told by telem_ring_reader_loss, after the peek that
-       found out: count and the stamps on both sides of the gap.
+       OVERWRITE: never in a lane; in the shared lane for a producer's own record when it was parked
+       too long, and for any while more than 16 parked ones are in the way (below), or their spans
+       leave no gap that is long enough. REFUSE: TELEM_FULL, counted (telem_ring_stats: how many,
+       which stream, from when to when). What a reader missed is told by telem_ring_reader_loss, after
+       the peek that found out: count and the stamps on both sides of the gap.
 
    PARKED PRODUCERS (shared lane)
        A and B are producers, R a reader; A begins record 7 and is suspended:
@@ -197,6 +200,10 @@
        int64 ticks of one clock, the caller's or desc.clock's with TELEM_RING_NOW. Clocks narrower
        than 64 bits are extended, per lane; a lane that is silent for more than half a wrap needs
        telem_ring_sync.
+       Timeouts run on the stamps of the records that find the ring full, so those of a ring are to
+       come from one clock: a record stamped far ahead may end a timeout at once. A timeout is
+       counted in pieces, at most 1/2048 of it: it may last so much longer, never shorter. A silence
+       of 2^19 timeouts or more may be followed by another wait of as long.
 
    BLACK BOX
        The memory of a ring may outlive its program: a mapped file after a crash or kill -9, .noinit
@@ -282,7 +289,8 @@
        producer in the shared lane that is suspended between two instructions of a reservation
        while exactly shared_records * 2^(28 - log2(max_record + 8)) records (or a multiple) go
        through could take a number twice; that is 2^26 records with the defaults, 2^29 with a
-       max_record of 1/8 of that. */
+       max_record of 1/8 of that. It shrinks with shared_records: 32 of them and a max_record of
+       1 MB leave 2^13 records. */
 
 #include "telem.h"
 
@@ -361,7 +369,8 @@ typedef struct telem_ring_desc {
     uint32_t shared_bytes;   /* data bytes of the shared lane, a power of two >= 512; 0: none, or,
                                 with lanes == 0, as large as fits */
     uint32_t shared_records; /* descriptors of the shared lane, a power of two >= 32: how many
-                                records it holds at most; 0: shared_bytes / 16 */
+                                records it holds at most; 0: shared_bytes / 16. At most 2^24:
+                                ERR_ARG beyond, also for the 0 of more than 256 MB */
     uint32_t policy;         /* TELEM_RING_REFUSE (0) or TELEM_RING_OVERWRITE */
     uint32_t max_record;     /* largest payload in bytes; 0: a quarter of the smallest lane, which
                                 is also the most that may be asked for */
@@ -453,7 +462,8 @@ typedef struct telem_ring_counts {
     uint64_t refused;   /* answered TELEM_FULL, or revoked while parked */
     uint64_t aborted;
     uint64_t open;      /* begun, neither committed nor aborted (yet) */
-    uint64_t bytes;     /* of ring that the committed records took, headers included */
+    uint64_t bytes;     /* of ring that the committed records took, headers included; shared lane:
+                           also the spans of those that were aborted or revoked, or are open */
     uint64_t expelled;  /* gating readers thrown out */
     uint32_t refused_stream; /* the stream of the refused, TELEM_RING_MANY when several (or none) */
     int64_t refused_first, refused_last; /* their stamps; exact when no writer is at work */
@@ -477,7 +487,8 @@ typedef struct telem_ring_reader_desc {
     telem_filter filter;     /* NULL: all. Sees stable bytes */
     void *filter_user;
     uint64_t timeout;        /* gating: expelled when a writer found the ring full because of this
-                                reader, and it has not moved for so many ticks; 0: never */
+                                reader, and it has not moved for so many ticks; 0: never. Ticks
+                                are those of the records' stamps (TIME) */
     void *cursors;           /* for more than 8 lanes: 8-aligned, TELEM_RING_CURSOR_BYTES(lanes) */
     size_t cursors_size;
 } telem_ring_reader_desc;
@@ -504,7 +515,8 @@ typedef struct telem_i_ring_cursor {
 } telem_i_ring_cursor;
 #define TELEM_RING_CURSOR_BYTES(lanes) (((size_t)(lanes) + 1u) * sizeof(telem_i_ring_cursor))
 
-/* A reader's handle. The fields are the implementation's. */
+/* A reader's handle. The fields are the implementation's. It points into itself: it is not copied nor
+   moved after init. */
 typedef struct telem_ring_reader {
     const char *at, *stop;       /* the inline functions: the next record, and the end of what is validated */
     const char *next;            /* behind the record at `at`, which is peeked at; NULL: none is */
@@ -539,7 +551,7 @@ TELEM_API size_t telem_ring_bytes(const telem_ring_desc *desc);
    ERR_LIMIT (max_record above a quarter of a lane), ERR_MEMORY (does not fit). */
 TELEM_API telem_result telem_ring_init(telem_ring **ring, const telem_ring_desc *desc);
 
-/* The largest payload, and the data bytes of a lane (index `lanes`: of the shared lane). */
+/* The largest payload, and the data bytes of a lane (index `lanes`: of the shared lane). 0: no ring. */
 TELEM_API uint32_t telem_ring_max_record(const telem_ring *ring);
 TELEM_API uint32_t telem_ring_lane_bytes(const telem_ring *ring, uint32_t lane);
 
@@ -554,7 +566,8 @@ TELEM_API telem_result telem_ring_lane_stats(const telem_ring *ring, uint32_t la
 /* Binds a handle to a lane: a number, TELEM_RING_SHARED or TELEM_RING_CLAIM. Any thread.
    TELEM_OK; ERR_ARG: no such lane; ERR_EXISTS: the lane has a writer; TELEM_FULL: none is free. */
 TELEM_API telem_result telem_ring_writer_init(telem_ring_writer *w, telem_ring *ring, int lane);
-/* Gives the lane back; what it holds stays readable. ERR_STATE while a record is open. */
+/* Gives the lane back; what it holds stays readable. ERR_STATE while a record is open in a lane. A
+   shared handle keeps no account of its open records: end them first, or with another shared handle. */
 TELEM_API telem_result telem_ring_writer_deinit(telem_ring_writer *w);
 
 /* One record, copied. A lane's handle: its one owner (thread, or interrupts of one priority),
@@ -571,7 +584,9 @@ TELEM_API telem_result telem_ring_push(telem_ring_writer *w, uint32_t stream, in
    is free of it. A lane has one open record at a time, the shared lane as many as wanted.
    commit: TELEM_OK, or TELEM_FULL: the record was open for so long that the ring went round (or
    a reader lost patience); it is void and was counted as refused. abort: TELEM_OK; the record counts
-   as aborted, or stays counted as refused when it had been revoked. Else answers as push. */
+   as aborted, or stays counted as refused when it had been revoked. Else answers as push. ERR_STATE:
+   begin was refused, or the span has ended: a span, and all copies of it, end once (a copy that
+   is ended while another record has its number may go unnoticed). */
 TELEM_API telem_result telem_ring_begin(telem_ring_writer *w, uint32_t stream, int64_t time,
                                         uint32_t len, telem_ring_span *span);
 TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *span);
@@ -583,7 +598,7 @@ TELEM_API telem_result telem_ring_span_write(telem_ring_writer *w, telem_ring_sp
 /* n records with one reservation: all are published by one store, or none is. NOW in several of
    them is one reading of the clock. Shared lane: n reservations, up to the first that is refused,
    with which all behind it count as refused; *done (NULL: not wanted) says how many went in.
-   Answers as push; ERR_LIMIT also when all of them together take more than a quarter of the lane. */
+   Answers as push; ERR_LIMIT also when more than one together take more than half of the lane. */
 TELEM_API telem_result telem_ring_push_batch(telem_ring_writer *w, const telem_ring_item *items,
                                              uint32_t n, uint32_t *done);
 
@@ -692,7 +707,7 @@ static inline void telem_i_cells_put_all(telem_i_ring_cell *to, const void *src,
     const size_t word = sizeof(telem_i_ring_cell);
     telem_i_ring_cell c;
     if (TELEM_I_CELL_FITS(p)) {
-        const char *stop = p + (n & ~(4u * word - 1u));
+        const char *stop = n ? p + (n & ~(4u * word - 1u)) : p; /* p may be NULL */
         for (; p != stop; p += 4u * word, to += 4) telem_i_cells_put_4(to, p, 4u * word);
         if (n & 2u * word) telem_i_cells_put_4(to, p, 2u * word), p += 2u * word, to += 2;
         if (n & word) telem_i_cell_put(to, p, word, 0), p += word, to++;
@@ -708,7 +723,7 @@ static inline void telem_i_cells_put_all(telem_i_ring_cell *to, const void *src,
 /* n bytes from src into cells that are all in one piece. */
 TELEM_I_INLINE void telem_i_cells_put(telem_i_ring_cell *to, const void *src, size_t n) {
 #ifdef TELEM_RING_MEMCPY
-    memcpy((void *)to, src, n);
+    if (n) memcpy((void *)to, src, n); /* src may be NULL */
 #else
     const char *p = (const char *)src;
     const size_t four = 4u * sizeof(telem_i_ring_cell);
@@ -869,7 +884,7 @@ TELEM_API void telem_ring_reader_deinit(telem_ring_reader *rd);
    piece, all others a validated copy in desc.copy.
    TELEM_OK; TELEM_EMPTY; TELEM_EXPELLED, once: the reader no longer gates and goes on as one that
    can lose; ERR_MEMORY: a copy is needed and desc.copy is absent or too small (rec->len says what
-   it takes; release skips the record and counts it as lost); TELEM_AGAIN: many filtered records
+   it takes; release skips the record and counts it as lost); TELEM_AGAIN: 65536 filtered records
    in one call, or overtaken again and again: call again; ERR_CORRUPT: the ring's memory was
    overwritten by somebody. Losses never hide records: they are told by telem_ring_reader_loss. */
 TELEM_API telem_result telem_ring_peek(telem_ring_reader *rd, telem_ring_record *rec);
@@ -1046,7 +1061,7 @@ typedef struct telem_ring_trigger_desc {
     size_t cursors_size;
 } telem_ring_trigger_desc;
 
-/* A trigger. The fields are the implementation's. */
+/* A trigger. The fields are the implementation's. It holds a reader: not copied nor moved after init. */
 typedef struct telem_ring_trigger {
     telem_ring *ring;
     telem_ring_trigger_desc desc;
@@ -1058,7 +1073,8 @@ typedef struct telem_ring_trigger {
 } telem_ring_trigger;
 
 /* Armed. The ring's policy is REFUSE (ERR_ARG else): without gating readers it overwrites like a
-   flight recorder, and until the trigger fires it costs nothing. */
+   flight recorder, and until the trigger fires it costs nothing. ERR_MEMORY: more than 8 lanes and
+   no desc.cursors, or too few. */
 TELEM_API telem_result telem_ring_trigger_init(telem_ring_trigger *t, telem_ring *ring,
                                                const telem_ring_trigger_desc *desc);
 /* Fires: from now on nothing of the capture is overwritten. Records go on being taken while
@@ -1754,25 +1770,41 @@ TELEM_API telem_result telem_ring_init(telem_ring **ring, const telem_ring_desc 
 
 static int telem_i_ring_has_clock(const telem_ring *r) { return r->fixed.clock_bits != 0; }
 
-TELEM_API uint32_t telem_ring_max_record(const telem_ring *ring) { return ring->fixed.max_record; }
+TELEM_API uint32_t telem_ring_max_record(const telem_ring *ring) {
+    return ring ? ring->fixed.max_record : 0;
+}
 TELEM_API uint32_t telem_ring_lane_bytes(const telem_ring *ring, uint32_t lane) {
-    const telem_i_ring_fixed *f = &ring->fixed;
+    const telem_i_ring_fixed *f;
+    if (!ring) return 0;
+    f = &ring->fixed;
     return lane < f->lanes ? f->lane_units * 8u : lane == f->lanes ? f->shared_units * 8u : 0;
 }
 
 /* >>gates */
 
-/* Did writers find this reader at this very gate for longer than it may stay? since is set by
-   CAS from what was seen: a writer that slept cannot put an old moment beside a new gate. since_gate
-   says which gate, and of which life of the slot. */
-static int telem_i_gate_overdue(telem_i_ring_slot *slot, uint32_t state, telem_i_ring_gate *g,
-                                telem_i_pos pos, int64_t time) {
+/* Where a reader stands, over all lanes: a merge drains the lane with the oldest records first, so a
+   reader that is at work may not move in this one for long. Gates only go up: the same sum, looked
+   at later, is the same place in each lane. */
+static uint32_t telem_i_gate_sum(const telem_ring *r, telem_i_ring_slot *slot) {
+    uint32_t i, sum = 0;
+    for (i = 0; i <= r->fixed.lanes; i++)
+        sum += (uint32_t)(TELEM_I_POS_RELAXED(&telem_i_ring_gate_of(slot, i)->pos) & UINT32_MAX);
+    return sum;
+}
+/* Did writers find this reader at these very gates for longer than it may stay? since is set by
+   CAS from what was seen: a writer that slept cannot put an old moment beside new gates. since_gate
+   says which gates, and of which life of the slot; it is looked at before them, so that they are
+   seen where whoever stored it saw them, or higher. */
+static int telem_i_gate_overdue(const telem_ring *r, telem_i_ring_slot *slot, uint32_t state,
+                                telem_i_ring_gate *g, int64_t time) {
     uint32_t limit = TELEM_LOAD32_RELAXED(&slot->limit), shift = TELEM_LOAD32_RELAXED(&slot->shift);
     uint32_t now = (uint32_t)(((uint64_t)time >> shift) & UINT32_MAX);
-    uint32_t gate = ~((uint32_t)(pos & UINT32_MAX) ^ (state >> 2) * 0x9E3779B1u);
-    uint32_t since = TELEM_LOAD32_ACQUIRE(&g->since); /* E16: before the gate: the CAS sees who was faster */
+    uint32_t since = TELEM_LOAD32_ACQUIRE(&g->since); /* E16: before the gates: the CAS sees who was faster */
+    uint32_t before, gate;
     if (limit == 0) return 0;
-    if (TELEM_LOAD32_ACQUIRE(&g->since_gate) == gate) { /* E16: its moment, or a later one's, is seen below */
+    before = TELEM_LOAD32_ACQUIRE(&g->since_gate); /* E16: its moment, or a later one's, is seen below */
+    gate = ~(telem_i_gate_sum(r, slot) ^ (state >> 2) * 0x9E3779B1u);
+    if (before == gate) {
         since = TELEM_LOAD32_RELAXED(&g->since);
         return (int32_t)(now - since) > 0 && now - since >= limit;
     }
@@ -1804,7 +1836,7 @@ static telem_i_pos telem_i_gate_lag(telem_ring *r, uint32_t lane, telem_i_pos en
                                                                                (uint32_t)(pos & UINT32_MAX))
                                         : end - pos;
         if ((telem_i_spos)behind <= 0) continue;
-        if (behind > allowed && telem_i_gate_overdue(slot, state, g, pos, time)) {
+        if (behind > allowed && telem_i_gate_overdue(r, slot, state, g, time)) {
             telem_i_gate_expel(r, slot, state);
             continue;
         }
@@ -2375,7 +2407,8 @@ static telem_result telem_i_shared_begin(telem_ring_writer *w, uint32_t stream, 
     return TELEM_OK;
 }
 
-/* The owner lets go of its record: `how` when it is still RESERVED, else it has been revoked. */
+/* The owner lets go of its record: 1: it becomes `how`; 0: it has been revoked; -1: it is not this
+   span's, which has ended before (a copy of it, ended twice). */
 TELEM_I_SELDOM static int telem_i_shared_end(telem_ring_writer *w, telem_ring_span *span, uint32_t how) {
     telem_i_ring_descriptor *d = telem_i_shared_desc(w->ring, w->shared, span->number);
     uint32_t start = (uint32_t)((span->pos - span->head) & UINT32_MAX), stream;
@@ -2383,6 +2416,7 @@ TELEM_I_SELDOM static int telem_i_shared_end(telem_ring_writer *w, telem_ring_sp
         telem_i_shared_tag(w->ring, span->number) | (span->size[0] + span->size[1] + span->head * 8u) << 3;
     int64_t time;
     if (telem_i_desc_change(d, &state, start, state | how)) return 1; /* E12 */
+    if (!telem_i_parked_alive(state)) return -1;
     (void)telem_i_span_head_get(w->shared, w->data, w->mask, span->pos - span->head, &stream,
                                 &time); /* still ours alone */
     telem_i_ring_note(&w->shared->refused, stream, time);
@@ -2464,8 +2498,8 @@ static telem_result telem_i_writer_take(telem_ring_writer *w, uint32_t i) {
 
 TELEM_API telem_result telem_ring_writer_init(telem_ring_writer *w, telem_ring *ring, int lane) {
     uint32_t i;
+    if (w) memset(w, 0, sizeof *w);
     if (!w || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC) return TELEM_ERR_ARG;
-    memset(w, 0, sizeof *w);
     w->ring = ring;
     w->clock = telem_i_ring_has_clock(ring) ? &ring->clock : NULL;
 #if TELEM_HAS_TSC
@@ -2511,7 +2545,9 @@ static telem_result telem_i_ring_begin(telem_ring_writer *w, uint32_t stream, in
                                        int whole, telem_ring_span *span) {
     telem_result res;
     telem_i_pos at = 0;
-    if (!w || !w->ring || !span) return TELEM_ERR_ARG;
+    if (!span) return TELEM_ERR_ARG;
+    if (!w || !w->open) span->part[0] = NULL; /* when there is no record commit says so */
+    if (!w || !w->ring) return TELEM_ERR_ARG;
     if (telem_i_lane_begin_plain(w, stream, time, len, span)) return TELEM_OK;
     if (len > w->max_record) return TELEM_ERR_LIMIT;
     if (w->open) return TELEM_ERR_STATE;
@@ -2541,13 +2577,17 @@ TELEM_API telem_result telem_ring_begin_whole(telem_ring_writer *w, uint32_t str
     return telem_i_ring_begin(w, stream, time, len, 1, span);
 }
 
+static telem_result telem_i_shared_ended(int how) {
+    return how > 0 ? TELEM_OK : how == 0 ? TELEM_FULL : TELEM_ERR_STATE;
+}
+
 TELEM_API telem_result telem_ring_commit(telem_ring_writer *w, telem_ring_span *span) {
     if (!w || !w->ring || !span) return TELEM_ERR_ARG;
     if (telem_i_lane_commit_plain(w, span)) return TELEM_OK;
     if (!span->part[0] || (w->lane && !w->open)) return TELEM_ERR_STATE;
     span->part[0] = NULL; /* a span ends once */
     if (telem_i_writer_is_shared(w))
-        return telem_i_shared_end(w, span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
+        return telem_i_shared_ended(telem_i_shared_end(w, span, TELEM_I_COMMITTED));
     w->open = 0;
     TELEM_STORE32_RELAXED(&w->tip->open, 0);
     telem_i_lane_commit(w, 1u);
@@ -2559,8 +2599,9 @@ TELEM_API telem_result telem_ring_abort(telem_ring_writer *w, telem_ring_span *s
     if (!span->part[0] || (w->lane && !w->open)) return TELEM_ERR_STATE;
     span->part[0] = NULL;
     if (telem_i_writer_is_shared(w)) {
-        if (telem_i_shared_end(w, span, TELEM_I_VOID)) telem_i_count_add(&w->shared->aborted, 1);
-        return TELEM_OK;
+        int ended = telem_i_shared_end(w, span, TELEM_I_VOID);
+        if (ended > 0) telem_i_count_add(&w->shared->aborted, 1);
+        return ended < 0 ? TELEM_ERR_STATE : TELEM_OK;
     }
     w->open = 0;
     TELEM_STORE32_RELAXED(&w->tip->open, 0);
@@ -2596,7 +2637,7 @@ TELEM_I_SELDOM static telem_result telem_i_shared_push_slow(telem_ring_writer *w
     span.size[0] = len;
     span.size[1] = 0;
     telem_i_ring_put(w->data, w->mask, span.pos, data, len);
-    return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
+    return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) > 0 ? TELEM_OK : TELEM_FULL;
 }
 
 /* begin, write and commit in one, when all goes well; each step as in the functions of its name. */
@@ -2617,7 +2658,7 @@ static telem_result telem_i_shared_push(telem_ring_writer *w, uint32_t stream, i
     if (telem_i_desc_change(at.d, &at.state, at.start, done)) return TELEM_OK; /* E12 */
     span.number = at.number, span.pos = (telem_i_pos)at.start + 1u, span.head = 1u, span.size[0] = len,
     span.size[1] = 0;
-    return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) ? TELEM_OK : TELEM_FULL;
+    return telem_i_shared_end(w, &span, TELEM_I_COMMITTED) > 0 ? TELEM_OK : TELEM_FULL;
 }
 
 /* telem_i_lane_push_plain for a size that the compiler does not know. */
@@ -2734,7 +2775,7 @@ static telem_result telem_i_lane_measure_all(const telem_ring_writer *w, const t
         telem_i_lane_measure(w, &f, f.end, f.hi, items[i].stream,
                              items[i].time == TELEM_RING_NOW ? now : items[i].time, items[i].len,
                              w->ring->fixed.contiguous != 0);
-        if (f.end - start > (w->mask + 1u) / 4u) return TELEM_ERR_LIMIT;
+        if (n > 1u && f.end - start > (w->mask + 1u) / 2u) return TELEM_ERR_LIMIT;
     }
     *end = f.end;
     return TELEM_OK;
@@ -3339,6 +3380,11 @@ static telem_result telem_i_reader_next(telem_ring_reader *rd, telem_ring_record
             if (res != TELEM_OK) return res;
             if (!rd->desc.filter || rd->desc.filter(rd->desc.filter_user, c->stream, c->time, data, c->len))
                 return TELEM_OK;
+            if (in_place && rd->slot && !telem_i_reader_trusted(rd)) { /* it may have seen changing bytes */
+                c->has = 0;
+                (void)telem_i_reader_check(rd);
+                return TELEM_EXPELLED;
+            }
         }
         rd->filtered++;
         telem_i_reader_pass(rd, *which);
@@ -3509,7 +3555,7 @@ static telem_result telem_i_cursor_join(telem_ring_reader *rd, uint32_t i) {
 static telem_result telem_i_slot_take(telem_ring_reader *rd) {
     telem_ring *r = rd->ring;
     uint32_t i, shift = 0;
-    while (rd->desc.timeout >> shift > 0x3FFFFFFFu) shift++;
+    while (rd->desc.timeout >> shift > 0xFFFu) shift++; /* 2^20 timeouts, till the moments wrap */
     for (i = 0; i < r->fixed.readers; i++) {
         telem_i_ring_slot *slot = telem_i_ring_slot_at(r, i);
         uint32_t was = TELEM_LOAD32_RELAXED(&slot->state), lane;
@@ -3517,7 +3563,8 @@ static telem_result telem_i_slot_take(telem_ring_reader *rd) {
         if (!TELEM_CAS32(&slot->state, &was, (was | TELEM_I_SLOT_JOINING) + 4u)) continue; /* E13 */
         rd->slot = slot;
         rd->slot_state = ((was + 4u) & ~3u) | TELEM_I_SLOT_ACTIVE;
-        TELEM_STORE32_RELAXED(&slot->limit, (uint32_t)(rd->desc.timeout >> shift));
+        TELEM_STORE32_RELAXED(&slot->limit,
+                              (uint32_t)(rd->desc.timeout >> shift) + (shift ? 2u : 0)); /* not early */
         TELEM_STORE32_RELAXED(&slot->shift, shift);
         for (lane = 0; lane <= r->fixed.lanes; lane++) { /* until a lane is joined its gate holds nothing */
             telem_i_ring_shared *s = telem_i_ring_shared_of(r);
@@ -3545,21 +3592,28 @@ static void telem_i_reader_buffers(telem_ring_reader *rd) {
     }
 }
 
+/* One for each lane. Is there room for them? */
+static uint32_t telem_i_reader_count(const telem_ring *r) {
+    return r->fixed.lanes + (TELEM_I_HAS_SHARED && r->fixed.shared_units ? 1u : 0);
+}
+static int telem_i_reader_fits(const telem_ring *r, const void *cursors, size_t size) {
+    uint32_t n = telem_i_reader_count(r);
+    return cursors ? size >= n * sizeof(telem_i_ring_cursor) : n <= TELEM_RING_CURSORS;
+}
+
 TELEM_API telem_result telem_ring_reader_init(telem_ring_reader *rd, telem_ring *ring,
                                               const telem_ring_reader_desc *desc) {
     telem_result res = TELEM_OK;
     uint32_t i;
+    if (rd) memset(rd, 0, sizeof *rd);
     if (!rd || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC) return TELEM_ERR_ARG;
-    memset(rd, 0, sizeof *rd);
     if (desc) rd->desc = *desc;
     if ((rd->desc.gating && ring->fixed.policy != TELEM_RING_REFUSE) || rd->desc.start > TELEM_RING_LATEST ||
         (rd->desc.stream_count && !rd->desc.streams) ||
         (((uintptr_t)rd->desc.copy | (uintptr_t)rd->desc.cursors) & 7u) != 0)
         return TELEM_ERR_ARG;
-    rd->count = ring->fixed.lanes + (TELEM_I_HAS_SHARED && ring->fixed.shared_units ? 1u : 0);
-    if (rd->desc.cursors ? rd->desc.cursors_size < rd->count * sizeof(telem_i_ring_cursor)
-                         : rd->count > TELEM_RING_CURSORS)
-        return TELEM_ERR_MEMORY;
+    rd->count = telem_i_reader_count(ring);
+    if (!telem_i_reader_fits(ring, rd->desc.cursors, rd->desc.cursors_size)) return TELEM_ERR_MEMORY;
     rd->ring = ring;
     rd->most = ring->fixed.max_record < TELEM_I_ENTRY_MOST ? ring->fixed.max_record : TELEM_I_ENTRY_MOST;
     telem_i_reader_buffers(rd);
@@ -4305,7 +4359,9 @@ TELEM_API void telem_ring_image_rewind(telem_ring_image *im) {
     }
 }
 
-TELEM_API uint32_t telem_ring_image_max_record(const telem_ring_image *im) { return im->i.f.max_record; }
+TELEM_API uint32_t telem_ring_image_max_record(const telem_ring_image *im) {
+    return im ? im->i.f.max_record : 0;
+}
 
 TELEM_API telem_result telem_ring_image_read(telem_ring_image *im, telem_ring_record *rec, void *buf,
                                              size_t cap) {
@@ -4565,11 +4621,12 @@ TELEM_API telem_result telem_ring_resume(telem_ring **ring, void *memory, size_t
 
 TELEM_API telem_result telem_ring_trigger_init(telem_ring_trigger *t, telem_ring *ring,
                                                const telem_ring_trigger_desc *desc) {
+    if (t) memset(t, 0, sizeof *t);
     if (!t || !ring || ring->fixed.magic != TELEM_I_RING_MAGIC || ring->fixed.policy != TELEM_RING_REFUSE)
         return TELEM_ERR_ARG;
     if (desc && ((uintptr_t)desc->cursors & 7u) != 0) return TELEM_ERR_ARG;
-    memset(t, 0, sizeof *t);
     if (desc) t->desc = *desc;
+    if (!telem_i_reader_fits(ring, t->desc.cursors, t->desc.cursors_size)) return TELEM_ERR_MEMORY;
     t->ring = ring;
     return TELEM_OK;
 }

@@ -920,12 +920,12 @@ TEST(stall_left_open_is_about_a_tenth_of_a_second) {
     for (i = 0; i < sizeof hz / sizeof hz[0]; i++) {
         telem_ring_desc d = TELEM_ZERO;
         telem_clock c = TELEM_ZERO;
-        double seconds;
+        uint64_t ms;
         c.read = read_ticks, c.bits = 64, c.hz_num = hz[i].num, c.hz_den = hz[i].den;
         d.memory = memory, d.memory_size = sizeof memory, d.shared_bytes = 1024, d.clock = &c;
         REQUIRE_OK(telem_ring_init(&ring, &d));
-        seconds = (double)ring->stall * hz[i].den / (double)hz[i].num;
-        CHECK((seconds <= 0.126 || ring->stall == 1) && seconds > 0.062);
+        ms = ring->stall * hz[i].den * 1000u; /* times num */
+        CHECK((ms <= 126u * hz[i].num || ring->stall == 1) && ms > 62u * hz[i].num);
     }
 }
 
@@ -1942,6 +1942,265 @@ TEST(random_operations_agree_with_the_model) {
     }
 }
 
+/* ---- found by a review: what a caller may do wrong, and readers that were wronged ---- */
+
+/* Lane 0 is full; what is older stands in another lane, which the merge drains first. */
+TEST(reader_at_work_in_another_lane_is_not_expelled) {
+    int other;
+    for (other = -1; other < 2; other++) {
+        telem_ring_writer full, old;
+        telem_ring_reader rd;
+        telem_ring_reader_desc q = TELEM_ZERO;
+        telem_ring_record rec;
+        uint32_t n;
+        if (other == 0) continue;
+        REQUIRE(make(2, 4096, 4096, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&full, ring, 0));
+        REQUIRE_OK(telem_ring_writer_init(&old, ring, other));
+        q.gating = 1, q.timeout = 100, q.copy = copy_buf2, q.copy_size = sizeof copy_buf2;
+        REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+        for (n = 0; n < 160; n++) CHECK_OK(push_n(&old, 1, n, 8));
+        while (push_n(&full, 2, 1000, 8) == TELEM_OK) {}
+        for (n = 1; n < 150; n++) {
+            REQUIRE_OK(telem_ring_peek(&rd, &rec));
+            CHECK_OK(telem_ring_release(&rd));
+            CHECK_EQ_INT(push_n(&full, 2, 1000 + n * 10, 8), TELEM_FULL);
+        }
+        CHECK_EQ_INT(stats().expelled, 0);
+        CHECK_EQ_INT(push_n(&full, 2, 2589, 8), TELEM_FULL); /* now it stands still */
+        CHECK_EQ_INT(stats().expelled, 0);
+        CHECK_OK(push_n(&full, 2, 2690, 8));
+        CHECK_EQ_INT(stats().expelled, 1);
+        telem_ring_reader_deinit(&rd);
+    }
+}
+
+/* The clock is counted in small pieces of a timeout: silence of any length is longer than it. */
+static uint64_t silent_now;
+static uint64_t silent_clock(void *user) {
+    (void)user;
+    return silent_now;
+}
+TEST(timeout_is_over_after_any_silence_and_not_before) {
+    static const uint64_t silence[] = {1000000u, 1000000000u, 2200000000u, 3221225472u,
+                                       4294967296u, 8589934592u};
+    uint32_t i;
+    for (i = 0; i < sizeof silence / sizeof *silence; i++) {
+        telem_clock clock = TELEM_ZERO;
+        telem_ring_desc d = desc_of(1, 1024, 0, TELEM_RING_REFUSE);
+        telem_ring_reader_desc q = TELEM_ZERO;
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        uint32_t n;
+        clock.read = silent_clock, clock.bits = 64;
+        silent_now = 1234567;
+        d.clock = &clock;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+        q.gating = 1, q.timeout = 999999;
+        REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+        while (telem_ring_push(&w, 1, TELEM_RING_NOW, "12345678", 8) == TELEM_OK) {}
+        silent_now += 999998;
+        CHECK_EQ_INT(telem_ring_push(&w, 1, TELEM_RING_NOW, "12345678", 8), TELEM_FULL);
+        CHECK_EQ_INT(stats().expelled, 0);
+        for (n = 0; n < 2u && stats().expelled == 0; n++) {
+            silent_now += silence[i];
+            (void)telem_ring_push(&w, 1, TELEM_RING_NOW, "12345678", 8);
+        }
+        CHECK_EQ_INT(stats().expelled, 1);
+        telem_ring_reader_deinit(&rd);
+    }
+}
+
+TEST(batch_of_one_is_taken_where_push_takes_it) {
+    uint32_t contiguous, i, done;
+    uint8_t bytes[256] = {0};
+    for (contiguous = 0; contiguous < 2; contiguous++) {
+        telem_ring_desc d = desc_of(1, 1024, 0, TELEM_RING_OVERWRITE);
+        telem_ring_writer w;
+        telem_ring_item it = TELEM_ZERO;
+        d.contiguous = (uint8_t)contiguous;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+        it.data = bytes;
+        for (i = 0; i < 500; i++) {
+            it.len = i % 3u ? 200 : telem_ring_max_record(ring);
+            it.stream = i % 5u ? 1 : 70000;
+            it.time = (int64_t)((uint64_t)i << 31);
+            CHECK_OK(telem_ring_push_batch(&w, &it, 1, &done));
+            CHECK_EQ_INT(done, 1);
+        }
+        CHECK_EQ_INT(stats().committed, 500);
+    }
+}
+
+/* A span whose begin was refused, or a copy of one that has ended, ends no other record. */
+TEST(span_ends_once_and_only_its_own_record) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_span s, copy;
+    telem_ring_counts before;
+    uint32_t n, how;
+    for (how = 0; how < 4; how++) { /* first and second end: commit or abort */
+        REQUIRE(make(0, 0, 1024, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, TELEM_RING_SHARED));
+        REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
+        REQUIRE_OK(telem_ring_begin(&w, 1, 1, 8, &s));
+        copy = s;
+        CHECK_OK(how & 1u ? telem_ring_abort(&w, &s) : telem_ring_commit(&w, &s));
+        for (n = 0; n < 10; n++) CHECK_OK(push_n(&w, 1, n, 8));
+        before = stats();
+        CHECK_EQ_INT(how & 2u ? telem_ring_abort(&w, &copy) : telem_ring_commit(&w, &copy), TELEM_ERR_STATE);
+        CHECK_EQ_INT(stats().committed, before.committed);
+        CHECK_EQ_INT(stats().offered, before.offered);
+        CHECK_EQ_INT(stats().refused, 0);
+        copy = s, copy.part[0] = memory, copy.number = 3, copy.head = 1; /* what an earlier frame left */
+        while (push_n(&w, 1, n, 8) == TELEM_OK) n++;
+        before = stats();
+        s = copy;
+        CHECK_EQ_INT(telem_ring_begin(&w, 1, 99, 8, &s), TELEM_FULL);
+        CHECK_EQ_INT(telem_ring_commit(&w, &s), TELEM_ERR_STATE);
+        s = copy;
+        CHECK_EQ_INT(telem_ring_begin_whole(&w, 1, 99, 5000, &s), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_abort(&w, &s), TELEM_ERR_STATE);
+        s = copy;
+        CHECK_EQ_INT(telem_ring_begin_inline(&w, 1, TELEM_RING_NOW, 8, &s), TELEM_ERR_ARG);
+        CHECK_EQ_INT(telem_ring_span_write(&w, &s, 0, "x", 1), TELEM_ERR_STATE);
+        CHECK_EQ_INT(telem_ring_commit_inline(&w, &s), TELEM_ERR_STATE);
+        CHECK_EQ_INT(stats().committed, before.committed);
+        CHECK_EQ_INT(stats().refused, before.refused + 1u);
+        CHECK_EQ_INT(total(&rd), before.committed);
+    }
+    REQUIRE(make(1, 1024, 0, TELEM_RING_REFUSE)); /* a lane's open record stays: it is its span's still */
+    REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
+    REQUIRE_OK(telem_ring_begin(&w, 1, 1, 8, &s));
+    CHECK_EQ_INT(telem_ring_begin(&w, 1, 1, 8, &s), TELEM_ERR_STATE);
+    CHECK_EQ_INT(telem_ring_begin(&w, 1, 1, 5000, &s), TELEM_ERR_LIMIT);
+    CHECK_OK(telem_ring_commit(&w, &s));
+    CHECK_EQ_INT(telem_ring_commit(&w, &s), TELEM_ERR_STATE);
+}
+
+/* The filter sees its bytes change under it: what it says does not count. */
+static telem_ring_writer *filter_writer;
+static int filter_calls;
+static int filter_is_overtaken(void *user, uint32_t stream, int64_t time, const void *data, uint32_t len) {
+    uint32_t i;
+    (void)user, (void)stream, (void)time, (void)data, (void)len;
+    for (i = 0; i < 300 && filter_calls == 0; i++) (void)push_n(filter_writer, 2, 1000000 + i * 1000, 32);
+    return filter_calls++ != 0;
+}
+TEST(reader_expelled_inside_its_filter_is_told) {
+    int lane;
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_writer w;
+        telem_ring_reader rd;
+        telem_ring_reader_desc q = TELEM_ZERO;
+        telem_ring_record rec;
+        uint32_t i;
+        REQUIRE(make(1, 1024, 1024, TELEM_RING_REFUSE));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        filter_writer = &w, filter_calls = 0;
+        q.gating = 1, q.timeout = 100, q.copy = copy_buf2, q.copy_size = sizeof copy_buf2;
+        q.filter = filter_is_overtaken;
+        REQUIRE_OK(telem_ring_reader_init(&rd, ring, &q));
+        for (i = 0; i < 10; i++) CHECK_OK(push_n(&w, 1, i, 32));
+        CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_EXPELLED);
+        CHECK_EQ_INT(stats().expelled, 1);
+        CHECK_EQ_INT(rd.filtered, 0);
+        CHECK_EQ_INT(total(&rd), stats().committed);
+        while (telem_ring_peek(&rd, &rec) == TELEM_OK) {
+            CHECK(rec.stream == 2 && whole(rec.data, (uint32_t)rec.time, 32));
+            CHECK_OK(telem_ring_release(&rd));
+        }
+        CHECK(rd.lost >= 10 && rd.filtered == 0);
+        CHECK_EQ_INT(total(&rd), stats().committed);
+        telem_ring_reader_deinit(&rd);
+    }
+}
+
+TEST(trigger_of_many_lanes_needs_cursors_from_the_caller) {
+    static uint64_t cursors[TELEM_RING_CURSOR_BYTES(10) / 8];
+    telem_ring_trigger t;
+    telem_ring_trigger_desc d = TELEM_ZERO;
+    REQUIRE(make(10, 512, 0, TELEM_RING_REFUSE));
+    CHECK_EQ_INT(telem_ring_trigger_init(&t, ring, NULL), TELEM_ERR_MEMORY);
+    CHECK_EQ_INT(telem_ring_trigger_fire(&t, 1), TELEM_ERR_ARG);
+    d.cursors = cursors;
+    d.cursors_size = 10u * sizeof(telem_i_ring_cursor) - 1u;
+    CHECK_EQ_INT(telem_ring_trigger_init(&t, ring, &d), TELEM_ERR_MEMORY);
+    d.cursors_size++;
+    CHECK_OK(telem_ring_trigger_init(&t, ring, &d));
+    CHECK_OK(telem_ring_trigger_fire(&t, 1));
+    telem_ring_trigger_arm(&t);
+    REQUIRE(make(8, 512, 512, TELEM_RING_REFUSE));
+    CHECK_OK(telem_ring_trigger_init(&t, ring, NULL));
+    CHECK_OK(telem_ring_trigger_fire(&t, 1));
+}
+
+/* What init refused is used nevertheless. */
+TEST(refused_handles_answer_errors) {
+    telem_ring_writer w;
+    telem_ring_reader rd;
+    telem_ring_trigger t;
+    telem_ring_record rec;
+    telem_ring_span s;
+    REQUIRE(make(1, 1024, 0, TELEM_RING_OVERWRITE));
+    memset(&w, 0x55, sizeof w);
+    CHECK_EQ_INT(telem_ring_writer_init(&w, NULL, 0), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_push(&w, 1, 0, "12345678", 8), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_push_inline(&w, 1, 0, "12345678", 8), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_begin(&w, 1, 0, 8, &s), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_commit(&w, &s), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_begin(NULL, 1, 0, 8, &s), TELEM_ERR_ARG);
+    memset(&rd, 0x55, sizeof rd);
+    CHECK_EQ_INT(telem_ring_reader_init(&rd, NULL, NULL), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_release(&rd), TELEM_ERR_ARG);
+    telem_ring_reader_deinit(&rd);
+    memset(&t, 0x55, sizeof t);
+    CHECK_EQ_INT(telem_ring_trigger_init(&t, ring, NULL), TELEM_ERR_ARG); /* not a ring that refuses */
+    CHECK_EQ_INT(telem_ring_trigger_fire(&t, 1), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_trigger_read(&t, &rec, copy_buf, 8), TELEM_ERR_ARG);
+    CHECK_EQ_INT(telem_ring_max_record(NULL), 0);
+    CHECK_EQ_INT(telem_ring_lane_bytes(NULL, 0), 0);
+    CHECK_EQ_INT(telem_ring_image_max_record(NULL), 0);
+}
+
+/* The limits hold on the short paths, too. */
+TEST(limits_hold_on_every_path) {
+    int lane;
+    uint8_t bytes[64] = {0};
+    for (lane = -1; lane < 1; lane++) {
+        telem_ring_desc d = desc_of(1, 1024, 1024, TELEM_RING_OVERWRITE);
+        telem_ring_writer w;
+        telem_ring_span s;
+        telem_ring_item it = TELEM_ZERO;
+        d.max_record = 16;
+        REQUIRE_OK(telem_ring_init(&ring, &d));
+        REQUIRE_OK(telem_ring_writer_init(&w, ring, lane));
+        CHECK_OK(telem_ring_push(&w, 1, 0, bytes, 8)); /* the window is open */
+        CHECK_EQ_INT(telem_ring_push(&w, 1, 0, bytes, 17), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_push_inline(&w, 1, 0, bytes, 17), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_begin_inline(&w, 1, 0, 40, &s), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_push(&w, 1, 0, bytes, UINT32_MAX), TELEM_ERR_LIMIT);
+        it.stream = 1, it.data = bytes, it.len = 17;
+        CHECK_EQ_INT(telem_ring_push_batch(&w, &it, 1, NULL), TELEM_ERR_LIMIT);
+        it.len = 8, it.data = NULL;
+        CHECK_EQ_INT(telem_ring_push_batch(&w, &it, 1, NULL), TELEM_ERR_ARG);
+        CHECK_EQ_INT(telem_ring_push(&w, 1, 0, NULL, 8), TELEM_ERR_ARG);
+        CHECK_OK(telem_ring_push(&w, 1, 0, NULL, 0));
+        REQUIRE_OK(telem_ring_begin(&w, 1, 0, 16, &s));
+        CHECK_EQ_INT(telem_ring_span_write(&w, &s, 8, bytes, UINT32_MAX - 3u), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_span_write(&w, &s, UINT32_MAX - 7u, bytes, 16), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_span_write(&w, &s, UINT32_MAX, bytes, 1), TELEM_ERR_LIMIT);
+        CHECK_EQ_INT(telem_ring_span_write(&w, &s, 0, NULL, 8), TELEM_ERR_ARG);
+        CHECK_OK(telem_ring_span_write(&w, &s, 16, NULL, 0));
+        CHECK_OK(telem_ring_span_write(&w, &s, 0, bytes, 16));
+        CHECK_OK(telem_ring_commit(&w, &s));
+        CHECK_EQ_INT(stats().committed, 3);
+    }
+}
+
 static void run_all(void) {
     RUN(record_comes_back_as_it_went_in);
     RUN(small_record_takes_at_most_32_bytes);
@@ -1993,6 +2252,14 @@ static void run_all(void) {
     RUN(read_interrupted_anywhere_by_writers);
     RUN(join_interrupted_anywhere_holds_what_it_shows);
     RUN(reader_that_joins_inside_a_push_is_not_overwritten);
+    RUN(reader_at_work_in_another_lane_is_not_expelled);
+    RUN(timeout_is_over_after_any_silence_and_not_before);
+    RUN(batch_of_one_is_taken_where_push_takes_it);
+    RUN(span_ends_once_and_only_its_own_record);
+    RUN(reader_expelled_inside_its_filter_is_told);
+    RUN(trigger_of_many_lanes_needs_cursors_from_the_caller);
+    RUN(refused_handles_answer_errors);
+    RUN(limits_hold_on_every_path);
     RUN(random_operations_agree_with_the_model);
 }
 
