@@ -140,6 +140,21 @@ static int hold_reader(const char *called, long unused, long reliable) {
     for (;;) (void)pause();
 }
 
+/* Holds the owner's lock for a moment, as telem_shm_collect does; half of the time. */
+static int look_round(const char *called, long unused, long unused_too) {
+    char path[TELEM_I_SHM_PATH];
+    intptr_t file;
+    (void)unused, (void)unused_too;
+    telem_i_shm_path(path, "/dev/shm", called, 1);
+    while (telem_i_shm_open(path, TELEM_I_SHM_WRITE, &file) == TELEM_OK) {
+        (void)telem_i_shm_lock(file, TELEM_I_SHM_OWNER);
+        telem_i_shm_nap(1000000);
+        telem_i_shm_close(file);
+        telem_i_shm_nap(1000000);
+    }
+    return 2;
+}
+
 /* As nobody: what may it? The answer is the exit code. */
 static int other_user(const char *called, long how, long unused) {
     telem_shm_attach_desc a = TELEM_ZERO;
@@ -212,7 +227,10 @@ static int cut_call(const char *called, long at, long unused) {
     int tries = 5000;
     (void)unused;
     small_desc(&d, called, 1);
+    seen = progress_map(called);
+    if (!seen) return 99;
     if (telem_shm_create(&s, &d) != TELEM_OK || telem_shm_writer_init(&w, &s, NULL) != TELEM_OK) return 2;
+    TELEM_STORE64_RELEASE(&seen->at[0], (uint64_t)at); /* its init calls sleepers, too: that is over */
     while (TELEM_LOAD64_ACQUIRE(&telem_i_shm_control_of(&s)->armed) == 0 && tries--)
         telem_i_shm_nap(1000000);
     if (tries <= 0) return 3;
@@ -282,7 +300,7 @@ static int scenario_role(int argc, char **argv, int *code) {
                  {"hold-reader", hold_reader},    {"other-user", other_user},
                  {"inherited", inherited},        {"woken", woken},
                  {"without-calls", without_calls}, {"memfd-owner", memfd_owner},
-                 {"cut-call", cut_call}};
+                 {"cut-call", cut_call},           {"look-round", look_round}};
     size_t i;
     if (argc < 5 || strcmp(argv[0], "telem-shm-child") != 0) return 0;
     if (child_role(argc, argv, code)) return 1;
@@ -602,14 +620,17 @@ TEST(sleeper_is_called_though_who_was_to_call_it_died) {
     int code = 1000 + SIGKILL, died = 0;
     long at;
     a.name = called;
+    seen = progress_map(called);
+    REQUIRE(seen != NULL);
     for (at = 1; code == 1000 + SIGKILL && at < 200 && !check_g.bad; at++) {
         telem_shm_desc d;
         struct pollfd p;
         intptr_t fd = -1;
         int tries = 5000;
         pid_t child = spawn("cut-call", called, at, 0);
-        while (telem_shm_reader_open(&sleeper, &a, NULL) != TELEM_OK && tries--) telem_i_shm_nap(1000000);
+        while (TELEM_LOAD64_ACQUIRE(&seen->at[0]) != (uint64_t)at && tries--) telem_i_shm_nap(1000000);
         REQUIRE(tries > 0);
+        REQUIRE_OK(telem_shm_reader_open(&sleeper, &a, NULL));
         REQUIRE_OK(telem_shm_reader_fd(&sleeper, &fd));
         CHECK_EQ_INT(telem_shm_arm(&sleeper), TELEM_EMPTY);
         code = reap(child);
@@ -628,6 +649,7 @@ TEST(sleeper_is_called_though_who_was_to_call_it_died) {
     }
     CHECK_EQ_INT(code, 0);
     CHECK(died >= 5);
+    progress_drop(called);
 }
 
 TEST(publishing_and_reading_make_no_system_call) {
@@ -862,6 +884,29 @@ TEST(death_of_a_memfd_owner_is_seen_by_who_holds_its_descriptors) {
     (void)close(pair[1]);
 }
 
+/* Who collects holds the owner's lock for a moment; that is not an owner who lives. */
+TEST(segment_is_made_while_somebody_collects) {
+    telem_shm_desc d;
+    const char *called = named("collected");
+    pid_t child;
+    int i, refused = 0;
+    small_desc(&d, called, 1);
+    REQUIRE_OK(telem_shm_create(&s, &d));
+    telem_shm_detach(&s);
+    child = spawn("look-round", called, 0, 0);
+    telem_i_shm_nap(50000000);
+    for (i = 0; i < 100; i++) {
+        telem_result r = telem_shm_create(&s, &d);
+        if (r == TELEM_OK) telem_shm_detach(&s);
+        else CHECK_EQ_INT(r, TELEM_ERR_EXISTS), refused++;
+        telem_i_shm_nap(700000);
+    }
+    CHECK(refused <= 15); /* none, but the child may have to wait for a core while it holds the lock */
+    (void)kill(child, SIGKILL);
+    CHECK_EQ_INT(reap(child), 1000 + SIGKILL);
+    CHECK_OK(telem_shm_unlink(NULL, called));
+}
+
 /* Nobody plants a segment for another: it would be his to read, to change and to shrink. */
 TEST(segment_of_another_user_is_not_taken_over) {
     telem_shm_desc d;
@@ -926,6 +971,7 @@ int main(int argc, char **argv) {
     RUN(full_file_system_is_an_error_at_create);
     RUN(sealed_memfd_is_read_by_another_process);
     RUN(death_of_a_memfd_owner_is_seen_by_who_holds_its_descriptors);
+    RUN(segment_is_made_while_somebody_collects);
     RUN(segment_of_another_user_is_not_taken_over);
     RUN(huge_pages_are_used_where_they_are);
     return CHECK_MAIN_END();
