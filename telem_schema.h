@@ -1505,7 +1505,7 @@ static const char *telem_i_alloc_str(telem_i_arena *a, const char *p, size_t n) 
 
 static uint8_t *telem_i_align8(void *memory) {
     uintptr_t p = (uintptr_t)memory;
-    return (uint8_t *)memory + ((8u - (p & 7u)) & 7u);
+    return memory ? (uint8_t *)memory + ((8u - (p & 7u)) & 7u) : NULL;
 }
 
 /* Places the field behind the ones before it. `inner`: of a struct field. Sizes stay below
