@@ -4581,16 +4581,18 @@ TELEM_API telem_result telem_shm_control_read(telem_shm_writer *w, telem_shm_mes
 /* The partner of p->pending: TELEM_OK; TELEM_EMPTY: b may still bring it; TELEM_END: none. */
 static telem_result telem_i_shm_partner(const telem_shm_pairs *p, telem_shm_frame *b) {
     int64_t t = p->pending.time;
+    telem_shm_reader *a = p->a;
     telem_shm_frame f;
     uint64_t away;
     telem_result r;
+    if (!a) return TELEM_END; /* never: init refuses it; gcc -O3 wants to know */
     if (!p->as_of && telem_shm_find(p->b, t, TELEM_SHM_AFTER, &f) != TELEM_OK) {
         uint64_t held[TELEM_SHM_INLINE_MAX / 8]; /* the pending frame's payload: latest would replace it */
         int late;
-        memcpy(held, p->a->held, sizeof held);
-        late = p->late && telem_shm_latest(p->a, &f) == TELEM_OK && f.time > t &&
+        memcpy(held, a->held, sizeof held);
+        late = p->late && telem_shm_latest(a, &f) == TELEM_OK && f.time > t &&
                (uint64_t)f.time - (uint64_t)t > p->late;
-        memcpy(p->a->held, held, sizeof held);
+        memcpy(a->held, held, sizeof held);
         if (!late) return TELEM_EMPTY;
     }
     r = telem_shm_find(p->b, t, p->as_of ? TELEM_SHM_BEFORE : TELEM_SHM_NEAREST, b);
