@@ -78,11 +78,11 @@ DATA = ../shared/data
 bench-file: | $(BUILD)/bin ## columns files over sets of real telemetry (DATA=dir): size, speed beside LZ4 and zstd
 	@sh tests/deps.sh bench
 	@zstd=; [ ! -e /usr/include/zstd.h ] || zstd=-lzstd; \
-	$(CC) -std=gnu99 $(CFLAGS) $(WARN) -I. tests/bench_file.c -o $(BUILD)/bin/bench_file -llz4 -lm $$zstd && \
+	$(CC) -std=gnu99 $(CFLAGS) -O3 $(WARN) -I. tests/bench_file.c -o $(BUILD)/bin/bench_file -llz4 -lm $$zstd && \
 	$(BUILD)/bin/bench_file $(DATA)
 	@grep -qw avx2 /proc/cpuinfo 2>/dev/null || { echo "SKIPPED the AVX2 build (this processor has none)"; exit 0; }; \
 	zstd=; [ ! -e /usr/include/zstd.h ] || zstd=-lzstd; \
-	$(CC) -std=gnu99 $(CFLAGS) -march=x86-64-v3 $(WARN) -I. tests/bench_file.c -o $(BUILD)/bin/bench_file_avx2 -llz4 -lm $$zstd && \
+	$(CC) -std=gnu99 $(CFLAGS) -O3 -march=x86-64-v3 $(WARN) -I. tests/bench_file.c -o $(BUILD)/bin/bench_file_avx2 -llz4 -lm $$zstd && \
 	for b in bench_file bench_file_avx2; do \
 	    BENCH_SECONDS=0.05 $(BUILD)/bin/$$b $(DATA) | sed -n "s/^mean\./$$b mean./p;/FAIL/p"; \
 	done
