@@ -4894,10 +4894,10 @@ static uint8_t *telem_i_file_put_ints32(telem_i_file_codec *k, uint32_t *choice,
 
 /* Are all within 2^30 of the first? */
 static int telem_i_file_is_near(const uint64_t *v, uint32_t n) {
-    uint64_t first = v[0] - 0x40000000u, far = 0;
+    uint64_t first = v[0] - 0x40000000u, apart = 0;
     uint32_t i;
-    for (i = 0; i < n; i++) far |= v[i] - first;
-    return far >> 31 == 0;
+    for (i = 0; i < n; i++) apart |= v[i] - first;
+    return apart >> 31 == 0;
 }
 
 /* n 64-bit integers in c64, as the kind that suits; INTS32 + 0..3 */
@@ -5057,27 +5057,27 @@ static void telem_i_file_reals32(const telem_i_file_num_base *b, uint32_t width,
     const int32_t *s = (const int32_t *)(const void *)k;
     double kd[TELEM_I_FILE_NUM_CHUNK];
     telem_i_file_num_chunk r;
-    uint32_t i, far = 0;
+    uint32_t i, apart = 0;
 #if !TELEM_I_FILE_SOFT
     if (b->way == TELEM_I_FILE_NUM_FLOAT) {
         float f = b->f;
         for (i = 0; i < m; i++) {
             float v = (float)s[i] / f;
-            far |= k[i] + (1u << 24);
+            apart |= k[i] + (1u << 24);
             memcpy(to + 4 * (size_t)i, &v, 4);
         }
-        if (!(far >> 25)) return;
+        if (!(apart >> 25)) return;
     } else if (b->way == TELEM_I_FILE_NUM_NEAR) {
         double high = b->high, low = b->low;
         for (i = 0; i < m; i++) {
             double v = (double)s[i] * high + (double)s[i] * low;
-            far |= k[i] + (1u << 26);
+            apart |= k[i] + (1u << 26);
             memcpy(to + 8 * (size_t)i, &v, 8);
         }
-        if (!(far >> 27)) return;
+        if (!(apart >> 27)) return;
     }
 #else
-    (void)far;
+    (void)apart;
 #endif
 #if !TELEM_I_FILE_SOFT
     if (!b->divide) {
@@ -5349,7 +5349,7 @@ static uint8_t *telem_i_file_put_multiple(telem_i_file_codec *k, uint32_t *choic
 /* m values from `at` on; answers 0 when some k is too large. */
 static int telem_i_file_get_chunk(const telem_i_file_num_back *b, const telem_i_file_num_front *f, uint32_t at, uint32_t m, uint32_t width,
                                   uint8_t *to) {
-    uint64_t v[TELEM_I_FILE_NUM_CHUNK], far = 0;
+    uint64_t v[TELEM_I_FILE_NUM_CHUNK], apart = 0;
     uint32_t k[TELEM_I_FILE_NUM_CHUNK], i, top = 0;
     double kd[TELEM_I_FILE_NUM_CHUNK];
     telem_i_file_num_chunk r;
@@ -5363,15 +5363,15 @@ static int telem_i_file_get_chunk(const telem_i_file_num_back *b, const telem_i_
             top |= b->u[at + i];
             k[i] = o + b->u[at + i] * g;
         }
-        far = top * b->g >> 30;
+        apart = top * b->g >> 30;
     } else {
         telem_i_file_back64(b, at, m, v);
-        for (i = 0; i < m; i++) far |= v[i] + 0x80000000u;
-        far >>= 32;
-        if (!far)
+        for (i = 0; i < m; i++) apart |= v[i] + 0x80000000u;
+        apart >>= 32;
+        if (!apart)
             for (i = 0; i < m; i++) k[i] = (uint32_t)v[i];
     }
-    if (!far) {
+    if (!apart) {
         telem_i_file_reals32(&f->base, width, k, m, to);
         return 1;
     }
@@ -5508,14 +5508,14 @@ static void telem_i_file_take_few(telem_i_file_num_search *q) {
 /* What n numbers cost about, 1/16 bit each: windows of four neighbours, by their distances or by those from one of them. */
 static uint32_t telem_i_file_cost_of(const uint64_t *v, uint32_t n) {
     uint64_t ref = v[n / 2u];
-    uint32_t i, from = 0, near = 0, pairs = 0;
+    uint32_t i, from = 0, steps = 0, pairs = 0;
     for (i = 0; i < n; i++) {
         from += telem_i_file_bit_length(telem_zigzag(telem_i_signed(v[i] - ref)));
-        if (i & 3u || (n & 3u && i)) near += telem_i_file_bit_length(telem_zigzag(telem_i_signed(v[i] - v[i - 1u]))), pairs++;
+        if (i & 3u || (n & 3u && i)) steps += telem_i_file_bit_length(telem_zigzag(telem_i_signed(v[i] - v[i - 1u]))), pairs++;
     }
     from = from * 16u / n;
-    near = pairs ? near * 16u / pairs : from;
-    return (near < from ? near : from) + from / 16u; /* held values: what they are weighs, too */
+    steps = pairs ? steps * 16u / pairs : from;
+    return (steps < from ? steps : from) + from / 16u; /* held values: what they are weighs, too */
 }
 
 static uint32_t telem_i_file_wild_cost(uint32_t width) { return width * 4u + 8u; } /* bits of an exception */
@@ -5535,7 +5535,7 @@ static void telem_i_file_hold(const telem_i_file_num_split *t, const uint64_t *k
 static int telem_i_file_try(telem_i_file_num_search *q, telem_i_file_num_front *f, uint32_t reach) {
     telem_i_file_num_split t;
     uint32_t n = q->sample.n, i, gaps[TELEM_I_FILE_NUM_CHUNK], ulps[TELEM_I_FILE_NUM_CHUNK], sum = 0, odd = 0;
-    uint64_t kept[TELEM_I_FILE_NUM_CHUNK + 1], ks[TELEM_I_FILE_NUM_CHUNK], bits[TELEM_I_FILE_NUM_CHUNK], far = 0;
+    uint64_t kept[TELEM_I_FILE_NUM_CHUNK + 1], ks[TELEM_I_FILE_NUM_CHUNK], bits[TELEM_I_FILE_NUM_CHUNK], apart = 0;
     int more;
     memset(&t, 0, sizeof t);
     t.gaps = gaps;
@@ -5547,8 +5547,8 @@ static int telem_i_file_try(telem_i_file_num_search *q, telem_i_file_num_front *
     (void)telem_i_file_split64(&q->sample, f, &t, kept);
     more = t.wild * 16u > n && !reach && !(q->k->off & TELEM_I_FILE_OFF_ULPS);
     if (t.kept == 0 || t.wild * 2u > n || (t.wild && (q->k->off & TELEM_I_FILE_OFF_EXCEPTIONS))) return more;
-    for (i = 0; i < t.kept; i++) far |= kept[i] + 0x20000000u;
-    f->wide = q->sample.width == 8 && far >> 30;
+    for (i = 0; i < t.kept; i++) apart |= kept[i] + 0x20000000u;
+    f->wide = q->sample.width == 8 && apart >> 30;
     if (t.wild) telem_i_file_hold(&t, kept, n, ks);
     f->cost = telem_i_file_cost_of(t.wild ? ks : kept, n);
     if (t.off) {

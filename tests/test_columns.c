@@ -251,9 +251,14 @@ static void ask_free(asked *a, telem_file_read *q) {
 static uint32_t expected(const telem_column *c, const telem_file_into *x, const uint8_t *row, uint8_t *out) {
     const uint8_t *p = row + c->row + (size_t)(x->column - c->index) * c->width;
     if (x->physical) {
-        double v = telem_i_raw_number(c, p);
-        if (!c->presence && c->field->scale != 0.0) v = v * c->field->scale + c->field->bias;
-        memcpy(out, &v, 8);
+        volatile double v = telem_i_raw_number(c, p); /* rounded twice, x87 or not */
+        double out64;
+        if (!c->presence && c->field->scale != 0.0) {
+            v = v * c->field->scale;
+            v = v + c->field->bias;
+        }
+        out64 = v;
+        memcpy(out, &out64, 8);
         return 8;
     }
     to_native(out, p, c->width);
