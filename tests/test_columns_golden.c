@@ -19,7 +19,7 @@ typedef struct maker {
     uint32_t fields;
 } maker;
 
-enum { STEP, NOISE, RARE, LAG, LATTICE, FEW, DECIMAL, RATIO, POWER, SCALED, WALK, NARROW, ODD, WORDS, PATTERN, LINES, SOURCE, BY_SOURCE, FLAG, SAME, BIG, BIG_LATTICE, BYTES, LEVELS };
+enum { STEP, NOISE, RARE, LAG, LATTICE, FEW, DECIMAL, RATIO, POWER, SCALED, WALK, NARROW, ODD, WORDS, TEMPLATE, LINES, SOURCE, BY_SOURCE, FLAG, SAME, BIG, BIG_LATTICE, BYTES, LEVELS };
 
 static void add(maker *m, uint8_t type, uint8_t how, uint32_t size, uint8_t flags) {
     telem_field f = TELEM_ZERO;
@@ -75,7 +75,7 @@ static uint64_t integer(uint8_t how, uint32_t i, uint64_t *rng, uint64_t before)
 static void text(uint8_t how, uint32_t i, uint64_t *rng, char *out, size_t cap) {
     static const char *const words[] = {"idle", "armed", "takeoff", "hover", "return to home", "land"};
     switch (how) {
-    case PATTERN: snprintf(out, cap, "10.0.%u.%u:%04u", (unsigned)kit_below(rng, 4), (unsigned)kit_below(rng, 200), (unsigned)(i % 10000u)); break;
+    case TEMPLATE: snprintf(out, cap, "10.0.%u.%u:%04u", (unsigned)kit_below(rng, 4), (unsigned)kit_below(rng, 200), (unsigned)(i % 10000u)); break;
     case LINES: snprintf(out, cap, "GET /%s/%u.html status=%u", words[kit_below(rng, 6)], (unsigned)kit_below(rng, 5000), 200u + 4u * kit_below(rng, 3)); break;
     case NOISE:
         for (i = 0; i + 1u < cap; i++) out[i] = (char)(1u + kit_below(rng, 255));

@@ -339,7 +339,7 @@ TEST(products_and_quotients_are_rounded_once) {
 #endif
 }
 
-/* k below 2^26 whose k / d lies as near to halfway between two f64 as any can: 2 * k * 2^s = +-1 modulo d (its odd part).
+/* k below 2^26 whose k / d lies as around to halfway between two f64 as any can: 2 * k * 2^s = +-1 modulo d (its odd part).
    0: not found at this try. */
 static uint32_t nearly_halfway(uint64_t d, uint64_t r) {
     uint64_t inverse = 1, s = 27u + r % 26u, i, k, q;
@@ -376,8 +376,8 @@ TEST(quicker_ways_round_the_same) {
             if (x >> 63 && r & 16u) k[i] = 0u - k[i];
         }
         for (i = 0; i < 128 && width == 8 && f.base.v < 4194304; i++) {
-            uint32_t near = nearly_halfway((uint64_t)f.base.v, check_rand(&rng));
-            if (near) k[i] = near, halfway++;
+            uint32_t around = nearly_halfway((uint64_t)f.base.v, check_rand(&rng));
+            if (around) k[i] = around, halfway++;
         }
         if ((r & 12u) == 12u) k[(r >> 40) % 256u] = edges[(r >> 32) % (sizeof edges / sizeof *edges)];
         telem_i_file_reals32(&f.base, width, k, 256, (uint8_t *)&got);

@@ -795,7 +795,12 @@ TEST(damaged_memory_is_corrupt_and_no_endless_loop) {
         REQUIRE_OK(telem_ring_writer_init(&w, ring, 0));
         REQUIRE_OK(reader(&rd, 1, TELEM_RING_OLDEST));
         for (n = 0; n < 4; n++) CHECK_OK(push_n(&w, 0, n, 8));
-        memcpy((char *)w.data + (ring_start & w.mask) * 8u, bad[i], 8); /* the first record's head */
+        if (sizeof(telem_i_ring_cell) == 8u) { /* the first record's head: one word, or two */
+            uint64_t head = bad[i][0] | (uint64_t)bad[i][1] << 32;
+            memcpy((char *)w.data + (ring_start & w.mask) * 8u, &head, 8);
+        } else {
+            memcpy((char *)w.data + (ring_start & w.mask) * 8u, bad[i], 8);
+        }
         if (i == 3) memset((char *)w.data + ((ring_start + 1u) & w.mask) * 8u, 0xFF, 8);
         CHECK_EQ_INT(telem_ring_peek(&rd, &rec), TELEM_ERR_CORRUPT);
     }
