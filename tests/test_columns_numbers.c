@@ -339,7 +339,7 @@ TEST(products_and_quotients_are_rounded_once) {
 #endif
 }
 
-/* k below 2^26 whose k / d lies as around to halfway between two f64 as any can: 2 * k * 2^s = +-1 modulo d (its odd part).
+/* k below 2^26 whose k / d lies as near to halfway between two f64 as any can: 2 * k * 2^s = +-1 modulo d (its odd part).
    0: not found at this try. */
 static uint32_t nearly_halfway(uint64_t d, uint64_t r) {
     uint64_t inverse = 1, s = 27u + r % 26u, i, k, q;
