@@ -634,10 +634,13 @@ static void read_damaged(telem_ring_image *im) {
 static int says_that_it_is_a_record(uint32_t at, uint32_t bit) {
     telem_i_ring_shared *s = telem_i_ring_shared_of(ring);
     uint32_t from = (uint32_t)((char *)telem_i_shared_desc(ring, s, 0) - (char *)memory), state, start;
+    const uint16_t order = 1;
+    uint8_t low;
     if (at < from || (at - from) / 8u >= ring->fixed.shared_records) return 0;
     if ((at - from) / 8u == ((telem_i_shared_find(ring, s) - 1u) & (ring->fixed.shared_records - 1u)))
         return 1;
-    if ((at - from) % 8u != 0 || bit > 2u) return 0;
+    memcpy(&low, &order, 1); /* the state's three bits are the lowest of a word, or of the first of two */
+    if ((at - from) % 8u != (low ? 0u : sizeof(telem_i_ring_cell) - 1u) || bit > 2u) return 0;
     state = telem_i_desc_load(telem_i_shared_desc(ring, s, (at - from) / 8u), &start) & TELEM_I_STATE;
     return (state ^ 1u << bit) == TELEM_I_COMMITTED;
 }
@@ -645,10 +648,6 @@ static int says_that_it_is_a_record(uint32_t at, uint32_t bit) {
 TEST(every_flipped_bit_is_harmless) {
     uint32_t policy, at, bit, data_at, data_end, shared_at;
     telem_ring_image im;
-    const uint16_t order = 1;
-    uint8_t low;
-    memcpy(&low, &order, 1);
-    if (low == 0) SKIP("big-endian: one flip gives a record under another stamp; not yet understood");
     (void)check_seed(); /* a quick run flips every fifth bit, another fifth each time */
     for (policy = 0; policy < 2u; policy++) {
         REQUIRE(busy_ring(policy));
