@@ -363,7 +363,7 @@ static void read_all_ways(kit_random_file *k, uint64_t *rng) {
    formula says and no more. */
 TEST(columns_and_rows_go_in_and_come_out) {
     uint64_t rng = kit_seed(101);
-    int i, n = check_quick() ? 30 : 500;
+    int i, n = check_quick() ? 30 : 150;
     for (i = 0; i < n && check_g.bad == 0; i++) {
         kit_random_file k;
         kit_at("file %d, state %llu", i, (unsigned long long)rng);
@@ -381,7 +381,7 @@ TEST(columns_and_rows_go_in_and_come_out) {
 TEST(large_columns_take_the_direct_way) {
     uint64_t rng = kit_seed(102);
     int i;
-    for (i = 0; i < (check_quick() ? 2 : 12) && check_g.bad == 0; i++) {
+    for (i = 0; i < (check_quick() ? 2 : 5) && check_g.bad == 0; i++) {
         telem_file_writer_desc d = TELEM_ZERO;
         kit_random_file k;
         d.level = (uint8_t)(i % 3);
@@ -826,7 +826,7 @@ TEST(wrong_requests_are_refused) {
 /* A reader with too little memory says so, and counts what it could not read. */
 TEST(too_little_memory_is_told) {
     uint64_t rng = kit_seed(105);
-    int i, n = check_quick() ? 8 : 60, told = 0;
+    int i, n = check_quick() ? 8 : 25, told = 0;
     for (i = 0; i < n && check_g.bad == 0; i++) {
         kit_random_file k;
         kit_reader r;
@@ -948,7 +948,7 @@ static void read_damaged(kit_random_file *k, uint8_t *bytes, size_t size, uint64
 
 TEST(cut_and_damaged_files_yield_only_right_values) {
     uint64_t rng = kit_seed(106);
-    int i, j, n = check_quick() ? 6 : 60;
+    int i, j, n = check_quick() ? 6 : 25;
     from_zero = 1;
     for (i = 0; i < n && check_g.bad == 0; i++) {
         kit_random_file k;
