@@ -7721,6 +7721,7 @@ static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewe
 #define TELEM_I_FILE_LEAST_ROWS 256u    /* a block is not closed for its bytes before it has so many */
 #define TELEM_I_FILE_OFF_ROWS ((uint64_t)1 << 48) /* row repeat */
 #define TELEM_I_FILE_WIDE_ROWS 1024u   /* of whole columns, where max_block allows */
+#define TELEM_I_FILE_SHORT 64u         /* rows of a short block straight from the caller's columns, at least */
 #define TELEM_I_FILE_REPEATS 8u         /* row repeat is used when one row in so many repeats */
 
 /* The time and the run lengths as columns. */
@@ -7841,6 +7842,7 @@ typedef struct telem_i_file_gather {
     uint8_t trial;     /* a block is coded only to see its size */
     uint8_t own;       /* records are large: their pages are the stream's own, one record each */
     uint8_t repeats;   /* some rows repeat */
+    uint8_t shorts;    /* a short block was written straight from the caller's columns */
     size_t head_size;
     int64_t t, step;   /* section 6, before the open block */
     uint64_t bytes_per_row; /* of the blocks so far, in 1/256 bytes; 0: not known */
@@ -7911,6 +7913,18 @@ static int64_t telem_i_file_source_time(const telem_i_file_source *q, uint32_t i
     return t;
 }
 
+/* All times of the block; `room` takes them where they do not lie in the caller's memory. */
+static const int64_t *telem_i_file_source_clock(const telem_i_file_source *q, int64_t *room) {
+    uint64_t row = q->from + q->first;
+    uint32_t i;
+    if (q->columns && q->times && !q->pick) return q->times + row;
+    if (q->columns && !q->pick)
+        for (i = 0; i < q->n; i++) room[i] = telem_i_signed(q->number + row + i);
+    else
+        for (i = 0; i < q->n; i++) room[i] = telem_i_file_source_time(q, i);
+    return room;
+}
+
 static uint32_t telem_i_file_source_run(const telem_i_file_source *q, uint32_t i) { return q->runs ? q->runs[q->first + i] : 0; }
 
 /* Values of `width` bytes that lie `step` bytes apart, one behind the other. */
@@ -7976,8 +7990,10 @@ static const uint8_t *telem_i_file_source_numbers(const telem_i_file_source *q, 
             return room;
         }
         p = all + (size_t)(q->from + q->first) * w;
-        if (c->type == TELEM_BOOL)
+        if (c->type == TELEM_BOOL && q->pick)
             for (i = 0; i < q->n; i++) odd |= all[telem_i_file_source_row(q, i)] > 1;
+        else if (c->type == TELEM_BOOL)
+            for (i = 0; i < q->n; i++) odd |= p[i] > 1;
         if (!q->pick && !counter && !odd) return p;
         if (!q->pick) memcpy(room, p, (size_t)q->n * w);
         else
@@ -8397,27 +8413,47 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
     return telem_i_file_put_strings(e, c, choice, p, at, n, old);
 }
 
-/* The time: less the KEY block's, or where rows repeat less what each was expected to be. */
+/* The time, less the KEY block's. Are all as expected? All rows are distinct. */
+static int telem_i_file_time_less_key(const telem_i_file_cencoder *e, const int64_t *t, uint8_t *to) {
+    const uint64_t base = (uint64_t)e->s->key_time;
+    const uint32_t n = e->q->n;
+    uint64_t step = e->s->key ? 0 : (uint64_t)e->g->step, before = (uint64_t)(e->s->key ? e->s->first : e->g->t), other = 0;
+    uint32_t i;
+    for (i = 0; i < n && i < 2u; i++) { /* then the times before are those of the block */
+        other |= (uint64_t)t[i] - (before + step);
+        step = i == 0 && e->s->key ? 0 : (uint64_t)t[i] - before;
+        before = (uint64_t)t[i];
+    }
+    for (; i < n; i++) other |= (uint64_t)t[i] - 2u * (uint64_t)(t - 1)[i] + (uint64_t)(t - 2)[i];
+    for (i = 0; other && i < n; i++) {
+        uint64_t v = (uint64_t)t[i] - base;
+        memcpy(to + 8u * (size_t)i, &v, 8);
+    }
+    return !other;
+}
+
+/* The time, where rows repeat: less what each was expected to be. Are all so? */
+static int telem_i_file_time_less_expected(const telem_i_file_cencoder *e, const int64_t *times, uint8_t *to) {
+    int64_t t = e->s->key ? e->s->first : e->g->t, step = e->s->key ? 0 : e->g->step;
+    uint64_t regular = 0;
+    uint32_t i;
+    for (i = 0; i < e->q->n; i++) {
+        int64_t now = times[i];
+        uint64_t off = telem_i_file_since(telem_i_file_plus(t, (uint64_t)step), now);
+        memcpy(to + 8u * (size_t)i, &off, 8);
+        regular |= off;
+        step = i == 0 && e->s->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
+        t = telem_i_file_plus(now, (uint64_t)step * telem_i_file_source_run(e->q, i));
+    }
+    return regular == 0;
+}
+
 static int telem_i_file_put_time(telem_i_file_cencoder *e) {
-    const telem_i_file_source *q = e->q;
-    const telem_i_file_wstream *s = e->s;
     telem_column c = telem_i_file_own_column(1);
     uint8_t *to = e->w->columns->column;
-    int64_t t = s->key ? s->first : e->g->t, step = s->key ? 0 : e->g->step;
-    uint64_t v, regular = 0;
-    uint32_t i;
-    int repeats = q->n != q->rows;
-    for (i = 0; i < q->n; i++) {
-        int64_t now = telem_i_file_source_time(q, i);
-        uint64_t off = telem_i_file_since(telem_i_file_plus(t, (uint64_t)step), now);
-        v = repeats ? off : telem_i_file_since(s->key_time, now);
-        memcpy(to + 8u * (size_t)i, &v, 8);
-        regular |= off;
-        step = i == 0 && s->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
-        t = telem_i_file_plus(now, (uint64_t)step * telem_i_file_source_run(q, i));
-    }
-    if (regular == 0) return 1;
-    return telem_i_file_put_numbers(e, &c, &e->g->choice[1], to, NULL);
+    const int64_t *t = telem_i_file_source_clock(e->q, (int64_t *)(void *)to);
+    int regular = e->q->n != e->q->rows ? telem_i_file_time_less_expected(e, t, to) : telem_i_file_time_less_key(e, t, to);
+    return regular || telem_i_file_put_numbers(e, &c, &e->g->choice[1], to, NULL);
 }
 
 static int telem_i_file_put_runs(telem_i_file_cencoder *e) {
@@ -8663,18 +8699,12 @@ static uint8_t *telem_i_file_put_head(telem_i_file_cencoder *e, size_t *len, siz
 
 /* ---- a block of a source ---- */
 
-/* Row numbers and times of the block for its header. */
-static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
-    int64_t t = s->g->t, step = s->g->step;
+/* Row numbers and times of the block for its header: rows that repeat begin at times[i] and go on in the last step. */
+static void telem_i_file_runs_times(telem_i_file_wstream *s, const telem_i_file_source *q, const int64_t *times) {
+    int64_t t = s->t, step = s->key ? 0 : s->step;
     uint32_t i;
-    s->disorder = 0;
-    s->first = s->min = s->max = telem_i_file_source_time(q, 0);
-    if (s->key) {
-        s->key_time = s->t = t = s->first;
-        step = 0;
-    }
     for (i = 0; i < q->n; i++) {
-        int64_t now = telem_i_file_source_time(q, i), last;
+        int64_t now = times[i], last;
         uint32_t run = telem_i_file_source_run(q, i);
         if (i && now < t) s->disorder = 1;
         step = i == 0 && s->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
@@ -8688,6 +8718,29 @@ static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_fil
     }
     s->t = t;
     s->step = step;
+}
+static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
+    const int64_t *t = telem_i_file_source_clock(q, (int64_t *)(void *)q->x->column);
+    uint32_t i, n = q->n;
+    int back = 0;
+    s->first = s->min = s->max = t[0];
+    s->disorder = 0;
+    s->t = s->g->t;
+    s->step = s->g->step;
+    if (s->key) s->key_time = s->t = t[0];
+    if (q->n != q->rows) {
+        telem_i_file_runs_times(s, q, t);
+        return;
+    }
+    for (i = 1; i < n; i++) back |= t[i] < (t - 1)[i];
+    s->disorder = (uint8_t)back;
+    s->max = t[n - 1u];
+    for (i = 0; back && i < n; i++) {
+        s->min = t[i] < s->min ? t[i] : s->min;
+        s->max = t[i] > s->max ? t[i] : s->max;
+    }
+    s->step = n > 1u || !s->key ? telem_i_signed(telem_i_file_since(n > 1u ? t[n - 2u] : s->t, t[n - 1u])) : 0;
+    s->t = t[n - 1u];
 }
 
 /* The state that the block leaves: its last row. */
@@ -9319,11 +9372,49 @@ static uint32_t telem_i_file_same_rows(const telem_i_file_wstream *s, const tele
     return left;
 }
 
+/* Value `row` of a column is the one before plus `step` (numbers). */
+static int telem_i_file_is_same(const telem_column *c, const telem_file_column *v, uint64_t row, uint32_t step) {
+    const uint8_t *p = (const uint8_t *)v->data, *at;
+    if (telem_i_file_codes_variable(c->type)) {
+        const uint32_t *o = v->offsets + row;
+        return o[1] - o[0] == o[0] - o[-1] && (!p || memcmp(p + o[0], p + o[-1], o[1] - o[0]) == 0);
+    }
+    if (!p) return 1;
+    at = p + (size_t)row * c->width;
+    if (!step) return memcmp(at, at - c->width, c->width) == 0;
+    return telem_i_file_low(telem_i_file_native(at, c->width) - telem_i_file_native(at - c->width, c->width) - step, c->width * 8u) == 0;
+}
+
+/* Does a row of whole columns (not one of the first two) repeat the one before? */
+static int telem_i_file_row_repeats(const telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t row) {
+    telem_columns it;
+    telem_column c;
+    uint32_t k;
+    if (q->times && telem_i_file_since(q->times[row - 1u], q->times[row]) != telem_i_file_since(q->times[row - 2u], q->times[row - 1u])) return 0;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c))
+        for (k = 0; k < c.count; k++)
+            if (!telem_i_file_is_same(&c, &q->columns[c.index + k], row, (uint32_t)telem_i_file_is_counter(&c))) return 0;
+    return 1;
+}
+
+#define TELEM_I_FILE_REPEATS_SEEN 96u /* rows that are looked at */
+/* Do rows seem to repeat? A look at some: half of what makes row repeat worth it. */
+static int telem_i_file_seem_to_repeat(const telem_i_file_wstream *s, const telem_i_file_source *q, uint32_t n) {
+    uint32_t i, seen = 0;
+    if (n < TELEM_I_FILE_REPEATS_SEEN * 8u) return 1;
+    for (i = 0; i < TELEM_I_FILE_REPEATS_SEEN; i++) {
+        uint32_t part = n / TELEM_I_FILE_REPEATS_SEEN, row = i * part + (i * 40503u >> 4) % (part - 2u) + 2u; /* no period is kept */
+        seen += (uint32_t)telem_i_file_row_repeats(s, q, q->from + row);
+    }
+    return seen * TELEM_I_FILE_REPEATS * 2u >= TELEM_I_FILE_REPEATS_SEEN;
+}
+
 /* Which rows of a block repeat: pick and runs of q, when enough do. */
 static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_source *q, uint32_t *pick, uint32_t *runs, uint8_t *same) {
     uint32_t i, n = q->n, left, distinct = 0, least = n / TELEM_I_FILE_REPEATS;
     int64_t t = telem_i_file_source_time(q, 0);
-    if (q->x->k.off & TELEM_I_FILE_OFF_ROWS) return;
+    if ((q->x->k.off & TELEM_I_FILE_OFF_ROWS) || !telem_i_file_seem_to_repeat(s, q, n)) return;
     left = telem_i_file_same_rows(s, q, n, t, s->key ? 0 : telem_i_signed(telem_i_file_since(s->g->t, t)), least ? least : 1, same);
     if (left == 0 || left < n / TELEM_I_FILE_REPEATS) return;
     for (i = 0; i < n; i++) {
@@ -9406,7 +9497,10 @@ static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstr
     }
     if (goal < TELEM_I_FILE_LEAST_ROWS) goal = TELEM_I_FILE_LEAST_ROWS;
     if (goal > most) goal = most;
-    if (left < goal / 2u) return 0;
+    if (left < goal / 2u) { /* a call's last rows are not copied first, the first time: more calls may follow */
+        if (left < TELEM_I_FILE_SHORT || s->g->shorts) return 0;
+        s->g->shorts = 1;
+    }
     if (left < goal) return telem_i_file_texts_fit(s, q, (uint32_t)left);
     if (left < goal * 2u) goal = left <= goal + goal / 4u && left <= most ? left : (left + 1u) / 2u;
     return telem_i_file_texts_fit(s, q, (uint32_t)goal);
