@@ -136,7 +136,7 @@ static int hold_reader(const char *called, long unused, long reliable) {
     r.deadline = 3600000000000u;
     if (telem_shm_attach(&s, &a) != TELEM_OK) return 2;
     if (telem_shm_reader_init(&rd, &s, &r) != TELEM_OK) return 3;
-    while (telem_shm_wait(&rd, 1000000000) == TELEM_OK && telem_shm_next(&rd, &f) == TELEM_OK)
+    while (telem_shm_wait(&rd, 20000000000u) == TELEM_OK && telem_shm_next(&rd, &f) == TELEM_OK)
         if (f.slot != TELEM_I_SHM_INLINE && telem_shm_pin(&rd, &f) == TELEM_OK) break;
     (void)telem_shm_control_write(&rd, 42, 1, NULL, 0);
     for (;;) (void)pause();
@@ -226,7 +226,7 @@ static int memfd_owner(const char *called, long to, long unused) {
 /* Publishes once somebody sleeps, and dies behind a store of that. */
 static int cut_call(const char *called, long at, long unused) {
     telem_shm_desc d;
-    int tries = 5000;
+    int tries = 60000;
     (void)unused;
     small_desc(&d, called, 1);
     seen = progress_map(called);
@@ -477,7 +477,7 @@ TEST(dead_writer_is_told_and_its_slot_returns) {
     telem_shm_frame f;
     const char *called = named("dead");
     pid_t child = spawn("hold-writer", called, 0, 1);
-    int tries = 1000, n = 0;
+    int tries = 60000, n = 0;
     while (attach_reader(&seen_by, &r, called) != TELEM_OK && tries--) telem_i_shm_nap(5000000);
     REQUIRE(tries > 0);
     while (n < 4 && telem_shm_wait(&r, 5000000000u) == TELEM_OK)
@@ -505,7 +505,7 @@ static void reader_dies_holding(long reliable) {
     const char *called = named("holding");
     pid_t child;
     uint64_t start;
-    int tries = 2000;
+    int tries = 60000;
     small_desc(&d, called, 1);
     wd.patience = 3600000000000u;
     REQUIRE_OK(telem_shm_create(&mine, &d));
@@ -554,7 +554,7 @@ static void owner_restarts(const char *called, long how, int replaced) {
     child = spawn("woken", called, 0, how);
     telem_i_shm_nap(100000000);
     for (i = 0; i < 40; i++) {
-        int tries = 1000;
+        int tries = 60000;
         telem_i_shm_nap(3000000); /* it sleeps */
         (void)reap(spawn("take-over", called, 60 + (long)i, 1)); /* an owner that dies early */
         if (replaced) d.frames = i % 2 ? 8 : 16;
@@ -575,7 +575,8 @@ static void owner_restarts(const char *called, long how, int replaced) {
     if (getenv("CHECK_VERBOSE"))
         printf("  %s, first frame behind a restart: median %.0f us, worst %.0f\n",
                replaced ? "re-attached" : "taken over", (double)late[20] / 1e3, (double)late[39] / 1e3);
-    CHECK(late[20] < 1000000); /* the median: this machine may be busy */
+    CHECK(late[0] < 1000000);   /* the best: this machine may be busy */
+    CHECK(late[20] < 20000000); /* a lost wake-up would cost 50 ms */
     progress_drop(called);
     CHECK_EQ_INT(telem_shm_collect(NULL, called), 1);
 }
@@ -599,7 +600,7 @@ TEST(reader_in_a_poll_loop_is_woken_by_another_process) {
     child = spawn("woken", called, 0, 2);
     telem_i_shm_nap(100000000);
     for (i = 0; i < 40; i++) {
-        int tries = 5000;
+        int tries = 60000;
         CHECK_OK(telem_shm_publish(&w, 1, TELEM_SHM_NOW, "hello", 5));
         while (TELEM_LOAD64_RELAXED(&seen->at[0]) == i && tries--) telem_i_shm_nap(1000000);
         REQUIRE(TELEM_LOAD64_RELAXED(&seen->at[0]) == i + 1);
@@ -630,7 +631,7 @@ TEST(sleeper_is_called_though_who_was_to_call_it_died) {
         telem_shm_desc d;
         struct pollfd p;
         intptr_t fd = -1;
-        int tries = 5000;
+        int tries = 60000;
         pid_t child = spawn("cut-call", called, at, 0);
         while (TELEM_LOAD64_ACQUIRE(&seen->at[0]) != (uint64_t)at && tries--) telem_i_shm_nap(1000000);
         REQUIRE(tries > 0);
@@ -671,7 +672,7 @@ TEST(publishing_and_reading_make_no_system_call) {
 
 static int64_t wait_for_reader(telem_shm *shm, uint32_t alive) {
     telem_shm_reader_info info;
-    int tries = 3000;
+    int tries = 60000;
     do {
         CHECK_OK(telem_shm_reader_info_get(shm, 0, &info));
         if (info.alive == alive) return info.pid;
@@ -824,7 +825,7 @@ TEST(sealed_memfd_is_read_by_another_process) {
     telem_shm_desc d = TELEM_ZERO;
     telem_shm_attach_desc a = TELEM_ZERO;
     static telem_shm other;
-    int fds[2], i, k, tries = 2000;
+    int fds[2], i, k, tries = 60000;
     telem_shm_reader_info info = TELEM_ZERO;
     pid_t child;
     d.backing = TELEM_SHM_MEMFD, d.sealed = 1, d.frames = 32, d.payload = MOST;

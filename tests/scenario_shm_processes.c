@@ -327,7 +327,7 @@ TEST(killed_owner_is_told_and_another_takes_over) {
     telem_shm_frame f;
     telem_shm_segment info;
     process p;
-    int tries = 2000, n = 0;
+    int tries = 60000, n = 0;
     if (!can_spawn()) SKIP("cannot start itself");
     REQUIRE(spawn(&p, "owner", called, 9));
     while (guest(called, NULL) != TELEM_OK && tries--) telem_i_shm_nap(5000000);
@@ -393,7 +393,7 @@ static int on_segment(void *user, const char *called, int alive) {
 TEST(abandoned_segment_is_listed_and_collected) {
     const char *called = named("stale");
     process p;
-    int tries = 2000;
+    int tries = 60000;
     if (!can_spawn()) SKIP("cannot start itself");
     REQUIRE(spawn(&p, "owner", called, 3));
     while (guest(called, NULL) != TELEM_OK && tries--) telem_i_shm_nap(5000000);
@@ -494,7 +494,7 @@ TEST(owner_killed_at_random_leaves_no_torn_frame) {
         process p;
         telem_shm_frame f;
         uint64_t until, voided = rd.voided;
-        int tries = 4000;
+        int tries = 60000;
         REQUIRE(spawn(&p, "owner", called, -1));
         while (i == 0 && guest(called, NULL) != TELEM_OK && tries--) telem_i_shm_nap(2000000);
         REQUIRE(tries > 0);
@@ -529,7 +529,7 @@ TEST(one_waits_for_frames_of_two_segments) {
     char second[80];
     uint32_t which = 9;
     process p;
-    int tries = 2000;
+    int tries = 60000;
     if (!can_spawn()) SKIP("cannot start itself");
     snprintf(second, sizeof second, "%s-b", called);
     describe(&d, second);
