@@ -32,7 +32,7 @@ test-wide: ## only what test-all adds: Windows (wine), i386, aarch64, big-endian
 	@sh tests/deps.sh source
 	@sh tests/run.sh wide
 
-mcu: ## the ring on emulated Cortex-M0, M3, M4, M7, M33: interrupts at every instruction; seeded defects
+mcu: ## emulated Cortex-M0, M3, M4, M7, M33, STM32F4: interrupts at every instruction, black box, UART; seeded defects
 	@sh tests/deps.sh small
 	@MCU_TIMEOUT=600 sh tests/mcu.sh full
 
