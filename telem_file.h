@@ -52,9 +52,11 @@
        - Columns in a coding that a reader does not have (LZ4 under TELEM_NO_LZ4) cost that reader
          these columns only, where it reads by columns.
                                              test_columns.c, unknown_codec_costs_its_column
-       - Reads everything this page specifies except: attachment blocks and the journal zone answer
-         UNSUPPORTED, are skipped and told.
-                                                               unsupported_block_is_skipped
+       - Attachments of any size pass through in chunks, no more of one than a chunk is in memory;
+         a chunk that is missing is told, and one flipped byte never passes for good.
+                                                               test_attachments.c
+       - Reads everything this page specifies except: the journal zone answers UNSUPPORTED, is
+         skipped and told.                                     a_journal_zone_is_skipped
 
    CONTENTS
        FORMAT      1 notation  2 stream  3 stream header  4 blocks  5 data blocks  6 rows coding
@@ -64,8 +66,8 @@
        OPTIONS     TELEM_NO_LZ4   write without LZ4; reading an LZ4 block or column answers
                                   UNSUPPORTED
                    TELEM_FILE_NO_COLUMNS  rows coding only, about a tenth of the code; reading
-                                  columns answers UNSUPPORTED. Set by itself for Cortex-M, unless
-                                  TELEM_FILE_MCU_COLUMNS is
+                                  columns or attachments answers UNSUPPORTED. Set by itself for
+                                  Cortex-M, unless TELEM_FILE_MCU_COLUMNS is
                    TELEM_FILE_NO_MINI  without the mini coding: reading it answers UNSUPPORTED
                    TELEM_FILE_NO_O3  gcc: columns are compiled with the flags given. Else they have
                                   -O3 wherever these optimise for speed: -O2 is 1.2 to 1.4 x slower
@@ -544,10 +546,17 @@
              (UNSUPPORTED).
        annotation: ref stream, varint clock, u8 level (0 debug, 1 info, 2 warning, 3 error,
              4 fatal), svarint time, varint duration (0: a moment), str text.
-       attachment: varint id, u8 flags (bit 0 first chunk, bit 1 last chunk), varint offset;
-             [first] str name, str media type, varint total + 1 (0: unknown), below 2^63;
+       attachment: varint id, u8 flags (bit 0 HEAD, bit 1 last chunk; else reserved), varint offset;
+             [HEAD] str name, str media type, varint total + 1 (0: unknown), below 2^63;
              varint n, n bytes; [last] u64 hash: XXH32 of all bytes with seeds as a fingerprint.
-             A field refers to an attachment by its id.
+             One chunk of an attachment: bytes offset .. offset + n of it, in order, among other
+             blocks and among chunks of other attachments. The first one has a HEAD (and may have no
+             bytes); the last one repeats it, so that no single block holds the name alone. HEADs of
+             one attachment that differ, bytes beyond the total or 2^63, a last chunk that does not
+             end at the total: CORRUPT. An offset above the bytes read so far: what lies between is
+             missing, and is told; one below: CORRUPT, but for a HEAD at offset 0, with which another
+             attachment begins. An id is not used twice in a session; 0 is none (CORRUPT). A field
+             refers to an attachment by its id: an integer whose unit is "attachment", 0 for none.
 
    11 INDEX (11), END (12), CHAIN (13)
        Distances count bytes back from the first byte of the block that holds them; 0: none. They
@@ -710,6 +719,22 @@ typedef struct telem_metadata {
     uint32_t size;    /* bytes; writing TEXT: 0 takes strlen */
 } telem_metadata;
 
+#define TELEM_FILE_UNKNOWN UINT64_MAX
+
+/* A piece of an attachment as it is read. Everything points into the block: valid until the next call. */
+typedef struct telem_attachment {
+    uint64_t id;
+    uint64_t offset; /* of data in the attachment */
+    uint64_t total;  /* bytes of all of it; TELEM_FILE_UNKNOWN */
+    uint64_t missing; /* bytes right before this piece that did not come */
+    const void *data;
+    uint32_t size;   /* of data; 0: nothing but what stands here */
+    uint32_t name_len, media_len;
+    const char *name, *media; /* not NUL-terminated; "" in pieces between the first and the last */
+    uint8_t last;    /* 1: it ends with this piece */
+    uint8_t whole;   /* 1, with last: each byte came, in order, and their hash is right */
+} telem_attachment;
+
 /* ------------------------------------------------------------------------------- writer ---- */
 
 /* Zero fields mean the default. Unless said otherwise nothing is kept of the desc after open but
@@ -775,6 +800,18 @@ typedef struct telem_file_column {
     const uint32_t *offsets;
 } telem_file_column;
 
+/* An attachment that is being written; in the caller's memory until its end. Set by
+   telem_file_attach_begin, and only read by you. */
+typedef struct telem_file_attaching {
+    uint64_t id;     /* what fields refer to it by */
+    uint64_t offset; /* bytes taken so far */
+    uint64_t total;
+    uint64_t lost;   /* of them cut by an io error: the reader finds them missing */
+    const char *name, *media;
+    uint64_t hash[2][8]; /* internal */
+    uint8_t open, headless;
+} telem_file_attaching;
+
 typedef struct telem_file_writer_stats {
     uint64_t rows, blocks, bytes; /* taken, written, written to io */
     uint64_t lost;                /* rows refused or thrown away after an io error */
@@ -816,6 +853,23 @@ TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_l
 TELEM_API telem_result telem_file_write_sync(telem_file_writer *w, const telem_sync *sync);
 TELEM_API telem_result telem_file_write_metadata(telem_file_writer *w, const telem_metadata *m);
 TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_annotation *a);
+
+/* An attachment (an image, a point cloud, a configuration) in pieces of any size, with rows and other
+   attachments in between as you like; any number may be open. Each call makes blocks of up to
+   block_bytes straight from your memory, so let pieces be some KB. `id` 0: the writer gives one (a->id),
+   which no other attachment of the session has; ids of your own must be unique, and above 2^32 when you
+   mix both. name: 1..255 bytes, media type (NULL: "") up to 255; both must live until the end. total:
+   bytes to come, or TELEM_FILE_UNKNOWN.
+   ERR_ARG; ERR_STATE: not begun, or ended, or fewer bytes than `total` at the end; ERR_RANGE: more bytes than
+   `total`; an io's error: what was cut counts in a->lost and shows as missing bytes, and the attachment goes
+   on behind telem_file_writer_clear. One that is never ended is told as TRUNCATED by the reader. */
+TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_attaching *a, uint64_t id, const char *name,
+                                               const char *media, uint64_t total);
+TELEM_API telem_result telem_file_attach(telem_file_writer *w, telem_file_attaching *a, const void *data, size_t n);
+TELEM_API telem_result telem_file_attach_end(telem_file_writer *w, telem_file_attaching *a);
+/* The same at once, where all of it is in memory. *id (may be NULL): in, 0 or your own; out, the id. */
+TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_t *id, const char *name, const char *media,
+                                                   const void *data, size_t n);
 
 /* Closes blocks older than max_age and announces when due: call it now and then when rows are
    rare. `now` in ticks of clock `clock`, on the scale of its rows: a narrow counter is extended
@@ -895,7 +949,9 @@ typedef enum telem_item_kind {
     TELEM_ITEM_ANNOTATION,
     TELEM_ITEM_MISSING,     /* rows known to be missing from the file: stream, row, count */
     TELEM_ITEM_DAMAGE,      /* bytes skipped: error {code, offset, what}, bytes */
-    TELEM_ITEM_END          /* an end block: this session was closed cleanly */
+    TELEM_ITEM_END,         /* an end block: this session was closed cleanly */
+    TELEM_ITEM_ATTACHMENT   /* a piece of an attachment; error TRUNCATED: there is no more of it (size 0),
+                               CORRUPT: bytes before it are missing, or all came and the hash is wrong */
 } telem_item_kind;
 
 typedef struct telem_file_item {
@@ -911,6 +967,7 @@ typedef struct telem_file_item {
     const uint8_t *data;           /* ROW: row form, stream->row_size bytes, until the next call */
     uint64_t bytes;                /* DAMAGE: how many were skipped */
     telem_error error;             /* DAMAGE, MISSING: CORRUPT, TRUNCATED or UNSUPPORTED, where, what */
+    const telem_attachment *attachment; /* ATTACHMENT */
     uint32_t clock_id;             /* CLOCK */
     telem_loss loss;               /* texts point into the block: valid until the next call */
     telem_sync sync;
@@ -933,6 +990,10 @@ TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_
    when the io may grow: call again later); TELEM_AGAIN (the io has nothing now); an io's error.
    Damage is never an error here: it comes as items, and reading goes on behind it. */
 TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *item);
+/* The next piece of attachment `id` (0: of any) from where the reader stands (telem_file_reader_learn: at the
+   start), by block headers only: no row is decoded, and on an io that seeks none is read. TELEM_END behind
+   the last of them. Rows of what was passed over are not told as missing when telem_file_next goes on. */
+TELEM_API telem_result telem_file_next_attachment(telem_file_reader *r, uint64_t id, telem_file_item *item);
 /* A ROW item as the C struct of `schema` (the caller's own): ERR_MISMATCH when its fingerprint is
    not the stream's. */
 TELEM_API telem_result telem_file_get(const telem_file_item *item, const telem_schema *schema, void *rec);
@@ -1066,6 +1127,7 @@ struct telem_file_writer {
 };
 
 struct telem_i_file_rstream;
+struct telem_i_file_rattach;
 struct telem_i_file_crows;
 struct telem_i_file_mrows;
 
@@ -1111,6 +1173,7 @@ struct telem_file_reader {
     struct telem_i_file_rstream *tail; /* whose account at the end is told next */
     uint64_t tail_offset;
     telem_i_file_rclock *clocks;
+    struct telem_i_file_rattach *attach; /* NULL: no attachment was met */
     const uint8_t *entries, *entries_end; /* metadata entries left of a block */
     uint64_t entries_offset, entries_bytes;
     telem_file_item queue[8], held_item;
@@ -1128,10 +1191,12 @@ struct telem_file_reader {
 #include <lz4.h>
 #endif
 
-/* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer >>window
+/* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer
+                   >>attachments-out >>window
                    >>rows-decode >>mini-decode
                    >>columns-common >>columns-ints >>columns-numbers >>columns-text >>columns-index
-                   >>columns-keys >>columns-block >>blocks-in >>reader >>seek >>columns-read */
+                   >>columns-keys >>columns-block >>attachments-in >>blocks-in >>reader >>seek
+                   >>columns-read */
 
 /* >>framing -- what writer and reader share ---------------------------------------------------- */
 
@@ -3351,6 +3416,184 @@ TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_
 }
 #endif
 
+/* >>attachments-out ------------------------------------------------------------------------------ */
+
+#if defined(TELEM_FILE_NO_COLUMNS)
+TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_attaching *a, uint64_t id, const char *name,
+                                               const char *media, uint64_t total) {
+    (void)w, (void)a, (void)id, (void)name, (void)media, (void)total;
+    return TELEM_ERR_UNSUPPORTED;
+}
+TELEM_API telem_result telem_file_attach(telem_file_writer *w, telem_file_attaching *a, const void *data, size_t n) {
+    (void)w, (void)a, (void)data, (void)n;
+    return TELEM_ERR_UNSUPPORTED;
+}
+TELEM_API telem_result telem_file_attach_end(telem_file_writer *w, telem_file_attaching *a) {
+    (void)w, (void)a;
+    return TELEM_ERR_UNSUPPORTED;
+}
+TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_t *id, const char *name, const char *media,
+                                                   const void *data, size_t n) {
+    (void)w, (void)id, (void)name, (void)media, (void)data, (void)n;
+    return TELEM_ERR_UNSUPPORTED;
+}
+#else
+#define TELEM_I_FILE_HEAD 1u /* flags of an attachment's chunk */
+#define TELEM_I_FILE_LAST 2u
+#define TELEM_I_FILE_CHUNK_REST 96u /* bytes of a chunk's block that are neither its HEAD nor data, at most */
+
+/* The hash over all of an attachment, as telem_i_file_hash_pair in parts. Its state lies in the caller's
+   struct, which knows nothing of xxhash. */
+typedef struct telem_i_file_pair {
+    XXH32_state_t half[2];
+} telem_i_file_pair;
+typedef char telem_i_file_pair_fits[sizeof(telem_i_file_pair) <= sizeof(((telem_file_attaching *)0)->hash) ? 1 : -1];
+
+static void telem_i_file_pair_begin(telem_i_file_pair *h) {
+    (void)XXH32_reset(&h->half[0], 0);
+    (void)XXH32_reset(&h->half[1], 0x9E3779B1u);
+}
+static void telem_i_file_pair_add(telem_i_file_pair *h, const void *p, size_t n) {
+    if (n == 0) return;
+    (void)XXH32_update(&h->half[0], p, n);
+    (void)XXH32_update(&h->half[1], p, n);
+}
+static uint64_t telem_i_file_pair_end(const telem_i_file_pair *h) {
+    return XXH32_digest(&h->half[0]) | (uint64_t)XXH32_digest(&h->half[1]) << 32;
+}
+
+typedef struct telem_i_file_chunk {
+    const telem_file_attaching *a;
+    const void *data;
+    size_t n;
+    uint64_t hash;
+    uint8_t flags;
+} telem_i_file_chunk;
+
+static void telem_i_file_chunk_body(telem_i_file_body *b, const void *arg) {
+    const telem_i_file_chunk *k = (const telem_i_file_chunk *)arg;
+    uint8_t hash[8];
+    telem_i_file_body_put_varint(b, k->a->id);
+    telem_i_file_body_put_byte(b, k->flags);
+    telem_i_file_body_put_varint(b, k->a->offset);
+    if (k->flags & TELEM_I_FILE_HEAD) {
+        telem_i_file_body_put_text(b, k->a->name, strlen(k->a->name));
+        telem_i_file_body_put_text(b, k->a->media, strlen(k->a->media));
+        telem_i_file_body_put_varint(b, k->a->total + 1u);
+    }
+    telem_i_file_body_put_text(b, k->data, k->n);
+    if (!(k->flags & TELEM_I_FILE_LAST)) return;
+    telem_put64(hash, k->hash);
+    telem_i_file_body_put(b, hash, 8);
+}
+
+/* Bytes of data that a chunk with these flags can take. */
+static size_t telem_i_file_chunk_room(const telem_file_writer *w, const telem_file_attaching *a, int head) {
+    size_t used = TELEM_I_FILE_CHUNK_REST + (head ? strlen(a->name) + strlen(a->media) + 16u : 0u);
+    return used < w->desc.block_bytes ? w->desc.block_bytes - used : 0;
+}
+
+/* n bytes of data as chunks; `last`: and the end. What an error cuts is lost, and so is the rest. */
+static telem_result telem_i_file_put_chunks(telem_file_writer *w, telem_file_attaching *a, const void *data, size_t n, int last) {
+    const uint8_t *p = (const uint8_t *)data;
+    telem_i_file_pair h;
+    telem_i_file_chunk k;
+    memcpy(&h, a->hash, sizeof h);
+    telem_i_file_pair_add(&h, p, n);
+    memcpy(a->hash, &h, sizeof h);
+    memset(&k, 0, sizeof k);
+    k.a = a;
+    do {
+        int head = a->headless || (last && n <= telem_i_file_chunk_room(w, a, 1));
+        size_t room = telem_i_file_chunk_room(w, a, head);
+        telem_result r;
+        if (room == 0 && !head) room = 1;
+        k.n = n < room ? n : room;
+        k.data = p;
+        k.flags = head ? TELEM_I_FILE_HEAD : 0;
+        if (last && head && k.n == n) {
+            k.flags |= TELEM_I_FILE_LAST;
+            k.hash = telem_i_file_pair_end(&h);
+        }
+        r = telem_i_file_emit(w, TELEM_BLOCK_ATTACHMENT, NULL, 0, telem_i_file_chunk_body, &k);
+        if (r != TELEM_OK) {
+            a->lost += n;
+            a->offset += n;
+            return r;
+        }
+        if (head) a->headless = 0;
+        a->offset += k.n;
+        p += k.n;
+        n -= k.n;
+    } while (n || (last && !(k.flags & TELEM_I_FILE_LAST)));
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_attach_open(telem_file_writer *w, telem_file_attaching *a, uint64_t id, const char *name,
+                                        const char *media, uint64_t total) {
+    telem_i_file_pair h;
+    memset(a, 0, sizeof *a);
+    if (!name || strlen(name) == 0 || strlen(name) > 255 || (media && strlen(media) > 255)) return TELEM_ERR_ARG;
+    if (total != TELEM_FILE_UNKNOWN && total >> 63) return TELEM_ERR_ARG;
+    a->name = name;
+    a->media = media ? media : "";
+    a->total = total;
+    if (TELEM_I_FILE_CHUNK_REST + strlen(a->name) + strlen(a->media) + 16u > w->desc.max_block) return TELEM_ERR_LIMIT;
+    a->id = id ? id : w->seq + 1u; /* no other begins with this block */
+    a->open = a->headless = 1;
+    telem_i_file_pair_begin(&h);
+    memcpy(a->hash, &h, sizeof h);
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_attaching *a, uint64_t id, const char *name,
+                                               const char *media, uint64_t total) {
+    telem_result r = telem_i_file_writable(w);
+    uint64_t seq;
+    if (!a || !w || !w->open) return a ? r : TELEM_ERR_ARG;
+    seq = w->seq;
+    r = telem_i_file_attach_open(w, a, id, name, media, total);
+    if (r != TELEM_OK) return r;
+    r = telem_i_file_put_chunks(w, a, "", 0, 0);
+    if (w->seq == seq) w->seq++; /* an error that stuck: the id is taken all the same */
+    return r;
+}
+
+static telem_result telem_i_file_attachable(const telem_file_writer *w, const telem_file_attaching *a, size_t n) {
+    if (!w || !w->open) return telem_i_file_not_open(w);
+    if (!a || !a->open) return TELEM_ERR_STATE;
+    if (a->total != TELEM_FILE_UNKNOWN && n > a->total - a->offset) return TELEM_ERR_RANGE;
+    return ((uint64_t)1 << 63) - a->offset < n ? TELEM_ERR_RANGE : TELEM_OK;
+}
+
+TELEM_API telem_result telem_file_attach(telem_file_writer *w, telem_file_attaching *a, const void *data, size_t n) {
+    telem_result r = telem_i_file_attachable(w, a, n);
+    if (r != TELEM_OK || n == 0) return r;
+    return data ? telem_i_file_put_chunks(w, a, data, n, 0) : TELEM_ERR_ARG;
+}
+
+TELEM_API telem_result telem_file_attach_end(telem_file_writer *w, telem_file_attaching *a) {
+    telem_result r = telem_i_file_attachable(w, a, 0);
+    if (r != TELEM_OK) return r;
+    if (a->total != TELEM_FILE_UNKNOWN && a->offset != a->total) return TELEM_ERR_STATE;
+    r = telem_i_file_put_chunks(w, a, "", 0, 1);
+    if (r == TELEM_OK) a->open = 0; /* with an error it may be tried again */
+    return r;
+}
+
+TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_t *id, const char *name, const char *media,
+                                                   const void *data, size_t n) {
+    telem_file_attaching a;
+    telem_result r = telem_i_file_writable(w);
+    if (r != TELEM_OK) return r;
+    if (n && !data) return TELEM_ERR_ARG;
+    r = telem_i_file_attach_open(w, &a, id ? *id : 0, name, media, n);
+    if (r != TELEM_OK) return r;
+    if (id) *id = a.id;
+    return telem_i_file_put_chunks(w, &a, n ? data : "", n, 1);
+}
+#endif
+
 /* >>window -- bytes of the stream that are at hand ---------------------------------------------- */
 
 #define TELEM_I_FILE_QUEUE 8u /* one step makes seven items at most */
@@ -3413,6 +3656,14 @@ static int64_t telem_i_file_stream_size(const telem_file_reader *r) {
     return r->desc.io->size ? r->desc.io->size(r->desc.io->user) : -1;
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+static void telem_i_file_forget_attachments(telem_file_reader *r);
+static int telem_i_file_cut_next(telem_file_reader *r);
+#else
+#define telem_i_file_forget_attachments(r) ((void)(r))
+#define telem_i_file_cut_next(r) 0
+#endif
+
 static uint8_t *telem_i_file_here(telem_file_reader *r) { return r->window + r->at; }
 static size_t telem_i_file_left(const telem_file_reader *r) { return r->have - r->at; }
 static uint64_t telem_i_file_where(const telem_file_reader *r) { return r->offset + r->at; }
@@ -3460,7 +3711,7 @@ static telem_result telem_i_file_skip(telem_file_reader *r, uint64_t n) {
     }
 }
 
-static telem_result telem_i_file_goto(telem_file_reader *r, uint64_t pos) {
+static telem_result telem_i_file_hop(telem_file_reader *r, uint64_t pos) {
     telem_result e;
     if (pos >= r->offset && pos - r->offset <= r->have) { /* it is in the window */
         r->at = (size_t)(pos - r->offset);
@@ -3478,6 +3729,12 @@ static telem_result telem_i_file_goto(telem_file_reader *r, uint64_t pos) {
     r->tail = NULL;
     r->seq_known = 0;
     return TELEM_OK;
+}
+
+/* The same, to another place in the stream: what began before is not gone on with. */
+static telem_result telem_i_file_goto(telem_file_reader *r, uint64_t pos) {
+    telem_i_file_forget_attachments(r);
+    return telem_i_file_hop(r, pos);
 }
 
 /* A cursor over bytes that were checked but are still hostile. */
@@ -10957,6 +11214,10 @@ static int telem_i_file_is_data(uint8_t type) {
     return type == TELEM_BLOCK_ROWS || type == TELEM_BLOCK_COLUMNS || type == TELEM_BLOCK_MINI;
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+static const char *telem_i_file_read_attachment(telem_file_reader *r, telem_i_file_header *b, telem_i_file_cursor c);
+#endif
+
 /* Deals with a block whose payload was checked. Returns a text when it is no good. */
 static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d) {
     telem_i_file_cursor c;
@@ -10983,6 +11244,7 @@ static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_hea
     case TELEM_BLOCK_INDEX:
     case TELEM_BLOCK_CHAIN: return NULL; /* read when seeking; what they say is a cache */
 #if !defined(TELEM_FILE_NO_COLUMNS)
+    case TELEM_BLOCK_ATTACHMENT: return telem_i_file_read_attachment(r, h, c);
     case TELEM_BLOCK_COLUMNS:
 #endif
 #if !defined(TELEM_FILE_NO_MINI)
@@ -10994,8 +11256,162 @@ static const char *telem_i_file_use_block(telem_file_reader *r, telem_i_file_hea
     h->code = TELEM_ERR_UNSUPPORTED;
     if (h->type == TELEM_BLOCK_COLUMNS) return "a block in columns coding: this reader was built without it";
     if (h->type == TELEM_BLOCK_MINI) return "a block in mini coding: this reader was built without it";
-    return "an attachment: this version does not read it";
+    return "an attachment: this reader was built without them";
 }
+
+#if !defined(TELEM_FILE_NO_COLUMNS)
+/* >>attachments-in -------------------------------------------------------------------------------- */
+
+#define TELEM_I_FILE_OPEN_ATTACHMENTS 16u /* that a reader follows at once */
+
+/* One that began and did not end yet. */
+typedef struct telem_i_file_followed {
+    uint64_t id, next, total, head; /* head: hash of name and media type; next: bytes so far */
+    uint64_t touched;               /* when its latest chunk came; 0: free */
+    uint64_t offset;                /* of that block */
+    telem_i_file_pair hash;
+    uint8_t broken; /* bytes are missing */
+    uint8_t headed;
+} telem_i_file_followed;
+
+typedef struct telem_i_file_rattach {
+    uint64_t turn;
+    telem_attachment now; /* of the item at hand */
+    telem_attachment cut; /* of one that was not finished */
+    telem_i_file_followed open[TELEM_I_FILE_OPEN_ATTACHMENTS];
+} telem_i_file_rattach;
+
+static void telem_i_file_forget_attachments(telem_file_reader *r) {
+    uint32_t i;
+    for (i = 0; r->attach && i < TELEM_I_FILE_OPEN_ATTACHMENTS; i++) r->attach->open[i].touched = 0;
+}
+
+static telem_file_item *telem_i_file_push_attachment(telem_file_reader *r, const telem_attachment *a, uint64_t offset, telem_result code, const char *what) {
+    telem_file_item *item = telem_i_file_push(r, TELEM_ITEM_ATTACHMENT, offset);
+    item->attachment = a;
+    item->error.code = code;
+    item->error.offset = offset;
+    item->error.what = what;
+    return item;
+}
+
+/* No more of it will come. */
+static void telem_i_file_cut_attachment(telem_file_reader *r, telem_i_file_followed *h, const char *what) {
+    telem_attachment *a = &r->attach->cut;
+    memset(a, 0, sizeof *a);
+    a->id = h->id;
+    a->offset = h->next;
+    a->total = h->total;
+    a->data = a->name = a->media = "";
+    if (h->total != TELEM_FILE_UNKNOWN) a->missing = h->total - h->next;
+    h->touched = 0;
+    (void)telem_i_file_push_attachment(r, a, h->offset, TELEM_ERR_TRUNCATED, what);
+}
+
+/* At an end: those that were not finished, one a call. */
+static int telem_i_file_cut_next(telem_file_reader *r) {
+    uint32_t i;
+    for (i = 0; r->attach && i < TELEM_I_FILE_OPEN_ATTACHMENTS; i++)
+        if (r->attach->open[i].touched) {
+            telem_i_file_cut_attachment(r, &r->attach->open[i], "an attachment that was not finished");
+            return 1;
+        }
+    return 0;
+}
+
+/* The account of an attachment, or the place for one: a free one, else the one that rested longest. */
+static telem_i_file_followed *telem_i_file_follow(telem_file_reader *r, uint64_t id, int *fresh) {
+    telem_i_file_followed *h = r->attach->open, *best = h;
+    uint32_t i;
+    for (i = 0; i < TELEM_I_FILE_OPEN_ATTACHMENTS; i++, h++) {
+        if (h->touched && h->id == id) return h;
+        if (h->touched < best->touched) best = h;
+    }
+    *fresh = 1;
+    return best;
+}
+
+/* What stands in the block. Returns a text when it is no good. */
+static const char *telem_i_file_parse_chunk(telem_i_file_header *h, telem_i_file_cursor c, telem_attachment *a, uint64_t *hash, uint8_t *flags) {
+    const uint8_t *p;
+    memset(a, 0, sizeof *a);
+    a->name = a->media = "";
+    a->id = telem_i_file_take_varint(&c);
+    *flags = telem_i_file_take_byte(&c);
+    a->offset = telem_i_file_take_varint(&c);
+    if (*flags > (TELEM_I_FILE_HEAD | TELEM_I_FILE_LAST) && !c.bad) {
+        h->code = TELEM_ERR_UNSUPPORTED;
+        return "an attachment's chunk has unknown flags";
+    }
+    a->total = TELEM_FILE_UNKNOWN;
+    if (*flags & TELEM_I_FILE_HEAD) {
+        a->name = telem_i_file_take_text(&c, &a->name_len, 65535);
+        a->media = telem_i_file_take_text(&c, &a->media_len, 65535);
+        a->total = telem_i_file_take_limited(&c, (uint64_t)1 << 63) - 1u;
+    }
+    a->size = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX);
+    a->data = telem_i_file_take_bytes(&c, a->size);
+    p = *flags & TELEM_I_FILE_LAST ? telem_i_file_take_bytes(&c, 8) : NULL;
+    if (c.bad || a->id == 0 || a->offset >> 63 || ((uint64_t)1 << 63) - a->offset < a->size) return "an attachment's chunk does not parse";
+    *hash = p ? telem_get64(p) : 0;
+    a->last = p != NULL;
+    return NULL;
+}
+
+/* Does the chunk go on from what came before? */
+static const char *telem_i_file_chunk_fits(telem_i_file_followed *h, telem_attachment *a, uint8_t flags) {
+    uint64_t end = a->offset + a->size, head = telem_i_file_hash_pair(a->name, a->name_len) * 3u + telem_i_file_hash_pair(a->media, a->media_len);
+    if (h->headed && (flags & TELEM_I_FILE_HEAD) && (h->total != a->total || h->head != head)) return "an attachment has two names or sizes";
+    if (h->headed) a->total = h->total;
+    if (a->total != TELEM_FILE_UNKNOWN && (end > a->total || (a->last && end != a->total))) return "an attachment's chunk lies outside of it";
+    if (a->offset < h->next) return "an attachment's chunk lies before one that was read";
+    if (flags & TELEM_I_FILE_HEAD) h->headed = 1, h->head = head;
+    h->total = a->total;
+    return NULL;
+}
+
+static const char *telem_i_file_read_attachment(telem_file_reader *r, telem_i_file_header *b, telem_i_file_cursor c) {
+    telem_attachment *a, chunk;
+    telem_i_file_followed *h, fresh;
+    uint64_t hash = 0;
+    uint8_t flags = 0;
+    int is_fresh = 0;
+    const char *wrong = telem_i_file_parse_chunk(b, c, &chunk, &hash, &flags), *what = NULL;
+    if (wrong) return wrong;
+    if (!r->attach && !(r->attach = (telem_i_file_rattach *)telem_i_file_take(&r->arena, sizeof *r->attach))) {
+        b->code = TELEM_ERR_MEMORY;
+        return "the reader's memory is too small to follow attachments";
+    }
+    h = telem_i_file_follow(r, chunk.id, &is_fresh);
+    if (is_fresh || (chunk.offset == 0 && h->next && (flags & TELEM_I_FILE_HEAD))) { /* another begins */
+        memset(&fresh, 0, sizeof fresh);
+        fresh.id = chunk.id;
+        telem_i_file_pair_begin(&fresh.hash);
+        if ((wrong = telem_i_file_chunk_fits(&fresh, &chunk, flags)) != NULL) return wrong;
+        if (h->touched)
+            telem_i_file_cut_attachment(r, h, h->id == chunk.id ? "an attachment that was not finished" : "an attachment that rested: too many are open at once");
+        *h = fresh;
+    } else if ((wrong = telem_i_file_chunk_fits(h, &chunk, flags)) != NULL) return wrong;
+    a = &r->attach->now;
+    *a = chunk;
+    if (a->offset > h->next) {
+        if (!(is_fresh && r->adrift)) a->missing = a->offset - h->next; /* else it was joined, and is not judged */
+        if (a->missing) what = "bytes of an attachment are missing before this chunk";
+        h->broken = 1;
+    }
+    telem_i_file_pair_add(&h->hash, a->data, a->size);
+    h->next = a->offset + a->size;
+    h->touched = ++r->attach->turn;
+    h->offset = b->offset;
+    if (a->last) {
+        a->whole = !h->broken && telem_i_file_pair_end(&h->hash) == hash;
+        if (!a->whole && !h->broken) what = "an attachment's hash does not match";
+        h->touched = 0;
+    }
+    (void)telem_i_file_push_attachment(r, a, b->offset, what ? TELEM_ERR_CORRUPT : TELEM_OK, what ? what : "");
+    return NULL;
+}
+#endif
 
 /* The stretch of bad bytes that ends here is told. */
 static void telem_i_file_bad_ends(telem_file_reader *r) {
@@ -11102,6 +11518,7 @@ static void telem_i_file_reader_reset(telem_file_reader *r) {
     r->streams = r->last_stream = r->latest = r->tail = NULL;
     r->clocks = NULL;
     r->expanded = NULL;
+    r->attach = NULL;
     r->entries = NULL;
     r->block.stream = NULL;
     r->stream_count = 0;
@@ -11220,6 +11637,7 @@ static telem_result telem_i_file_take_header(telem_file_reader *r) {
         return TELEM_OK;
     }
     telem_i_file_bad_ends(r);
+    if (telem_i_file_cut_next(r)) return TELEM_OK; /* so are its attachments */
     telem_i_file_begin_session(r, p, size);
     r->at += size;
     return TELEM_OK;
@@ -11365,6 +11783,8 @@ TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *it
             if (telem_i_file_row_item(r, item)) return TELEM_OK;
         } else if (r->entries) {
             if (telem_i_file_entry_item(r, item)) return TELEM_OK;
+        } else if ((r->tail || r->tail_end) && telem_i_file_cut_next(r)) {
+            continue;
         } else if (r->tail) {
             telem_i_file_tail_item(r);
         } else if (r->tail_end && r->streams == NULL) { /* an end block of a session without streams */
@@ -11382,7 +11802,7 @@ TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *it
             } else if (!r->ended && telem_i_file_has_doubts(r)) {
                 r->tail = r->streams;
                 r->tail_offset = telem_i_file_where(r);
-            } else {
+            } else if (!telem_i_file_cut_next(r)) {
                 return TELEM_END;
             }
         }
@@ -11450,6 +11870,9 @@ TELEM_API size_t telem_file_reader_bytes(const telem_file_writer_desc *d, const 
         if (f.coding == TELEM_FILE_COLUMNS && telem_i_file_crows_bytes(&f, schema) > most) most = telem_i_file_crows_bytes(&f, schema);
 #endif
     }
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    size += sizeof(telem_i_file_rattach);
+#endif
     size += most;
     return size > SIZE_MAX / 2u ? SIZE_MAX / 2u : (size_t)size;
 }
@@ -11583,6 +12006,84 @@ static int telem_i_file_whole_block(telem_file_reader *r, telem_i_file_header *h
     *c = telem_i_file_cursor_at(p + h->size, (size_t)h->len);
     return 1;
 }
+
+#if defined(TELEM_FILE_NO_COLUMNS)
+TELEM_API telem_result telem_file_next_attachment(telem_file_reader *r, uint64_t id, telem_file_item *item) {
+    (void)r, (void)id, (void)item;
+    return TELEM_ERR_UNSUPPORTED;
+}
+#else
+/* Behind a block; its payload is not read where the io seeks. */
+static telem_result telem_i_file_pass(telem_file_reader *r, const telem_i_file_header *h) {
+    uint64_t next = h->offset + h->total, left = next - telem_i_file_where(r);
+    if (left <= telem_i_file_left(r)) r->at += (size_t)left;
+    else if (!telem_i_file_seekable(r)) return telem_i_file_skip(r, left);
+    else return telem_i_file_is_behind(r, next) ? TELEM_END : telem_i_file_hop(r, next);
+    return TELEM_OK;
+}
+
+/* May the block hold a piece of attachment `id`? Its first bytes tell, as far as they can be trusted. */
+static int telem_i_file_is_piece(telem_file_reader *r, const telem_i_file_header *h, uint64_t id) {
+    uint64_t its = 0;
+    if (h->type != TELEM_BLOCK_ATTACHMENT) return 0;
+    if (id == 0 || h->lz4) return 1;
+    (void)telem_i_file_fill(r, h->size + (h->len < TELEM_VARINT_MAX ? (size_t)h->len : TELEM_VARINT_MAX));
+    if (telem_i_file_left(r) <= h->size) return 1;
+    return telem_varint_get(telem_i_file_here(r) + h->size, telem_i_file_left(r) - h->size, &its) < 0 || its == id;
+}
+
+/* On to the next piece. It goes into the queue. */
+static telem_result telem_i_file_find_piece(telem_file_reader *r, uint64_t id) {
+    telem_i_file_header h;
+    telem_i_file_data none;
+    telem_i_file_cursor c;
+    telem_result e = r->owed ? telem_i_file_skip(r, r->owed) : TELEM_OK;
+    memset(&none, 0, sizeof none);
+    while (e == TELEM_OK && r->queued == 0) {
+        e = telem_i_file_next_header(r, &h);
+        if (e != TELEM_OK) return e == TELEM_END && r->finish && telem_i_file_cut_next(r) ? TELEM_OK : e;
+        if (h.type == TELEM_BLOCK_END) (void)telem_i_file_cut_next(r);
+        if (telem_i_file_is_piece(r, &h, id)) {
+            if (telem_i_file_whole_block(r, &h, &c)) (void)telem_i_file_use_block(r, &h, &none);
+            else if (telem_i_file_left(r) < h.total && !r->finish) return TELEM_END; /* it may become whole */
+            else h.total = h.bare; /* bytes may be missing in it */
+        }
+        if (h.type != TELEM_BLOCK_END || r->queued == 0) e = telem_i_file_pass(r, &h);
+    }
+    return e;
+}
+
+TELEM_API telem_result telem_file_next_attachment(telem_file_reader *r, uint64_t id, telem_file_item *item) {
+    telem_i_file_rstream *s;
+    telem_result e = TELEM_OK;
+    size_t chunk;
+    if (!r || !item || !r->has_session) return TELEM_ERR_ARG;
+    for (s = r->streams; s; s = s->next) { /* rows are passed over */
+        s->has_key = s->decodable = s->has_time = 0;
+        s->doubtful = 0;
+        s->anywhere = 1;
+    }
+    r->block.stream = NULL;
+    r->entries = NULL;
+    r->tail = NULL;
+    r->held = r->has_bad = r->seq_known = 0;
+    chunk = r->chunk;
+    if (telem_i_file_seekable(r)) r->chunk = TELEM_I_FILE_SMALL;
+    for (;;) {
+        while (r->taken < r->queued) {
+            *item = r->queue[r->taken++];
+            if (item->kind == TELEM_ITEM_ATTACHMENT && (id == 0 || item->attachment->id == id)) {
+                r->chunk = chunk;
+                return TELEM_OK;
+            }
+        }
+        r->taken = r->queued = 0;
+        if ((e = telem_i_file_find_piece(r, id)) != TELEM_OK) break;
+    }
+    r->chunk = chunk;
+    return e;
+}
+#endif
 
 /* Schemas and clocks are learnt; rows and times are summed up. */
 static void telem_i_file_visit_scan(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {

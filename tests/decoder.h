@@ -82,6 +82,14 @@ typedef struct d_clock {
     size_t size;
 } d_clock;
 
+typedef struct d_attached { /* one that began and has not ended */
+    struct d_attached *next;
+    uint64_t id, at, total; /* at: bytes so far; total: all bits set: unknown */
+    uint8_t *bytes, *head;  /* head: name and media type as they stand in the block */
+    size_t head_size;
+    int broken;
+} d_attached;
+
 typedef struct decoder {
     const uint8_t *bytes;
     size_t size;
@@ -99,6 +107,7 @@ typedef struct decoder {
     uint64_t next_seq;
     d_stream *streams;
     d_clock *clocks;
+    d_attached *attached;
     d_seen *seen;
     size_t seen_count, seen_cap;
     /* damage that is still growing */
@@ -587,6 +596,11 @@ static void d_session_end(decoder *d) {
         free(k->payload), free(k);
     }
     free(d->seen);
+    while (d->attached) {
+        d_attached *after = d->attached->next;
+        free(d->attached->bytes), free(d->attached->head), free(d->attached);
+        d->attached = after;
+    }
     d->streams = NULL, d->clocks = NULL, d->seen = NULL;
     d->seen_count = d->seen_cap = 0;
     d->next_seq = 0, d->row_memory = 0, d->session = d->joined = d->late = 0, d->header = NULL;
@@ -1161,36 +1175,80 @@ static int d_annotation(decoder *d, d_cur c) {
     return D_OK;
 }
 
+static void d_detach(decoder *d, d_attached *a) {
+    d_attached **p = &d->attached;
+    while (*p != a) p = &(*p)->next;
+    *p = a->next;
+    free(a->bytes), free(a->head), free(a);
+}
+
+/* Do these chunks belong together? */
+static int d_attach_fits(const d_attached *a, uint64_t flags, uint64_t offset, size_t n, uint64_t total,
+                         const uint8_t *head, size_t head_size) {
+    uint64_t all = a && a->head ? a->total : total;
+    if (a && a->head && (flags & 1) &&
+        (total != a->total || head_size != a->head_size || memcmp(head, a->head, head_size) != 0)) return 0;
+    if (all != UINT64_MAX && (offset + n > all || ((flags & 2) && offset + n != all))) return 0;
+    return !a || offset >= a->at;
+}
+
+static void d_attach_take(decoder *d, d_attached *a, uint64_t offset, d_str bytes, uint64_t hash, int last) {
+    if (offset > a->at) a->broken = 1;
+    if (!a->broken) {
+        a->bytes = (uint8_t *)realloc(a->bytes, (size_t)offset + bytes.n + 1);
+        if (bytes.n) memcpy(a->bytes + offset, bytes.p, bytes.n);
+    }
+    a->at = offset + bytes.n;
+    if (!last) return;
+    d_put(d, !a->broken && hash == d_fingerprint(a->bytes, (size_t)a->at) ? " whole" : " last");
+    d_detach(d, a);
+}
+
 static int d_attachment(decoder *d, d_block *b) {
     int code;
     uint8_t *raw = d_expand(d, b, &code);
     d_cur *c = &b->body;
-    uint64_t id, flags, offset, total = 0, hash = 0;
+    const uint8_t *head = NULL;
+    uint64_t id, flags, offset, total = UINT64_MAX, hash = 0;
+    size_t head_size = 0;
     d_str name = {NULL, 0}, media = {NULL, 0}, bytes;
+    d_attached *a;
     if (code) { free(raw); return code; }
     id = d_varint(c), flags = d_int(c, 1), offset = d_varint(c);
     if (!c->bad && flags > 3) d_fail(c, D_UNSUPPORTED);
-    if (flags & 1)
-        name = d_string(c, 0, 65535), media = d_string(c, 0, 65535),
-        total = d_range(c, 0, (uint64_t)1 << 63);
+    if (flags & 1) {
+        head = c->p;
+        name = d_string(c, 0, 65535), media = d_string(c, 0, 65535), head_size = (size_t)(c->p - head);
+        total = d_range(c, 0, (uint64_t)1 << 63) - 1;
+    }
     bytes = d_string(c, 0, d->max_block);
     if (flags & 2) hash = d_int(c, 8);
-    if (!c->bad) {
-        d_put(d, "  attachment %" PRIu64 " offset %" PRIu64 " bytes %lu ", id, offset,
-              (unsigned long)bytes.n);
-        d_put_hex(d, bytes.p, bytes.n);
-        if (flags & 1) {
-            d_put(d, " first "), d_put_text(d, name.p, name.n), d_put(d, " "),
-                d_put_text(d, media.p, media.n);
-            d_put(d, " total %" PRId64, d_signed(total - 1));
-        }
-        if (flags & 2) d_put(d, " last %016" PRIx64, hash);
-        if (flags == 3) d_put(d, hash == d_fingerprint(bytes.p, bytes.n) ? " true" : " wrong");
-        d_put(d, "\n");
-    }
+    if (!c->bad && (id == 0 || offset >> 63 || (offset + bytes.n) > (uint64_t)1 << 63))
+        d_fail(c, D_CORRUPT);
+    for (a = d->attached; a && a->id != id;) a = a->next;
+    if (!c->bad && a && offset == 0 && a->at && (flags & 1) && d_attach_fits(NULL, flags, offset, bytes.n, total, head, head_size))
+        d_detach(d, a), a = NULL; /* another of this id begins */
+    if (!c->bad && !d_attach_fits(a, flags, offset, bytes.n, total, head, head_size)) d_fail(c, D_CORRUPT);
     code = c->bad;
+    if (code) { free(raw); return code; }
+    if (!a) {
+        a = (d_attached *)calloc(1, sizeof *a);
+        a->next = d->attached, a->id = id, a->total = UINT64_MAX, d->attached = a;
+    }
+    if ((flags & 1) && !a->head) {
+        a->head = (uint8_t *)malloc(head_size + 1), a->head_size = head_size, a->total = total;
+        memcpy(a->head, head, head_size);
+    }
+    d_put(d, "attachment %" PRIu64 " offset %" PRIu64 " bytes %lu ", id, offset, (unsigned long)bytes.n);
+    d_put_hex(d, bytes.p, bytes.n);
+    if (name.n) {
+        d_put(d, " "), d_put_text(d, name.p, name.n), d_put(d, " "), d_put_text(d, media.p, media.n);
+        d_put(d, " total %" PRId64, d_signed(total));
+    }
+    d_attach_take(d, a, offset, bytes, hash, (flags & 2) != 0);
+    d_put(d, "\n");
     free(raw);
-    return code;
+    return D_OK;
 }
 
 /* ---------------------------------------------------------- section 11: index, end and chain ---- */

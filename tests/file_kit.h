@@ -614,7 +614,7 @@ static void kit_take_missing(kit_reader *k, const telem_file_item *item) {
 static void kit_take(kit_reader *k, const telem_file_item *item) {
     uint32_t i;
     uint64_t session;
-    if (item->kind < TELEM_ITEM_SESSION || item->kind > TELEM_ITEM_END) {
+    if (item->kind < TELEM_ITEM_SESSION || item->kind > TELEM_ITEM_ATTACHMENT) {
         kit_fail("an item of no kind");
         return;
     }
@@ -645,6 +645,7 @@ static void kit_take(kit_reader *k, const telem_file_item *item) {
     case TELEM_ITEM_SYNC:
     case TELEM_ITEM_METADATA:
     case TELEM_ITEM_ANNOTATION:
+    case TELEM_ITEM_ATTACHMENT:
     case TELEM_ITEM_END:
     default: break;
     }

@@ -44,6 +44,12 @@ static void look_at(telem_file_reader *r, const telem_file_item *item) {
         touch(item->metadata.key, item->metadata.key_len);
         if (item->metadata.type == TELEM_VALUE_TEXT || item->metadata.type == TELEM_VALUE_BYTES) touch(item->metadata.data, item->metadata.size);
         break;
+    case TELEM_ITEM_ATTACHMENT:
+        touch(item->attachment->data, item->attachment->size);
+        touch(item->attachment->name, item->attachment->name_len);
+        touch(item->attachment->media, item->attachment->media_len);
+        if (item->attachment->whole && (!item->attachment->last || item->error.code != TELEM_OK)) die();
+        break;
     case TELEM_ITEM_MISSING:
     case TELEM_ITEM_DAMAGE:
         if (item->error.code == TELEM_OK || !item->error.what) die();
@@ -90,7 +96,10 @@ static void read_bytes(const uint8_t *p, size_t n, uint8_t how) {
     d.memory_size = how & 2 ? 13000u : MEMORY;
     d.memory = kit_alloc(d.memory_size);
     if (telem_file_reader_open(&r, &d) == TELEM_OK) {
+        telem_file_item piece;
         (void)read_out(&r);
+        if (telem_file_reader_learn(&r) == TELEM_OK)
+            for (i = 0; i < MAX_ITEMS && telem_file_next_attachment(&r, how & 8, &piece) == TELEM_OK; i++) look_at(&r, &piece);
         if (telem_file_reader_scan(&r, totals, 3) >= 0) {
             for (i = 0; i < 3 && (s = telem_file_reader_stream(&r, i)) != NULL; i++) {
                 telem_file_item item;

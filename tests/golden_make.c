@@ -942,15 +942,46 @@ static void good_mini(g_make *m) {
     after(m, 6);
 }
 
-static void unsupported_attachment(g_make *m) {
+/* Section 10: one of 8 bytes in three chunks, another between them, rows around. */
+static void attachments(g_make *m, unsigned last) {
     begin(m);
     block(m, G_ATTACHMENT);
     payload(m, "07 01 00  05 612E706E67  09 696D6167652F706E67  09  04 01020304");
-    damage_last(m, "UNSUPPORTED");
+    plain_key(m, 1, 0);
     block(m, G_ATTACHMENT);
-    g_hex(&m->payload, "07 02 04  04 05060708");
+    g_hex(&m->payload, "88 02 03 00  01 62  00  01  00"); /* id 264, no bytes, complete */
+    g_le(&m->payload, g_fingerprint((const uint8_t *)"", 0), 8);
+    block_end(m);
+    block(m, G_ATTACHMENT);
+    payload(m, "07 00 04  03 050607");
+    block(m, G_ATTACHMENT); /* the last one repeats the name */
+    g_hex(&m->payload, "07 03 07  05 612E706E67  09 696D6167652F706E67  09  01"), g_le(&m->payload, last, 1);
     g_le(&m->payload, g_fingerprint((const uint8_t *)"\1\2\3\4\5\6\7\10", 8), 8);
     block_end(m);
+    after(m, 3);
+}
+static void good_attachments(g_make *m) { attachments(m, 8); }
+static void bad_attachment_hash(g_make *m) { attachments(m, 9); }
+
+static void bad_attachments(g_make *m) {
+    static const char *const wrong[] = {
+        "00 01 00  01 61  00  00  01 11",  /* id 0 */
+        "07 01 00  01 61  00  00  01",     /* no byte of one */
+        "07 01 00  01 61  00  02  02 1122", /* more than its total */
+        "07 03 00  01 61  00  03  01 11  0000000000000000", /* ends before its total */
+        "07 01 00  01 61  00  00  05 1122", /* cut */
+        "07 02 01  01 11  00000000",       /* a hash cut short */
+        "07 01 00  01 61  00  81 80808080808080 80 01  00", /* a total above 2^63 */
+    };
+    unsigned i;
+    begin(m);
+    for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        block(m, G_ATTACHMENT);
+        payload(m, wrong[i]);
+        damage_last(m, "CORRUPT");
+    }
+    block(m, G_ATTACHMENT);
+    payload(m, "07 05 00  01 61  00  00  01 11"); /* an unknown flag */
     damage_last(m, "UNSUPPORTED");
     after(m, 0);
 }
@@ -1517,7 +1548,9 @@ static void bad_wire_payload_at_end(g_make *m) {
     X(unsupported_hash, "An unknown payload hash.") \
     X(unsupported_columns, "A block in the columns coding of a newer kind: a reserved bit of its form.") \
     X(good_mini, "Two blocks in the mini coding, the second continues the first.") \
-    X(unsupported_attachment, "An attachment in two chunks.") \
+    X(good_attachments, "An attachment in three chunks, another one of no bytes between them.") \
+    X(bad_attachment_hash, "An attachment whose last byte is not the one that its hash was made of.") \
+    X(bad_attachments, "Chunks without id, byte, hash, beyond their total, short of it; an unknown flag.") \
     X(unsupported_journal, "A journal zone with two rows in it.") \
     X(bad_mask, "A mask bit beyond the last column: the rows before it stand.") \
     X(bad_mask_run, "A run of unchanged groups beyond the last group.") \

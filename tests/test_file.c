@@ -462,7 +462,7 @@ TEST(unsupported_block_is_skipped) {
     static const uint8_t key_rows[] = {7, 5, 0, 0, 0, 0, 0};       /* stream, rows, flags, tag, first row, base time */
     static const uint8_t one_row[] = {0, 1, 9};                    /* token, mask, tag: v = 1 */
     static const uint8_t newer[] = {8, 5, 0};                      /* columns: a reserved bit of its form */
-    static const uint8_t kinds[] = {TELEM_BLOCK_COLUMNS | 0x40, TELEM_BLOCK_ATTACHMENT, 20, 21 | 0x80, TELEM_BLOCK_MINI | 0x40};
+    static const uint8_t kinds[] = {TELEM_BLOCK_COLUMNS | 0x40, 22, 20, 21 | 0x80, TELEM_BLOCK_MINI | 0x40};
     static const uint8_t rows[] = {5, 0, 0, 0, 3};
     uint8_t out[4096], fields[16];
     kit_file f;
