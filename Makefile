@@ -36,9 +36,16 @@ mcu: ## emulated Cortex-M0, M3, M4, M7, M33, STM32F4: interrupts at every instru
 	@sh tests/deps.sh small
 	@MCU_TIMEOUT=600 sh tests/mcu.sh full
 
+mcu-sizes: ## flash, RAM and worst stack of each part on each core, -Os and -O2
+	@sh tests/deps.sh small
+	@sh tests/deps.sh source
+	@sh tests/mcu/sizes.sh
+
 mcu-cost: ## instructions per call on M0, M3 and M4, counted
 	@sh tests/deps.sh small
+	@sh tests/deps.sh source
 	@for b in m0 m3 m4; do sh tests/mcu.sh run $$b cost_ring | grep insns; done
+	@for b in m4; do sh tests/mcu.sh run $$b cost_file | grep mcu; done
 
 fuzz: ## libFuzzer on every tests/fuzz_*.c, FUZZ_SECONDS=60 each
 	@sh tests/deps.sh small
@@ -110,4 +117,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide mcu mcu-cost fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean

@@ -431,6 +431,13 @@ static inline int64_t telem_unzigzag(uint64_t z) {
     return v;
 }
 
+/* strlen, without the library's: two ways out of the loop keep compilers from calling it. */
+static inline size_t telem_i_length(const char *s) {
+    size_t n = 0;
+    while (n < UINT32_MAX && s[n]) n++;
+    return n;
+}
+
 /* Varints: LEB128, 7 bits a byte, lowest first, high bit = more follow. The shortest form is the
    only legal one. */
 #define TELEM_VARINT_MAX 10 /* bytes of the longest 64-bit varint */

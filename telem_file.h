@@ -2,7 +2,7 @@
 
    USE      In ONE .c file: #define TELEM_IMPLEMENTATION, then #include "telem_file.h".
             Needs telem.h and telem_schema.h beside it and xxhash.h (header-only use); lz4.h and
-            -llz4 unless TELEM_NO_LZ4 is defined. Of libc: memcpy memmove memset memcmp strlen.
+            -llz4 unless TELEM_NO_LZ4 is defined. Of libc: memcpy memset memcmp (columns: memmove).
             No malloc, no stdio, no OS header of its own.
 
    QUICK START (examples/file_hello.c is this with a FILE and is built and compared by the tests)
@@ -1245,8 +1245,8 @@ static int64_t telem_i_file_plus(int64_t t, uint64_t d) { return telem_i_signed(
 
 /* strcmp is not everywhere. */
 static int telem_i_file_same(const char *a, const char *b) {
-    size_t n = strlen(a);
-    return n == strlen(b) && memcmp(a, b, n) == 0;
+    size_t n = telem_i_length(a);
+    return n == telem_i_length(b) && memcmp(a, b, n) == 0;
 }
 
 static uint64_t telem_i_file_hash_pair(const void *p, size_t n) {
@@ -1437,8 +1437,8 @@ static void telem_i_file_coder_close(telem_i_file_coder *c) {
     if (c->mask == 0) {
         c->zeros++;
     } else {
-        size_t tag_bytes = (c->tags + 1u) / 2u, n = (size_t)(c->values - (c->p + 5));
-        memmove(c->p + 1 + tag_bytes, c->p + 5, n);
+        size_t tag_bytes = (c->tags + 1u) / 2u, n = (size_t)(c->values - (c->p + 5)), i;
+        for (i = 0; i < n; i++) c->p[1 + tag_bytes + i] = c->p[5 + i]; /* downwards, or not at all */
         c->p[0] = c->mask;
         memcpy(c->p + 1, c->tag, tag_bytes);
         c->p += 1 + tag_bytes + n;
@@ -1891,8 +1891,8 @@ static void telem_i_file_body_put_ref(telem_i_file_body *b, uint32_t stream) {
 }
 
 /* Emits a block that is not data. On a sticky error nothing is written. */
-static telem_result telem_i_file_emit(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
-                                 void (*body)(telem_i_file_body *b, const void *arg), const void *arg) {
+static telem_result telem_i_file_emit_block(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
+                                       void (*body)(telem_i_file_body *b, const void *arg), const void *arg) {
     uint8_t room[TELEM_I_FILE_ROOM];
     telem_i_file_body b;
     size_t size, total;
@@ -1915,10 +1915,16 @@ static telem_result telem_i_file_emit(telem_file_writer *w, uint8_t kind, const 
     telem_put32(room, telem_i_file_hash_end(&b.hash));
     telem_i_file_out(w, room, (size_t)(total - size - b.len));
     w->seq++;
-    if ((kind & 0x1Fu) != TELEM_BLOCK_INDEX) {
-        telem_i_file_index_add(w, kind, b.start, NULL);
-        telem_i_file_index_due(w);
-    }
+    return w->error.code;
+}
+/* .. and any but an index block goes into the index. */
+static telem_result telem_i_file_emit(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
+                                 void (*body)(telem_i_file_body *b, const void *arg), const void *arg) {
+    uint64_t start = telem_i_file_tell(w);
+    telem_result r = telem_i_file_emit_block(w, kind, fields, n_fields, body, arg);
+    if (r != TELEM_OK) return r;
+    telem_i_file_index_add(w, kind, start, NULL);
+    telem_i_file_index_due(w);
     return w->error.code;
 }
 
@@ -2398,12 +2404,13 @@ static void telem_i_file_mini_span(telem_i_file_wstream *s, uint32_t n) {
 /* The first n rows of the tile are coded and framed: the state goes on behind them. A row may be in s->row. */
 static void telem_i_file_mini_shift(telem_i_file_wstream *s, uint32_t n, uint32_t left, uint32_t most) {
     telem_i_file_mini *m = s->mini;
-    uint32_t *t = m->diff;
+    uint32_t *t = m->diff, i;
+    size_t size = s->row_size;
     m->last = m->times[n - 1u];
     m->diff = m->next;
     m->next = t;
-    memmove(s->prev, s->prev + (size_t)n * s->row_size, (1u + left + (n + left < most)) * (size_t)s->row_size);
-    memmove(m->times, m->times + n, 8u * (size_t)left);
+    for (i = 0; i < 1u + left + (n + left < most); i++) memcpy(s->prev + i * size, s->prev + (i + n) * size, size);
+    for (i = 0; i < left; i++) m->times[i] = m->times[i + n];
     s->row = m->rows + (size_t)left * s->row_size;
     s->key = 0;
     s->first_row += n;
@@ -2481,7 +2488,7 @@ static void telem_i_file_clock_body(telem_i_file_body *b, const void *arg) {
     telem_i_file_body_put_varint(b, telem_i_hz_den(a->clock));
     telem_i_file_body_put_byte(b, (uint8_t)(bits == 0 || bits > 64 ? 64 : bits));
     telem_i_file_body_put_byte(b, a->clock->domain);
-    telem_i_file_body_put_text(b, a->name, strlen(a->name));
+    telem_i_file_body_put_text(b, a->name, telem_i_length(a->name));
 }
 
 static telem_result telem_i_file_emit_clock(telem_file_writer *w, uint32_t i) {
@@ -2498,7 +2505,7 @@ static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
     uint8_t part[8];
     telem_i_file_body_put_varint(b, s->clock_id);
     telem_i_file_body_put_varint(b, s->start_row);
-    telem_i_file_body_put_text(b, s->name, strlen(s->name));
+    telem_i_file_body_put_text(b, s->name, telem_i_length(s->name));
     telem_i_file_body_put_varint(b, 0); /* encoding: telem */
     telem_put64(part, s->fingerprint);
     telem_i_file_body_put(b, part, 8);
@@ -2559,7 +2566,7 @@ typedef struct telem_i_file_entry {
 
 typedef struct telem_i_file_windex {
     telem_i_file_entry *entries; /* blocks since the latest level-1 index */
-    uint32_t count, busy;
+    uint32_t count;
     uint64_t last[TELEM_I_FILE_LEVELS];                  /* position of the latest of each level; 0: none */
     uint64_t below[TELEM_I_FILE_LEVELS][TELEM_I_FILE_FAN];    /* children since then, levels 2 and up */
     uint32_t below_count[TELEM_I_FILE_LEVELS];
@@ -2621,12 +2628,11 @@ static void telem_i_file_index_emit(telem_file_writer *w) {
     uint8_t fields[TELEM_VARINT_MAX];
     uint32_t i, k;
     a.w = w;
-    x->busy = 1;
     for (k = 0; k < TELEM_I_FILE_LEVELS; k++) {
         uint64_t pos = telem_i_file_tell(w);
         if (k > 0 && x->below_count[k] < TELEM_I_FILE_FAN) break;
         a.level = k;
-        if (telem_i_file_emit(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_file_index_body, &a) != TELEM_OK) {
+        if (telem_i_file_emit_block(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_file_index_body, &a) != TELEM_OK) {
             x->below_count[k] = 0; /* a cache: its children are still found one by one */
             break;
         }
@@ -2636,7 +2642,6 @@ static void telem_i_file_index_emit(telem_file_writer *w) {
         for (i = 0; i < w->stream_count; i++) w->streams[i]->covered[k].rows = 0;
     }
     x->count = 0;
-    x->busy = 0;
     for (i = 0; i < w->stream_count; i++) w->streams[i]->need_key = 1;
 }
 
@@ -2657,7 +2662,7 @@ static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t 
 
 /* Called between blocks, when no stream's state is half changed. */
 static void telem_i_file_index_due(telem_file_writer *w) {
-    if (w->index && !w->index->busy && w->index->count == w->desc.index_blocks) telem_i_file_index_emit(w);
+    if (w->index && w->index->count == w->desc.index_blocks) telem_i_file_index_emit(w);
 }
 
 /* >>writer ------------------------------------------------------------------------------------- */
@@ -2871,7 +2876,7 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     uint32_t i;
     if (r != TELEM_OK) return r;
     if (!clock || clock->bits > 64 || clock->domain > TELEM_DOMAIN_USER) return TELEM_ERR_ARG;
-    if (name && strlen(name) > 255) return TELEM_ERR_ARG;
+    if (name && telem_i_length(name) > 255) return TELEM_ERR_ARG;
     if (telem_i_file_find_clock(w, id, NULL)) return TELEM_ERR_EXISTS;
     for (i = 0; i < w->stream_count; i++)
         if (w->streams[i]->clock_id == id) return TELEM_ERR_STATE; /* its times would change their meaning */
@@ -2910,14 +2915,14 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     if (telem_schema_check(d->schema, NULL) != TELEM_OK) return TELEM_ERR_ARG;
     if (d->clock != 0 && !telem_i_file_find_clock(w, d->clock, NULL)) return TELEM_ERR_NOT_FOUND;
     name = d->name ? d->name : d->schema->name;
-    if (strlen(name) == 0 || strlen(name) > 255) return TELEM_ERR_ARG;
+    if (telem_i_length(name) == 0 || telem_i_length(name) > 255) return TELEM_ERR_ARG;
     for (i = 0; i < w->stream_count; i++)
         if (w->streams[i]->id == d->id || telem_i_file_same(w->streams[i]->name, name)) return TELEM_ERR_EXISTS;
     if (w->stream_count == w->desc.max_streams) return TELEM_ERR_LIMIT;
     if (telem_schema_row_size(d->schema) > w->desc.max_row) return TELEM_ERR_LIMIT;
     if (telem_i_file_block_capacity(&w->desc, d) + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->columns && telem_i_file_worst_row(d->schema) + 16u * (uint64_t)telem_schema_columns(d->schema) + 512u > w->desc.max_block) return TELEM_ERR_LIMIT;
-    if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + strlen(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
+    if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->arena.size - w->arena.used < telem_file_stream_bytes(&w->desc, d)) return TELEM_ERR_MEMORY;
     return TELEM_OK;
 }
@@ -3168,7 +3173,7 @@ TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t strea
 }
 
 static uint32_t telem_i_file_length(const char *text, uint32_t n) {
-    return n || !text ? n : (uint32_t)strlen(text);
+    return n || !text ? n : (uint32_t)telem_i_length(text);
 }
 
 static void telem_i_file_loss_body(telem_i_file_body *b, const void *arg) {
@@ -3668,6 +3673,17 @@ static uint8_t *telem_i_file_here(telem_file_reader *r) { return r->window + r->
 static size_t telem_i_file_left(const telem_file_reader *r) { return r->have - r->at; }
 static uint64_t telem_i_file_where(const telem_file_reader *r) { return r->offset + r->at; }
 
+/* memmove towards the front, of memcpy's: a microcontroller's program has that already. */
+static void telem_i_file_move_down(uint8_t *to, const uint8_t *from, size_t n) {
+    size_t step = (size_t)(from - to), part;
+    if (step < 16)
+        for (; n; n--) *to++ = *from++;
+    for (; n; n -= part, to += part, from += part) {
+        part = n < step ? n : step;
+        memcpy(to, from, part);
+    }
+}
+
 /* Makes `need` bytes available at the position. TELEM_END when the io has no more now. Reads up to
    r->chunk bytes more than asked. */
 static telem_result telem_i_file_fill(telem_file_reader *r, size_t need) {
@@ -3675,7 +3691,7 @@ static telem_result telem_i_file_fill(telem_file_reader *r, size_t need) {
     if (telem_i_file_left(r) >= need) return TELEM_OK;
     if (r->desc.map) return TELEM_END;
     if (r->at > 0) { /* nothing points into the window between blocks */
-        memmove(r->window, r->window + r->at, telem_i_file_left(r));
+        telem_i_file_move_down(r->window, r->window + r->at, telem_i_file_left(r));
         r->offset += r->at;
         r->have -= r->at;
         r->at = 0;
@@ -10920,7 +10936,7 @@ static const char *telem_i_file_read_clock(telem_file_reader *r, telem_i_file_he
     old = telem_i_file_rclock_find(r, id);
     if (old) {
         if (old->clock.hz_num == k.hz_num && old->clock.hz_den == k.hz_den && old->clock.bits == k.bits &&
-            old->clock.domain == k.domain && strlen(old->name) == n && memcmp(old->name, name, n) == 0) return NULL;
+            old->clock.domain == k.domain && telem_i_length(old->name) == n && memcmp(old->name, name, n) == 0) return NULL;
         return "a clock is declared a second time and differs";
     }
     old = (telem_i_file_rclock *)telem_i_file_take(&r->arena, sizeof *old);
@@ -11036,7 +11052,7 @@ static const char *telem_i_file_read_schema(telem_file_reader *r, telem_i_file_h
     if (d.encoding_len) d.blob = telem_i_file_take_limited(&c, TELEM_MAX_ROW - 4u);
     if (c.bad || h->fields.bad || d.name_len == 0 || (d.encoding_len && d.blob == 0)) return "a schema block does not parse";
     for (s = r->streams; s; s = s->next)
-        if (s->known && s->pub.id != d.id && strlen(s->pub.name) == d.name_len && memcmp(s->pub.name, d.name, d.name_len) == 0)
+        if (s->known && s->pub.id != d.id && telem_i_length(s->pub.name) == d.name_len && memcmp(s->pub.name, d.name, d.name_len) == 0)
             return "a stream has the name of another";
     s = telem_i_file_rstream_get(r, d.id);
     if (!s) {

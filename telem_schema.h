@@ -5,7 +5,7 @@
        Everywhere else include it without the define. Needs telem.h beside it and, where the
        implementation is compiled, xxhash.h (header-only; the distribution's package, or the
        upstream file dropped beside this one). No malloc, no stdio, no locale, no recursion; of
-       libc only memcpy, memmove, memset, memcmp, strlen.
+       libc only memcpy, memset, memcmp (telem_print_f64, telem_parse_f64 and their kin: memmove).
 
    QUICK START
 
@@ -1011,7 +1011,7 @@ static void telem_i_out_bytes(telem_i_out *o, const char *p, size_t n) {
 }
 static void telem_i_out_char(telem_i_out *o, char c) { telem_i_out_bytes(o, &c, 1); }
 static void telem_i_out_str(telem_i_out *o, const char *s) {
-    if (s) telem_i_out_bytes(o, s, strlen(s));
+    if (s) telem_i_out_bytes(o, s, telem_i_length(s));
 }
 /* Terminates; returns the length needed. */
 static size_t telem_i_out_end(telem_i_out *o) {
@@ -1117,10 +1117,10 @@ static int telem_i_is_text(const char *p, size_t n) { /* no control characters *
 }
 
 static int telem_i_name_ok(const char *s, size_t min) {
-    size_t n = s ? strlen(s) : 0;
+    size_t n = s ? telem_i_length(s) : 0;
     return n >= min && n <= TELEM_MAX_NAME && telem_i_is_text(s, n);
 }
-static int telem_i_desc_ok(const char *s) { return !s || strlen(s) <= TELEM_MAX_DESC; }
+static int telem_i_desc_ok(const char *s) { return !s || telem_i_length(s) <= TELEM_MAX_DESC; }
 
 /* By their bits: machines without a double unit need no double arithmetic for a schema. */
 static uint64_t telem_i_f64_bits(double v) {
@@ -1358,7 +1358,7 @@ static void telem_i_put_varint(telem_i_sink *k, uint64_t v) {
     telem_i_put(k, b, telem_varint_put(b, v));
 }
 static void telem_i_put_str(telem_i_sink *k, const char *s) {
-    size_t n = s ? strlen(s) : 0;
+    size_t n = s ? telem_i_length(s) : 0;
     telem_i_put_varint(k, n);
     telem_i_put(k, s, n);
 }
@@ -2261,7 +2261,7 @@ static char telem_i_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A'
 
 static int telem_i_same_word(const char *s, size_t n, const char *word) {
     size_t i;
-    if (strlen(word) != n) return 0;
+    if (telem_i_length(word) != n) return 0;
     for (i = 0; i < n; i++)
         if (telem_i_lower(s[i]) != word[i]) return 0;
     return 1;
@@ -2694,7 +2694,7 @@ static telem_result telem_i_parse_real(const telem_column *c, const char *s, siz
 static telem_result telem_i_parse_label(const telem_field *f, const char *s, size_t n, uint64_t *value) {
     uint32_t i;
     for (i = 0; i < f->label_count; i++)
-        if (strlen(f->labels[i].name) == n && memcmp(f->labels[i].name, s, n) == 0) {
+        if (telem_i_length(f->labels[i].name) == n && memcmp(f->labels[i].name, s, n) == 0) {
             *value = f->labels[i].value;
             return TELEM_OK;
         }
@@ -3046,7 +3046,7 @@ static void *telem_i_builder_high(telem_schema_builder *b, size_t n, size_t alig
 }
 
 static const char *telem_i_builder_str(telem_schema_builder *b, const char *s) {
-    size_t n = s ? strlen(s) : 0;
+    size_t n = s ? telem_i_length(s) : 0;
     char *to;
     if (n == 0) return "";
     to = (char *)telem_i_builder_high(b, n + 1, 1);
@@ -3332,7 +3332,7 @@ static telem_i_str telem_i_word(telem_i_in *in) {
 }
 
 static int telem_i_is_word(telem_i_str w, const char *word) {
-    return w.n > 0 && strlen(word) == w.n && memcmp(w.p, word, w.n) == 0;
+    return w.n > 0 && telem_i_length(word) == w.n && memcmp(w.p, word, w.n) == 0;
 }
 
 static uint64_t telem_i_text_number(telem_i_in *in, uint64_t min, uint64_t max) {
@@ -3474,7 +3474,7 @@ static uint8_t telem_i_type_of(telem_i_str w) {
     size_t i;
     for (type = TELEM_BOOL; type <= TELEM_STRUCT; type++) {
         const char *name = telem_i_type_name(type);
-        if (strlen(name) != w.n) continue;
+        if (telem_i_length(name) != w.n) continue;
         for (i = 0; i < w.n && telem_i_lower(name[i]) == w.p[i]; i++) {}
         if (i == w.n) return type;
     }

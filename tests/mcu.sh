@@ -3,6 +3,7 @@
 #   sh tests/mcu.sh           what `make test` takes: a slice of it in half a minute
 #   sh tests/mcu.sh full      every program on every board (make mcu)
 #   sh tests/mcu.sh run BOARD PROGRAM [flags]    one, with its output
+#   sh tests/mcu.sh build BOARD PROGRAM IMAGE [flags]    only that; boot BOARD IMAGE: then this
 #   sh tests/mcu.sh one bad BOARD PROGRAM n      one step of the full run: good, bad, blackbox, uart
 # A program is tests/mcu/*.c with a main(). Its first lines say what it is for, and to this script:
 #   n what      below "BREAK=n": a defect that it has to find: built with -DBREAK=n it must fail
@@ -110,6 +111,11 @@ blackbox() { # board defect (0: none; it must be found by the board, or by the P
     fi
 }
 
+links() { # boards: what is linked; sizes.sh says what must not be
+    sh tests/mcu/sizes.sh check "$@" >"$out/links.log" 2>&1
+    note $? "what the images link" "$out/links.log"
+}
+
 # board flags: the flight over the UART is the one of a PC, byte for byte; read live, and spoiled on the way
 uart() {
     b=$1; shift; name=$b-flight$(echo "$*" | tr -d ' ='); at=$out/$name
@@ -139,6 +145,10 @@ run)
     b=$2 p=$3; shift 3
     compile "$out/run.elf" "$b" "$p" -DSCALE=${SCALE:-1} "$@" && emulate "$out/run.elf" "$(shift_of "$p")"
     echo "status $?"; exit ;;
+boot) board "$2"; emulate "$3" 5; exit ;;
+build)
+    b=$2 p=$3 elf=$4; shift 4
+    compile "$elf" "$b" "$p" "$@"; exit ;;
 one) scale=${SCALE:-1} ;;
 slice | full) [ "${1:-slice}" = slice ] || scale=4 ;;
 *) echo "mcu.sh: what is $1?" >&2; exit 2 ;;
@@ -159,6 +169,7 @@ if [ $scale = 1 ]; then
     bad m4 isr_ring 2
     good m4 sweep_ring
     bad m4 sweep_ring 1
+    links m4
     finish
 fi
 for b in m4 stm32f4; do
@@ -177,4 +188,5 @@ for source in $(grep -l '^ *BOARDS:\|BOARDS: .*\*/' tests/mcu/*.c); do
         case $b in m0 | m3 | m4) for n in $(defects "$p"); do bad "$b" "$p" "$n"; done ;; esac
     done
 done
+links m0 m3 m4 m7 m33
 finish
