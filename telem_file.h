@@ -3,7 +3,7 @@
    USE      In ONE .c file: #define TELEM_IMPLEMENTATION, then #include "telem_file.h".
             Needs telem.h and telem_schema.h beside it and xxhash.h (header-only use); lz4.h and
             -llz4 unless TELEM_NO_LZ4 is defined. Of libc: memcpy memset memcmp (columns: memmove).
-            No malloc, no stdio, no OS header of its own.
+            No malloc, no stdio; no OS header but for telem_dir_system (OPTIONS).
 
    QUICK START (examples/file_hello.c is this with a FILE and is built and compared by the tests)
 
@@ -62,7 +62,7 @@
        FORMAT      1 notation  2 stream  3 stream header  4 blocks  5 data blocks  6 rows coding
                    7 mini coding  8 columns coding  9 schema, clock  10 loss, sync, metadata,
                    annotation, attachment  11 index, end, chain  12 journal zone  13 reading
-       API         writer . reader . seeking
+       API         writer . reader . seeking . feeds (files of one sequence in a directory)
        OPTIONS     TELEM_NO_LZ4   write without LZ4; reading an LZ4 block or column answers
                                   UNSUPPORTED
                    TELEM_FILE_NO_COLUMNS  rows coding only, about a tenth of the code; reading
@@ -71,6 +71,8 @@
                    TELEM_FILE_NO_MINI  without the mini coding: reading it answers UNSUPPORTED
                    TELEM_FILE_NO_O3  gcc: columns are compiled with the flags given. Else they have
                                   -O3 wherever these optimise for speed: -O2 is 1.2 to 1.4 x slower
+                   TELEM_FILE_NO_FEEDS  no feeds, no telem_dir. Set by itself for Cortex-M. TELEM_NO_POSIX
+                                  leaves out telem_dir_system only
                    TELEM_NO_XXH3  no XXH3: disk profile's payload hash is UNSUPPORTED (for MCUs)
 
    =============================================================================================
@@ -612,6 +614,13 @@
 #endif
 #endif
 
+/* Nor does it keep directories of files. */
+#if defined(__ARM_ARCH_PROFILE) && !defined(TELEM_FILE_NO_FEEDS)
+#if __ARM_ARCH_PROFILE == 'M'
+#define TELEM_FILE_NO_FEEDS
+#endif
+#endif
+
 #define TELEM_FILE_FORMAT 1 /* major version of the stream format, apart from the library's */
 #define TELEM_FILE_FORMAT_MINOR 0
 
@@ -1082,6 +1091,154 @@ typedef struct telem_file_totals {
    per stream in order of appearance, at most `cap`; returns how many streams there are, or a code. */
 TELEM_API int64_t telem_file_reader_scan(telem_file_reader *r, telem_file_totals *totals, uint32_t cap);
 
+/* -------------------------------------------------------------------------------- feeds ---- */
+#if !defined(TELEM_FILE_NO_FEEDS)
+
+/* Where files lie. A vtable of your own (flash with a small file system, an archive) needs open, close, list,
+   remove and rename. Names are one path component, never with / or \ in them. Answers: ERR_NOT_FOUND, ERR_EXISTS,
+   ERR_ACCESS, ERR_SPACE, ERR_IO. */
+#define TELEM_DIR_READ 0   /* a file that is there and may grow meanwhile, be renamed or removed */
+#define TELEM_DIR_WRITE 1  /* one that is there, to go on in */
+#define TELEM_DIR_CREATE 2 /* a new one: ERR_EXISTS when it is there */
+
+typedef struct telem_dir_entry {
+    const char *name;
+    uint64_t size;    /* bytes */
+    int64_t modified; /* POSIX ns, as exact as the system keeps it */
+} telem_dir_entry;
+
+typedef struct telem_dir {
+    void *user;
+    /* *io serves the file until close. */
+    telem_result (*open)(void *user, const char *name, int how, telem_io *io);
+    telem_result (*close)(void *user, telem_io *io);
+    /* Calls fn for each plain file, in any order, until fn answers other than 0. fn calls nothing of the dir. */
+    telem_result (*list)(void *user, int (*fn)(void *arg, const telem_dir_entry *entry), void *arg);
+    telem_result (*remove)(void *user, const char *name); /* open files stay readable */
+    telem_result (*rename)(void *user, const char *from, const char *to); /* at once; `from` may be open */
+    /* Makes the file when it is absent and holds it until close, or until the process ends, however that comes.
+       ERR_EXISTS: another holds it. NULL: nothing is locked, one writer is the caller's promise. */
+    telem_result (*lock)(void *user, const char *name, telem_io *held);
+    telem_result (*sync)(void *user); /* names are on the medium on return; NULL: they are anyway */
+} telem_dir;
+
+#if TELEM_HAS_SYSTEM
+/* A directory of the system's (POSIX, Windows; path in UTF-8). `path` must outlive it; it is made (its last component)
+   when the first file is. */
+TELEM_API telem_dir telem_dir_system(const char *path);
+#endif
+
+#define TELEM_FEED_NAME_MAX 63u /* bytes of a feed's name: letters, digits, - _ . and neither . nor - first or . last */
+#define TELEM_FEED_FILE_MAX 95u /* of the names of its files: NAME.000001.tlm .. and NAME.lock, NAME.new, NAME.ack */
+
+/* Streams of a feed: what telem_file_add_clock and telem_file_add_stream take. */
+typedef struct telem_feed_clock {
+    uint32_t id;
+    const telem_clock *clock;
+    const char *name; /* must outlive the writer */
+} telem_feed_clock;
+
+/* Zero fields mean the default. Nothing but io-like things (dir, clock, schemas, names) must outlive the open. */
+typedef struct telem_feed_writer_desc {
+    const telem_dir *dir;
+    const char *name;            /* of the feed */
+    telem_file_writer_desc file; /* of each file, with its memory. io, session, sequence, previous, file_number,
+                                    created are the feed's own affair */
+    const telem_feed_clock *clocks;
+    const telem_file_stream_desc *streams; /* start_row is the feed's own affair: numbers go on from file to file */
+    uint32_t clock_count, stream_count;
+    uint8_t may_change;          /* 1: schemas may be other than those in the feed; 0: ERR_MISMATCH, told with the field */
+    uint8_t keep_unread;         /* 1: no file goes that was not acknowledged (telem_feed_acknowledge) */
+    void *scratch;               /* 8-aligned, to look at what is there: about twice the max_block of its files +
+                                    64 KiB; NULL: file.memory, before the writer takes it */
+    size_t scratch_size;
+    uint64_t rotate_bytes;       /* at about so many bytes the next file begins; 0: 256 MiB; UINT64_MAX: never */
+    uint64_t rotate_ns;          /* and when it is so old and holds rows; 0: never */
+    uint64_t keep_bytes;         /* older files go while all are more than this; 0: all stay */
+    uint64_t keep_ns;            /* and those not written to for so long; 0: they stay */
+    uint32_t keep_files;         /* and while there are more than so many; 0: any number */
+    const telem_clock *clock;    /* POSIX time, for rotate_ns, keep_ns, created; NULL: the system's */
+    void (*begin)(void *user, telem_file_writer *w); /* NULL, or called in each new file behind the schemas: metadata */
+    void *user;
+} telem_feed_writer_desc;
+
+typedef struct telem_feed_writer telem_feed_writer;
+
+/* Opens a feed for writing; makes it when it is absent. One writer at a time. ERR_EXISTS: another has it;
+   ERR_MISMATCH: a stream differs from what the feed holds (telem_feed_writer_error: which field, and how);
+   what dir and telem_file_writer_open answer. A failed open leaves the feed as it was. */
+TELEM_API telem_result telem_feed_open(telem_feed_writer *f, const telem_feed_writer_desc *d);
+/* One row, then telem_feed_poll. All other telem_file_write*() take &f->w; call telem_feed_poll now and then behind them. */
+TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, int64_t time, const void *rec);
+/* Begins the next file when it is due and removes what need not be kept. Costs two compares while no block was
+   written, and a clock reading per block with rotate_ns. A file that cannot be begun is no error that sticks: rows
+   go on into the old one, and it is tried again later; what is answered then is that error. */
+TELEM_API telem_result telem_feed_poll(telem_feed_writer *f);
+/* The next file, now: all rows so far are in the one before, which is closed and synced. */
+TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f);
+TELEM_API telem_result telem_feed_close(telem_feed_writer *f);
+/* What went wrong last; `what` lives in f. */
+TELEM_API telem_error telem_feed_writer_error(const telem_feed_writer *f);
+
+/* Files up to `number` were read by whoever must (an upload): with keep_unread they may go. Any process may say so. */
+TELEM_API telem_result telem_feed_acknowledge(const telem_dir *dir, const char *name, uint32_t number);
+
+typedef struct telem_feed_info {
+    char name[TELEM_FEED_NAME_MAX + 1u];
+    uint32_t first, last; /* numbers of its files */
+    uint32_t files;
+    uint64_t bytes;
+    int64_t modified;     /* POSIX ns, the latest */
+} telem_feed_info;
+/* The feeds of a directory by their files' names, sorted. Returns how many; ERR_LIMIT: more than cap. */
+TELEM_API int64_t telem_feed_list(const telem_dir *dir, telem_feed_info *feeds, uint32_t cap);
+
+/* Zero fields mean the default. */
+typedef struct telem_feed_reader_desc {
+    const telem_dir *dir; /* must outlive the reader */
+    const char *name;     /* a feed's; or that of one file in dir */
+    void *memory;         /* as telem_file_reader_desc, + 32 bytes per stream */
+    size_t memory_size;
+    uint32_t max_block, max_row; /* 0: what memory allows */
+    uint32_t max_streams; /* of which the account goes over from file to file; 0: 256 */
+    uint8_t follow;       /* 1: the feed may grow: telem_feed_next answers TELEM_AGAIN where it ends now */
+    uint64_t look_ns;     /* follow: where no end block was seen, how often to look for a later file (a writer that
+                             died leaves none); 0: 10 ms. The whole directory is looked at more seldom */
+    const telem_clock *clock; /* for look_ns: any that goes on; NULL: the system's monotonic one, or each time */
+} telem_feed_reader_desc;
+
+typedef struct telem_feed_reader telem_feed_reader;
+
+/* Opens a feed at its oldest file. With follow a feed without files is waited for: TELEM_AGAIN, and the reader is open.
+   ERR_NOT_FOUND, ERR_ARG, ERR_MEMORY, and what the first file is refused with (telem_feed_reader_error). */
+TELEM_API telem_result telem_feed_reader_open(telem_feed_reader *f, const telem_feed_reader_desc *d);
+TELEM_API telem_result telem_feed_reader_close(telem_feed_reader *f);
+/* The next thing, as telem_file_next, through all files; behind each SESSION item streams are new objects. Rows that are
+   in no file (removed before they were read, lost with a file) come as MISSING, exactly once; a file that is not to be
+   read as DAMAGE. TELEM_AGAIN: nothing now: spin, or sleep and call again. TELEM_END: not sticky. */
+TELEM_API telem_result telem_feed_next(telem_feed_reader *f, telem_file_item *item);
+/* The next ROW of the stream called `name` is number `row`, or the first one behind it; SESSION, CLOCK and STREAM items
+   come before it, and rows of other streams from around there. TELEM_OK as well where it is not yet there. */
+TELEM_API telem_result telem_feed_seek_row(telem_feed_reader *f, const char *name, uint64_t row);
+/* Rows from `time` (ticks of the stream's clock) on; of all streams whose clocks are the same or of one domain, and
+   exact for those whose times do not decrease. */
+TELEM_API telem_result telem_feed_seek_time(telem_feed_reader *f, const char *name, int64_t time);
+/* Only what is written from now on. */
+TELEM_API telem_result telem_feed_seek_now(telem_feed_reader *f);
+/* As telem_file_read_columns, over the files: rows [first, first + rows) of one stream. Begins anew afterwards. */
+TELEM_API telem_result telem_feed_read_columns(telem_feed_reader *f, const char *name, telem_file_read *read);
+/* First and last row number (one past it) and times of a stream over all files. ERR_NOT_FOUND: no such stream. */
+typedef struct telem_feed_span {
+    uint64_t first_row, end_row;
+    int64_t first, last; /* first > last: no rows */
+} telem_feed_span;
+TELEM_API telem_result telem_feed_reader_span(telem_feed_reader *f, const char *name, telem_feed_span *span);
+/* The file at hand: its number, and its name (valid until the next call). */
+TELEM_API uint32_t telem_feed_reader_number(const telem_feed_reader *f);
+TELEM_API const char *telem_feed_reader_file(const telem_feed_reader *f);
+TELEM_API telem_error telem_feed_reader_error(const telem_feed_reader *f);
+#endif
+
 /* ---------------------------------------------- sizes of what you declare; not for your code ---- */
 
 #define TELEM_I_FILE_LEVELS 4u  /* index levels that the writer makes: 64^4 level-1 blocks */
@@ -1180,6 +1337,48 @@ struct telem_file_reader {
     uint32_t stream_count, max_columns, queued, taken;
     uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held, stay;
 };
+
+#if !defined(TELEM_FILE_NO_FEEDS)
+struct telem_feed_writer {
+    telem_file_writer w; /* rows go here */
+    telem_dir dir;
+    telem_io io[2], held; /* the file at hand and the one before or next; the lock */
+    telem_clock clock;
+    void (*begin)(void *user, telem_file_writer *w);
+    void *user;
+    uint64_t rotate_bytes, rotate_ns, keep_bytes, keep_ns;
+    uint64_t rows_before, blocks_seen, due_bytes; /* w's at the file's begin; at the last look; when to look again */
+    uint64_t files_made, files_removed;
+    int64_t begun, not_before; /* POSIX ns */
+    telem_error error;
+    uint32_t number, keep_files;
+    uint8_t at, open, locked, keep_unread; /* at: of io */
+    char name[TELEM_FEED_NAME_MAX + 1u];
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    char text[256]; /* of error.what */
+};
+
+struct telem_i_file_mark;
+
+struct telem_feed_reader {
+    telem_file_reader r;
+    telem_feed_reader_desc desc;
+    telem_dir dir;
+    telem_io io, next_io;
+    uint64_t sequence;    /* 0: not known yet */
+    int64_t above;        /* number of the file that was tried last; -1: none */
+    struct telem_i_file_mark *marks;
+    telem_file_item pending; /* MISSING behind a STREAM */
+    telem_error error;
+    uint64_t looked_at, listed_at; /* ns */
+    telem_clock clock;
+    uint32_t number, next_number, mark_count, told;
+    uint8_t open, looked, reading, has_next, has_pending, has_damage, finished, single, is_feed, telling;
+    char name[TELEM_FEED_FILE_MAX + 1u];
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    char text[256];
+};
+#endif
 #endif /* TELEM_FILE_H */
 
 /* ---- Stop here if you only use the API. ------------------------------------------------------ */
@@ -1196,7 +1395,7 @@ struct telem_file_reader {
                    >>rows-decode >>mini-decode
                    >>columns-common >>columns-ints >>columns-numbers >>columns-text >>columns-index
                    >>columns-keys >>columns-block >>attachments-in >>blocks-in >>reader >>seek
-                   >>columns-read */
+                   >>columns-read >>rotate >>dir >>feed-write >>feed-read */
 
 /* >>framing -- what writer and reader share ---------------------------------------------------- */
 
@@ -1402,6 +1601,10 @@ typedef struct telem_i_file_wstream {
     struct telem_i_file_gather *g; /* columns coding */
     telem_i_file_mini *mini;       /* mini coding */
     uint64_t sealed_row; /* one past the rows of the blocks written */
+#if !defined(TELEM_FILE_NO_FEEDS)
+    uint64_t old_schema_pos, old_start_row; /* of the file before, while the next one begins */
+    uint64_t lost_before;                   /* in files before this one */
+#endif
     uint32_t goal, last_bytes; /* columns: coded bytes that a block should have; that the last one had */
     uint8_t ageless; /* rows of one call */
     struct {
@@ -3339,23 +3542,40 @@ static void telem_i_file_give_up(telem_file_writer *w) {
     }
 }
 
-TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
+/* The last index and an end block; where that lies. */
+static uint64_t telem_i_file_end_session(telem_file_writer *w) {
     telem_result r;
-    if (!w || !w->open) return telem_i_file_not_open(w);
-    (void)telem_file_writer_flush(w);
+    uint64_t pos;
     if (w->index && w->index->count && w->error.code == TELEM_OK) telem_i_file_index_emit(w);
+    pos = telem_i_file_tell(w);
     (void)telem_i_file_emit(w, TELEM_BLOCK_END, NULL, 0, telem_i_file_end_body, w);
     telem_i_file_out_flush(w);
     if (w->desc.io->sync && w->error.code == TELEM_OK) {
         r = w->desc.io->sync(w->desc.io->user);
         if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
     }
+    return pos;
+}
+
+TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
+    if (!w || !w->open) return telem_i_file_not_open(w);
+    (void)telem_file_writer_flush(w);
+    (void)telem_i_file_end_session(w);
     if (w->error.code != TELEM_OK) telem_i_file_give_up(w);
     w->open = 0;
     return w->error.code;
 }
 
 TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w) { return w->error; }
+
+static uint64_t telem_i_file_lost_before(const telem_i_file_wstream *s) {
+#if !defined(TELEM_FILE_NO_FEEDS)
+    return s->lost_before;
+#else
+    (void)s;
+    return 0;
+#endif
+}
 
 /* Rows of a stream that were lost are told. A block begun before them is closed first: behind it
    the row numbers jump. */
@@ -3371,7 +3591,7 @@ static void telem_i_file_tell_loss(telem_file_writer *w, telem_i_file_wstream *s
     l.first = s->lost_first;
     l.last = s->lost_last;
     l.text = "";
-    l.total = s->lost;
+    l.total = s->lost - telem_i_file_lost_before(s);
     if (telem_i_file_emit(w, TELEM_BLOCK_LOSS, NULL, 0, telem_i_file_loss_body, &l) == TELEM_OK) s->untold = 0;
 }
 
@@ -3408,6 +3628,114 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
     z.lost = s->lost;
     return z;
 }
+
+#if !defined(TELEM_FILE_NO_FEEDS)
+/* >>rotate -- a writer goes on in another file, of a session of its own. All rows are with the old io then; what
+   the new file begins with (header, clocks, schemas, chain) is written before anything of the old is forgotten,
+   so that a file that cannot be begun costs nothing. */
+
+static void telem_i_file_chain_body(telem_i_file_body *b, const void *arg) {
+    const telem_file_writer *w = (const telem_file_writer *)arg;
+    uint32_t i;
+    telem_i_file_body_put_varint(b, w->stream_count);
+    for (i = 0; i < w->stream_count; i++) {
+        telem_i_file_body_put_varint(b, w->streams[i]->id);
+        telem_i_file_body_put_varint(b, w->streams[i]->start_row);
+    }
+}
+
+static telem_result telem_i_file_emit_chain(telem_file_writer *w) {
+    return telem_i_file_emit(w, TELEM_BLOCK_CHAIN, NULL, 0, telem_i_file_chain_body, w);
+}
+
+/* What comes back when the new file cannot be begun. */
+typedef struct telem_i_file_rotation {
+    telem_file_writer old;
+    telem_i_file_windex index;
+    uint64_t end; /* place of the end block */
+} telem_i_file_rotation;
+
+static void telem_i_file_rotate_back(telem_file_writer *w, const telem_i_file_rotation *k) {
+    uint32_t i;
+    *w = k->old;
+    for (i = 0; i < w->stream_count; i++) {
+        telem_i_file_wstream *s = w->streams[i];
+        s->schema_pos = s->old_schema_pos;
+        s->start_row = s->old_start_row;
+        s->need_key = 1;
+    }
+    if (!w->index) return;
+    *w->index = k->index;
+    w->index->count = 0; /* its entries were written over; only the end block is not in an index yet */
+    telem_i_file_index_add(w, TELEM_BLOCK_END, k->end, NULL);
+}
+
+/* What a file begins with. */
+static void telem_i_file_rotate_preamble(telem_file_writer *w) {
+    uint32_t i;
+    telem_i_file_emit_header(w);
+    for (i = 0; i < w->clock_count && w->error.code == TELEM_OK; i++) (void)telem_i_file_emit_clock(w, i);
+    for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) {
+        telem_i_file_wstream *s = w->streams[i];
+        s->start_row = s->next_row;
+        (void)telem_i_file_emit_schema(w, s);
+    }
+    (void)telem_i_file_emit_chain(w);
+    telem_i_file_out_flush(w);
+}
+
+/* All rows and an end block go into the file at hand. */
+static telem_result telem_i_file_rotate_end(telem_file_writer *w, telem_i_file_rotation *k) {
+    telem_result r = telem_file_writer_flush(w);
+    uint32_t i;
+    if (r != TELEM_OK) return r;
+    k->end = telem_i_file_end_session(w);
+    if (w->error.code != TELEM_OK) return w->error.code;
+    for (i = 0; i < w->stream_count; i++) {
+        telem_i_file_wstream *s = w->streams[i];
+        s->old_schema_pos = s->schema_pos;
+        s->old_start_row = s->start_row;
+        s->need_key = 1; /* the next block stands behind an end */
+    }
+    k->old = *w;
+    if (w->index) k->index = *w->index;
+    return TELEM_OK;
+}
+
+/* Begins a file of a new session on `io` (of the same block_size). On an error the writer stands in the old one as
+   before, behind an end block. */
+static telem_result telem_i_file_rotate_begin(telem_file_writer *w, telem_io *io, uint64_t session, int64_t created, const telem_i_file_rotation *k) {
+    uint32_t i;
+    telem_error e;
+    w->desc.io = io;
+    w->desc.previous = w->desc.session;
+    w->desc.session = session;
+    w->desc.created = created;
+    w->desc.file_number++;
+    telem_i_file_framing_init(&w->framing, session, w->desc.profile, w->framing.align, w->framing.payload_hash);
+    w->pos = w->seq = 0;
+    w->staged = w->stage_done = w->loss_count = 0;
+    w->headed = 0;
+    w->turn++;
+    if (w->index) {
+        memset(w->index->last, 0, sizeof w->index->last);
+        memset(w->index->below_count, 0, sizeof w->index->below_count);
+        w->index->count = w->index->busy = 0;
+    }
+    telem_i_file_rotate_preamble(w);
+    e = w->error;
+    if (e.code != TELEM_OK) {
+        telem_i_file_rotate_back(w, k);
+        return e.code;
+    }
+    for (i = 0; i < w->stream_count; i++) {
+        memset(w->streams[i]->covered, 0, sizeof w->streams[i]->covered);
+        w->streams[i]->has_announced = 0;
+        w->streams[i]->lost_before = w->streams[i]->lost;
+    }
+    return TELEM_OK;
+}
+#endif
 
 #if defined(TELEM_FILE_NO_COLUMNS)
 TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
@@ -13184,6 +13512,1659 @@ TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_str
     look.time = time;
     return telem_i_file_seek(r, stream, &look);
 }
+
+#if !defined(TELEM_FILE_NO_FEEDS)
+/* >>dir -- directories of the system ------------------------------------------------------------ */
+
+#if TELEM_HAS_SYSTEM
+#define TELEM_I_FILE_PATH 1024u /* bytes of a path */
+
+static size_t telem_i_file_join(char path[TELEM_I_FILE_PATH], const char *dir, const char *name) {
+    size_t n = strlen(dir), k = strlen(name);
+    if (n == 0 || n + k + 2u > TELEM_I_FILE_PATH) return 0;
+    memcpy(path, dir, n);
+    if (path[n - 1] != '/' && path[n - 1] != '\\' && k) path[n++] = '/';
+    memcpy(path + n, name, k + 1u);
+    return n + k;
+}
+
+/* One component of a path? Names come from callers and from other people's directories. */
+static int telem_i_file_is_name(const char *s) {
+    size_t i;
+    if (!s[0] || telem_i_file_same(s, ".") || telem_i_file_same(s, "..")) return 0;
+    for (i = 0; s[i]; i++)
+        if (s[i] == '/' || s[i] == '\\' || s[i] == ':') return 0;
+    return 1;
+}
+
+#if defined(_WIN32)
+#include <fcntl.h>
+
+static int telem_i_file_wide(const char *dir, const char *name, wchar_t out[TELEM_I_FILE_PATH]) {
+    char path[TELEM_I_FILE_PATH];
+    if (!telem_i_file_join(path, dir, name)) return 0;
+    return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, out, (int)TELEM_I_FILE_PATH) > 0;
+}
+
+static telem_result telem_i_file_dir_error(void) {
+    DWORD e = GetLastError();
+    if (e == ERROR_FILE_NOT_FOUND || e == ERROR_PATH_NOT_FOUND) return TELEM_ERR_NOT_FOUND;
+    if (e == ERROR_FILE_EXISTS || e == ERROR_ALREADY_EXISTS) return TELEM_ERR_EXISTS;
+    if (e == ERROR_ACCESS_DENIED || e == ERROR_SHARING_VIOLATION || e == ERROR_WRITE_PROTECT) return TELEM_ERR_ACCESS;
+    return e == ERROR_DISK_FULL || e == ERROR_HANDLE_DISK_FULL ? TELEM_ERR_SPACE : TELEM_ERR_IO;
+}
+
+/* A file that others may rename, remove and write to meanwhile, as everywhere else. */
+static telem_result telem_i_file_dir_handle(const char *dir, const char *name, DWORD access, DWORD share, DWORD make, telem_io *io) {
+    wchar_t path[TELEM_I_FILE_PATH];
+    HANDLE h;
+    int fd;
+    if (!telem_i_file_is_name(name) || !telem_i_file_wide(dir, name, path)) return TELEM_ERR_ARG;
+    h = CreateFileW(path, access, share, NULL, make, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (h == INVALID_HANDLE_VALUE) return telem_i_file_dir_error();
+    fd = GetFileType(h) == FILE_TYPE_DISK ? _open_osfhandle((intptr_t)h, _O_BINARY | (access & GENERIC_WRITE ? _O_RDWR : _O_RDONLY)) : -1;
+    if (fd < 0) {
+        (void)CloseHandle(h);
+        return TELEM_ERR_IO;
+    }
+    *io = telem_io_fd(fd);
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_dir_open(void *user, const char *name, int how, telem_io *io) {
+    DWORD access = how == TELEM_DIR_READ ? GENERIC_READ : GENERIC_READ | GENERIC_WRITE;
+    DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, make = how == TELEM_DIR_CREATE ? CREATE_NEW : OPEN_EXISTING;
+    telem_result r = telem_i_file_dir_handle((const char *)user, name, access, share, make, io);
+    wchar_t path[TELEM_I_FILE_PATH];
+    if (r != TELEM_ERR_NOT_FOUND || how != TELEM_DIR_CREATE) return r;
+    if (!telem_i_file_wide((const char *)user, "", path) || !CreateDirectoryW(path, NULL)) return r;
+    return telem_i_file_dir_handle((const char *)user, name, access, share, make, io);
+}
+
+static telem_result telem_i_file_dir_close(void *user, telem_io *io) {
+    (void)user;
+    return _close(telem_i_fd(io->user)) == 0 ? TELEM_OK : TELEM_ERR_IO;
+}
+
+static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const telem_dir_entry *entry), void *arg) {
+    wchar_t pattern[TELEM_I_FILE_PATH];
+    WIN32_FIND_DATAW found;
+    HANDLE h;
+    if (!telem_i_file_wide((const char *)user, "*", pattern)) return TELEM_ERR_ARG;
+    h = FindFirstFileW(pattern, &found);
+    if (h == INVALID_HANDLE_VALUE) return telem_i_file_dir_error();
+    do {
+        char name[3u * MAX_PATH + 1u];
+        telem_dir_entry e;
+        uint64_t t = (uint64_t)found.ftLastWriteTime.dwHighDateTime << 32 | found.ftLastWriteTime.dwLowDateTime;
+        if (found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) continue;
+        if (WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, (int)sizeof name, NULL, NULL) <= 0) continue;
+        e.name = name;
+        e.size = (uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow;
+        e.modified = telem_i_signed((t - 116444736000000000u) * 100u);
+        if (fn(arg, &e)) break;
+    } while (FindNextFileW(h, &found));
+    (void)FindClose(h);
+    return TELEM_OK;
+}
+
+/* A file in use may keep its name until its last handle closes: so it is renamed first. */
+static telem_result telem_i_file_dir_remove(void *user, const char *name) {
+    wchar_t path[TELEM_I_FILE_PATH], aside[TELEM_I_FILE_PATH];
+    static const wchar_t gone[] = L".gone";
+    size_t n = 0;
+    if (!telem_i_file_is_name(name) || !telem_i_file_wide((const char *)user, name, path)) return TELEM_ERR_ARG;
+    while (path[n]) n++;
+    if (n + 6u > TELEM_I_FILE_PATH) return TELEM_ERR_ARG;
+    memcpy(aside, path, n * sizeof *path);
+    memcpy(aside + n, gone, sizeof gone);
+    if (!MoveFileExW(path, aside, MOVEFILE_REPLACE_EXISTING)) return DeleteFileW(path) ? TELEM_OK : telem_i_file_dir_error();
+    (void)DeleteFileW(aside);
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_dir_rename(void *user, const char *from, const char *to) {
+    wchar_t a[TELEM_I_FILE_PATH], b[TELEM_I_FILE_PATH];
+    if (!telem_i_file_is_name(from) || !telem_i_file_is_name(to)) return TELEM_ERR_ARG;
+    if (!telem_i_file_wide((const char *)user, from, a) || !telem_i_file_wide((const char *)user, to, b)) return TELEM_ERR_ARG;
+    return MoveFileExW(a, b, MOVEFILE_REPLACE_EXISTING) ? TELEM_OK : telem_i_file_dir_error();
+}
+
+/* Nobody else can open it while it is open: the system closes it at the end of the process. */
+static telem_result telem_i_file_dir_lock(void *user, const char *name, telem_io *held) {
+    wchar_t path[TELEM_I_FILE_PATH];
+    telem_result r = telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, held);
+    if (r == TELEM_ERR_NOT_FOUND && telem_i_file_wide((const char *)user, "", path) && CreateDirectoryW(path, NULL))
+        r = telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, held);
+    return r == TELEM_ERR_ACCESS && GetLastError() == ERROR_SHARING_VIOLATION ? TELEM_ERR_EXISTS : r;
+}
+
+static telem_result telem_i_file_dir_sync(void *user) {
+    (void)user; /* NTFS logs its names */
+    return TELEM_OK;
+}
+
+#else /* POSIX */
+#include <dirent.h>
+#include <sys/stat.h>
+
+static telem_result telem_i_file_dir_errno(int e) {
+    if (e == ENOENT || e == ENOTDIR) return TELEM_ERR_NOT_FOUND;
+    if (e == EEXIST) return TELEM_ERR_EXISTS;
+    if (e == ELOOP) return TELEM_ERR_ACCESS; /* a symbolic link where a file of ours should be */
+    return telem_i_errno_result(e);
+}
+
+/* A plain file: opening a FIFO that somebody put there must not block. */
+static telem_result telem_i_file_dir_fd(const char *dir, const char *name, int flags, telem_io *io) {
+    char path[TELEM_I_FILE_PATH];
+    struct stat st;
+    int fd;
+    if (!telem_i_file_is_name(name) || !telem_i_file_join(path, dir, name)) return TELEM_ERR_ARG;
+    do fd = open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) return telem_i_file_dir_errno(errno);
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        (void)close(fd);
+        return TELEM_ERR_ACCESS;
+    }
+    *io = telem_io_fd(fd);
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_dir_make(const char *dir, const char *name, int flags, telem_io *io) {
+    telem_result r = telem_i_file_dir_fd(dir, name, flags, io);
+    if (r != TELEM_ERR_NOT_FOUND || mkdir(dir, 0777) != 0) return r;
+    return telem_i_file_dir_fd(dir, name, flags, io);
+}
+
+static telem_result telem_i_file_dir_open(void *user, const char *name, int how, telem_io *io) {
+    const char *dir = (const char *)user;
+    if (how == TELEM_DIR_READ) return telem_i_file_dir_fd(dir, name, O_RDONLY, io);
+    if (how == TELEM_DIR_WRITE) return telem_i_file_dir_fd(dir, name, O_RDWR | O_NOFOLLOW, io);
+    return telem_i_file_dir_make(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, io);
+}
+
+static telem_result telem_i_file_dir_close(void *user, telem_io *io) {
+    (void)user;
+    return close(telem_i_fd(io->user)) == 0 || errno == EINTR ? TELEM_OK : telem_i_errno_result(errno);
+}
+
+static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const telem_dir_entry *entry), void *arg) {
+    DIR *d = opendir((const char *)user);
+    const struct dirent *found;
+    if (!d) return telem_i_file_dir_errno(errno);
+    while ((found = readdir(d)) != NULL) {
+        telem_dir_entry e;
+        struct stat st;
+        if (fstatat(dirfd(d), found->d_name, &st, 0) != 0 || !S_ISREG(st.st_mode)) continue;
+        e.name = found->d_name;
+        e.size = (uint64_t)st.st_size;
+        e.modified = (int64_t)st.st_mtime * 1000000000;
+        if (fn(arg, &e)) break;
+    }
+    (void)closedir(d);
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_dir_remove(void *user, const char *name) {
+    char path[TELEM_I_FILE_PATH];
+    if (!telem_i_file_is_name(name) || !telem_i_file_join(path, (const char *)user, name)) return TELEM_ERR_ARG;
+    return unlink(path) == 0 ? TELEM_OK : telem_i_file_dir_errno(errno);
+}
+
+static telem_result telem_i_file_dir_rename(void *user, const char *from, const char *to) {
+    char a[TELEM_I_FILE_PATH], b[TELEM_I_FILE_PATH];
+    if (!telem_i_file_is_name(from) || !telem_i_file_is_name(to)) return TELEM_ERR_ARG;
+    if (!telem_i_file_join(a, (const char *)user, from) || !telem_i_file_join(b, (const char *)user, to)) return TELEM_ERR_ARG;
+    return rename(a, b) == 0 ? TELEM_OK : telem_i_file_dir_errno(errno);
+}
+
+#if defined(__linux__)
+#define TELEM_I_FILE_SETLK 37 /* F_OFD_SETLK, which strict modes hide: a lock of the description, not the process */
+#else
+#define TELEM_I_FILE_SETLK F_SETLK
+#endif
+
+static telem_result telem_i_file_dir_lock(void *user, const char *name, telem_io *held) {
+    telem_result r = telem_i_file_dir_make((const char *)user, name, O_RDWR | O_CREAT | O_NOFOLLOW, held);
+    struct flock l;
+    if (r != TELEM_OK) return r;
+    memset(&l, 0, sizeof l);
+    l.l_type = F_WRLCK;
+    l.l_whence = SEEK_SET;
+    while (fcntl(telem_i_fd(held->user), TELEM_I_FILE_SETLK, &l) != 0) {
+        if (errno == EINTR) continue;
+        r = errno == EAGAIN || errno == EACCES ? TELEM_ERR_EXISTS : telem_i_file_dir_errno(errno);
+        (void)telem_i_file_dir_close(user, held);
+        return r;
+    }
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_dir_sync(void *user) {
+    int fd = open((const char *)user, O_RDONLY | O_CLOEXEC), bad;
+    if (fd < 0) return telem_i_file_dir_errno(errno);
+    bad = fsync(fd) != 0 && errno != EINVAL; /* some file systems sync no directories */
+    (void)close(fd);
+    return bad ? TELEM_ERR_IO : TELEM_OK;
+}
+#endif
+
+TELEM_API telem_dir telem_dir_system(const char *path) {
+    telem_dir d = TELEM_ZERO;
+    union {
+        const char *from;
+        void *to;
+    } same;
+    same.from = path;
+    d.user = same.to; /* only read */
+    d.open = telem_i_file_dir_open;
+    d.close = telem_i_file_dir_close;
+    d.list = telem_i_file_dir_list;
+    d.remove = telem_i_file_dir_remove;
+    d.rename = telem_i_file_dir_rename;
+    d.lock = telem_i_file_dir_lock;
+    d.sync = telem_i_file_dir_sync;
+    return d;
+}
+#endif /* TELEM_HAS_SYSTEM */
+
+/* >>feed-write -- files NAME.000001.tlm, NAME.000002.tlm .. of one sequence. The next one is made as NAME.new and
+   renamed when its beginning stands in it: who sees a file of a feed can read it. NAME.lock is held by the writer,
+   NAME.ack says what was acknowledged. */
+
+#define TELEM_I_FILE_FEED_BATCH 32u /* files looked at in one pass over the directory */
+#define TELEM_I_FILE_ACK 40u        /* bytes of NAME.ack */
+
+static int telem_i_file_feed_is_name(const char *s) {
+    size_t i, n = strlen(s);
+    if (n == 0 || n > TELEM_FEED_NAME_MAX || s[0] == '.' || s[0] == '-' || s[n - 1] == '.') return 0;
+    for (i = 0; i < n; i++) {
+        char c = s[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.')) return 0;
+    }
+    return 1;
+}
+
+static void telem_i_file_feed_file(char out[TELEM_FEED_FILE_MAX + 1u], const char *name, const char *end) {
+    size_t n = strlen(name);
+    memcpy(out, name, n);
+    memcpy(out + n, end, strlen(end) + 1u);
+}
+
+static void telem_i_file_feed_numbered(char out[TELEM_FEED_FILE_MAX + 1u], const char *name, uint32_t number) {
+    char end[24], digits[24];
+    size_t n = telem_print_u64(digits, sizeof digits, number), at = 0;
+    end[at++] = '.';
+    while (at + n < 7u) end[at++] = '0'; /* six digits at least */
+    memcpy(end + at, digits, n);
+    memcpy(end + at + n, ".tlm", 5);
+    telem_i_file_feed_file(out, name, end);
+}
+
+/* Takes NAME.000001.tlm apart; only the one form that is written counts. Returns the length of NAME, or 0. */
+static size_t telem_i_file_feed_parse(const char *file, uint32_t *number) {
+    char name[TELEM_FEED_NAME_MAX + 1u], again[TELEM_FEED_FILE_MAX + 1u];
+    size_t n = strlen(file), at, digits;
+    uint64_t v = 0;
+    if (n < 12 || n > TELEM_FEED_FILE_MAX || memcmp(file + n - 4, ".tlm", 4) != 0) return 0;
+    for (at = n - 4; at > 0 && file[at - 1] >= '0' && file[at - 1] <= '9'; at--) {
+    }
+    digits = n - 4 - at;
+    if (digits < 6 || digits > 10 || at < 2 || at - 1 > TELEM_FEED_NAME_MAX || file[at - 1] != '.') return 0;
+    for (; at < n - 4; at++) v = v * 10u + (uint64_t)(file[at] - '0');
+    if (v > UINT32_MAX) return 0;
+    at = n - 5 - digits;
+    memcpy(name, file, at);
+    name[at] = 0;
+    if (!telem_i_file_feed_is_name(name)) return 0;
+    telem_i_file_feed_numbered(again, name, (uint32_t)v);
+    if (!telem_i_file_same(again, file)) return 0;
+    *number = (uint32_t)v;
+    return at;
+}
+
+/* A pass over the directory: all files of one feed, and the first ones from a number on, ascending. */
+typedef struct telem_i_file_feed_pass {
+    const char *name;
+    uint64_t from, bytes;
+    uint32_t files, n, last; /* files in all; in `first`; the highest number */
+    struct {
+        uint64_t size;
+        int64_t modified;
+        uint32_t number;
+    } first[TELEM_I_FILE_FEED_BATCH];
+} telem_i_file_feed_pass;
+
+static int telem_i_file_feed_pass_entry(void *arg, const telem_dir_entry *e) {
+    telem_i_file_feed_pass *p = (telem_i_file_feed_pass *)arg;
+    uint32_t number, i;
+    size_t n = telem_i_file_feed_parse(e->name, &number);
+    if (n == 0 || n != strlen(p->name) || memcmp(p->name, e->name, n) != 0) return 0;
+    p->files++;
+    p->bytes += e->size;
+    if (p->files == 1 || number > p->last) p->last = number;
+    if (number < p->from) return 0;
+    for (i = p->n; i > 0 && p->first[i - 1].number > number; i--)
+        if (i < TELEM_I_FILE_FEED_BATCH) p->first[i] = p->first[i - 1];
+    if (i == TELEM_I_FILE_FEED_BATCH) return 0;
+    p->first[i].number = number;
+    p->first[i].size = e->size;
+    p->first[i].modified = e->modified;
+    if (p->n < TELEM_I_FILE_FEED_BATCH) p->n++;
+    return 0;
+}
+
+/* A directory that is not there has no files. */
+static telem_result telem_i_file_feed_look(const telem_dir *dir, const char *name, uint64_t from, telem_i_file_feed_pass *p) {
+    telem_result r;
+    memset(p, 0, sizeof *p);
+    p->name = name;
+    p->from = from;
+    r = dir->list(dir->user, telem_i_file_feed_pass_entry, p);
+    return r == TELEM_ERR_NOT_FOUND ? TELEM_OK : r;
+}
+
+/* What the header of a file says of its place. */
+typedef struct telem_i_file_feed_place {
+    uint64_t session, sequence, previous;
+    uint32_t number;
+} telem_i_file_feed_place;
+
+static telem_result telem_i_file_feed_peek(const telem_dir *dir, const char *file, telem_i_file_feed_place *x) {
+    uint8_t h[4096];
+    telem_io io;
+    telem_result r = dir->open(dir->user, file, TELEM_DIR_READ, &io);
+    int64_t got;
+    size_t size;
+    if (r != TELEM_OK) return r;
+    got = telem_io_read_all(&io, h, sizeof h);
+    (void)dir->close(dir->user, &io);
+    if (got < 0) return (telem_result)got;
+    if (got < (int64_t)TELEM_I_FILE_HEADER) return TELEM_ERR_TRUNCATED;
+    size = telem_get16(h + 10);
+    if (memcmp(h, telem_i_file_magic, 8) != 0 || size < TELEM_I_FILE_HEADER || size > sizeof h) return TELEM_ERR_CORRUPT;
+    if (got < (int64_t)size) return TELEM_ERR_TRUNCATED;
+    if (telem_get32(h + size - 4) != telem_i_xxh32(h, size - 4, 0)) return TELEM_ERR_CORRUPT;
+    x->session = telem_get64(h + 16);
+    x->number = telem_get32(h + 52);
+    x->sequence = telem_get64(h + 64);
+    x->previous = telem_get64(h + 72);
+    return TELEM_OK;
+}
+
+/* Words from parts. */
+typedef struct telem_i_file_words {
+    char *s;
+    size_t n, cap;
+} telem_i_file_words;
+
+static void telem_i_file_words_add(telem_i_file_words *t, const char *s) {
+    size_t k = strlen(s);
+    if (k > t->cap - 1u - t->n) k = t->cap - 1u - t->n;
+    memcpy(t->s + t->n, s, k);
+    t->n += k;
+    t->s[t->n] = 0;
+}
+
+static telem_result telem_i_file_feed_fail(telem_feed_writer *f, telem_result code, const char *what, const char *more) {
+    telem_i_file_words t;
+    t.s = f->text;
+    t.n = 0;
+    t.cap = sizeof f->text;
+    telem_i_file_words_add(&t, what);
+    telem_i_file_words_add(&t, more);
+    f->error.code = code;
+    f->error.offset = 0;
+    f->error.what = f->text;
+    return code;
+}
+
+/* The writer's own error as the feed's. */
+static telem_result telem_i_file_feed_writer_failed(telem_feed_writer *f, telem_result r) {
+    telem_error e = telem_file_writer_error(&f->w);
+    (void)telem_i_file_feed_fail(f, r, e.what ? e.what : telem_result_text(r), "");
+    f->error.offset = e.offset;
+    return r;
+}
+
+/* ---- schemas: which field differs ---- */
+
+static const char *telem_i_file_or_none(const char *s) { return s && *s ? s : "none"; }
+static int telem_i_file_text_differs(const char *a, const char *b) { return !telem_i_file_same(a ? a : "", b ? b : ""); }
+
+static void telem_i_file_differs_in(telem_i_file_words *t, const char *what, const char *there, const char *here) {
+    telem_i_file_words_add(t, what);
+    telem_i_file_words_add(t, " is ");
+    telem_i_file_words_add(t, there);
+    telem_i_file_words_add(t, " there and ");
+    telem_i_file_words_add(t, here);
+    telem_i_file_words_add(t, " here");
+}
+
+static void telem_i_file_differs_number(telem_i_file_words *t, const char *what, double there, double here) {
+    char a[40], b[40];
+    a[telem_print_f64(a, sizeof a - 1u, there)] = 0;
+    b[telem_print_f64(b, sizeof b - 1u, here)] = 0;
+    telem_i_file_differs_in(t, what, a, b);
+}
+
+static int telem_i_file_differs_labels(telem_i_file_words *t, const telem_field *a, const telem_field *b) {
+    uint32_t i;
+    for (i = 0; i < a->label_count && i < b->label_count; i++) {
+        if (!telem_i_file_text_differs(a->labels[i].name, b->labels[i].name) && a->labels[i].value == b->labels[i].value) continue;
+        telem_i_file_differs_in(t, ": a label", telem_i_file_or_none(a->labels[i].name), telem_i_file_or_none(b->labels[i].name));
+        if (!telem_i_file_text_differs(a->labels[i].name, b->labels[i].name)) telem_i_file_words_add(t, ", of another value");
+        return 1;
+    }
+    if (a->label_count == b->label_count) return 0;
+    telem_i_file_differs_number(t, ": the number of labels", a->label_count, b->label_count);
+    return 1;
+}
+
+static int telem_i_file_differs(telem_i_file_words *t, const telem_schema *a, const telem_schema *b, unsigned depth);
+
+/* Adds what differs behind the field's name that stands in t. */
+static int telem_i_file_differs_field(telem_i_file_words *t, const telem_field *a, const telem_field *b, unsigned depth) {
+    double ka = a->scale == 0 ? 1 : a->scale, kb = b->scale == 0 ? 1 : b->scale;
+    if (a->type != b->type) telem_i_file_differs_in(t, ": the type", telem_i_type_name(a->type), telem_i_type_name(b->type));
+    else if (a->count != b->count) telem_i_file_differs_number(t, ": the number of elements", a->count, b->count);
+    else if (a->size != b->size) telem_i_file_differs_number(t, ": the size", a->size, b->size);
+    else if ((a->flags ^ b->flags) & TELEM_OPTIONAL) telem_i_file_words_add(t, a->flags & TELEM_OPTIONAL ? " is optional there and not here" : " is optional here and not there");
+    else if (telem_i_file_text_differs(a->unit, b->unit)) telem_i_file_differs_in(t, ": the unit", telem_i_file_or_none(a->unit), telem_i_file_or_none(b->unit));
+    else if (ka < kb || ka > kb) telem_i_file_differs_number(t, ": the scale", ka, kb);
+    else if (a->bias < b->bias || a->bias > b->bias) telem_i_file_differs_number(t, ": the bias", a->bias, b->bias);
+    else if (telem_i_file_differs_labels(t, a, b)) return 1;
+    else if (a->nested && b->nested) return telem_i_file_differs(t, a->nested, b->nested, depth + 1u);
+    else return 0;
+    return 1;
+}
+
+/* The first difference between a schema there and one here is added to t. 0: none of these. */
+static int telem_i_file_differs(telem_i_file_words *t, const telem_schema *a, const telem_schema *b, unsigned depth) {
+    uint32_t i;
+    size_t mark = t->n;
+    for (i = 0; i < a->field_count || i < b->field_count; i++) {
+        telem_i_file_words_add(t, depth ? "." : " field ");
+        if (i >= a->field_count || i >= b->field_count) {
+            telem_i_file_words_add(t, i >= a->field_count ? b->fields[i].name : a->fields[i].name);
+            telem_i_file_words_add(t, i >= a->field_count ? " is not there" : " is not here");
+            return 1;
+        }
+        telem_i_file_words_add(t, a->fields[i].name);
+        if (telem_i_file_text_differs(a->fields[i].name, b->fields[i].name)) {
+            telem_i_file_words_add(t, " there is ");
+            telem_i_file_words_add(t, b->fields[i].name);
+            telem_i_file_words_add(t, " here");
+            return 1;
+        }
+        if (telem_i_file_differs_field(t, &a->fields[i], &b->fields[i], depth)) return 1;
+        t->n = mark;
+        t->s[mark] = 0;
+    }
+    return 0;
+}
+
+/* ---- opening ---- */
+
+/* What a feed holds already, as far as its writer must know. */
+typedef struct telem_i_file_feed_past {
+    telem_i_file_feed_place place; /* of the newest readable file */
+    uint32_t last;                 /* highest number taken; 0: none */
+    uint8_t any;
+} telem_i_file_feed_past;
+
+/* The streams of a file that is there, against those of the desc: where their numbers go on, and whether they may. */
+static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_feed_writer_desc *d, telem_file_reader *r, uint64_t *start, uint8_t *found) {
+    telem_i_file_words t;
+    uint32_t i, k;
+    for (i = 0; i < d->stream_count; i++) {
+        const telem_file_stream_desc *s = &d->streams[i];
+        const char *name = s->name ? s->name : s->schema->name;
+        for (k = 0; k < telem_file_reader_stream_count(r); k++) {
+            const telem_file_stream *old = telem_file_reader_stream(r, k);
+            if (!old->schema || found[i] || (old->id != s->id && !telem_i_file_same(old->name, name))) continue;
+            t.s = f->text;
+            t.n = 0;
+            t.cap = sizeof f->text;
+            telem_i_file_words_add(&t, "stream ");
+            telem_i_file_words_add(&t, name);
+            f->error.code = TELEM_ERR_MISMATCH;
+            f->error.what = f->text;
+            if (old->id != s->id) {
+                telem_i_file_words_add(&t, " has another id in the feed");
+                return TELEM_ERR_MISMATCH;
+            }
+            if (!telem_i_file_same(old->name, name)) {
+                telem_i_file_words_add(&t, " has the id of the feed's ");
+                telem_i_file_words_add(&t, old->name);
+                return TELEM_ERR_MISMATCH;
+            }
+            if (old->fingerprint != telem_schema_fingerprint(s->schema) && !d->may_change) {
+                if (!telem_i_file_differs(&t, old->schema, s->schema, 0)) telem_i_file_words_add(&t, " has another schema in the feed");
+                return TELEM_ERR_MISMATCH;
+            }
+            start[i] = old->end_row > old->start_row ? old->end_row : old->start_row;
+            found[i] = 1;
+        }
+    }
+    memset(&f->error, 0, sizeof f->error);
+    return TELEM_OK;
+}
+
+/* Reads a file's streams. What cannot be read tells nothing, and that is no error. */
+static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const telem_feed_writer_desc *d, const char *file, uint64_t *start, uint8_t *found) {
+    uint8_t *memory = (uint8_t *)(d->scratch ? d->scratch : d->file.memory);
+    size_t size = d->scratch ? d->scratch_size : d->file.memory_size, own = telem_i_file_align8(sizeof(telem_file_reader));
+    telem_file_reader *r = (telem_file_reader *)(void *)memory;
+    telem_file_reader_desc rd = TELEM_ZERO;
+    telem_io io;
+    telem_result e;
+    if (size < own) return telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "scratch is too small to read what is there: ", file);
+    if (f->dir.open(f->dir.user, file, TELEM_DIR_READ, &io) != TELEM_OK) return TELEM_OK;
+    rd.io = &io;
+    rd.memory = memory + own;
+    rd.memory_size = size - own;
+    e = telem_file_reader_open(r, &rd);
+    if (e == TELEM_OK && telem_file_reader_scan(r, NULL, 0) >= 0) e = telem_i_file_feed_match(f, d, r, start, found);
+    else if (e == TELEM_ERR_MEMORY) (void)telem_i_file_feed_fail(f, e, "scratch is too small to read what is there: ", file);
+    else e = TELEM_OK;
+    (void)f->dir.close(f->dir.user, &io);
+    return e;
+}
+
+static int telem_i_file_feed_all(const uint8_t *found, uint32_t n) {
+    while (n > 0 && found[n - 1]) n--;
+    return n == 0;
+}
+
+/* From the newest file back until all streams are found; files of another sequence are other people's. */
+static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_feed_writer_desc *d, telem_i_file_feed_past *past, uint64_t *start, uint8_t *found) {
+    telem_i_file_feed_pass p;
+    telem_i_file_feed_place x;
+    uint32_t number, tries = 4096;
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    telem_result r = telem_i_file_feed_look(&f->dir, f->name, 0, &p);
+    if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
+    memset(past, 0, sizeof *past);
+    past->last = p.last;
+    if (p.files == 0) return TELEM_OK;
+    for (number = p.last; number >= p.first[0].number && tries-- > 0 && number > 0; number--) {
+        telem_i_file_feed_numbered(file, f->name, number);
+        if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence == 0 || x.number != number) continue;
+        if (past->any && x.sequence != past->place.sequence) continue;
+        if (!past->any) past->place = x;
+        past->any = 1;
+        r = telem_i_file_feed_read_file(f, d, file, start, found);
+        if (r != TELEM_OK || telem_i_file_feed_all(found, d->stream_count)) return r;
+    }
+    return TELEM_OK;
+}
+
+static int64_t telem_i_file_feed_now(const telem_feed_writer *f) {
+    return f->clock.read ? telem_ticks_to_ns(&f->clock, telem_i_signed(f->clock.read(f->clock.user))) : 0;
+}
+
+/* The file made as NAME.new gets its name. */
+static telem_result telem_i_file_feed_name_it(telem_feed_writer *f, uint32_t number) {
+    char fresh[TELEM_FEED_FILE_MAX + 1u], file[TELEM_FEED_FILE_MAX + 1u];
+    telem_result r;
+    telem_i_file_feed_file(fresh, f->name, ".new");
+    telem_i_file_feed_numbered(file, f->name, number);
+    r = f->dir.rename(f->dir.user, fresh, file);
+    if (r != TELEM_OK) return r;
+    if (f->dir.sync) (void)f->dir.sync(f->dir.user); /* a name that a power cut takes back is seen at the next open */
+    telem_i_file_feed_numbered(f->file, f->name, number);
+    f->number = number;
+    f->files_made++;
+    f->begun = telem_i_file_feed_now(f);
+    f->rows_before = f->w.rows;
+    f->blocks_seen = f->w.seq;
+    f->due_bytes = f->rotate_bytes;
+    f->not_before = 0;
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_feed_make(telem_feed_writer *f, telem_io *io) {
+    char fresh[TELEM_FEED_FILE_MAX + 1u];
+    telem_i_file_feed_file(fresh, f->name, ".new");
+    (void)f->dir.remove(f->dir.user, fresh); /* of a writer that died */
+    return f->dir.open(f->dir.user, fresh, TELEM_DIR_CREATE, io);
+}
+
+static void telem_i_file_feed_unmake(telem_feed_writer *f, telem_io *io) {
+    char fresh[TELEM_FEED_FILE_MAX + 1u];
+    telem_i_file_feed_file(fresh, f->name, ".new");
+    (void)f->dir.close(f->dir.user, io);
+    (void)f->dir.remove(f->dir.user, fresh);
+}
+
+/* The first file of this writer, as NAME.new. */
+static telem_result telem_i_file_feed_begin(telem_feed_writer *f, const telem_feed_writer_desc *d, const telem_i_file_feed_past *past, const uint64_t *start) {
+    telem_file_writer_desc wd = d->file;
+    telem_file_stream_desc sd;
+    telem_result r;
+    uint32_t i;
+    wd.io = &f->io[0];
+    wd.session = 0;
+    wd.previous = past->any ? past->place.session : 0;
+    wd.file_number = past->last + 1u;
+    wd.created = telem_i_file_feed_now(f);
+    wd.session = d->file.session ? d->file.session : telem_i_file_new_session(f);
+    wd.sequence = past->any ? past->place.sequence : wd.session;
+    r = telem_file_writer_open(&f->w, &wd);
+    for (i = 0; i < d->clock_count && r == TELEM_OK; i++) r = telem_file_add_clock(&f->w, d->clocks[i].id, d->clocks[i].clock, d->clocks[i].name);
+    for (i = 0; i < d->stream_count && r == TELEM_OK; i++) {
+        sd = d->streams[i];
+        sd.start_row = start[i];
+        r = telem_file_add_stream(&f->w, &sd);
+    }
+    if (r == TELEM_OK && past->any) r = telem_i_file_emit_chain(&f->w);
+    if (r == TELEM_OK && f->begin) f->begin(f->user, &f->w);
+    if (r == TELEM_OK) r = telem_file_writer_flush(&f->w);
+    return r;
+}
+
+static void telem_i_file_feed_unlock(telem_feed_writer *f) {
+    if (f->locked) (void)f->dir.close(f->dir.user, &f->held);
+    f->locked = 0;
+}
+
+static telem_result telem_i_file_feed_lock(telem_feed_writer *f) {
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    telem_result r;
+    if (!f->dir.lock) return TELEM_OK;
+    telem_i_file_feed_file(file, f->name, ".lock");
+    r = f->dir.lock(f->dir.user, file, &f->held);
+    if (r == TELEM_OK) f->locked = 1;
+    else (void)telem_i_file_feed_fail(f, r, r == TELEM_ERR_EXISTS ? "another writer has this feed: " : "the lock file cannot be made: ", file);
+    return r;
+}
+
+static telem_result telem_i_file_feed_take_desc(telem_feed_writer *f, const telem_feed_writer_desc *d) {
+    uint32_t i;
+    if (!d || !d->dir || !d->dir->open || !d->dir->close || !d->dir->list || !d->dir->remove || !d->dir->rename || !d->name)
+        return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "the desc has no whole dir, or no name", "");
+    if (!telem_i_file_feed_is_name(d->name)) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "a feed's name is of 1 to 63 letters, digits, - _ .", "");
+    if ((d->stream_count && !d->streams) || (d->clock_count && !d->clocks) || d->stream_count > 65535) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "the desc counts streams or clocks that it does not have", "");
+    if (!d->file.memory || ((uintptr_t)d->file.memory & 7u) || ((uintptr_t)d->scratch & 7u)) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "memory is NULL or not 8-aligned", "");
+    for (i = 0; i < d->stream_count; i++)
+        if (!d->streams[i].schema) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "a stream has no schema", "");
+    f->dir = *d->dir;
+    memcpy(f->name, d->name, strlen(d->name) + 1u);
+    f->begin = d->begin;
+    f->user = d->user;
+    f->rotate_bytes = d->rotate_bytes ? d->rotate_bytes : (uint64_t)256 << 20;
+    f->rotate_ns = d->rotate_ns;
+    f->keep_bytes = d->keep_bytes;
+    f->keep_ns = d->keep_ns;
+    f->keep_files = d->keep_files;
+    f->keep_unread = d->keep_unread;
+#if TELEM_HAS_SYSTEM
+    f->clock = telem_clock_utc();
+#endif
+    if (d->clock) f->clock = *d->clock;
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_feed_keep(telem_feed_writer *f);
+
+/* Memory for what must be known of each stream before the writer has its memory: the end of that memory. */
+static telem_result telem_i_file_feed_start(telem_feed_writer *f, const telem_feed_writer_desc *d) {
+    telem_feed_writer_desc look = *d;
+    telem_i_file_feed_past past;
+    telem_result r;
+    uint8_t *end;
+    size_t need = telem_i_file_align8((size_t)d->stream_count * 9u), *size = d->scratch ? &look.scratch_size : &look.file.memory_size;
+    if (*size < need) return telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "memory is below what the streams take", "");
+    *size = (*size - need) & ~(size_t)7u;
+    end = (uint8_t *)(d->scratch ? d->scratch : d->file.memory) + *size;
+    memset(end, 0, need);
+    r = telem_i_file_feed_past_of(f, &look, &past, (uint64_t *)(void *)end, end + 8u * (size_t)d->stream_count);
+    if (r != TELEM_OK) return r;
+    if (past.last == UINT32_MAX) return telem_i_file_feed_fail(f, TELEM_ERR_LIMIT, "no file number is left", "");
+    r = telem_i_file_feed_make(f, &f->io[0]);
+    if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "a file cannot be made in the directory", "");
+    if (d->scratch == NULL) { /* the writer takes that memory, and clears it piece by piece */
+        uint64_t start[64];
+        if (d->stream_count > 64) r = telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "more than 64 streams want scratch memory", "");
+        if (r == TELEM_OK && d->stream_count) memcpy(start, end, 8u * (size_t)d->stream_count);
+        if (r == TELEM_OK) r = telem_i_file_feed_begin(f, d, &past, start);
+    } else {
+        r = telem_i_file_feed_begin(f, d, &past, (uint64_t *)(void *)end);
+    }
+    if (r != TELEM_OK && f->error.code == TELEM_OK) (void)telem_i_file_feed_writer_failed(f, r);
+    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, past.last + 1u)) != TELEM_OK) (void)telem_i_file_feed_fail(f, r, "a file cannot be renamed in the directory", "");
+    if (r != TELEM_OK) telem_i_file_feed_unmake(f, &f->io[0]);
+    return r;
+}
+
+TELEM_API telem_result telem_feed_open(telem_feed_writer *f, const telem_feed_writer_desc *d) {
+    telem_result r;
+    if (!f) return TELEM_ERR_ARG;
+    memset(f, 0, sizeof *f);
+    r = telem_i_file_feed_take_desc(f, d);
+    if (r == TELEM_OK) r = telem_i_file_feed_lock(f);
+    if (r != TELEM_OK) return r;
+    r = telem_i_file_feed_start(f, d);
+    if (r != TELEM_OK) {
+        telem_i_file_feed_unlock(f);
+        f->w.open = 0;
+        return r;
+    }
+    f->open = 1;
+    (void)telem_i_file_feed_keep(f);
+    return TELEM_OK;
+}
+
+TELEM_API telem_error telem_feed_writer_error(const telem_feed_writer *f) { return f->error; }
+
+/* ---- the next file ---- */
+
+/* Not at once again: a disk that is full, a directory that is gone may stay so for long. */
+static telem_result telem_i_file_feed_later(telem_feed_writer *f, telem_result r, const char *what) {
+    f->due_bytes = f->w.pos + f->rotate_bytes / 16u + 65536u;
+    f->not_before = telem_i_file_feed_now(f) + 1000000000;
+    return telem_i_file_feed_fail(f, r, what, "");
+}
+
+TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f) {
+    telem_i_file_rotation k;
+    telem_io *io;
+    telem_result r;
+    if (!f || !f->open) return TELEM_ERR_STATE;
+    if ((r = f->w.error.code) != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
+    if (f->number == UINT32_MAX) return telem_i_file_feed_later(f, TELEM_ERR_LIMIT, "no file number is left");
+    io = &f->io[1 - f->at];
+    r = telem_i_file_feed_make(f, io);
+    if (r != TELEM_OK) return telem_i_file_feed_later(f, r, "the next file cannot be made");
+    r = telem_i_file_rotate_end(&f->w, &k);
+    if (r != TELEM_OK) {
+        telem_i_file_feed_unmake(f, io);
+        return telem_i_file_feed_writer_failed(f, r);
+    }
+    r = telem_i_file_rotate_begin(&f->w, io, telem_i_file_new_session(io), telem_i_file_feed_now(f), &k);
+    if (r == TELEM_OK && f->begin) f->begin(f->user, &f->w);
+    if (r == TELEM_OK && f->w.error.code != TELEM_OK) {
+        r = f->w.error.code;
+        telem_i_file_rotate_back(&f->w, &k);
+    }
+    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, f->number + 1u)) != TELEM_OK) telem_i_file_rotate_back(&f->w, &k);
+    if (r != TELEM_OK) {
+        telem_i_file_feed_unmake(f, io);
+        return telem_i_file_feed_later(f, r, "the next file cannot be begun");
+    }
+    (void)f->dir.close(f->dir.user, &f->io[f->at]);
+    f->at = (uint8_t)(1 - f->at);
+    (void)telem_i_file_feed_keep(f);
+    return TELEM_OK;
+}
+
+static int telem_i_file_feed_due(telem_feed_writer *f) {
+    int64_t now;
+    if (f->w.pos < f->due_bytes && f->rotate_ns == 0) return 0;
+    if (f->w.pos < f->due_bytes && (f->w.rows == f->rows_before || f->w.seq == f->blocks_seen)) return 0;
+    f->blocks_seen = f->w.seq;
+    now = telem_i_file_feed_now(f);
+    if (f->not_before > now && f->not_before - now <= 1000000000) return 0;
+    if (f->w.pos >= f->due_bytes) return 1;
+    return f->rotate_ns && now >= f->begun && telem_i_file_since(f->begun, now) >= f->rotate_ns;
+}
+
+TELEM_API telem_result telem_feed_poll(telem_feed_writer *f) {
+    if (!f || !f->open) return TELEM_ERR_STATE;
+    if (f->w.error.code != TELEM_OK) return f->w.error.code;
+    return telem_i_file_feed_due(f) ? telem_feed_rotate(f) : TELEM_OK;
+}
+
+TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, int64_t time, const void *rec) {
+    telem_result r = telem_file_write(&f->w, stream, time, rec);
+    if (r == TELEM_OK && f->w.pos >= f->due_bytes) (void)telem_feed_poll(f); /* the row is in: no error of its own */
+    else if (r == TELEM_OK && f->rotate_ns && f->w.seq != f->blocks_seen) (void)telem_feed_poll(f);
+    return r;
+}
+
+TELEM_API telem_result telem_feed_close(telem_feed_writer *f) {
+    telem_result r, e;
+    if (!f || !f->open) return TELEM_ERR_STATE;
+    r = telem_file_writer_close(&f->w);
+    if (r != TELEM_OK) (void)telem_i_file_feed_writer_failed(f, r);
+    e = f->dir.close(f->dir.user, &f->io[f->at]);
+    if (r == TELEM_OK && e != TELEM_OK) r = telem_i_file_feed_fail(f, e, "closing the file failed", "");
+    telem_i_file_feed_unlock(f);
+    f->open = 0;
+    return r;
+}
+
+/* ---- what is kept ---- */
+
+/* NAME.ack: "telem-ack ", the number in ten digits, a space, eight hex digits of XXH32 of what stands before, LF. */
+static void telem_i_file_ack_text(char out[TELEM_I_FILE_ACK], uint32_t number) {
+    uint32_t i, h;
+    memcpy(out, "telem-ack ", 10);
+    for (i = 0; i < 10; i++, number /= 10u) out[19u - i] = (char)('0' + number % 10u);
+    out[20] = ' ';
+    h = telem_i_xxh32(out, 20, 0);
+    for (i = 0; i < 8; i++) out[21 + i] = "0123456789abcdef"[h >> (28u - 4u * i) & 15u];
+    memcpy(out + 29, "\n", 2);
+}
+
+/* 0: nothing that holds. */
+static uint32_t telem_i_file_ack_read(const telem_dir *dir, const char *name) {
+    char file[TELEM_FEED_FILE_MAX + 1u], there[TELEM_I_FILE_ACK], want[TELEM_I_FILE_ACK];
+    telem_io io;
+    int64_t got;
+    uint64_t v = 0;
+    uint32_t i;
+    telem_i_file_feed_file(file, name, ".ack");
+    if (dir->open(dir->user, file, TELEM_DIR_READ, &io) != TELEM_OK) return 0;
+    got = telem_io_read_all(&io, there, sizeof there);
+    (void)dir->close(dir->user, &io);
+    if (got != 30) return 0;
+    for (i = 10; i < 20; i++) v = v * 10u + (uint64_t)((uint8_t)there[i] - (uint8_t)'0');
+    if (v > UINT32_MAX) return 0;
+    telem_i_file_ack_text(want, (uint32_t)v);
+    return memcmp(there, want, 30) == 0 ? (uint32_t)v : 0;
+}
+
+TELEM_API telem_result telem_feed_acknowledge(const telem_dir *dir, const char *name, uint32_t number) {
+    char file[TELEM_FEED_FILE_MAX + 1u], fresh[TELEM_FEED_FILE_MAX + 1u], text[TELEM_I_FILE_ACK];
+    telem_result r, e;
+    telem_io io;
+    if (!dir || !dir->open || !name || !telem_i_file_feed_is_name(name)) return TELEM_ERR_ARG;
+    if (number <= telem_i_file_ack_read(dir, name)) return TELEM_OK;
+    telem_i_file_feed_file(file, name, ".ack");
+    telem_i_file_feed_file(fresh, name, ".ack.new");
+    (void)dir->remove(dir->user, fresh);
+    r = dir->open(dir->user, fresh, TELEM_DIR_CREATE, &io);
+    if (r != TELEM_OK) return r;
+    telem_i_file_ack_text(text, number);
+    r = telem_io_write_all(&io, text, 30);
+    if (r == TELEM_OK && io.sync) r = io.sync(io.user);
+    e = dir->close(dir->user, &io);
+    if (r == TELEM_OK) r = e;
+    return r == TELEM_OK ? dir->rename(dir->user, fresh, file) : r;
+}
+
+static int telem_i_file_feed_too_much(const telem_feed_writer *f, const telem_i_file_feed_pass *p, uint32_t i, int64_t now) {
+    if (f->keep_bytes && p->bytes > f->keep_bytes) return 1;
+    if (f->keep_files && p->files > f->keep_files) return 1;
+    return f->keep_ns && now > p->first[i].modified && telem_i_file_since(p->first[i].modified, now) > f->keep_ns;
+}
+
+/* The oldest files go; never the one at hand, never one that is not of this feed. */
+static telem_result telem_i_file_feed_keep(telem_feed_writer *f) {
+    telem_i_file_feed_pass p;
+    telem_i_file_feed_place x;
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    uint32_t i, rounds = 256, acked = f->keep_unread ? telem_i_file_ack_read(&f->dir, f->name) : UINT32_MAX;
+    int64_t now = telem_i_file_feed_now(f);
+    uint64_t from = 0;
+    if (!f->keep_bytes && !f->keep_ns && !f->keep_files) return TELEM_OK;
+    while (rounds-- > 0) {
+        telem_result r = telem_i_file_feed_look(&f->dir, f->name, from, &p);
+        if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
+        for (i = 0; i < p.n; i++) {
+            if (p.first[i].number >= f->number || p.first[i].number > acked || !telem_i_file_feed_too_much(f, &p, i, now)) return TELEM_OK;
+            telem_i_file_feed_numbered(file, f->name, p.first[i].number);
+            from = (uint64_t)p.first[i].number + 1u;
+            if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence != f->w.desc.sequence) continue;
+            r = f->dir.remove(f->dir.user, file);
+            if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND) return telem_i_file_feed_fail(f, r, "a file cannot be removed: ", file);
+            f->files_removed++;
+            p.files--;
+            p.bytes -= p.first[i].size;
+        }
+        if (p.n < TELEM_I_FILE_FEED_BATCH) return TELEM_OK;
+    }
+    return TELEM_OK;
+}
+
+/* ---- the feeds of a directory ---- */
+
+typedef struct telem_i_file_feed_lister {
+    telem_feed_info *feeds;
+    uint32_t n, cap;
+    uint8_t more;
+} telem_i_file_feed_lister;
+
+static int telem_i_file_name_order(const char *a, const char *b) {
+    while (*a && *a == *b) a++, b++;
+    return (int)(uint8_t)*a - (int)(uint8_t)*b;
+}
+
+static int telem_i_file_feed_list_entry(void *arg, const telem_dir_entry *e) {
+    telem_i_file_feed_lister *l = (telem_i_file_feed_lister *)arg;
+    char name[TELEM_FEED_NAME_MAX + 1u];
+    uint32_t number, i = 0;
+    int order = -1;
+    size_t n = telem_i_file_feed_parse(e->name, &number);
+    telem_feed_info *x;
+    if (n == 0) return 0;
+    memcpy(name, e->name, n);
+    name[n] = 0;
+    while (i < l->n && (order = telem_i_file_name_order(l->feeds[i].name, name)) < 0) i++;
+    if (i == l->n || order != 0) {
+        if (l->n == l->cap) {
+            l->more = 1;
+            return 1;
+        }
+        memmove(&l->feeds[i + 1u], &l->feeds[i], (l->n - i) * sizeof *l->feeds);
+        memset(&l->feeds[i], 0, sizeof *l->feeds);
+        memcpy(l->feeds[i].name, name, n + 1u);
+        l->feeds[i].first = l->feeds[i].last = number;
+        l->feeds[i].modified = e->modified;
+        l->n++;
+    }
+    x = &l->feeds[i];
+    if (number < x->first) x->first = number;
+    if (number > x->last) x->last = number;
+    if (e->modified > x->modified) x->modified = e->modified;
+    x->files++;
+    x->bytes += e->size;
+    return 0;
+}
+
+TELEM_API int64_t telem_feed_list(const telem_dir *dir, telem_feed_info *feeds, uint32_t cap) {
+    telem_i_file_feed_lister l;
+    telem_result r;
+    if (!dir || !dir->list || (cap && !feeds)) return TELEM_ERR_ARG;
+    memset(&l, 0, sizeof l);
+    l.feeds = feeds;
+    l.cap = cap;
+    r = dir->list(dir->user, telem_i_file_feed_list_entry, &l);
+    if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND) return r;
+    return l.more ? (int64_t)TELEM_ERR_LIMIT : (int64_t)l.n;
+}
+
+/* >>feed-read -- the files of a feed as one stream. A file is left when a later one is there: that was begun when
+   nothing more could come into the one before. So: look for a later file, read on to the end once more, go over. */
+
+#define TELEM_I_FILE_FEED_MARKS 256u
+#define TELEM_I_FILE_FEED_SELDOM 16u /* a look at the whole directory costs more: the distance of such ones */
+
+/* What is known of a stream over all files. */
+typedef struct telem_i_file_mark {
+    uint64_t next_row; /* one past the last row delivered or told as missing */
+    uint64_t from_row; /* rows below are passed over */
+    int64_t from_time; /* the same by time, until the first row that is not below */
+    uint32_t id;
+    uint8_t has_next, by_row, by_time;
+} telem_i_file_mark;
+
+static telem_result telem_i_file_feedr_fail(telem_feed_reader *f, telem_result code, uint64_t offset, const char *what, const char *more) {
+    telem_i_file_words t;
+    t.s = f->text;
+    t.n = 0;
+    t.cap = sizeof f->text;
+    telem_i_file_words_add(&t, what);
+    telem_i_file_words_add(&t, more);
+    f->error.code = code;
+    f->error.offset = offset;
+    f->error.what = f->text;
+    return code;
+}
+
+static telem_i_file_mark *telem_i_file_mark_of(telem_feed_reader *f, uint32_t id) {
+    uint32_t i;
+    for (i = 0; i < f->mark_count; i++)
+        if (f->marks[i].id == id) return &f->marks[i];
+    if (f->mark_count == f->desc.max_streams) return NULL;
+    memset(&f->marks[i], 0, sizeof f->marks[i]);
+    f->marks[i].id = id;
+    f->mark_count++;
+    return &f->marks[i];
+}
+
+static void telem_i_file_feedr_leave(telem_feed_reader *f) {
+    if (f->reading) (void)f->dir.close(f->dir.user, &f->io);
+    f->reading = f->finished = 0;
+}
+
+static void telem_i_file_feedr_drop_next(telem_feed_reader *f) {
+    if (f->has_next) (void)f->dir.close(f->dir.user, &f->next_io);
+    f->has_next = 0;
+}
+
+/* Opens the first file whose number is above `above` (-1: any) as next_io; ERR_NOT_FOUND: there is none. */
+static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above, int far) {
+    telem_i_file_feed_pass p;
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    telem_result r = TELEM_ERR_NOT_FOUND;
+    uint32_t i, tries = 8;
+    if ((above >= 0 || !far) && above < (int64_t)UINT32_MAX) { /* mostly it is the one behind, or the first */
+        f->next_number = above < 0 ? 1u : (uint32_t)(above + 1);
+        telem_i_file_feed_numbered(file, f->name, f->next_number);
+        r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &f->next_io);
+    }
+    while (r == TELEM_ERR_NOT_FOUND && far && tries-- > 0) { /* what is listed may be gone when it is opened */
+        r = telem_i_file_feed_look(&f->dir, f->name, (uint64_t)(above + 1), &p);
+        if (r != TELEM_OK || p.n == 0) return r == TELEM_OK ? TELEM_ERR_NOT_FOUND : r;
+        r = TELEM_ERR_NOT_FOUND;
+        for (i = 0; i < p.n && r == TELEM_ERR_NOT_FOUND; i++) {
+            f->next_number = p.first[i].number;
+            telem_i_file_feed_numbered(file, f->name, f->next_number);
+            r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &f->next_io);
+        }
+    }
+    if (r == TELEM_OK) f->has_next = 1;
+    return r;
+}
+
+static telem_result telem_i_file_feedr_open_io(telem_feed_reader *f) {
+    telem_file_reader_desc rd = TELEM_ZERO;
+    if (f->io.seek && f->io.seek(f->io.user, 0) != TELEM_OK) return TELEM_ERR_IO;
+    rd.io = &f->io;
+    rd.memory = f->desc.memory;
+    rd.memory_size = f->desc.memory_size;
+    rd.max_block = f->desc.max_block;
+    rd.max_row = f->desc.max_row;
+    return telem_file_reader_open(&f->r, &rd);
+}
+
+/* Is the session at hand one of this feed's file `number`? */
+static const char *telem_i_file_feedr_alien(telem_feed_reader *f, const telem_file_session *s) {
+    if (f->single) return NULL;
+    if (s->sequence && s->file_number != f->number) return "a file whose number is not that in its name";
+    if (f->sequence && s->sequence != f->sequence) return "a file of another sequence under the feed's name";
+    return NULL;
+}
+
+/* Begins to read next_io. What is not to be read is an error; then nothing is at hand. */
+static telem_result telem_i_file_feedr_enter(telem_feed_reader *f) {
+    telem_result r;
+    const char *alien;
+    telem_i_file_feedr_leave(f);
+    f->io = f->next_io;
+    f->number = f->next_number;
+    f->above = (int64_t)f->number;
+    f->has_next = f->has_pending = 0;
+    f->reading = 1;
+    f->telling = 0;
+    if (f->single) memcpy(f->file, f->name, sizeof f->file);
+    else telem_i_file_feed_numbered(f->file, f->name, f->number);
+    r = telem_i_file_feedr_open_io(f);
+    if (r == TELEM_OK && (alien = telem_i_file_feedr_alien(f, &f->r.session)) != NULL) r = telem_i_file_feedr_fail(f, TELEM_ERR_UNSUPPORTED, 0, alien, "");
+    else if (r != TELEM_OK) (void)telem_i_file_feedr_fail(f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
+    if (r == TELEM_OK) f->sequence = f->r.session.sequence;
+    else telem_i_file_feedr_leave(f);
+    return r;
+}
+
+/* The sequence that the newest file is of: one that somebody put there under a low number does not decide. */
+static void telem_i_file_feedr_learn_sequence(telem_feed_reader *f) {
+    telem_i_file_feed_pass p;
+    telem_i_file_feed_place x;
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    uint32_t number, tries = 256;
+    if (telem_i_file_feed_look(&f->dir, f->name, 0, &p) != TELEM_OK || p.files == 0) return;
+    for (number = p.last; number >= p.first[0].number && tries-- > 0; number--) {
+        telem_i_file_feed_numbered(file, f->name, number);
+        if (telem_i_file_feed_peek(&f->dir, file, &x) == TELEM_OK && x.number == number && x.sequence) {
+            f->sequence = x.sequence;
+            return;
+        }
+        if (number == 0) return;
+    }
+}
+
+static int telem_i_file_is_plain_name(const char *s) {
+    size_t i, n = strlen(s);
+    if (n == 0 || n > TELEM_FEED_FILE_MAX || telem_i_file_same(s, ".") || telem_i_file_same(s, "..")) return 0;
+    for (i = 0; i < n; i++)
+        if (s[i] == '/' || s[i] == '\\') return 0;
+    return 1;
+}
+
+static void telem_i_file_item_damage(telem_feed_reader *f, telem_file_item *item) {
+    memset(item, 0, sizeof *item);
+    item->kind = TELEM_ITEM_DAMAGE;
+    item->error = f->error;
+}
+
+TELEM_API telem_result telem_feed_reader_open(telem_feed_reader *f, const telem_feed_reader_desc *d) {
+    telem_result r;
+    size_t marks;
+    if (!f) return TELEM_ERR_ARG;
+    memset(f, 0, sizeof *f);
+    if (!d || !d->dir || !d->dir->open || !d->dir->close || !d->dir->list || !d->name || !telem_i_file_is_plain_name(d->name))
+        return telem_i_file_feedr_fail(f, TELEM_ERR_ARG, 0, "the desc has no whole dir, or no name", "");
+    if (!d->memory || ((uintptr_t)d->memory & 7u)) return telem_i_file_feedr_fail(f, TELEM_ERR_ARG, 0, "desc.memory is NULL or not 8-aligned", "");
+    f->desc = *d;
+    f->dir = *d->dir;
+    f->above = -1;
+    if (d->look_ns == 0) f->desc.look_ns = 10000000;
+#if TELEM_HAS_SYSTEM
+    f->clock = telem_clock_monotonic();
+#endif
+    if (d->clock) f->clock = *d->clock;
+    memcpy(f->name, d->name, strlen(d->name) + 1u);
+    if (d->max_streams == 0) f->desc.max_streams = TELEM_I_FILE_FEED_MARKS;
+    marks = f->desc.max_streams * sizeof(telem_i_file_mark);
+    if (f->desc.max_streams > 65535 || d->memory_size < marks) return telem_i_file_feedr_fail(f, TELEM_ERR_MEMORY, 0, "memory is below 32 bytes per stream", "");
+    f->desc.memory_size = (d->memory_size - marks) & ~(size_t)7u;
+    f->marks = (telem_i_file_mark *)(void *)((uint8_t *)d->memory + f->desc.memory_size);
+    f->is_feed = (uint8_t)telem_i_file_feed_is_name(f->name);
+    r = f->is_feed ? telem_i_file_feedr_find(f, -1, 1) : TELEM_ERR_NOT_FOUND;
+    if (r == TELEM_ERR_NOT_FOUND && (r = f->dir.open(f->dir.user, f->name, TELEM_DIR_READ, &f->next_io)) == TELEM_OK)
+        f->single = f->has_next = 1;
+    if (r != TELEM_OK && !(r == TELEM_ERR_NOT_FOUND && d->follow && f->is_feed))
+        return telem_i_file_feedr_fail(f, r, 0, r == TELEM_ERR_NOT_FOUND ? "there is no such feed or file: " : "cannot be opened: ", f->name);
+    f->open = 1;
+    if (r != TELEM_OK) return TELEM_AGAIN;
+    if (!f->single) telem_i_file_feedr_learn_sequence(f);
+    r = telem_i_file_feedr_enter(f);
+    if (r == TELEM_OK) return r;
+    if (!f->single && r != TELEM_ERR_MEMORY && r != TELEM_ERR_LIMIT) { /* it is passed over when there is a later one */
+        f->has_damage = 1;
+        if (d->follow || telem_i_file_feedr_find(f, f->above, 1) == TELEM_OK) return TELEM_OK;
+    }
+    f->open = 0;
+    return r;
+}
+
+TELEM_API telem_result telem_feed_reader_close(telem_feed_reader *f) {
+    if (!f || !f->open) return TELEM_ERR_STATE;
+    telem_i_file_feedr_leave(f);
+    telem_i_file_feedr_drop_next(f);
+    f->open = 0;
+    return TELEM_OK;
+}
+
+TELEM_API uint32_t telem_feed_reader_number(const telem_feed_reader *f) { return f->number; }
+TELEM_API const char *telem_feed_reader_file(const telem_feed_reader *f) { return f->file; }
+TELEM_API telem_error telem_feed_reader_error(const telem_feed_reader *f) { return f->error; }
+
+/* Rows between the last file and this one that are in none. */
+static void telem_i_file_feedr_stream(telem_feed_reader *f, const telem_file_item *item) {
+    telem_i_file_mark *m = item->stream->schema ? telem_i_file_mark_of(f, item->stream->id) : NULL;
+    uint64_t start = item->stream->start_row;
+    telem_file_item *p = &f->pending;
+    if (!m) return;
+    if (m->has_next && start > m->next_row && !(m->by_row && start <= m->from_row)) {
+        memset(p, 0, sizeof *p);
+        p->kind = TELEM_ITEM_MISSING;
+        p->stream = item->stream;
+        p->row = m->by_row && m->from_row > m->next_row ? m->from_row : m->next_row;
+        p->count = start - p->row;
+        p->error.code = TELEM_ERR_NOT_FOUND;
+        p->error.what = "rows that are in no file";
+        item->stream->lost += p->count;
+        f->has_pending = 1;
+    }
+    m->next_row = start;
+    m->has_next = 1;
+}
+
+/* Is this row behind what was asked for? */
+static int telem_i_file_feedr_wanted(telem_feed_reader *f, const telem_file_item *item) {
+    telem_i_file_mark *m = telem_i_file_mark_of(f, item->stream->id);
+    if (!m) return 1;
+    m->next_row = item->row + 1u;
+    m->has_next = 1;
+    if (m->by_row && item->row < m->from_row) return 0;
+    m->by_row = 0;
+    if (m->by_time && item->time < m->from_time) return 0;
+    m->by_time = 0;
+    return 1;
+}
+
+/* 0: not for the caller. */
+static int telem_i_file_feedr_item(telem_feed_reader *f, telem_file_item *item) {
+    telem_i_file_mark *m;
+    if (item->kind == TELEM_ITEM_STREAM) telem_i_file_feedr_stream(f, item);
+    if (item->kind == TELEM_ITEM_ROW) return telem_i_file_feedr_wanted(f, item);
+    if (item->kind != TELEM_ITEM_MISSING || item->at_least || !(m = telem_i_file_mark_of(f, item->stream->id))) return 1;
+    m->next_row = item->row + item->count;
+    m->has_next = 1;
+    return !(m->by_time || (m->by_row && m->next_row <= m->from_row));
+}
+
+/* After a seek what is known of the file comes as items. 0: all told. */
+static int telem_i_file_feedr_tell(telem_feed_reader *f, telem_file_item *item) {
+    telem_file_stream *s;
+    uint32_t n = 0;
+    telem_i_file_rclock *k;
+    memset(item, 0, sizeof *item);
+    if (f->told++ == 0) {
+        item->kind = TELEM_ITEM_SESSION;
+        item->offset = f->r.start;
+        return 1;
+    }
+    for (k = f->r.clocks; k; k = k->next)
+        if (++n == f->told - 1u) {
+            item->kind = TELEM_ITEM_CLOCK;
+            item->clock_id = k->id;
+            return 1;
+        }
+    s = telem_file_reader_stream(&f->r, f->told - 2u - n);
+    if (!s) return 0;
+    if (!s->schema) return telem_i_file_feedr_tell(f, item);
+    item->kind = TELEM_ITEM_STREAM;
+    item->stream = s;
+    return 1;
+}
+
+/* A clock reading, if there is a clock. */
+static uint64_t telem_i_file_feedr_now(const telem_feed_reader *f) {
+    return f->clock.read ? (uint64_t)telem_ticks_to_ns(&f->clock, telem_i_signed(f->clock.read(f->clock.user))) : 0;
+}
+
+/* Looks for a later file, when it is time: the very next one behind an end block at each call, else now and then;
+   one that is farther away (those between are gone) more seldom, since it takes a list of the directory. */
+static int telem_i_file_feedr_look(telem_feed_reader *f) {
+    int ended = !f->reading || f->r.ended, far = 1;
+    uint64_t now;
+    if (f->desc.follow && f->clock.read) {
+        now = telem_i_file_feedr_now(f);
+        if (!ended && f->looked && now - f->looked_at < f->desc.look_ns) return 0;
+        far = !f->looked || now - f->listed_at >= f->desc.look_ns * (ended ? 1u : TELEM_I_FILE_FEED_SELDOM);
+        f->looked = 1;
+        f->looked_at = now;
+        if (far) f->listed_at = now;
+    }
+    return telem_i_file_feedr_find(f, f->above, far) == TELEM_OK;
+}
+
+/* The file at hand has no more now. TELEM_OK: go on; TELEM_AGAIN, TELEM_END: nothing now. */
+static telem_result telem_i_file_feedr_more(telem_feed_reader *f) {
+    if (f->has_next && (!f->reading || f->finished)) {
+        if (telem_i_file_feedr_enter(f) != TELEM_OK) f->has_damage = 1;
+        return TELEM_OK;
+    }
+    if (!f->has_next && !f->single && telem_i_file_feedr_look(f)) return TELEM_OK; /* what is at hand is read once more */
+    if (!f->has_next && f->desc.follow) return TELEM_AGAIN;
+    if (!f->reading || f->finished) return TELEM_END;
+    f->finished = 1;
+    return telem_file_reader_finish(&f->r);
+}
+
+TELEM_API telem_result telem_feed_next(telem_feed_reader *f, telem_file_item *item) {
+    telem_result r;
+    if (!f || !f->open || !item) return TELEM_ERR_STATE;
+    for (;;) {
+        if (f->has_damage) {
+            f->has_damage = 0;
+            telem_i_file_item_damage(f, item);
+            return TELEM_OK;
+        }
+        if (f->telling) {
+            if (telem_i_file_feedr_tell(f, item)) return TELEM_OK;
+            f->telling = 0;
+        } else if (f->has_pending) {
+            f->has_pending = 0;
+            *item = f->pending;
+            return TELEM_OK;
+        } else {
+            r = f->reading ? telem_file_next(&f->r, item) : TELEM_END;
+            if (r == TELEM_OK) {
+                if (telem_i_file_feedr_item(f, item)) return TELEM_OK;
+                continue;
+            }
+            if (r != TELEM_END && r != TELEM_AGAIN) return telem_i_file_feedr_fail(f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
+            r = telem_i_file_feedr_more(f);
+            if (r != TELEM_OK) return r;
+        }
+    }
+}
+
+/* ---- seeking ---- */
+
+/* As if nothing had been read of the feed. */
+static void telem_i_file_feedr_restart(telem_feed_reader *f) {
+    telem_i_file_feedr_leave(f);
+    telem_i_file_feedr_drop_next(f);
+    f->above = -1;
+    f->mark_count = 0;
+    f->looked = 0;
+    f->has_pending = f->has_damage = f->telling = 0;
+    if (f->single && f->dir.open(f->dir.user, f->name, TELEM_DIR_READ, &f->next_io) == TELEM_OK) f->has_next = 1;
+}
+
+/* Opens the first readable file from `number` on, at most `last`. */
+static telem_result telem_i_file_feedr_at(telem_feed_reader *f, int64_t number, int64_t last) {
+    telem_result r = TELEM_ERR_NOT_FOUND;
+    if (f->single) {
+        telem_i_file_feedr_restart(f);
+        return f->has_next ? telem_i_file_feedr_enter(f) : r;
+    }
+    for (;;) {
+        telem_i_file_feedr_drop_next(f);
+        r = telem_i_file_feedr_find(f, number - 1, 1);
+        if (r != TELEM_OK) return r;
+        if ((int64_t)f->next_number > last) return TELEM_ERR_NOT_FOUND;
+        number = (int64_t)f->next_number + 1;
+        r = telem_i_file_feedr_enter(f);
+        if (r == TELEM_OK || r == TELEM_ERR_MEMORY || r == TELEM_ERR_LIMIT) return r;
+    }
+}
+
+/* Numbers of the first and the last file. */
+static telem_result telem_i_file_feedr_range(telem_feed_reader *f, int64_t *first, int64_t *last) {
+    telem_i_file_feed_pass p;
+    telem_result r;
+    *first = *last = 0;
+    if (f->single) return TELEM_OK;
+    r = telem_i_file_feed_look(&f->dir, f->name, 0, &p);
+    if (r != TELEM_OK) return r;
+    if (p.files == 0) return TELEM_ERR_NOT_FOUND;
+    *first = p.first[0].number;
+    *last = p.last;
+    if (f->sequence == 0) telem_i_file_feedr_learn_sequence(f);
+    return TELEM_OK;
+}
+
+/* What is sought. */
+typedef struct telem_i_file_feedr_aim {
+    const char *name;
+    uint64_t row;
+    int64_t time;
+    uint8_t by_time;
+} telem_i_file_feedr_aim;
+
+static telem_i_file_rstream *telem_i_file_feedr_stream_of(telem_feed_reader *f, const char *name) {
+    telem_file_stream *s = telem_file_reader_find(&f->r, name);
+    return s ? (telem_i_file_rstream *)(void *)s : NULL;
+}
+
+/* Does the stream begin in the file at hand at or before what is sought? -1: it is not there, or has no rows. */
+static int telem_i_file_feedr_before(telem_feed_reader *f, const telem_i_file_feedr_aim *aim) {
+    telem_i_file_rstream *s;
+    if (telem_file_reader_scan(&f->r, NULL, 0) < 0 || !(s = telem_i_file_feedr_stream_of(f, aim->name))) return -1;
+    if (!aim->by_time) return s->pub.start_row <= aim->row;
+    return s->scan_rows == 0 ? -1 : s->scan_first < aim->time;
+}
+
+/* Opens the last file in which the stream begins at or before what is sought (else the first one). By halves. */
+static telem_result telem_i_file_feedr_approach(telem_feed_reader *f, const telem_i_file_feedr_aim *aim) {
+    int64_t lo, hi, best, mid;
+    telem_result r = telem_i_file_feedr_range(f, &lo, &hi);
+    if (r != TELEM_OK) return r;
+    best = lo;
+    while (lo <= hi && !f->single) {
+        int before = -1;
+        mid = lo + (hi - lo) / 2;
+        r = telem_i_file_feedr_at(f, mid, hi);
+        while (r == TELEM_OK && (before = telem_i_file_feedr_before(f, aim)) < 0) r = telem_i_file_feedr_at(f, f->above + 1, hi);
+        if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND) return r;
+        if (r == TELEM_OK && before > 0) {
+            best = f->above;
+            lo = best + 1;
+        } else {
+            hi = mid - 1;
+        }
+    }
+    return telem_i_file_feedr_at(f, best, UINT32_MAX);
+}
+
+/* The same moment on another stream's clock; 0: it cannot be told. */
+static int telem_i_file_feedr_time_on(const telem_i_file_rstream *from, const telem_i_file_rstream *to, int64_t time, int64_t *out) {
+    *out = time;
+    if (from->pub.clock_id == to->pub.clock_id) return 1;
+    if (from->pub.clock.domain != to->pub.clock.domain || from->pub.clock.domain == TELEM_DOMAIN_USER) return 0;
+    *out = telem_ns_to_ticks(&to->pub.clock, telem_ticks_to_ns(&from->pub.clock, time));
+    return 1;
+}
+
+/* From where on a stream is wanted. 0: no matter. */
+static int telem_i_file_feedr_want(telem_i_file_mark *m, telem_i_file_rstream *s, const telem_i_file_rstream *base, const telem_i_file_feedr_aim *aim, telem_i_file_look *look) {
+    memset(look, 0, sizeof *look);
+    look->stream = s;
+    if (!aim) { /* what comes from now on */
+        m->by_row = 1;
+        m->from_row = look->row = s->pub.end_row > s->pub.start_row ? s->pub.end_row : s->pub.start_row;
+        if (look->row > s->pub.start_row) look->row--;
+        return s->scan_rows > 0;
+    }
+    if (!aim->by_time) {
+        if (s != base) return 0;
+        m->by_row = 1;
+        m->from_row = look->row = aim->row;
+        return s->scan_rows > 0 && s->pub.end_row > look->row;
+    }
+    if (!base || !telem_i_file_feedr_time_on(base, s, aim->time, &look->time)) return 0;
+    m->by_time = 1;
+    look->by_time = 1;
+    m->from_time = look->time;
+    return s->scan_rows > 0 && s->scan_last >= look->time;
+}
+
+/* Marks from where on each stream is wanted, and puts the reader at the first block that any needs. */
+static telem_result telem_i_file_feedr_place(telem_feed_reader *f, const telem_i_file_feedr_aim *aim) {
+    telem_file_reader *r = &f->r;
+    telem_i_file_rstream *s, *base;
+    telem_i_file_look look;
+    uint64_t at = UINT64_MAX;
+    telem_result e = telem_file_reader_scan(r, NULL, 0) < 0 ? TELEM_ERR_IO : TELEM_OK;
+    base = aim ? telem_i_file_feedr_stream_of(f, aim->name) : NULL;
+    f->mark_count = 0;
+    for (s = r->streams; s && e == TELEM_OK; s = s->next) {
+        telem_i_file_mark *m = s->known ? telem_i_file_mark_of(f, s->pub.id) : NULL;
+        if (!m || !telem_i_file_feedr_want(m, s, base, aim, &look)) continue;
+        e = telem_i_file_locate(r, &look);
+        if (look.key_pos < at) at = look.key_pos;
+    }
+    if (e == TELEM_OK) e = telem_i_file_rewind(r);
+    if (e == TELEM_OK && at > r->blocks_at && at != UINT64_MAX) {
+        e = telem_i_file_goto(r, at);
+        telem_i_file_streams_restart(r, 1);
+        r->adrift = 1;
+    }
+    r->queued = r->taken = 0;
+    f->telling = 1;
+    f->told = 0;
+    return e;
+}
+
+/* The file before may hold rows that are not earlier, of streams that are behind: it is begun with then. */
+static telem_result telem_i_file_feedr_step_back(telem_feed_reader *f, const telem_i_file_feedr_aim *aim) {
+    int64_t number = f->above, first, last, time;
+    telem_i_file_rstream *base, *s;
+    telem_result r = telem_i_file_feedr_range(f, &first, &last);
+    int back = 1;
+    if (r != TELEM_OK || f->single) return r;
+    while (back && number > first) {
+        back = 0;
+        r = telem_i_file_feedr_at(f, number - 1, number - 1);
+        if (r == TELEM_OK && telem_file_reader_scan(&f->r, NULL, 0) >= 0 && (base = telem_i_file_feedr_stream_of(f, aim->name)) != NULL)
+            for (s = f->r.streams; s; s = s->next)
+                if (s->scan_rows && telem_i_file_feedr_time_on(base, s, aim->time, &time) && s->scan_last >= time) back = 1;
+        if (back) number--;
+    }
+    return telem_i_file_feedr_at(f, number, UINT32_MAX);
+}
+
+static telem_result telem_i_file_feedr_seek(telem_feed_reader *f, const telem_i_file_feedr_aim *aim) {
+    telem_i_file_rstream *s;
+    telem_result r;
+    if (!f || !f->open || !aim->name) return TELEM_ERR_ARG;
+    telem_i_file_feedr_restart(f);
+    r = telem_i_file_feedr_approach(f, aim);
+    if (r == TELEM_OK && aim->by_time) r = telem_i_file_feedr_step_back(f, aim);
+    if (r == TELEM_OK) r = telem_i_file_feedr_place(f, aim);
+    if (r != TELEM_OK) return r == TELEM_ERR_NOT_FOUND ? r : telem_i_file_feedr_fail(f, r, 0, "the feed cannot be sought in", "");
+    s = telem_i_file_feedr_stream_of(f, aim->name);
+    if (!s) return TELEM_ERR_NOT_FOUND;
+    if (aim->by_time || s->pub.start_row <= aim->row) return TELEM_OK;
+    memset(&f->pending, 0, sizeof f->pending); /* rows that are gone already */
+    f->pending.kind = TELEM_ITEM_MISSING;
+    f->pending.stream = &s->pub;
+    f->pending.row = aim->row;
+    f->pending.count = s->pub.start_row - aim->row;
+    f->pending.error.code = TELEM_ERR_NOT_FOUND;
+    f->pending.error.what = "rows that are in no file any more";
+    f->has_pending = 1;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_feed_seek_row(telem_feed_reader *f, const char *name, uint64_t row) {
+    telem_i_file_feedr_aim aim;
+    memset(&aim, 0, sizeof aim);
+    aim.name = name;
+    aim.row = row;
+    return telem_i_file_feedr_seek(f, &aim);
+}
+
+TELEM_API telem_result telem_feed_seek_time(telem_feed_reader *f, const char *name, int64_t time) {
+    telem_i_file_feedr_aim aim;
+    memset(&aim, 0, sizeof aim);
+    aim.name = name;
+    aim.time = time;
+    aim.by_time = 1;
+    return telem_i_file_feedr_seek(f, &aim);
+}
+
+TELEM_API telem_result telem_feed_seek_now(telem_feed_reader *f) {
+    int64_t first, last;
+    telem_result r;
+    if (!f || !f->open) return TELEM_ERR_STATE;
+    telem_i_file_feedr_restart(f);
+    r = telem_i_file_feedr_range(f, &first, &last);
+    if (r == TELEM_ERR_NOT_FOUND && f->desc.follow) return TELEM_OK; /* all that comes is new */
+    if (r != TELEM_OK) return r;
+    do r = telem_i_file_feedr_at(f, last, last);
+    while (r == TELEM_ERR_NOT_FOUND && last-- > first);
+    return r == TELEM_OK ? telem_i_file_feedr_place(f, NULL) : r;
+}
+
+/* ---- spans, whole columns ---- */
+
+TELEM_API telem_result telem_feed_reader_span(telem_feed_reader *f, const char *name, telem_feed_span *span) {
+    int64_t first, last, number;
+    telem_i_file_rstream *s;
+    telem_feed_span x;
+    telem_result r;
+    int found = 0, timed = 0;
+    if (!f || !f->open || !name || !span) return TELEM_ERR_ARG;
+    memset(&x, 0, sizeof x);
+    x.first = 1;
+    telem_i_file_feedr_restart(f);
+    r = telem_i_file_feedr_range(f, &first, &last);
+    for (number = first; r == TELEM_OK && number <= last; number = f->single ? last + 1 : f->above + 1) {
+        r = telem_i_file_feedr_at(f, number, last);
+        if (r != TELEM_OK || telem_file_reader_scan(&f->r, NULL, 0) < 0 || !(s = telem_i_file_feedr_stream_of(f, name))) continue;
+        if (!found) x.first_row = x.end_row = s->pub.start_row;
+        found = 1;
+        if (s->pub.end_row > x.end_row) x.end_row = s->pub.end_row;
+        if (s->scan_rows == 0) continue;
+        if (!timed || s->scan_first < x.first) x.first = s->scan_first;
+        if (!timed || s->scan_last > x.last) x.last = s->scan_last;
+        timed = 1;
+    }
+    telem_i_file_feedr_restart(f);
+    if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND) return r;
+    if (!found) return TELEM_ERR_NOT_FOUND;
+    *span = x;
+    return TELEM_OK;
+}
+
+#define TELEM_I_FILE_FEED_COLUMNS 32u /* read in one pass over a file */
+
+/* Bytes of a value in the caller's array. */
+static uint64_t telem_i_file_into_width(const telem_schema *schema, const telem_file_into *c) {
+    telem_columns it;
+    telem_column col;
+    telem_columns_begin(&it, schema);
+    while (telem_columns_next(&it, &col))
+        if (c->column >= col.index && c->column < col.index + col.count) return c->physical ? 8u : col.presence ? 1u : col.width;
+    return 0;
+}
+
+/* A column of the request as it stands for the rows from index `at` on; texts since `done` are in no file: empty. */
+static uint32_t telem_i_file_feedr_aim_column(const telem_schema *schema, telem_file_into *c, uint64_t done, uint64_t at) {
+    uint32_t used;
+    if (!c->offsets) {
+        if (c->data) c->data = (uint8_t *)c->data + at * telem_i_file_into_width(schema, c);
+        return 0;
+    }
+    for (; done < at; done++) c->offsets[done + 1u] = c->offsets[done];
+    used = c->offsets[at];
+    c->data = (uint8_t *)c->data + used;
+    c->data_size -= used;
+    c->offsets += at;
+    return used;
+}
+
+/* Rows [lo, hi) of the request, which lie in the file at hand. */
+static telem_result telem_i_file_feedr_part(telem_feed_reader *f, telem_i_file_rstream *s, telem_file_read *read, uint64_t lo, uint64_t hi, uint64_t done) {
+    telem_file_into part[TELEM_I_FILE_FEED_COLUMNS];
+    uint32_t used[TELEM_I_FILE_FEED_COLUMNS], from = 0, i, n;
+    telem_file_read q;
+    telem_result worst = TELEM_OK, r;
+    uint64_t at = lo - read->first, k;
+    do {
+        n = read->count - from < TELEM_I_FILE_FEED_COLUMNS ? read->count - from : TELEM_I_FILE_FEED_COLUMNS;
+        for (i = 0; i < n; i++) {
+            part[i] = read->columns[from + i];
+            used[i] = telem_i_file_feedr_aim_column(s->pub.schema, &part[i], done, at);
+        }
+        memset(&q, 0, sizeof q);
+        q.stream = &s->pub;
+        q.first = lo;
+        q.rows = hi - lo;
+        q.times = read->times && from == 0 ? read->times + at : NULL;
+        q.columns = part;
+        q.count = n;
+        r = telem_file_read_columns(&f->r, &q, 1);
+        if (worst == TELEM_OK) worst = r;
+        for (i = 0; i < n; i++) {
+            telem_file_into *c = &read->columns[from + i];
+            for (k = 0; c->offsets && k <= hi - lo; k++) c->offsets[at + k] += used[i];
+            if (c->result == TELEM_OK) c->result = part[i].result;
+            c->lost += part[i].lost;
+        }
+        if (from == 0) read->got += q.got;
+        if (from == 0 && q.next) read->next = at + q.next;
+        from += n;
+    } while (from < read->count);
+    return worst;
+}
+
+TELEM_API telem_result telem_feed_read_columns(telem_feed_reader *f, const char *name, telem_file_read *read) {
+    telem_i_file_feedr_aim aim;
+    telem_i_file_rstream *s;
+    telem_result r, worst = TELEM_OK;
+    uint64_t done = 0, fingerprint = 0, end;
+    uint32_t i;
+    int found = 0;
+    if (!f || !f->open || !name || !read || (read->count && !read->columns) || read->first > UINT64_MAX - read->rows) return TELEM_ERR_ARG;
+    end = read->first + read->rows;
+    read->got = read->next = 0;
+    for (i = 0; i < read->count; i++) {
+        read->columns[i].result = TELEM_OK;
+        read->columns[i].lost = 0;
+        if (read->columns[i].offsets) read->columns[i].offsets[0] = 0;
+    }
+    memset(&aim, 0, sizeof aim);
+    aim.name = name;
+    aim.row = read->first;
+    telem_i_file_feedr_restart(f);
+    for (r = telem_i_file_feedr_approach(f, &aim); r == TELEM_OK; r = telem_i_file_feedr_at(f, f->above + 1, UINT32_MAX)) {
+        uint64_t lo = read->first, hi = end;
+        if (telem_file_reader_scan(&f->r, NULL, 0) >= 0 && (s = telem_i_file_feedr_stream_of(f, name)) != NULL) {
+            if (s->pub.start_row >= end) break;
+            if (lo < s->pub.start_row) lo = s->pub.start_row;
+            if (lo < read->first + done) lo = read->first + done; /* what a file repeats */
+            if (hi > s->pub.end_row) hi = s->pub.end_row;
+            if (!found) fingerprint = s->pub.fingerprint;
+            found = 1;
+            if (s->pub.fingerprint != fingerprint) worst = worst == TELEM_OK ? TELEM_ERR_MISMATCH : worst;
+            else if (lo < hi) {
+                r = telem_i_file_feedr_part(f, s, read, lo, hi, done);
+                if (worst == TELEM_OK) worst = r;
+                done = hi - read->first;
+            }
+        }
+        if (f->single) break;
+    }
+    for (i = 0; i < read->count; i++)
+        for (end = done; read->columns[i].offsets && end < read->rows; end++) read->columns[i].offsets[end + 1u] = read->columns[i].offsets[end];
+    telem_i_file_feedr_restart(f);
+    if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND && worst == TELEM_OK) worst = r;
+    return found ? worst : TELEM_ERR_NOT_FOUND;
+}
+#endif /* TELEM_FILE_NO_FEEDS */
 
 #endif /* TELEM_IMPLEMENTATION */
 
