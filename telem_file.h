@@ -3720,7 +3720,7 @@ static telem_result telem_i_file_rotate_begin(telem_file_writer *w, telem_io *io
     if (w->index) {
         memset(w->index->last, 0, sizeof w->index->last);
         memset(w->index->below_count, 0, sizeof w->index->below_count);
-        w->index->count = w->index->busy = 0;
+        w->index->count = 0;
     }
     telem_i_file_rotate_preamble(w);
     e = w->error;
