@@ -41,11 +41,15 @@ mcu-sizes: ## flash, RAM and worst stack of each part on each core, -Os and -O2
 	@sh tests/deps.sh source
 	@sh tests/mcu/sizes.sh
 
-mcu-cost: ## instructions per call on M0, M3 and M4, counted
+misra: ## cppcheck's MISRA addon over the headers; the deviations with their reasons
+	@sh tests/mcu/misra.sh
+
+mcu-cost: ## instructions per call and per row on M0, M3 and M4, counted; bytes of an idle stream
 	@sh tests/deps.sh small
 	@sh tests/deps.sh source
-	@for b in m0 m3 m4; do sh tests/mcu.sh run $$b cost_ring | grep insns; done
-	@for b in m4; do sh tests/mcu.sh run $$b cost_file | grep mcu; done
+	@for o in -Os -O2; do \
+	    for b in m0 m3 m4; do sh tests/mcu.sh run $$b cost_ring $$o | grep mcu; done; \
+	    sh tests/mcu.sh run m4 cost_file $$o | grep mcu; done
 
 fuzz: ## libFuzzer on every tests/fuzz_*.c, FUZZ_SECONDS=60 each
 	@sh tests/deps.sh small
@@ -117,4 +121,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean

@@ -14,6 +14,11 @@
 #else
 #define NAME "mcu.m3."
 #endif
+#ifdef __OPTIMIZE_SIZE__
+#define OPTIMISED ""
+#else
+#define OPTIMISED "O2."
+#endif
 #define CALLS 64u
 
 static uint64_t memory[10240 / 8], payload[128 / 8], copy[160 / 8];
@@ -58,7 +63,7 @@ static uint32_t cost(void (*call)(void)) {
 static void line(const char *name, const char *size, void (*call)(void)) {
     /* ticks to instructions: TICK(0, 64000) ticks are 1000 of them */
     uint32_t n = ((cost(call) - floor_cost) * 1000u / TICK(0, 64000u) + CALLS / 2u) / CALLS;
-    host_print(NAME), host_print(name), host_print(size), host_print(" "), host_number(n), host_print(" insns\n");
+    host_print(NAME OPTIMISED), host_print(name), host_print(size), host_print(" "), host_number(n), host_print(" insns\n");
 }
 
 static void fresh(uint32_t policy) {
