@@ -14264,8 +14264,8 @@ TELEM_API telem_error telem_feed_writer_error(const telem_feed_writer *f) { retu
 
 /* Not at once again: a disk that is full, a directory that is gone may stay so for long. */
 static telem_result telem_i_file_feed_later(telem_feed_writer *f, telem_result r, const char *what) {
-    f->due_bytes = f->w.pos + f->rotate_bytes / 16u + 65536u;
-    f->not_before = telem_i_file_feed_now(f) + 1000000000;
+    if (f->clock.read) f->not_before = telem_i_file_feed_now(f) + 1000000000;
+    else f->due_bytes = f->w.pos + f->rotate_bytes / 16u + 1u;
     return telem_i_file_feed_fail(f, r, what, "");
 }
 

@@ -310,9 +310,521 @@ TEST(killed_in_any_step_of_rotation) {
     if (!check_quick()) printf("%ld steps\n", steps);
 }
 
+/* Writes rows [from, to) and closes. */
+static void write_feed(telem_feed_writer_desc *d, uint64_t from, uint64_t to) {
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    for (; from < to; from++) CHECK_OK(put(&w, from));
+    CHECK_OK(telem_feed_close(&w));
+    kit.owner = 0;
+}
+
+TEST(seeks_by_row_and_time_over_files) {
+    enum { ROWS = 9000 };
+    uint64_t rng = kit_seed(3);
+    size_t c;
+    int i, tries = check_quick() ? 12 : 100;
+    for (c = 0; c < sizeof codings; c++) {
+        write_feed(feed_desc(codings[c]), 0, ROWS);
+        REQUIRE_OK(reader(0));
+        for (i = 0; i < tries; i++) {
+            account a;
+            uint64_t at = kit_one_in(&rng, 6) ? 0 : kit_below(&rng, ROWS + 200);
+            int by_time = kit_one_in(&rng, 2);
+            telem_result end;
+            memset(&a, 0, sizeof a);
+            if (by_time) CHECK_OK(telem_feed_seek_time(&rd, kit_one_in(&rng, 2) ? "fast" : "slow", (int64_t)at * 1000));
+            else CHECK_OK(telem_feed_seek_row(&rd, "fast", at));
+            end = account_read(&a, &rd, UINT64_MAX);
+            CHECK_EQ_INT(end, TELEM_END);
+            CHECK_EQ_INT(a.bad, 0);
+            CHECK_EQ_INT(a.rows[1], at < ROWS ? ROWS - at : 0);
+            CHECK_EQ_INT(a.missing[1] + a.missing[2], 0);
+            if (a.rows[1]) CHECK_EQ_INT(a.first[1], at);
+            if (by_time && at < ROWS - 7) CHECK_EQ_INT(a.first[2], (at + 6) / 7);
+            if (by_time && at < ROWS - 7) CHECK_EQ_INT(a.next[2], (ROWS + 6) / 7);
+            CHECK(a.sessions > 0);
+        }
+        CHECK_EQ_INT(telem_feed_seek_row(&rd, "none", 0), TELEM_ERR_NOT_FOUND);
+        CHECK_OK(telem_feed_reader_close(&rd));
+        dir_free(&kit);
+    }
+}
+
+/* Who comes back for row n is told what is gone meanwhile. */
+TEST(resumed_behind_removed_files_tells_what_is_gone) {
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    account a;
+    telem_feed_span span;
+    d->keep_files = 3;
+    write_feed(d, 0, 8000);
+    REQUIRE_OK(reader(0));
+    CHECK_OK(telem_feed_reader_span(&rd, "fast", &span));
+    CHECK(span.first_row > 1000);
+    CHECK_EQ_INT(span.end_row, 8000);
+    CHECK_EQ_INT(span.first, (int64_t)span.first_row * 1000);
+    CHECK_EQ_INT(span.last, 7999000);
+    memset(&a, 0, sizeof a);
+    CHECK_OK(telem_feed_seek_row(&rd, "fast", 500));
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+    CHECK_EQ_INT(a.first[1], 500);
+    CHECK_EQ_INT(a.missing[1], span.first_row - 500);
+    CHECK_EQ_INT(a.rows[1], 8000 - span.first_row);
+    CHECK_EQ_INT(a.bad, 0);
+    CHECK_EQ_INT(telem_feed_reader_span(&rd, "none", &span), TELEM_ERR_NOT_FOUND);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_free(&kit);
+}
+
+TEST(from_now_on_means_what_comes_next) {
+    telem_feed_writer_desc *d;
+    size_t c;
+    for (c = 0; c < sizeof codings; c++) {
+        uint64_t n;
+        account a;
+        memset(&a, 0, sizeof a);
+        d = feed_desc(codings[c]);
+        kit.owner = 1;
+        REQUIRE_OK(telem_feed_open(&w, d));
+        for (n = 0; n < 5000; n++) CHECK_OK(put(&w, n));
+        CHECK_OK(telem_file_writer_flush(&w.w));
+        REQUIRE_OK(reader(1));
+        CHECK_OK(telem_feed_seek_now(&rd));
+        CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+        CHECK_EQ_INT(a.rows[1] + a.rows[2], 0);
+        CHECK_EQ_INT(a.sessions, 1);
+        kit.owner = 1;
+        for (; n < 9000; n++) {
+            CHECK_OK(put(&w, n));
+            if (n % 500 == 0) {
+                kit.owner = 0;
+                (void)account_read(&a, &rd, UINT64_MAX);
+                kit.owner = 1;
+            }
+        }
+        CHECK_OK(telem_feed_close(&w));
+        CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+        CHECK_EQ_INT(a.first[1], 5000);
+        CHECK_EQ_INT(a.rows[1], 4000);
+        CHECK_EQ_INT(a.rows[2], (9000 + 6) / 7 - (5000 + 6) / 7);
+        CHECK_EQ_INT(a.bad + a.damage, 0);
+        CHECK_EQ_INT(a.missing[1] + a.missing[2], 0);
+        CHECK_OK(telem_feed_reader_close(&rd));
+        dir_free(&kit);
+    }
+}
+
+TEST(columns_are_read_across_files) {
+    enum { ROWS = 6000 };
+    static uint64_t n[ROWS], slow[ROWS];
+    static int64_t t[ROWS];
+    static float x[ROWS];
+    static double y[ROWS];
+    static uint32_t offsets[ROWS + 1];
+    static char text[ROWS * 12];
+    uint64_t rng = kit_seed(4), i, first, rows;
+    int turn;
+    telem_file_into c[3], one;
+    telem_file_read q;
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_COLUMNS);
+    d->file.block_rows = 300;
+    write_feed(d, 0, ROWS);
+    REQUIRE_OK(reader(0));
+    for (turn = 0; turn < (check_quick() ? 8 : 60); turn++) {
+        first = turn ? kit_below(&rng, ROWS - 1) : 0;
+        rows = turn ? 1 + kit_below(&rng, (uint32_t)(ROWS - first)) : ROWS;
+        memset(&q, 0, sizeof q);
+        memset(c, 0, sizeof c);
+        memset(n, 0xEE, sizeof n);
+        c[0].column = 0, c[0].data = n;
+        c[1].column = 1, c[1].data = turn % 2 ? (void *)y : (void *)x, c[1].physical = (uint8_t)(turn % 2);
+        c[2].column = 2, c[2].data = text, c[2].offsets = offsets, c[2].data_size = sizeof text;
+        q.first = first, q.rows = rows, q.times = t, q.columns = c, q.count = 3;
+        CHECK_OK(telem_feed_read_columns(&rd, "fast", &q));
+        CHECK_EQ_INT(q.got, rows);
+        CHECK_EQ_INT(q.next, rows);
+        for (i = 0; i < rows; i++) {
+            Fast want = fast_row(first + i);
+            double v = turn % 2 ? y[i] : (double)x[i];
+            CHECK(n[i] == first + i && t[i] == (int64_t)(first + i) * 1000 && !(v < (double)want.x) && !(v > (double)want.x));
+            CHECK(offsets[i + 1] - offsets[i] == want.s.len && memcmp(text + offsets[i], want.s.data, want.s.len) == 0);
+        }
+    }
+    memset(&q, 0, sizeof q); /* beyond the end: what is there */
+    memset(&one, 0, sizeof one);
+    one.column = 0, one.data = slow;
+    q.first = 100, q.rows = ROWS, q.columns = &one, q.count = 1;
+    CHECK_OK(telem_feed_read_columns(&rd, "slow", &q));
+    CHECK_EQ_INT(q.got, (ROWS + 6) / 7 - 100);
+    CHECK_EQ_INT(slow[0], 100);
+    CHECK_EQ_INT(telem_feed_read_columns(&rd, "none", &q), TELEM_ERR_NOT_FOUND);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_free(&kit);
+}
+
+#define FAST2_TABLE(F) \
+    F(FIELD, u64, n, "", "the row's number") \
+    F(FIELD, f64, x, "m", "noise") \
+    F(STRING, s, 12, "some rows have one")
+TELEM_DEFINE(Fast2, FAST2_TABLE, "many rows");
+#define FAST3_TABLE(F) F(FIELD, u64, n, "", "") F(FIELD, f32, x, "cm", "") F(STRING, s, 12, "")
+TELEM_DEFINE(Fast3, FAST3_TABLE, "");
+#define FAST4_TABLE(F) F(FIELD, u64, n, "", "") F(FIELD, f32, x, "m", "") F(STRING, s, 12, "") F(FIELD, u8, more, "", "")
+TELEM_DEFINE(Fast4, FAST4_TABLE, "");
+#define FAST5_TABLE(F) F(FIELD, u64, n, "", "") F(SCALED, f32, x, "m", 0.5, 0.0, "") F(STRING, s, 12, "")
+TELEM_DEFINE(Fast5, FAST5_TABLE, "");
+#define FAST6_TABLE(F) F(FIELD, u64, n, "", "") F(FIELD, f32, z, "m", "") F(STRING, s, 12, "")
+TELEM_DEFINE(Fast6, FAST6_TABLE, "");
+
+TEST(other_schema_is_refused_with_the_field) {
+    static const struct {
+        const telem_schema *schema;
+        const char *what;
+    } others[] = {
+        {&Fast2_schema, "stream fast field x: the type is F32 there and F64 here"},
+        {&Fast3_schema, "stream fast field x: the unit is m there and cm here"},
+        {&Fast4_schema, "stream fast field more is not there"},
+        {&Fast5_schema, "stream fast field x: the scale is 1 there and 0.5 here"},
+        {&Fast6_schema, "stream fast field x there is z here"},
+        {&Slow_schema, "stream fast field x there is y here"},
+    };
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    size_t i;
+    int files;
+    write_feed(d, 0, 1000);
+    files = dir_count(&kit, ".tlm");
+    kit.owner = 1;
+    for (i = 0; i < sizeof others / sizeof *others; i++) {
+        the_streams[0].schema = others[i].schema;
+        CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_MISMATCH);
+        CHECK_STR(telem_feed_writer_error(&w).what, others[i].what);
+        CHECK_EQ_INT(dir_count(&kit, ".tlm"), files);
+        CHECK_EQ_INT(dir_count(&kit, ".new"), 0);
+    }
+    the_streams[0].schema = &Fast_schema;
+    the_streams[0].id = 7;
+    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_MISMATCH);
+    CHECK_STR(telem_feed_writer_error(&w).what, "stream fast has another id in the feed");
+    the_streams[0].id = 1;
+    the_streams[0].name = "quick";
+    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_MISMATCH);
+    CHECK_STR(telem_feed_writer_error(&w).what, "stream quick has the id of the feed's fast");
+    the_streams[0].name = "fast";
+    the_streams[0].schema = &Fast2_schema;
+    d->may_change = 1;
+    CHECK_OK(telem_feed_open(&w, d)); /* numbers go on all the same */
+    CHECK_EQ_INT(telem_i_file_find_stream(&w.w, 1)->start_row, 1000);
+    CHECK_OK(telem_feed_close(&w));
+    dir_free(&kit);
+}
+
+TEST(second_writer_is_refused_until_the_first_is_gone) {
+    static telem_feed_writer w2;
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS), d2;
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    kit.owner = 2;
+    d2 = *d;
+    d2.file.memory = memory2;
+    CHECK_EQ_INT(telem_feed_open(&w2, &d2), TELEM_ERR_EXISTS);
+    CHECK_STR(telem_feed_writer_error(&w2).what, "another writer has this feed: drive.lock");
+    CHECK_EQ_INT(telem_feed_write(&w2, 1, 0, &d2), TELEM_ERR_STATE);
+    CHECK_EQ_INT(telem_feed_poll(&w2), TELEM_ERR_STATE);
+    CHECK_EQ_INT(telem_feed_close(&w2), TELEM_ERR_STATE);
+    dir_kill(&kit, 1);
+    CHECK_OK(telem_feed_open(&w2, &d2));
+    CHECK_EQ_INT(w2.number, 2);
+    CHECK_OK(telem_feed_close(&w2));
+    dir_free(&kit);
+}
+
+/* A next file that cannot be begun costs nothing: rows go on into the old one. */
+TEST(no_room_for_the_next_file_loses_nothing) {
+    size_t c;
+    int how;
+    for (c = 0; c < sizeof codings; c++)
+        for (how = 0; how < 2; how++) {
+            telem_feed_writer_desc *d = feed_desc(codings[c]);
+            uint64_t n;
+            uint32_t before, failed = 0;
+            account a;
+            memset(&a, 0, sizeof a);
+            d->file.block_bytes = 700;
+            d->rotate_bytes = 4000;
+            kit.owner = 1;
+            REQUIRE_OK(telem_feed_open(&w, d));
+            for (n = 0; n < 1500; n++) CHECK_OK(put(&w, n));
+            before = w.number;
+            kit.refuse = how ? TELEM_ERR_ACCESS : 0;
+            for (; n < 3000; n++) {
+                kit.now += 10000000; /* a retry now and then */
+                CHECK_OK(put(&w, n));
+                if (!how && n % 50 == 0) { /* just too little for the beginning of a file */
+                    telem_result r;
+                    CHECK_OK(telem_file_writer_flush(&w.w));
+                    kit.space = (size_t)dir_total(&kit) + 20 + (size_t)(n % 1500);
+                    w.due_bytes = 0;
+                    w.not_before = 0;
+                    r = telem_feed_poll(&w);
+                    kit.space = 0;
+                    if (w.w.error.code != TELEM_OK) CHECK_OK(telem_file_writer_clear(&w.w));
+                    else CHECK(r == TELEM_ERR_SPACE || r == TELEM_OK);
+                    failed += r == TELEM_ERR_SPACE;
+                }
+            }
+            if (how) CHECK_EQ_INT(w.number, before);
+            else CHECK(failed > 3);
+            kit.refuse = 0;
+            kit.now += 2000000000;
+            for (; n < 4500; n++) CHECK_OK(put(&w, n));
+            CHECK(w.number > before);
+            CHECK_OK(telem_feed_close(&w));
+            REQUIRE_OK(reader(0));
+            CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+            CHECK_EQ_INT(a.rows[1] + a.missing[1], 4500);
+            if (how) CHECK_EQ_INT(a.rows[1], 4500);
+            CHECK_EQ_INT(a.bad, 0);
+            if (how) CHECK_EQ_INT(a.damage, 0);
+            for (n = 0; n < 4500; n += 300) { /* an index that was begun anew finds all the same */
+                memset(&a, 0, sizeof a);
+                CHECK_OK(telem_feed_seek_row(&rd, "fast", n));
+                CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+                CHECK_EQ_INT(a.rows[1], 4500 - n);
+                CHECK_EQ_INT(a.bad, 0);
+            }
+            CHECK_OK(telem_feed_reader_close(&rd));
+            dir_free(&kit);
+            if (check_g.bad) return;
+        }
+}
+
+/* Other people's files among a feed's, cut and forged ones, names that look alike. */
+TEST(strangers_in_the_directory_do_no_harm) {
+    static const char *const names[] = {"drive.0000002.tlm", "drive.2.tlm", "drive.-00001.tlm", "drive..000001.tlm", "Drive.000001.tlm", "drive.000001.tlm~",
+                                        ".drive.000001.tlm", "drive.000001.TLM", "drive.99999999999.tlm", "\xFF\xFE\n.000001.tlm", "drive", "drive.tlm",
+                                        "-rf.000001.tlm", "drive.lock.000001.tlm.gone", "drive.000001.tlm.gone", "drive.00001a.tlm", ".000001.tlm", "drive .000001.tlm"};
+    static uint8_t bytes[20000], copy[20000];
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    account a;
+    size_t i, n_copy;
+    int at;
+    uint64_t rng = kit_seed(5);
+    for (i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)check_rand(&rng);
+    for (i = 0; i < sizeof names / sizeof *names; i++) dir_put(&kit, names[i], bytes, 100 + i);
+    d->keep_files = 6;
+    d->rotate_bytes = 2000;
+    d->file.block_bytes = 700;
+    write_feed(d, 0, 3000);
+    CHECK(w.files_removed > 0);
+    for (i = 0; i < sizeof names / sizeof *names; i++) CHECK(dir_find(&kit, names[i]) >= 0);
+    at = dir_find(&kit, telem_i_file_feed_is_name("drive") ? w.file : "");
+    REQUIRE(at >= 0);
+    n_copy = kit.file[at].inode->size;
+    memcpy(copy, kit.file[at].inode->data, n_copy);
+    dir_put(&kit, "drive.000001.tlm", bytes, sizeof bytes); /* noise before the first */
+    dir_put(&kit, "drive.000000.tlm", bytes, 0);
+    {
+        char name[40];
+        snprintf(name, sizeof name, "drive.%06u.tlm", (unsigned)w.number + 1);
+        dir_put(&kit, name, copy, n_copy); /* a file under another number */
+        snprintf(name, sizeof name, "drive.%06u.tlm", (unsigned)w.number + 2);
+        dir_put(&kit, name, bytes, 50);
+        snprintf(name, sizeof name, "drive.%06u.tlm", (unsigned)w.number + 3);
+        dir_put(&kit, name, copy, 60); /* cut in its header */
+    }
+    write_feed(d, 3000, 6000); /* goes on behind all of them */
+    { /* one of another sequence */
+        static dir_kit other;
+        telem_feed_writer_desc d2 = *d;
+        telem_dir od = dir_of(&other);
+        int k;
+        char name[40];
+        d2.dir = &od;
+        other.owner = 1;
+        d2.file.memory = memory2;
+        REQUIRE_OK(telem_feed_open(&w, &d2));
+        CHECK_OK(put(&w, 0));
+        CHECK_OK(telem_feed_close(&w));
+        k = dir_find(&other, "drive.000001.tlm");
+        REQUIRE(k >= 0);
+        dir_put(&kit, "drive.000001.tlm", other.file[k].inode->data, other.file[k].inode->size);
+        snprintf(name, sizeof name, "drive.%06u.tlm", 2u);
+        dir_put(&kit, name, other.file[k].inode->data, other.file[k].inode->size);
+        dir_free(&other);
+    }
+    REQUIRE_OK(reader(0));
+    memset(&a, 0, sizeof a);
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+    CHECK(a.damage >= 3);
+    CHECK_EQ_INT(a.bad, 0);
+    CHECK_EQ_INT(a.next[1], 6000);
+    CHECK_EQ_INT(a.missing[1], 0);
+    memset(&a, 0, sizeof a);
+    CHECK_OK(telem_feed_seek_row(&rd, "fast", 5990));
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+    CHECK_EQ_INT(a.rows[1], 10);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_put(&kit, "drive.4294967295.tlm", bytes, 9); /* no number is left */
+    kit.owner = 1;
+    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_LIMIT);
+    CHECK_STR(telem_feed_writer_error(&w).what, "no file number is left");
+    dir_free(&kit);
+}
+
+TEST(files_that_were_not_acknowledged_stay) {
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    static const char forged[] = "telem-ack 0000000099 00000000\n";
+    uint64_t n;
+    d->keep_files = 2;
+    d->keep_unread = 1;
+    d->rotate_bytes = 2000;
+    d->file.block_bytes = 700;
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    for (n = 0; n < 4000; n++) CHECK_OK(put(&w, n));
+    CHECK_EQ_INT(w.files_removed, 0);
+    CHECK(w.number > 6);
+    dir_put(&kit, "drive.ack", forged, 30); /* says nothing */
+    CHECK_OK(telem_feed_rotate(&w));
+    CHECK_EQ_INT(w.files_removed, 0);
+    CHECK_OK(telem_feed_acknowledge(&dir, "drive", 3));
+    CHECK_OK(telem_feed_acknowledge(&dir, "drive", 2)); /* never back */
+    CHECK_OK(telem_feed_rotate(&w));
+    CHECK_EQ_INT(w.files_removed, 3);
+    CHECK_EQ_INT(dir_find(&kit, "drive.000003.tlm"), -1);
+    CHECK(dir_find(&kit, "drive.000004.tlm") >= 0);
+    CHECK_OK(telem_feed_acknowledge(&dir, "drive", 4000000000u));
+    CHECK_OK(telem_feed_rotate(&w));
+    CHECK_EQ_INT(dir_count(&kit, ".tlm"), 2);
+    CHECK_EQ_INT(telem_feed_acknowledge(&dir, "../drive", 4), TELEM_ERR_ARG);
+    CHECK_OK(telem_feed_close(&w));
+    dir_free(&kit);
+}
+
+TEST(old_and_large_feeds_are_cut_to_size) {
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    uint64_t n;
+    kit.now = 1000000000000000;
+    d->keep_ns = 100000000000u;
+    d->rotate_ns = 10000000000u;
+    d->rotate_bytes = UINT64_MAX;
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    for (n = 0; n < 400; n++) { /* a row a second, a file every ten */
+        kit.now += 1000000000;
+        CHECK_OK(put(&w, n));
+        CHECK_OK(telem_file_writer_flush(&w.w));
+        CHECK_OK(telem_feed_poll(&w));
+    }
+    CHECK(w.number >= 37 && w.number <= 41);
+    CHECK(dir_count(&kit, ".tlm") >= 10 && dir_count(&kit, ".tlm") <= 13);
+    for (n = 0; n < 20; n++) { /* nothing is written: no empty files */
+        kit.now += 100000000000;
+        CHECK_OK(telem_feed_poll(&w));
+    }
+    CHECK(w.number <= 42);
+    CHECK_OK(telem_feed_close(&w));
+    dir_free(&kit);
+    d = feed_desc(TELEM_FILE_ROWS);
+    d->keep_bytes = 30000;
+    write_feed(d, 0, 9000);
+    CHECK(dir_total(&kit) > 22000 && dir_total(&kit) < 38000);
+    d->keep_bytes = 1; /* never the file at hand */
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    CHECK_EQ_INT(dir_count(&kit, ".tlm"), 1);
+    CHECK_OK(put(&w, 9000));
+    CHECK_OK(telem_feed_close(&w));
+    dir_free(&kit);
+}
+
+TEST(feeds_are_listed_with_their_files) {
+    static const char *const names[] = {"zeta", "alpha", "mid-way_2.x"};
+    telem_feed_info info[4];
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_MINI);
+    size_t i;
+    dir = dir_of(&kit);
+    CHECK_EQ_INT(telem_feed_list(&dir, info, 4), 0);
+    for (i = 0; i < 3; i++) {
+        kit.now = 1000 + (int64_t)i;
+        d->name = names[i];
+        write_feed(d, 0, 400 * (i + 1));
+    }
+    dir_put(&kit, "notes.txt", "x", 1);
+    REQUIRE(telem_feed_list(&dir, info, 4) == 3);
+    CHECK_STR(info[0].name, "alpha");
+    CHECK_STR(info[1].name, "mid-way_2.x");
+    CHECK_STR(info[2].name, "zeta");
+    CHECK_EQ_INT(info[0].first, 1);
+    CHECK_EQ_INT(info[0].last, info[0].files);
+    CHECK_EQ_INT(info[0].modified, 1001);
+    CHECK_EQ_INT(info[0].bytes + info[1].bytes + info[2].bytes + 1, dir_total(&kit));
+    CHECK_EQ_INT(telem_feed_list(&dir, info, 2), TELEM_ERR_LIMIT);
+    dir_free(&kit);
+}
+
+TEST(bad_descs_are_refused) {
+    static const char *const names[] = {"", ".", "..", "a/b", "a\\b", "-x", ".x", "x.", "a b", "\xC3\xA4", "x:y",
+                                        "1234567890123456789012345678901234567890123456789012345678901234"};
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    size_t i;
+    kit.owner = 1;
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        d->name = names[i];
+        CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_ARG);
+    }
+    d->name = "drive";
+    d->file.memory_size = 100;
+    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_MEMORY);
+    d->file.memory_size = sizeof memory;
+    d->dir = NULL;
+    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_ARG);
+    CHECK_EQ_INT(dir_count(&kit, ".tlm") + dir_count(&kit, ".new"), 0);
+    CHECK_EQ_INT(reader(0), TELEM_ERR_NOT_FOUND);
+    CHECK_EQ_INT(telem_feed_reader_close(&rd), TELEM_ERR_STATE);
+    dir_free(&kit);
+}
+
+/* A file of its own is a feed of one. */
+TEST(one_file_is_read_as_a_feed) {
+    account a;
+    int at;
+    write_feed(feed_desc(TELEM_FILE_ROWS), 0, 500);
+    at = dir_find(&kit, "drive.000001.tlm");
+    REQUIRE(at >= 0);
+    strcpy(kit.file[at].name, "x y.tlm");
+    {
+        telem_feed_reader_desc d = TELEM_ZERO;
+        d.dir = &dir;
+        d.name = "x y.tlm";
+        d.memory = reader_memory;
+        d.memory_size = sizeof reader_memory;
+        REQUIRE_OK(telem_feed_reader_open(&rd, &d));
+    }
+    memset(&a, 0, sizeof a);
+    CHECK_OK(telem_feed_seek_row(&rd, "fast", 400));
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+    CHECK_EQ_INT(a.rows[1], 100);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_free(&kit);
+}
+
 int main(void) {
     RUN(rotated_files_read_as_one);
     RUN(follower_sees_each_row_once);
     RUN(killed_in_any_step_of_rotation);
+    RUN(seeks_by_row_and_time_over_files);
+    RUN(resumed_behind_removed_files_tells_what_is_gone);
+    RUN(from_now_on_means_what_comes_next);
+    RUN(columns_are_read_across_files);
+    RUN(other_schema_is_refused_with_the_field);
+    RUN(second_writer_is_refused_until_the_first_is_gone);
+    RUN(no_room_for_the_next_file_loses_nothing);
+    RUN(strangers_in_the_directory_do_no_harm);
+    RUN(files_that_were_not_acknowledged_stay);
+    RUN(old_and_large_feeds_are_cut_to_size);
+    RUN(feeds_are_listed_with_their_files);
+    RUN(bad_descs_are_refused);
+    RUN(one_file_is_read_as_a_feed);
     return CHECK_MAIN_END();
 }
