@@ -98,16 +98,21 @@ source_list() {
         sed -n 's/^deb /deb-src /p' >"$1/own.list"
 }
 
+unpack() { # a source package; with tar where there is no dpkg-source
+    if have dpkg-source; then dpkg-source --no-check -x "$1"_*.dsc "$1"; else
+        mkdir "$1" && tar -xf "$1"_*.orig.tar.* -C "$1" --strip-components=1
+    fi
+}
 fetch_sources() {
-    have apt-get && have dpkg-source || return 1
+    have apt-get || return 1
     t=$(mktemp -d) && mkdir -p "$t/parts" "$t/lists/partial" "$t/cache/archives/partial" "$t/src"
     source_list "$t/parts"
     (
         cd "$t/src" || exit 1
         set -- -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$t/parts" \
-            -o Dir::State::Lists="$t/lists" -o Dir::Cache="$t/cache" -o APT::Sandbox::User=root
+            -o Dir::State::Lists="$t/lists" -o Dir::Cache="$t/cache" -o APT::Sandbox::User=root -o Acquire::Retries=0 -o Acquire::http::Timeout=15
         apt-get "$@" update
-        apt-get "$@" source --download-only lz4 && dpkg-source --no-check -x lz4_*.dsc lz4
+        apt-get "$@" source --download-only lz4 && unpack lz4
     ) >"$t/log" 2>&1 </dev/null
     [ -f "$t/src/lz4/lib/lz4.c" ] && cp "$t/src/lz4/lib/lz4.c" "$t/src/lz4/lib/lz4.h" "$dep/"
     rc=$?
@@ -117,7 +122,7 @@ fetch_sources() {
 
 if [ "$set_name" = source ]; then
     [ -f "$dep/xxhash.h" ] || cp /usr/include/xxhash.h "$dep/" 2>/dev/null
-    [ -f "$dep/lz4.c" ] || fetch_sources || echo "lz4.c not found: cross builds use -DTELEM_NO_LZ4"
+    [ -f "$dep/lz4.c" ] || fetch_sources || echo "lz4.c cannot be had here: cross builds go without (-DTELEM_NO_LZ4)"
     exit 0
 fi
 

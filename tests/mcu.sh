@@ -15,7 +15,8 @@ passed=0 failed=0
 mkdir -p "$out"
 . tests/strict.sh
 
-finish() { echo "$passed passed, $failed failed, ${1:-0} skipped"; [ $failed = 0 ]; exit; }
+skipped=0
+finish() { echo "$passed passed, $failed failed, ${1:-$skipped} skipped"; [ $failed = 0 ]; exit; }
 need() { command -v "$1" >/dev/null 2>&1 || { echo "SKIPPED mcu (install package $2)"; finish 1; }; }
 need arm-none-eabi-gcc gcc-arm-none-eabi
 need qemu-system-arm qemu-system-arm
@@ -38,11 +39,22 @@ board() {
 }
 boards="m0 m3 m4 m7 m33 stm32f4"
 
+# lz4.c of the board's compiler, for images that have -Ilz4: the state is 2^10 bytes, no libc.
+lz4_object() {
+    o=$out/lz4-$machine.o
+    [ "$o" -nt "$BUILD/dep/lz4.c" ] || arm-none-eabi-gcc -mthumb $flags -Os -ffunction-sections -DLZ4_FREESTANDING=1 -DLZ4_MEMORY_USAGE=10 \
+        -DLZ4_memcpy=__builtin_memcpy -DLZ4_memmove=__builtin_memmove -DLZ4_memset=__builtin_memset \
+        -c "$BUILD/dep/lz4.c" -o "$o" || return
+    echo "$o"
+}
+has_lz4() { [ -f "$BUILD/dep/lz4.c" ]; }
+
 changed=
 # compile output board program flags...
 compile() {
     elf=$1 source=tests/mcu/$3.c
     board "$2"; shift 3
+    case "$source $*" in *lz4.c* | *-DBLOCK*) set -- "$@" "$(lz4_object)" ;; esac
     arm-none-eabi-gcc -std=c99 -mthumb $flags -DBOARD=$number -DBREAK=0 -Os -g $STRICT -Wno-pedantic \
         -ffunction-sections -fdata-sections $changed -I. -Itests/mcu -I"$BUILD/dep" "$@" tests/mcu/startup.c "$source" \
         -nostartfiles --specs=nosys.specs -Wl,--gc-sections,-Map="$elf.map" -T tests/mcu/mcu.ld $map \
@@ -119,7 +131,7 @@ links() { # boards: what is linked; sizes.sh says what must not be
 # board flags: the flight over the UART is the one of a PC, byte for byte; read live, and spoiled on the way
 uart() {
     b=$1; shift; name=$b-flight$(echo "$*" | tr -d ' ='); at=$out/$name
-    host "$at.host" flight "$@" >"$at.log" 2>&1 &&
+    host "$at.host" flight "$@" $(case $* in *BLOCK*) echo "-DLZ4_MEMORY_USAGE=10 $BUILD/dep/lz4.c" ;; esac) >"$at.log" 2>&1 &&
         "$at.host" >"$at.sent" && compile "$at.elf" "$b" flight "$@" >>"$at.log" 2>&1
     note $? "$name" "$at.log" || return
     rm -f "$at.sock" "$at.tlm"
@@ -161,8 +173,15 @@ host "$out/blackbox" blackbox >"$out/blackbox.log" 2>&1
 note $? "blackbox on the PC" "$out/blackbox.log"
 
 if [ "${1:-}" = one ]; then shift; "$@"; cat "$out/$2-$1$3.log" 2>/dev/null; finish; fi
+without_lz4() { echo "SKIPPED LZ4 on the boards: no lz4.c (sh tests/deps.sh source)"; skipped=$((skipped + 1)); }
 if [ $scale = 1 ]; then
-    uart m4 -DSECONDS=2
+    if has_lz4; then
+        uart m4 -DSECONDS=2 -DBLOCK=1024
+        good m4 lz4
+    else
+        without_lz4
+        uart m4 -DSECONDS=2
+    fi
     blackbox stm32f4 0
     blackbox stm32f4 3
     good m0 isr_ring
@@ -175,13 +194,18 @@ fi
 for b in m4 stm32f4; do
     uart "$b" -DSECONDS=10
     uart "$b" -DSECONDS=10 -DCODING=3
+    has_lz4 || continue
+    for block in 256 1024 4096; do uart "$b" -DSECONDS=10 -DBLOCK=$block; done
+    uart "$b" -DSECONDS=10 -DCODING=3 -DBLOCK=512
 done
+has_lz4 || without_lz4
 for b in $boards; do
     blackbox "$b" 0
     case $b in m0 | m3 | m4) for n in $(defects blackbox); do blackbox "$b" "$n"; done ;; esac
 done
 for source in $(grep -l '^ *BOARDS:\|BOARDS: .*\*/' tests/mcu/*.c); do
     p=$(basename "$source" .c)
+    [ "$p" != lz4 ] || has_lz4 || continue
     for b in $boards; do
         case " $(mark BOARDS "$p") " in *" $b "*) ;; *) continue ;; esac
         good "$b" "$p"

@@ -2,7 +2,7 @@
    logs into two lanes and the shared lane, main drains the ring into telem_file over the UART. Built
    with HOST it is the same program on a PC, over standard output: the bytes must be the same (mcu.sh
    compares them, and reads them with examples/telem.c).
-   UART: m4 stm32f4   -DCODING=1 rows, 3 mini */
+   UART: m4 stm32f4   -DCODING=1 rows, 3 mini   -DBLOCK=256..4096: LZ4 over blocks of so many bytes */
 #if defined(HOST)
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,13 @@
 #include "semihost.h"
 #endif
 #define TELEM_IMPLEMENTATION
+#if !defined(BLOCK)
 #define TELEM_NO_LZ4
+#define BLOCK 512u
+#define FILE_BYTES 40000u
+#else
+#define FILE_BYTES (16000u + 9u * BLOCK) /* 8 streams with a block each, and one for what LZ4 makes */
+#endif
 #define TELEM_NO_XXH3
 #define TELEM_FILE_NO_COLUMNS
 #include "telem_ring.h"
@@ -29,7 +35,7 @@ enum { IMU, MOTORS, BARO, POSE, GPS, BATTERY, FLIGHT, EVENT, STREAMS };
 static const telem_schema *const schemas[STREAMS] = {
     &Imu_schema, &Motors_schema, &Baro_schema, &Pose_schema, &Gps_schema, &Battery_schema, &Flight_schema, &Event_schema};
 
-static uint64_t ring_memory[16384 / 8], file_memory[40000 / 8], copy[512 / 8];
+static uint64_t ring_memory[16384 / 8], file_memory[FILE_BYTES / 8], copy[512 / 8];
 static quad q;
 static telem_ring *ring;
 static telem_ring_writer imu, rest, shared;
@@ -133,6 +139,10 @@ static void open_all(void) {
     clock.hz_num = 1000000, clock.hz_den = 1, clock.bits = 64, clock.domain = TELEM_DOMAIN_USER;
     w.io = &io, w.memory = file_memory, w.memory_size = sizeof file_memory;
     w.session = 0x7E1E3, w.profile = TELEM_FILE_WIRE, w.coding = CODING, w.announce_ns = w.key_ns = 1000000000u;
+    w.block_bytes = BLOCK, w.max_block = 2u * BLOCK < 4096u ? 4096u : 2u * BLOCK;
+#if !defined(TELEM_NO_LZ4)
+    w.lz4 = 1;
+#endif
     must(telem_file_writer_open(&file, &w));
     must(telem_file_add_clock(&file, 1, &clock, "simulation"));
     for (i = 0; i < STREAMS; i++) {
