@@ -389,7 +389,21 @@ typedef uint64_t telem_atomic64;
 /* ------------------------------------------------------------------ byte order and varints ---- */
 
 /* Little-endian at any address, on any host; compilers make single moves of them. Any thread, any
-   ISR. */
+   ISR. (gcc for ARM makes them of memcpy only.) */
+#if defined(__ARM_FEATURE_UNALIGNED) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+static inline void telem_put16(void *p, uint16_t v) { memcpy(p, &v, sizeof v); }
+static inline void telem_put32(void *p, uint32_t v) { memcpy(p, &v, sizeof v); }
+static inline uint16_t telem_get16(const void *p) {
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint32_t telem_get32(const void *p) {
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+#else
 static inline void telem_put16(void *p, uint16_t v) {
     uint8_t *b = (uint8_t *)p;
     b[0] = (uint8_t)(v & 0xFFu);
@@ -402,11 +416,6 @@ static inline void telem_put32(void *p, uint32_t v) {
     b[2] = (uint8_t)((v >> 16) & 0xFFu);
     b[3] = (uint8_t)(v >> 24);
 }
-static inline void telem_put64(void *p, uint64_t v) {
-    uint8_t *b = (uint8_t *)p;
-    telem_put32(b, (uint32_t)(v & 0xFFFFFFFFu));
-    telem_put32(b + 4, (uint32_t)(v >> 32));
-}
 static inline uint16_t telem_get16(const void *p) {
     const uint8_t *b = (const uint8_t *)p;
     return (uint16_t)(b[0] | (uint16_t)((uint16_t)b[1] << 8));
@@ -414,6 +423,12 @@ static inline uint16_t telem_get16(const void *p) {
 static inline uint32_t telem_get32(const void *p) {
     const uint8_t *b = (const uint8_t *)p;
     return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+#endif
+static inline void telem_put64(void *p, uint64_t v) {
+    uint8_t *b = (uint8_t *)p;
+    telem_put32(b, (uint32_t)(v & 0xFFFFFFFFu));
+    telem_put32(b + 4, (uint32_t)(v >> 32));
 }
 static inline uint64_t telem_get64(const void *p) {
     const uint8_t *b = (const uint8_t *)p;

@@ -1782,51 +1782,82 @@ TELEM_I_INLINE uint32_t telem_i_file_group_delta(const uint8_t *a, const uint8_t
     return (d << 1 ^ ((uint32_t)0 - (d >> 31))) >> drop;
 }
 
+/* Bytes of a number that is not 0, less 1. */
+TELEM_I_INLINE uint32_t telem_i_file_top_byte(uint32_t d) {
+#if defined(__GNUC__) || defined(__clang__)
+    return (31u - (uint32_t)__builtin_clz(d)) >> 3;
+#else
+    return (d > 0xFFu) + (d > 0xFFFFu) + (d > 0xFFFFFFu);
+#endif
+}
+
 /* A whole group of numbers that is not the same as before: the steps that telem_i_file_code_int and
-   telem_i_file_code_float take, for eight at once, in registers and in place. */
+   telem_i_file_code_float take, for eight at once, in registers. The values go where they belong when seven
+   or eight of them changed, and come down when fewer did. */
 TELEM_I_INLINE void telem_i_file_code_eight(telem_i_file_coder *c, const uint8_t *a, const uint8_t *b, uint32_t width, uint32_t real, uint32_t counter) {
-    uint32_t x[8], mask = 0, count = 0, tags = 0, shift = 0, k, n, tag;
-    uint8_t *p, *v;
-    for (k = 0; k < 8; k++, a += width, b += width) {
-        x[k] = telem_i_file_group_delta(a, b, width, real, counter);
-        if (x[k] == 0) continue;
-        mask |= 1u << k;
-        count++;
-    }
-    if (mask == 0) { /* counters that counted */
-        c->zeros++;
-        return;
-    }
+    uint32_t mask = 0, tags = 0, shift = 0, k, gap;
+    uint8_t *p, *v, *to;
     telem_i_file_coder_zeros(c);
     p = c->p;
-    p[0] = (uint8_t)mask;
-    v = p + 1 + (count + 1u) / 2u;
-    for (k = 0; k < 8; k++) {
-        uint32_t d = x[k];
+    v = p + 5;
+    for (k = 0; k < 8; k++, a += width, b += width) {
+        uint32_t d = telem_i_file_group_delta(a, b, width, real, counter), tag;
         if (d == 0) continue;
-        n = 1u + (d > 0xFFu) + (d > 0xFFFFu) + (d > 0xFFFFFFu);
-        tag = n - 1u;
-        if (!real) {
-            if (d <= 8) tag = d + 7u, n = 0;
-        } else if ((d & 0xFFu) == 0) { /* perhaps fewer bytes from the top */
-            uint32_t high = width - 1u, rest = d >> 8;
-            while ((rest & 0xFFu) == 0) rest >>= 8, high--;
-            if (high < n) n = high, tag = high + 7u, d = rest;
+        mask |= 1u << k;
+        if (!real && d <= 8) {
+            tag = d + 7u;
+        } else {
+            uint32_t n = tag = telem_i_file_top_byte(d);
+            if (real && (d & 0xFFu) == 0) { /* perhaps fewer bytes from the top */
+                uint32_t high = width - 1u, rest = d >> 8;
+                while ((rest & 0xFFu) == 0) rest >>= 8, high--;
+                if (high <= n) n = high - 1u, tag = high + 7u, d = rest;
+            }
+            telem_put32(v, d); /* what is too much is written over */
+            v += n + 1u;
         }
-        telem_put32(v, d); /* what is too much is written over */
-        v += n;
         tags |= tag << shift;
         shift += 4;
     }
-    for (k = 1; k <= (count + 1u) / 2u; k++, tags >>= 8) p[k] = (uint8_t)(tags & 0xFFu);
+    p[0] = (uint8_t)mask;
+    telem_put32(p + 1, tags);
+    gap = 4u - (shift + 4u) / 8u;
+    if (gap) { /* by words: each is read before it is written to */
+        for (to = p + 5 - gap; to + gap < v; to += 4) telem_put32(to, telem_get32(to + gap));
+        v -= gap;
+    }
     c->p = v;
     c->changed = 1;
     telem_i_file_coder_open(c);
 }
 
-static void telem_i_file_code_group(telem_i_file_coder *c, const uint8_t *a, const uint8_t *b, uint32_t width, uint32_t real, uint32_t counter) {
-    if (width == 4 && real) telem_i_file_code_eight(c, a, b, 4, 1, 0); /* a loop of its own: the commonest */
-    else telem_i_file_code_eight(c, a, b, width, real, counter);
+/* memcmp, which small libraries do byte by byte. */
+TELEM_I_INLINE int telem_i_file_equal(const uint8_t *a, const uint8_t *b, size_t n) {
+#if defined(__ARM_FEATURE_UNALIGNED) && defined(__thumb__)
+    for (; n >= 16; n -= 16, a += 16, b += 16)
+        if (telem_get32(a) != telem_get32(b) || telem_get32(a + 4) != telem_get32(b + 4) ||
+            telem_get32(a + 8) != telem_get32(b + 8) || telem_get32(a + 12) != telem_get32(b + 12)) return 0;
+    for (; n; n--)
+        if (*a++ != *b++) return 0;
+    return 1;
+#else
+    return memcmp(a, b, n) == 0;
+#endif
+}
+
+/* Eight columns at once. 0: they are to be coded one by one. */
+static int telem_i_file_code_group(telem_i_file_coder *c, const telem_column *col, const uint8_t *a, const uint8_t *b, uint32_t counter) {
+    uint32_t k, w = col->width, real = (uint32_t)telem_i_file_codes_float(col->type);
+    int same = !counter && telem_i_file_equal(a, b, 8u * (size_t)w);
+    if (!same && (w > 4 || col->type == TELEM_BOOL)) return 0;
+    if (counter) {
+        for (k = 0; k < 8 && telem_i_file_group_delta(a + k * w, b + k * w, w, 0, 1) == 0;) k++;
+        same = k == 8;
+    }
+    if (same) c->zeros++;
+    else if (w == 4 && real) telem_i_file_code_eight(c, a, b, 4, 1, 0); /* a loop of its own: the commonest */
+    else telem_i_file_code_eight(c, a, b, w, real, counter);
+    return 1;
 }
 
 /* A run of numbers or bools; eight at a time are compared as bytes first. Returns 0 when the
@@ -1839,13 +1870,7 @@ static int telem_i_file_code_run(telem_i_file_coder *c, const telem_column *col,
         const uint8_t *a = row + (size_t)i * w, *b = prev + (size_t)i * w;
         if (c->n == 0) {
             if (c->p > c->limit) return 0;
-            if (!counter && col->count - i >= 8 && memcmp(a, b, 8u * (size_t)w) == 0) {
-                c->zeros++;
-                i += 8;
-                continue;
-            }
-            if (col->count - i >= 8 && w <= 4 && col->type != TELEM_BOOL) {
-                telem_i_file_code_group(c, a, b, w, (uint32_t)telem_i_file_codes_float(col->type), counter);
+            if (col->count - i >= 8 && telem_i_file_code_group(c, col, a, b, counter)) {
                 i += 8;
                 continue;
             }
@@ -3252,7 +3277,7 @@ static int telem_i_file_code_token(telem_i_file_wstream *s, int64_t time) {
     uint64_t z = telem_zigzag(telem_i_signed(telem_i_file_since(predicted, time)));
     int changed = 0;
     if (s->run) p += telem_varint_put(p, (uint64_t)s->run << 2 | 2u);
-    if (!s->has_optional && !s->has_counter && !(z >> 62) && memcmp(s->row, s->prev, s->row_size) == 0) {
+    if (!s->has_optional && !s->has_counter && !(z >> 62) && telem_i_file_equal(s->row, s->prev, s->row_size)) {
         end = p;
     } else {
         groups = p;
