@@ -1580,11 +1580,13 @@ typedef struct telem_i_file_wstream {
     const telem_schema *schema;
     const char *name;
     telem_clock clock;
-    uint64_t fingerprint;
+    uint64_t fingerprint, encoding; /* of the schema: and its size */
     uint32_t id, clock_id, row_size, capacity;
     uint8_t has_optional, has_counter, has_variable, has_bool, need_key, all_present, saw_null;
     uint8_t *row, *prev;      /* row form: the one at hand, the one before */
     uint8_t *out;             /* coded payload */
+    uint8_t *room;            /* for the schema's encoding, when that is more than `out`; NULL: `out` */
+    size_t room_size;
     uint32_t used, rows, run; /* bytes, rows in the block, repeats not yet written */
     uint8_t disorder, key;    /* of the open block */
     int64_t t, step;          /* section 6 */
@@ -2729,8 +2731,9 @@ static telem_result telem_i_file_emit_clock(telem_file_writer *w, uint32_t i) {
 
 static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
     const telem_i_file_wstream *s = (const telem_i_file_wstream *)arg;
-    uint64_t from = 0, total = (uint64_t)telem_schema_encode(s->schema, 0, NULL, 0);
-    uint8_t part[8];
+    uint64_t from = 0, total = s->encoding;
+    uint8_t part[8], *room = s->room ? s->room : s->out; /* it holds no block now */
+    size_t size = s->room ? s->room_size : s->capacity;
     telem_i_file_body_put_varint(b, s->clock_id);
     telem_i_file_body_put_varint(b, s->start_row);
     telem_i_file_body_put_text(b, s->name, telem_i_length(s->name));
@@ -2743,9 +2746,9 @@ static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
         return;
     }
     while (from < total) {
-        int64_t n = telem_schema_encode(s->schema, from, s->out, s->capacity); /* it holds no block now */
+        int64_t n = telem_schema_encode(s->schema, from, room, size);
         if (n <= 0) return;
-        telem_i_file_body_put(b, s->out, (size_t)n);
+        telem_i_file_body_put(b, room, (size_t)n);
         from += (uint64_t)n;
     }
 }
@@ -3181,6 +3184,7 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     s->schema = d->schema;
     s->name = d->name ? d->name : d->schema->name;
     s->fingerprint = telem_schema_fingerprint(d->schema);
+    s->encoding = (uint64_t)telem_schema_encode(d->schema, 0, NULL, 0);
     s->id = d->id;
     s->clock_id = d->clock;
     clock = telem_i_file_find_clock(w, d->clock, NULL);
@@ -4595,6 +4599,8 @@ typedef struct telem_i_file_codec {
     size_t text_size;
     void *table;                    /* hash tables, entropy tables, LZ4's state */
     size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
+    uint32_t near[2][4];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]): neighbours are
+                                       often alike */
 } telem_i_file_codec;
 
 typedef struct telem_i_file_choice { /* per column: what was chosen last and when to look again */
@@ -6235,6 +6241,7 @@ static int telem_i_file_try_tens(telem_i_file_num_search *q, uint32_t declared) 
         uint32_t hits;
         f.e = (uint8_t)e;
         if (!telem_i_file_set_base(&f, q->sample.width)) return 0;
+        if (q->biggest * telem_i_file_tens[e] > (q->sample.width == 8 ? 9e15 : 1.3e8)) break; /* where any value would fit */
         hits = telem_i_file_hits(q, &f, bad);
         if (hits + bad >= q->few_count) {
             (void)telem_i_file_try(q, &f, 0);
@@ -6455,24 +6462,35 @@ static int telem_i_file_try_step(telem_i_file_num_search *q) {
     return q->best.cost < cost;
 }
 
+static uint32_t telem_i_file_ordered_cost(const telem_i_file_num_search *q) { /* of the sample as ORDERED */
+    uint64_t ordered[TELEM_I_FILE_NUM_CHUNK];
+    uint32_t i;
+    ordered[0] = 0;
+    for (i = 0; i < q->sample.n; i++) {
+        uint64_t b = telem_i_file_view_bits(&q->sample, i);
+        ordered[i] = q->sample.width == 8 ? telem_i_file_order64(b) : telem_i_file_sign32(telem_i_file_order32((uint32_t)b));
+    }
+    return telem_i_file_cost_of(ordered, q->sample.n);
+}
+
+/* How many exceptions are worth it: up to where ORDERED, at this cost, is as good. */
+static void telem_i_file_allow(telem_i_file_num_front *f, uint32_t cost, uint32_t width) {
+    uint32_t room = f->most + (cost - f->cost) * 4096u / telem_i_file_wild_cost(width);
+    f->most = (uint16_t)(room > 32767u ? 32767u : room);
+}
+
 /* The best for a column of floats; `most` values of it are looked at. */
 static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_view *s, uint32_t declared, uint32_t most, telem_i_file_num_front *f) {
     telem_i_file_num_search q;
-    uint64_t ordered[TELEM_I_FILE_NUM_CHUNK];
-    uint32_t i, cost, room;
+    uint32_t cost;
     int decimal;
     q.k = k;
     q.few_count = 0;
     q.biggest = 0;
     memset(&q.best, 0, sizeof q.best);
-    ordered[0] = 0;
     telem_i_file_take_sample(&q, s, most);
-    for (i = 0; i < q.sample.n; i++) {
-        uint64_t b = telem_i_file_view_bits(&q.sample, i);
-        ordered[i] = s->width == 8 ? telem_i_file_order64(b) : telem_i_file_sign32(telem_i_file_order32((uint32_t)b));
-    }
     q.best.codec = TELEM_I_FILE_ORDERED;
-    q.best.cost = cost = telem_i_file_cost_of(ordered, q.sample.n);
+    q.best.cost = cost = telem_i_file_ordered_cost(&q);
     telem_i_file_take_few(&q);
     if (q.few_count == 0) goto out;
     decimal = declared && telem_i_file_try_tens(&q, declared);
@@ -6483,9 +6501,7 @@ static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_vi
     if (s->width == 8 && !(k->off & TELEM_I_FILE_OFF_RATIONAL)) (void)telem_i_file_try_ratio(&q);
 out:
     *f = q.best;
-    if (f->codec != TELEM_I_FILE_MULTIPLE) return;
-    room = f->most + (cost - f->cost) * 4096u / telem_i_file_wild_cost(s->width); /* up to where ORDERED is as good */
-    f->most = (uint16_t)(room > 32767u ? 32767u : room);
+    if (f->codec == TELEM_I_FILE_MULTIPLE) telem_i_file_allow(f, cost, s->width);
 }
 
 /* --- few distinct values: a sorted dictionary and an index --- */
@@ -6742,10 +6758,30 @@ static uint8_t *telem_i_file_put_front(telem_i_file_codec *k, uint32_t *ints, co
     return telem_i_file_put_multiple(k, ints, s, f, &wild, p, end);
 }
 
+/* Does the front end of a neighbour suit a sample of this column, with no exceptions? */
+static int telem_i_file_suits(telem_i_file_codec *k, const telem_i_file_num_view *s, telem_i_file_num_front *f) {
+    telem_i_file_num_search q;
+    uint32_t cost;
+    if (f->codec != TELEM_I_FILE_MULTIPLE || f->ulps) return 0;
+    q.k = k;
+    q.few_count = 0;
+    q.biggest = 0;
+    memset(&q.best, 0, sizeof q.best);
+    telem_i_file_take_sample(&q, s, 64);
+    telem_i_file_take_few(&q);
+    if (q.few_count < 8 || telem_i_file_hits(&q, f, 0) != q.few_count) return 0;
+    q.best.cost = cost = telem_i_file_ordered_cost(&q);
+    (void)telem_i_file_try(&q, f, 0);
+    if (q.best.codec != TELEM_I_FILE_MULTIPLE || q.best.most) return 0;
+    *f = q.best;
+    telem_i_file_allow(f, cost, s->width);
+    return 1;
+}
+
 /* 32- and 64-bit floats: as last time; else by what a sample tells, a larger one when that one was misleading. */
 static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
                                        uint8_t *codec, uint8_t *p, const uint8_t *end) {
-    uint32_t own[8] = {0, 0, 0, 0, 0, 0, 0, 0}, bits = 0, turn, known;
+    uint32_t own[8] = {0, 0, 0, 0, 0, 0, 0, 0}, *near = k->near[s->width == 8], bits = 0, turn, known;
     telem_i_file_num_front f;
     uint8_t *q = NULL;
     if (!front) front = own;
@@ -6754,6 +6790,10 @@ static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, ui
         telem_i_file_recall_front(front, s->width, &f);
         q = telem_i_file_put_front(k, ints, s, &f, p, end);
         known = q != NULL;
+    }
+    if (!q && k->level != 2 && near[0]) {
+        telem_i_file_recall_front(near, s->width, &f);
+        if (telem_i_file_suits(k, s, &f)) q = telem_i_file_put_front(k, ints, s, &f, p, end);
     }
     for (turn = 0; turn < 3 && !q; turn++) {
         if (turn < 2) telem_i_file_choose(k, s, declared, turn ? TELEM_I_FILE_NUM_CHUNK : 64u, &f);
@@ -6764,9 +6804,10 @@ static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, ui
     if (q) bits = (uint32_t)((uint64_t)(q - p) * 128u / s->n);
     if (known) { /* as last time: while it costs what it did */
         front[5] -= 0x10000u;
-        if (bits > (front[5] & 0xFFFFu) * 5u / 4u + 8u || bits + 8u < (front[5] & 0xFFFFu) * 13u / 16u) front[5] &= 0xFFFFu;
+        if (bits > (front[5] & 0xFFFFu) * 5u / 4u + 8u) front[5] &= 0xFFFFu;
     } else {
         telem_i_file_keep(front, &f);
+        memcpy(near, front, 4 * sizeof *near);
         front[5] = TELEM_I_FILE_NUM_LOOKS << 16 | (bits & 0xFFFFu);
     }
     *codec = f.codec;
@@ -6957,7 +6998,7 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
         bits = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
         if (col->type == TELEM_BOOL) return p ? (size_t)(p - out) : 0;
         front[7] -= 0x10000u;
-        if (p && bits <= front[4] + front[4] / 4u + 8u && bits + front[4] / 4u + 8u >= front[4]) return (size_t)(p - out);
+        if (p && bits <= front[4] + front[4] / 4u + 8u) return (size_t)(p - out);
     }
     p = telem_i_file_compete(&j, &kind, codec, out, out + cap);
     front[7] = kind | 16u << 16;
@@ -8343,6 +8384,7 @@ static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewe
 #define TELEM_I_FILE_CODEC_BOUNDS 0x80u
 #define TELEM_I_FILE_CODEC_GROUPED 0x40u
 #define TELEM_I_FILE_OPENING 4194304u    /* raw bytes of a stream's first block, whose coded size nobody knows */
+#define TELEM_I_FILE_WIDE 1024u         /* bytes of a row that is wide */
 #define TELEM_I_FILE_TRY 1024u          /* rows that are coded to see what a row takes */
 #define TELEM_I_FILE_LEAST_ROWS 256u    /* a block is not closed for its bytes before it has so many */
 #define TELEM_I_FILE_OFF_ROWS ((uint64_t)1 << 48) /* row repeat */
@@ -9456,10 +9498,16 @@ static int telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream 
     return 1;
 }
 
+/* Rows of a stream's first block. Wide ones compress less, and what does not fit is coded for nothing. */
+static uint64_t telem_i_file_opening(const telem_file_writer *w, uint64_t raw) {
+    uint64_t most = (uint64_t)w->desc.max_block + w->desc.max_block / 4u;
+    return (raw >= TELEM_I_FILE_WIDE && most < TELEM_I_FILE_OPENING ? most : TELEM_I_FILE_OPENING) / raw;
+}
+
 /* Rows of the next block of a stream by what its blocks took so far. */
 static uint32_t telem_i_file_block_goal(const telem_file_writer *w, const telem_i_file_wstream *s) {
     const telem_i_file_gather *g = s->g;
-    uint64_t n = TELEM_I_FILE_OPENING / g->raw;
+    uint64_t n = telem_i_file_opening(w, g->raw);
     if (g->bytes_per_row) n = (uint64_t)s->goal * 256u / g->bytes_per_row;
     if (n < TELEM_I_FILE_LEAST_ROWS) n = TELEM_I_FILE_LEAST_ROWS;
     return n > w->desc.block_rows ? w->desc.block_rows : (uint32_t)n;
@@ -9798,6 +9846,8 @@ static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream 
     telem_i_file_gather_sizes z = telem_i_file_gather_layout(&w->desc, s->schema);
     telem_i_file_gather *g = s->g = (telem_i_file_gather *)telem_i_file_take(&w->arena, sizeof *g);
     uint32_t i;
+    s->room = w->columns->out;
+    s->room_size = w->columns->out_size;
     g->page = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *g->page * (size_t)z.pages);
     g->heap = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *g->heap * (size_t)z.heap_pages);
     if (!z.own) telem_i_file_free_page(w->columns, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE)); /* one for each stream */
@@ -10116,7 +10166,7 @@ static uint32_t telem_i_file_texts_fit(const telem_i_file_wstream *s, const tele
 static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t left, uint64_t raw) {
     uint64_t goal, wide, most = telem_i_file_rows_most(&w->desc, s->g->record);
     if (s->g->bytes_per_row == 0 && left * raw > TELEM_I_FILE_OPENING && left >= 4u * TELEM_I_FILE_TRY) telem_i_file_try_rows(w, s, q, TELEM_I_FILE_TRY);
-    goal = s->g->bytes_per_row ? telem_i_file_block_goal(w, s) : TELEM_I_FILE_OPENING / raw;
+    goal = s->g->bytes_per_row ? telem_i_file_block_goal(w, s) : telem_i_file_opening(w, raw);
     if (s->g->bytes_per_row) { /* wide rows: what each column costs by itself counts */
         wide = (uint64_t)w->desc.max_block * 192u / s->g->bytes_per_row;
         if (goal < TELEM_I_FILE_WIDE_ROWS) goal = wide < TELEM_I_FILE_WIDE_ROWS ? wide : TELEM_I_FILE_WIDE_ROWS;
@@ -16119,7 +16169,7 @@ static void TELEM_I_FILE_N(telem_i_file_choose)(telem_i_file_codec *k, const TEL
     best->binned = ~0u;
     if (n < 8u) return;
     w.count = n >= 4096u ? 8u : n >= 1024u ? 4u : n >= 512u ? 3u : n >= 256u ? 2u : 1u;
-    if (k->level == 1u) w.count = (w.count + 1u) / 2u;
+    if (k->level == 1u) w.count = (w.count + 2u) / 3u;
     w.first = v + reach + 3u;
     w.length = n < 1024u ? 48u : 64u;
     if (w.length > n - reach - 3u) w.length = n - reach - 3u;

@@ -1446,23 +1446,31 @@ static uint64_t telem_i_extra_size(const telem_schema *s) {
     return k.pos;
 }
 
-static int64_t telem_i_encoding_size(const telem_schema *s) {
+/* `part`: the sizes of the identity and of the rest */
+static int64_t telem_i_encoding_parts(const telem_schema *s, uint64_t *part) {
     uint64_t n = telem_i_identity_size(s), m = telem_i_extra_size(s);
     uint64_t all = 1 + telem_varint_size(n) + n + telem_varint_size(m) + m;
+    part[0] = n;
+    part[1] = m;
     return all > TELEM_MAX_ENCODING ? (int64_t)TELEM_ERR_LIMIT : (int64_t)all;
+}
+static int64_t telem_i_encoding_size(const telem_schema *s) {
+    uint64_t part[2];
+    return telem_i_encoding_parts(s, part);
 }
 
 TELEM_API int64_t telem_schema_encode(const telem_schema *s, uint64_t from, void *buf, size_t cap) {
-    int64_t all = telem_i_encoding_size(s);
+    uint64_t part[2];
+    int64_t all = telem_i_encoding_parts(s, part);
     telem_i_sink k;
     if (all < 0 || !buf) return all;
     if (from >= (uint64_t)all) return 0;
     if (cap > (uint64_t)all - from) cap = (size_t)((uint64_t)all - from);
     k = telem_i_sink_make(buf, from, cap, NULL);
     telem_i_put_byte(&k, 1);
-    telem_i_put_varint(&k, telem_i_identity_size(s));
+    telem_i_put_varint(&k, part[0]);
     telem_i_put_identity(&k, s);
-    telem_i_put_varint(&k, telem_i_extra_size(s));
+    telem_i_put_varint(&k, part[1]);
     telem_i_put_extra(&k, s);
     return (int64_t)cap;
 }
