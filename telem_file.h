@@ -14603,17 +14603,17 @@ static void telem_i_file_feedr_drop_next(telem_feed_reader *f) {
 }
 
 /* Opens the first file whose number is above `above` (-1: any) as next_io; ERR_NOT_FOUND: there is none. */
-static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above, int far) {
+static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above, int wide) {
     telem_i_file_feed_pass p;
     char file[TELEM_FEED_FILE_MAX + 1u];
     telem_result r = TELEM_ERR_NOT_FOUND;
     uint32_t i, tries = 8;
-    if ((above >= 0 || !far) && above < (int64_t)UINT32_MAX) { /* mostly it is the one behind, or the first */
+    if ((above >= 0 || !wide) && above < (int64_t)UINT32_MAX) { /* mostly it is the one behind, or the first */
         f->next_number = above < 0 ? 1u : (uint32_t)(above + 1);
         telem_i_file_feed_numbered(file, f->name, f->next_number);
         r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &f->next_io);
     }
-    while (r == TELEM_ERR_NOT_FOUND && far && tries-- > 0) { /* what is listed may be gone when it is opened */
+    while (r == TELEM_ERR_NOT_FOUND && wide && tries-- > 0) { /* what is listed may be gone when it is opened */
         r = telem_i_file_feed_look(&f->dir, f->name, (uint64_t)(above + 1), &p);
         if (r != TELEM_OK || p.n == 0) return r == TELEM_OK ? TELEM_ERR_NOT_FOUND : r;
         r = TELEM_ERR_NOT_FOUND;
@@ -14829,17 +14829,17 @@ static uint64_t telem_i_file_feedr_now(const telem_feed_reader *f) {
 /* Looks for a later file, when it is time: the very next one behind an end block at each call, else now and then;
    one that is farther away (those between are gone) more seldom, since it takes a list of the directory. */
 static int telem_i_file_feedr_look(telem_feed_reader *f) {
-    int ended = !f->reading || f->r.ended, far = 1;
+    int ended = !f->reading || f->r.ended, wide = 1;
     uint64_t now;
     if (f->desc.follow && f->clock.read) {
         now = telem_i_file_feedr_now(f);
         if (!ended && f->looked && now - f->looked_at < f->desc.look_ns) return 0;
-        far = !f->looked || now - f->listed_at >= f->desc.look_ns * (ended ? 1u : TELEM_I_FILE_FEED_SELDOM);
+        wide = !f->looked || now - f->listed_at >= f->desc.look_ns * (ended ? 1u : TELEM_I_FILE_FEED_SELDOM);
         f->looked = 1;
         f->looked_at = now;
-        if (far) f->listed_at = now;
+        if (wide) f->listed_at = now;
     }
-    return telem_i_file_feedr_find(f, f->above, far) == TELEM_OK;
+    return telem_i_file_feedr_find(f, f->above, wide) == TELEM_OK;
 }
 
 /* The file at hand has no more now. TELEM_OK: go on; TELEM_AGAIN, TELEM_END: nothing now. */

@@ -298,7 +298,7 @@ TEST(killed_in_any_step_of_rotation) {
     long step, steps = 0;
     int torn;
     for (torn = 0; torn < 2; torn++)
-        for (step = 1, steps = 1; step <= steps + 3; step += check_quick() ? 3 : 1) { /* until it is not killed any more */
+        for (step = 1, steps = 1; step <= steps + 7; step += check_quick() ? 7 : 1) { /* until it is not killed any more */
             kill_in_step(step, torn, &steps);
             if (check_g.bad) {
                 printf("step %ld of %ld, torn %d\n", step, steps, torn);

@@ -1,0 +1,486 @@
+/* scenario_feed.c - feeds in directories of the system, between started processes: a follower goes through many
+   rotations while older files are removed, writers are killed at any time and in front of each step of a rotation,
+   readers are killed, a second writer is refused. Files in memory, and the rest: test_feed.c. */
+#define _POSIX_C_SOURCE 200809L
+#define TELEM_IMPLEMENTATION
+#include "telem_file.h"
+#include "check.h"
+#if defined(_WIN32)
+#include <direct.h>
+#include <process.h>
+#define getpid _getpid
+#define rmdir _rmdir
+#else
+#include <signal.h>
+#include <sys/wait.h>
+#endif
+
+enum { KILLED = 1000, REFUSED = 9 };
+
+#define ROW_TABLE(F) F(FIELD, u64, n, "", "the row's number") F(FIELD, u32, noise, "", "follows from it")
+TELEM_DEFINE(Row, ROW_TABLE, "a row that proves itself");
+
+static char path[200];
+static const char *in_dir(const char *what) {
+    const char *build = getenv("BUILD");
+    snprintf(path, sizeof path, "%s/feeds-%ld-%s", build && *build ? build : ".", (long)getpid(), what);
+    return path;
+}
+
+/* ---- processes ---- */
+
+#if defined(_WIN32)
+typedef HANDLE process;
+static int spawn(process *p, const char *role, const char *where, long a, long b) {
+    char self[MAX_PATH], line[MAX_PATH + 400];
+    STARTUPINFOA si;
+    PROCESS_INFORMATION pi;
+    memset(&si, 0, sizeof si);
+    si.cb = sizeof si;
+    if (!GetModuleFileNameA(NULL, self, sizeof self)) return 0;
+    snprintf(line, sizeof line, "\"%s\" role %s %s %ld %ld", self, role, where, a, b);
+    if (!CreateProcessA(self, line, NULL, NULL, FALSE, 0, NULL, NULL, &si, &pi)) return 0;
+    (void)CloseHandle(pi.hThread);
+    *p = pi.hProcess;
+    return 1;
+}
+static void end(process p) { (void)TerminateProcess(p, KILLED); }
+static void end_myself(void) { end(GetCurrentProcess()); }
+static int outcome(process p) {
+    DWORD code = 0;
+    (void)WaitForSingleObject(p, INFINITE);
+    (void)GetExitCodeProcess(p, &code);
+    (void)CloseHandle(p);
+    return (int)code;
+}
+static int running(process p) { return WaitForSingleObject(p, 0) == WAIT_TIMEOUT; }
+static void nap(void) { Sleep(1); }
+#else
+typedef pid_t process;
+static int spawn(process *p, const char *role, const char *where, long a, long b) {
+    char number[2][24];
+    snprintf(number[0], sizeof number[0], "%ld", a);
+    snprintf(number[1], sizeof number[1], "%ld", b);
+    *p = fork();
+    if (*p == 0) {
+        execl("/proc/self/exe", "scenario", "role", role, where, number[0], number[1], (char *)NULL);
+        _exit(127);
+    }
+    return *p > 0;
+}
+static void end(process p) { (void)kill(p, SIGKILL); }
+static void end_myself(void) { end(getpid()); }
+static int outcome(process p) {
+    int status = 0;
+    while (waitpid(p, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : KILLED;
+}
+static int running(process p) { /* without taking its outcome */
+    siginfo_t si;
+    memset(&si, 0, sizeof si);
+    return waitid(P_PID, (id_t)p, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid == 0;
+}
+static void nap(void) {
+    struct timespec t = {0, 1000000};
+    (void)nanosleep(&t, NULL);
+}
+#endif
+
+static int can_spawn(void) { /* an emulator may not start its own program again */
+    process p;
+    return spawn(&p, "nothing", "x", 0, 0) && outcome(p) == 7;
+}
+
+/* ---- a directory whose steps are counted; in front of one the process ends ---- */
+
+static long cut_at;
+static void cut_here(void) {
+    if (cut_at > 0 && --cut_at == 0) end_myself();
+}
+static telem_dir real;
+static telem_io inner[8];
+static int64_t cut_write(void *user, const void *p, size_t n) {
+    telem_io *io = (telem_io *)user;
+    if (cut_at == 1 && n > 1) (void)io->write(io->user, p, n / 2); /* in its middle */
+    cut_here();
+    return io->write(io->user, p, n);
+}
+static int64_t cut_read(void *user, void *p, size_t n) { return ((telem_io *)user)->read(((telem_io *)user)->user, p, n); }
+static telem_result cut_seek(void *user, uint64_t at) { return ((telem_io *)user)->seek(((telem_io *)user)->user, at); }
+static int64_t cut_size(void *user) { return ((telem_io *)user)->size(((telem_io *)user)->user); }
+static telem_result cut_open(void *user, const char *name, int how, telem_io *io) {
+    telem_result r;
+    int i;
+    if (how != TELEM_DIR_READ) cut_here();
+    r = real.open(user, name, how, io);
+    if (r != TELEM_OK || how == TELEM_DIR_READ) return r;
+    for (i = 0; i < 8 && inner[i].read; i++) {
+    }
+    if (i == 8) return TELEM_ERR_LIMIT;
+    inner[i] = *io;
+    memset(io, 0, sizeof *io);
+    io->user = &inner[i];
+    io->write = cut_write;
+    io->read = cut_read;
+    io->seek = cut_seek;
+    io->size = cut_size;
+    return TELEM_OK;
+}
+static telem_result cut_close(void *user, telem_io *io) {
+    telem_io *k = (telem_io *)io->user;
+    telem_io copy;
+    if (k < inner || k >= inner + 8) return real.close(user, io);
+    copy = *k;
+    memset(k, 0, sizeof *k);
+    return real.close(user, &copy);
+}
+static telem_result cut_rename(void *user, const char *a, const char *b) {
+    cut_here();
+    return real.rename(user, a, b);
+}
+static telem_result cut_remove(void *user, const char *a) {
+    cut_here();
+    return real.remove(user, a);
+}
+static telem_dir cut_dir(const char *where) {
+    telem_dir d = real = telem_dir_system(where);
+    d.open = cut_open;
+    d.close = cut_close;
+    d.rename = cut_rename;
+    d.remove = cut_remove;
+    return d;
+}
+
+/* ---- writers and readers ---- */
+
+static uint64_t memory[1 << 17], reader_memory[1 << 17];
+static telem_feed_writer w;
+static telem_feed_reader rd;
+static telem_dir dir;
+
+static telem_result open_writer(const char *where, const char *name, int keep_unread) {
+    static telem_feed_writer_desc d;
+    static telem_file_stream_desc s;
+    memset(&d, 0, sizeof d);
+    memset(&s, 0, sizeof s);
+    dir = cut_dir(where);
+    d.dir = &dir;
+    d.name = name;
+    d.file.memory = memory;
+    d.file.memory_size = sizeof memory;
+    d.file.coding = TELEM_FILE_ROWS;
+    d.file.max_block = 8192;
+    d.file.block_bytes = 1024;
+    d.file.max_row = 64;
+    d.file.max_streams = 4;
+    d.rotate_bytes = 8000;
+    d.keep_files = 3;
+    d.keep_unread = (uint8_t)keep_unread;
+    s.id = 1;
+    s.name = "rows";
+    s.schema = &Row_schema;
+    d.streams = &s;
+    d.stream_count = 1;
+    return telem_feed_open(&w, &d);
+}
+
+static uint64_t next_row(void) { return telem_i_file_find_stream(&w.w, 1)->next_row; }
+
+static telem_result put(uint64_t n) {
+    Row r;
+    memset(&r, 0, sizeof r);
+    r.n = n;
+    r.noise = (uint32_t)((n + 1) * 2654435761u) ^ (uint32_t)(n >> 3);
+    return telem_feed_write(&w, 1, (int64_t)n, &r);
+}
+
+static telem_result open_reader(const char *where, const char *name) {
+    telem_feed_reader_desc d = TELEM_ZERO;
+    static telem_dir plain;
+    plain = telem_dir_system(where);
+    d.dir = &plain;
+    d.name = name;
+    d.memory = reader_memory;
+    d.memory_size = sizeof reader_memory;
+    d.follow = 1;
+    return telem_feed_reader_open(&rd, &d);
+}
+
+static struct {
+    uint64_t first, next, rows, missing;
+    int started, bad, damage;
+    uint32_t number;
+} seen;
+
+/* What there is now. `plain`: acknowledges each file when it is left. */
+static void read_on(const telem_dir *acknowledge) {
+    telem_file_item item;
+    while (telem_feed_next(&rd, &item) == TELEM_OK) {
+        if (acknowledge && telem_feed_reader_number(&rd) != seen.number && seen.number)
+            (void)telem_feed_acknowledge(acknowledge, "log", telem_feed_reader_number(&rd) - 1u);
+        seen.number = telem_feed_reader_number(&rd);
+        if (item.kind == TELEM_ITEM_DAMAGE) seen.damage++;
+        if (item.kind == TELEM_ITEM_ROW || item.kind == TELEM_ITEM_MISSING) {
+            if (seen.started && item.row != seen.next) seen.bad++;
+            if (!seen.started) seen.first = item.row;
+            seen.started = 1;
+            seen.next = item.row + (item.kind == TELEM_ITEM_ROW ? 1 : item.count);
+        }
+        if (item.kind == TELEM_ITEM_MISSING) seen.missing += item.count;
+        if (item.kind == TELEM_ITEM_ROW) {
+            Row r;
+            seen.rows++;
+            if (telem_file_get(&item, &Row_schema, &r) != TELEM_OK || r.n != item.row || r.noise != ((uint32_t)((r.n + 1) * 2654435761u) ^ (uint32_t)(r.n >> 3)))
+                seen.bad++;
+        }
+    }
+}
+
+static int wipe_entry(void *arg, const telem_dir_entry *e) {
+    char *name = (char *)arg;
+    snprintf(name, 200, "%s", e->name);
+    return 1;
+}
+static int files_named(const char *where, const char *end);
+static void wipe(const char *where) {
+    telem_dir d = telem_dir_system(where);
+    char name[200] = "";
+    int most = 2000;
+    while (d.list(d.user, wipe_entry, name) == TELEM_OK && name[0] && most-- > 0) {
+        if (d.remove(d.user, name) != TELEM_OK) break;
+        name[0] = 0;
+    }
+    (void)rmdir(where);
+}
+static int count_entry(void *arg, const telem_dir_entry *e) {
+    const char **end = (const char **)((void **)arg)[0];
+    size_t a = strlen(e->name), b = strlen(*end);
+    if (a >= b && strcmp(e->name + a - b, *end) == 0) ++*(int *)((void **)arg)[1];
+    return 0;
+}
+static int files_named(const char *where, const char *end) {
+    telem_dir d = telem_dir_system(where);
+    int n = 0;
+    void *arg[2];
+    arg[0] = (void *)&end;
+    arg[1] = &n;
+    (void)d.list(d.user, count_entry, arg);
+    return n;
+}
+
+/* Writes `rows` rows; killed in front of step `cut`. */
+static int role_write(const char *where, long cut, long rows, int keep_unread) {
+    uint64_t n, from;
+    telem_result r;
+    cut_at = cut;
+    r = open_writer(where, "log", keep_unread);
+    if (r == TELEM_ERR_EXISTS) return REFUSED;
+    if (r != TELEM_OK) return 2;
+    from = next_row();
+    for (n = from; n < from + (uint64_t)rows; n++)
+        if (put(n) != TELEM_OK) return 3;
+    return telem_feed_close(&w) == TELEM_OK ? 0 : 4;
+}
+
+static int role_read(const char *where) {
+    (void)open_reader(where, "log");
+    for (;;) read_on(NULL);
+}
+
+static int role(int argc, char **argv) {
+    long a = argc > 4 ? atol(argv[4]) : 0, b = argc > 5 ? atol(argv[5]) : 0;
+    if (strcmp(argv[2], "nothing") == 0) return 7;
+    if (strcmp(argv[2], "write") == 0) return role_write(argv[3], a, b, 0);
+    if (strcmp(argv[2], "write-unread") == 0) return role_write(argv[3], a, b, 1);
+    if (strcmp(argv[2], "read") == 0) return role_read(argv[3]);
+    return 1;
+}
+
+/* Files go when the follower has said that it read them: it misses nothing. */
+TEST(follower_misses_nothing_that_waits_for_it) {
+    const char *where = in_dir("ack");
+    long rows = check_quick() ? 20000 : 150000;
+    telem_dir plain = telem_dir_system(where);
+    process p;
+    if (!can_spawn()) SKIP("cannot start processes");
+    memset(&seen, 0, sizeof seen);
+    (void)open_reader(where, "log");
+    REQUIRE(spawn(&p, "write-unread", where, 0, rows));
+    while (running(p)) {
+        read_on(&plain);
+        nap();
+    }
+    CHECK_EQ_INT(outcome(p), 0);
+    read_on(&plain);
+    CHECK_EQ_INT(seen.first, 0);
+    CHECK_EQ_INT(seen.rows, rows);
+    CHECK_EQ_INT(seen.missing, 0);
+    CHECK_EQ_INT(seen.bad + seen.damage, 0);
+    CHECK(telem_feed_reader_number(&rd) > 10);
+    CHECK(files_named(where, ".tlm") < (int)telem_feed_reader_number(&rd));
+    CHECK_EQ_INT(files_named(where, ".new"), 0);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    wipe(where);
+}
+
+/* Files go without asking: what a slow follower misses is told exactly. */
+TEST(slow_follower_learns_what_it_missed) {
+    const char *where = in_dir("slow");
+    long rows = check_quick() ? 20000 : 100000;
+    process p;
+    if (!can_spawn()) SKIP("cannot start processes");
+    memset(&seen, 0, sizeof seen);
+    (void)open_reader(where, "log");
+    REQUIRE(spawn(&p, "write", where, 0, rows));
+    while (running(p)) {
+        read_on(NULL);
+        nap();
+    }
+    CHECK_EQ_INT(outcome(p), 0);
+    read_on(NULL);
+    CHECK_EQ_INT(seen.next, rows);
+    CHECK_EQ_INT(seen.first + seen.rows + seen.missing, rows);
+    CHECK_EQ_INT(seen.bad + seen.damage, 0);
+    CHECK(files_named(where, ".tlm") <= 4);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    wipe(where);
+}
+
+/* Killed in front of (or in the middle of) step after step, each time a new writer goes on; the follower stays. */
+TEST(writers_killed_in_each_step_leave_no_hole) {
+    const char *where = in_dir("kill");
+    long cut, killed = 0, most = 200;
+    int code = KILLED;
+    if (!can_spawn()) SKIP("cannot start processes");
+    memset(&seen, 0, sizeof seen);
+    (void)open_reader(where, "log");
+    for (cut = 1; cut < most; cut += check_quick() ? 9 : 1) {
+        process p;
+        REQUIRE(spawn(&p, "write", where, cut, 3500));
+        code = outcome(p);
+        CHECK(code == 0 || code == KILLED);
+        killed += code == KILLED;
+        read_on(NULL);
+        if (code == 0) break;
+    }
+    CHECK(killed > (check_quick() ? 3 : 30));
+    CHECK_EQ_INT(code, 0);
+    read_on(NULL);
+    CHECK(seen.rows > 3500);
+    CHECK_EQ_INT(seen.bad, 0);
+    CHECK_EQ_INT(seen.first + seen.rows + seen.missing, seen.next);
+    CHECK_EQ_INT(files_named(where, ".new"), 0);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    wipe(where);
+}
+
+/* Writers and readers killed at any time. */
+TEST(killed_at_any_time) {
+    const char *where = in_dir("time");
+    int i, rounds = check_quick() ? 6 : 60;
+    uint64_t rng = check_seed();
+    if (!can_spawn()) SKIP("cannot start processes");
+    memset(&seen, 0, sizeof seen);
+    (void)open_reader(where, "log");
+    for (i = 0; i < rounds; i++) {
+        process p, q;
+        int naps = (int)(check_rand(&rng) >> 33) % 30;
+        REQUIRE(spawn(&p, "write", where, 0, 100000000));
+        REQUIRE(spawn(&q, "read", where, 0, 0));
+        while (naps-- > 0) {
+            nap();
+            read_on(NULL);
+        }
+        end(p);
+        end(q);
+        CHECK_EQ_INT(outcome(p), KILLED);
+        CHECK_EQ_INT(outcome(q), KILLED);
+        read_on(NULL);
+    }
+    CHECK_OK(open_writer(where, "log", 0));
+    CHECK_EQ_INT(files_named(where, ".new"), 0);
+    CHECK_OK(put(next_row()));
+    CHECK_OK(telem_feed_close(&w));
+    read_on(NULL);
+    CHECK_EQ_INT(seen.bad, 0);
+    CHECK_EQ_INT(seen.first + seen.rows + seen.missing, seen.next);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    wipe(where);
+}
+
+TEST(second_writer_is_refused_across_processes) {
+    const char *where = in_dir("two");
+    process p;
+    if (!can_spawn()) SKIP("cannot start processes");
+    REQUIRE_OK(open_writer(where, "log", 0));
+    CHECK_OK(put(0));
+    REQUIRE(spawn(&p, "write", where, 0, 10));
+    CHECK_EQ_INT(outcome(p), REFUSED);
+    {
+        static telem_feed_writer other; /* nor in the same process */
+        telem_feed_writer_desc d = TELEM_ZERO;
+        telem_dir plain = telem_dir_system(where);
+        d.dir = &plain;
+        d.name = "log";
+        d.file.memory = reader_memory;
+        d.file.memory_size = sizeof reader_memory;
+        CHECK_EQ_INT(telem_feed_open(&other, &d), TELEM_ERR_EXISTS);
+        d.name = "log2"; /* another feed of the directory is another matter */
+        d.file.coding = TELEM_FILE_ROWS;
+        CHECK_OK(telem_feed_open(&other, &d));
+        CHECK_OK(telem_feed_close(&other));
+    }
+    CHECK_OK(telem_feed_close(&w));
+    REQUIRE(spawn(&p, "write", where, 0, 10));
+    CHECK_EQ_INT(outcome(p), 0);
+    wipe(where);
+}
+
+#if !defined(_WIN32)
+#include <sys/stat.h>
+/* What is called like a file of the feed and is none. */
+TEST(odd_files_neither_block_nor_mislead) {
+    const char *where = in_dir("odd");
+    char name[300];
+    memset(&seen, 0, sizeof seen);
+    REQUIRE_OK(open_writer(where, "log", 0));
+    CHECK_OK(put(0));
+    CHECK_OK(telem_feed_close(&w));
+    snprintf(name, sizeof name, "%s/log.000000.tlm", where);
+    CHECK_EQ_INT(mkfifo(name, 0600), 0); /* opening it would wait for ever */
+    snprintf(name, sizeof name, "%s/log.000002.tlm", where);
+    CHECK_EQ_INT(mkdir(name, 0700), 0);
+    snprintf(name, sizeof name, "%s/log.000003.tlm", where);
+    CHECK_EQ_INT(symlink("/nowhere", name), 0);
+    snprintf(name, sizeof name, "%s/log.new", where);
+    CHECK_EQ_INT(symlink("/dev/null", name), 0); /* not written through */
+    (void)open_reader(where, "log");
+    read_on(NULL);
+    CHECK_EQ_INT(seen.rows, 1);
+    CHECK_EQ_INT(telem_feed_reader_number(&rd), 1);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    snprintf(name, sizeof name, "%s/log.000002.tlm", where);
+    (void)rmdir(name);
+    snprintf(name, sizeof name, "%s/log.000003.tlm", where);
+    (void)unlink(name);
+    CHECK_OK(open_writer(where, "log", 0));
+    CHECK_OK(telem_feed_close(&w));
+    snprintf(name, sizeof name, "%s/log.000000.tlm", where);
+    (void)unlink(name);
+    wipe(where);
+}
+#else
+TEST(odd_files_neither_block_nor_mislead) { SKIP("POSIX"); }
+#endif
+
+int main(int argc, char **argv) {
+    if (argc > 3 && strcmp(argv[1], "role") == 0) return role(argc, argv);
+    RUN(follower_misses_nothing_that_waits_for_it);
+    RUN(slow_follower_learns_what_it_missed);
+    RUN(writers_killed_in_each_step_leave_no_hole);
+    RUN(killed_at_any_time);
+    RUN(second_writer_is_refused_across_processes);
+    RUN(odd_files_neither_block_nor_mislead);
+    return CHECK_MAIN_END();
+}
