@@ -1074,7 +1074,12 @@ static uint64_t telem_i_utc_ns(void *user) {
     return (t - 116444736000000000u) * 100u;
 }
 
-#define telem_i_sys_read(fd, p, n) _read(fd, p, (unsigned)(n))
+/* Some runtimes remember that they met the end until the next seek; the file may have grown since. */
+static int telem_i_sys_read(int fd, void *p, size_t n) {
+    int got = _read(fd, p, (unsigned)n);
+    if (got == 0) (void)_lseeki64(fd, 0, SEEK_CUR);
+    return got;
+}
 #define telem_i_sys_write(fd, p, n) _write(fd, p, (unsigned)(n))
 #define telem_i_sys_seek(fd, pos, whence) _lseeki64(fd, pos, whence)
 #define telem_i_sys_sync(fd) _commit(fd)

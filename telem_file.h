@@ -14616,6 +14616,9 @@ static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above,
     while (r == TELEM_ERR_NOT_FOUND && wide && tries-- > 0) { /* what is listed may be gone when it is opened */
         r = telem_i_file_feed_look(&f->dir, f->name, (uint64_t)(above + 1), &p);
         if (r != TELEM_OK || p.n == 0) return r == TELEM_OK ? TELEM_ERR_NOT_FOUND : r;
+        /* A list may lack a file that got its name meanwhile. Those before one that is there have theirs by now. */
+        r = telem_i_file_feed_look(&f->dir, f->name, (uint64_t)(above + 1), &p);
+        if (r != TELEM_OK) return r;
         r = TELEM_ERR_NOT_FOUND;
         for (i = 0; i < p.n && r == TELEM_ERR_NOT_FOUND; i++) {
             f->next_number = p.first[i].number;
