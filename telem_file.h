@@ -4642,6 +4642,7 @@ enum { /* bits of codec.off */
 #define TELEM_I_FILE_VECTOR 1024u    /* values that share a width */
 #define TELEM_I_FILE_MAX_LAG 64u
 #define TELEM_I_FILE_LEAVES 128u     /* bins at most */
+#define TELEM_I_FILE_SINGLE 96u      /* values at most of which each has its own bin */
 #define TELEM_I_FILE_FINEST 6u       /* cells of the histogram to the octave at most, as a power of two */
 #define TELEM_I_FILE_CLASSES ((64u << TELEM_I_FILE_FINEST) + 1u) /* cells of the histogram that the bins are made of */
 #define TELEM_I_FILE_PAYLOAD_OVER 512u /* bytes that an entropy coded payload may have over plain integers */
@@ -4975,6 +4976,7 @@ typedef struct telem_i_file_work {
     uint8_t leaf[TELEM_I_FILE_CLASSES];   /* width of the leaf that begins at this cell */
     uint8_t bin_of[TELEM_I_FILE_CLASSES]; /* cell to bin */
     uint32_t count[TELEM_I_FILE_LEAVES];
+    int single; /* bins hold one number each */
     telem_i_file_bins bins;
     telem_i_file_encoder encoder;
 } telem_i_file_work;
@@ -5022,6 +5024,7 @@ static uint32_t telem_i_file_raise(telem_i_file_work *w, telem_i_file_node *stac
     a->lo &= ~((uint64_t)1 << a->width);
     a->width++;
     leaf = telem_i_file_leaf_cost(a->count, a->width, all, meta);
+    if (w->single) leaf = UINT64_MAX;
     if (leaf <= split) w->leaf[a->cell] = (uint8_t)a->width;
     a->cost = leaf <= split ? leaf : split;
     return depth;
@@ -5086,10 +5089,19 @@ static uint32_t telem_i_file_weigh(uint64_t count, uint32_t n, uint32_t log) { /
     return e * 4u + m - 4u;
 }
 
+/* Few values, each often enough: bins of one number cost hardly more and are read faster. */
+static int telem_i_file_few_cells(const telem_i_file_work *w, const telem_i_file_grid *g, uint32_t n) {
+    uint32_t i, count = 0;
+    if (g->fine != TELEM_I_FILE_DIRECT || n < 1024u) return 0;
+    for (i = 0; i < g->cells; i++) count += w->hist[i] != 0;
+    return count <= TELEM_I_FILE_SINGLE && count * 32u <= n;
+}
+
 static uint64_t telem_i_file_plan_bins(telem_i_file_work *w, const telem_i_file_grid *g, uint32_t n) {
     telem_i_file_bins *b = &w->bins;
     uint32_t meta = 8u * 256u, i;
     uint64_t cost;
+    w->single = telem_i_file_few_cells(w, g, n);
     do {
         cost = telem_i_file_fit(w, g, n, meta);
         meta *= 4u;
@@ -15688,7 +15700,16 @@ typedef struct TELEM_I_FILE_N(telem_i_file_sink) {
         (x) = next[(uint16_t)(((x) >> few) + y->go)];                                                      \
     } while (0)
 
-/* `per` values between two writes. */
+/* The same where bins hold one number. */
+#define TELEM_I_FILE_BARE(i, x, v, n)                                                                      \
+    do {                                                                                                   \
+        const telem_i_file_symbol *y = symbol + bin_of[cls[i]];                                            \
+        (n) = ((x) + y->bits) >> 16;                                                                       \
+        (v) = (x) & (uint32_t)TELEM_I_FILE_MASK(n);                                                        \
+        (x) = next[(uint16_t)(((x) >> (n)) + y->go)];                                                      \
+    } while (0)
+
+/* `per` values between two writes; 0: bins hold one number. */
 TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(telem_i_file_sink) *s, uint32_t from, uint32_t n, uint32_t per) {
     const telem_i_file_symbol *symbol = s->work->encoder.symbol;
     const uint16_t *next = s->work->encoder.next, *cls = s->cls + from + n;
@@ -15708,6 +15729,18 @@ TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(tel
     for (; n; n -= 4u) {
         if (p - floor < 64) return 0;
         cls -= 4, u -= 4;
+        if (per == 0u) {
+            uint32_t c;
+            TELEM_I_FILE_BARE(3, x3, v, a);
+            TELEM_I_FILE_BARE(2, x2, z, b);
+            v = v << b | z, a += b;
+            TELEM_I_FILE_BARE(1, x1, z, b);
+            v = v << b | z, a += b;
+            TELEM_I_FILE_BARE(0, x0, z, c);
+            v = v << c | z, a += c;
+            TELEM_I_FILE_BITS(v, a);
+            continue;
+        }
         TELEM_I_FILE_PUSH(3, x3, v, a);
         if (per == 1u) TELEM_I_FILE_BITS(v, a);
         TELEM_I_FILE_PUSH(2, x2, z, b);
@@ -15738,6 +15771,7 @@ TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(tel
 #undef TELEM_I_FILE_BITS
 #undef TELEM_I_FILE_WIDE
 #undef TELEM_I_FILE_PUSH
+#undef TELEM_I_FILE_BARE
 
 /* One string of the values u[from .. from + n), below what is at p. The states go to `state`. */
 static uint8_t *TELEM_I_FILE_N(telem_i_file_push_string)(const telem_i_file_work *w, const TELEM_I_FILE_T *u, const uint16_t *cls, uint32_t from,
@@ -15747,7 +15781,8 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_push_string)(const telem_i_file_work
     int ok;
     s.p = p, s.floor = floor, s.acc = 0, s.count = 0, s.work = w, s.cls = cls, s.u = u;
     for (i = 0; i < TELEM_I_FILE_WAYS; i++) s.state[i] = states;
-    ok = most <= 14u   ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 4)
+    ok = !w->bins.wide ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 0)
+         : most <= 14u ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 4)
          : most <= 28u ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 2)
                        : TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 1);
     if (!ok) return NULL;
@@ -15850,10 +15885,25 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_try_binned)(telem_i_file_codec *k, T
         (a) += e->all;                                             \
         v >>= e->all & 63u;                                        \
     } while (0)
+#define TELEM_I_FILE_BARE(s, a, to) /* bins of one number */       \
+    do {                                                           \
+        const telem_i_file_state *e = table + (s);                 \
+        (to) = (TELEM_I_FILE_T)e->low;                             \
+        (s) = e->next + (uint32_t)(v & TELEM_I_FILE_MASK(e->few)); \
+        (a) += e->few;                                             \
+        v >>= e->few;                                              \
+    } while (0)
 #define TELEM_I_FILE_PULL4(p, a, s, to)             \
     do {                                            \
         uint64_t v;                                 \
         TELEM_I_FILE_LOOK(p, v, a);                 \
+        if (per == 0u) {                            \
+            TELEM_I_FILE_BARE(s##0, a, (to)[0]);    \
+            TELEM_I_FILE_BARE(s##1, a, (to)[1]);    \
+            TELEM_I_FILE_BARE(s##2, a, (to)[2]);    \
+            TELEM_I_FILE_BARE(s##3, a, (to)[3]);    \
+            break;                                  \
+        }                                           \
         TELEM_I_FILE_PULL(s##0, a, (to)[0]);        \
         if (per < 2u) TELEM_I_FILE_LOOK(p, v, a);   \
         TELEM_I_FILE_PULL(s##1, a, (to)[1]);        \
@@ -15932,10 +15982,12 @@ static int TELEM_I_FILE_N(telem_i_file_pull_rest)(TELEM_I_FILE_SOURCE *s) {
     return a == s->stop && !(s->state[0] | s->state[1] | s->state[2] | s->state[3]);
 }
 
-/* All values of one or two strings; `most`: bits of a value at most. */
-static int TELEM_I_FILE_N(telem_i_file_pull)(TELEM_I_FILE_SOURCE *s, uint32_t strings, uint32_t most) {
+/* All values of one or two strings; `wide`: bits of an offset at most, `log`: of a state. */
+static int TELEM_I_FILE_N(telem_i_file_pull)(TELEM_I_FILE_SOURCE *s, uint32_t strings, uint32_t wide, uint32_t log) {
+    const uint32_t most = wide + log;
     if (strings == 2u) {
-        if (most <= 14u) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 4);
+        if (TELEM_I_FILE_W == 32 && !wide) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 0);
+        else if (most <= 14u) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 4);
         else if (most <= 28u) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 2);
         else if (most <= 57u) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 1);
         if (!TELEM_I_FILE_N(telem_i_file_pull_rest)(s + 1)) return 0;
@@ -15949,6 +16001,7 @@ static int TELEM_I_FILE_N(telem_i_file_pull)(TELEM_I_FILE_SOURCE *s, uint32_t st
 #undef TELEM_I_FILE_LOOK
 #undef TELEM_I_FILE_VALUE
 #undef TELEM_I_FILE_PULL
+#undef TELEM_I_FILE_BARE
 #undef TELEM_I_FILE_PULL4
 
 /* The strings behind the tree that is in b: states, unused bits, lengths, values. `copy` has room for them. */
@@ -15975,7 +16028,7 @@ static int TELEM_I_FILE_N(telem_i_file_get_strings)(telem_i_file_codec *k, telem
     s[0].p = copy, s[0].stop = (size_t)length * 8u, s[0].n = first, s[0].out = out;
     s[1].p = copy + length, s[1].stop = (bytes - (size_t)length) * 8u, s[1].n = n - first, s[1].out = out + first;
     s[0].table = s[1].table = table, s[0].low = s[1].low = b->lo, s[0].done = s[1].done = 0;
-    return TELEM_I_FILE_N(telem_i_file_pull)(s, strings, b->wide + b->log);
+    return TELEM_I_FILE_N(telem_i_file_pull)(s, strings, b->wide, b->log);
 }
 
 static int TELEM_I_FILE_N(telem_i_file_get_binned)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out) {
