@@ -4639,6 +4639,12 @@ enum { /* bits of codec.off */
 #define TELEM_I_FILE_INLINE static inline
 #endif
 
+/* Four numbers at a time, in the compiler's own terms; without these they go one by one. */
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+typedef uint32_t telem_i_file_v4 __attribute__((vector_size(16)));
+#define TELEM_I_FILE_V4(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#endif
+
 #define TELEM_I_FILE_VECTOR 1024u    /* values that share a width */
 #define TELEM_I_FILE_MAX_LAG 64u
 #define TELEM_I_FILE_LEAVES 128u     /* bins at most */
@@ -10824,31 +10830,51 @@ static telem_result telem_i_file_read_runs(telem_file_reader *r, telem_i_file_cb
     return v;
 }
 
+/* Where rows repeat: x is what each distinct one is off the expected time, and becomes its time. Returns the time
+   of the block's last row. */
+static int64_t telem_i_file_times_off(int64_t *x, const uint32_t *runs, uint32_t n, int key, int64_t at, int64_t *last_step) {
+    uint64_t t = (uint64_t)at, step = (uint64_t)*last_step;
+    uint32_t i = 0;
+    if (key && n) { /* it is 0 for the first row, and there is no step yet */
+        x[0] = at;
+        step = 0;
+        i = 1;
+    }
+    if (!runs)
+        for (; i < n; i++) step += (uint64_t)x[i], t += step, x[i] = telem_i_signed(t);
+    else
+        for (; i < n; i++) {
+            step += (uint64_t)x[i];
+            x[i] = telem_i_signed(t + step);
+            t += step + step * runs[i];
+        }
+    *last_step = telem_i_signed(step);
+    return telem_i_signed(t);
+}
+
 /* Into b->times; the state's time goes on to the last row. */
 static telem_result telem_i_file_read_times(telem_file_reader *r, telem_i_file_cblock *b, const telem_i_file_centry *e, int key) {
     telem_i_file_rstream *s = b->s;
     telem_column c = telem_i_file_own_column(1);
     static const uint8_t zero[8] = {0};
     uint32_t n = b->h.distinct, i;
-    int64_t t = s->t, step = key ? 0 : s->step;
     telem_result v = TELEM_OK;
-    int off = !e->coded || n != b->rows; /* off the expected time */
     b->times = (int64_t *)(void *)telem_i_file_temp(b, 8u * (uint64_t)n + 64u);
     if (!b->times) return TELEM_ERR_MEMORY;
     if (e->coded && (e->codec & TELEM_I_FILE_CODEC_GROUPED)) return TELEM_ERR_CORRUPT;
     if (e->coded) v = telem_i_file_read_numbers(r, b, &c, 1, e, zero, (uint8_t *)b->times);
     else memset(b->times, 0, 8u * (size_t)n);
     if (v != TELEM_OK) return v;
-    for (i = 0; i < n; i++) {
-        uint64_t x = (uint64_t)b->times[i];
-        int64_t now = telem_i_file_plus(off ? telem_i_file_plus(t, (uint64_t)step) : s->key_time, x);
-        if (i == 0 && key && x != 0) return TELEM_ERR_CORRUPT; /* a KEY block begins at its base_time */
-        b->times[i] = now;
-        step = i == 0 && key ? 0 : telem_i_signed(telem_i_file_since(t, now));
-        t = telem_i_file_plus(now, (uint64_t)step * (b->runs ? b->runs[i] : 0u));
+    if (key && n && b->times[0]) return TELEM_ERR_CORRUPT; /* a KEY block begins at its base_time */
+    if (key) s->step = 0;
+    if (!e->coded || n != b->rows) { /* off the expected time */
+        s->t = telem_i_file_times_off(b->times, b->runs, n, key, s->t, &s->step);
+    } else if (n) {
+        uint64_t base = (uint64_t)s->key_time;
+        for (i = 0; i < n; i++) b->times[i] = telem_i_signed((uint64_t)b->times[i] + base);
+        if (n > 1u || !key) s->step = telem_i_signed(telem_i_file_since(n > 1u ? b->times[n - 2u] : s->t, b->times[n - 1u]));
+        s->t = b->times[n - 1u];
     }
-    s->t = t;
-    s->step = step;
     return TELEM_OK;
 }
 
@@ -13190,31 +13216,48 @@ static telem_result telem_i_file_span_texts(telem_file_reader *r, telem_i_file_s
 
 /* Which distinct row each wanted row is. */
 static telem_result telem_i_file_span_rows(telem_i_file_span *x) {
-    uint32_t i, k = 0, from = 0;
+    uint32_t i, j, k, from = 0, *out;
     if (!x->b.runs || x->n == 0) return TELEM_OK;
-    x->row_of = (uint32_t *)(void *)telem_i_file_temp(&x->b, 4u * (uint64_t)x->n);
-    if (!x->row_of) return TELEM_ERR_MEMORY;
-    for (i = 0; i < x->n; i++) {
-        while (x->skip + i - from > x->b.runs[k]) from += 1u + x->b.runs[k++];
-        x->row_of[i] = k;
+    x->row_of = out = (uint32_t *)(void *)telem_i_file_temp(&x->b, 4u * (uint64_t)x->n);
+    if (!out) return TELEM_ERR_MEMORY;
+    for (k = 0; from + x->b.runs[k] < x->skip; k++) from += 1u + x->b.runs[k];
+    for (i = 0; i < x->n; k++) {
+        uint32_t end = from + 1u + x->b.runs[k] - x->skip; /* behind the rows of k that are wanted */
+        if (end > x->n) end = x->n;
+        if (x->n - i >= 4u) { /* a few at once: the next ones come over what is too much */
+            for (j = 0; j < 4u; j++) out[i + j] = k;
+            i += 4u;
+        }
+        for (; i < end; i++) out[i] = k;
+        i = end;
+        from += 1u + x->b.runs[k];
     }
     return TELEM_OK;
 }
 
+/* Times of the wanted rows. */
 static void telem_i_file_span_times(telem_i_file_span *x, int64_t t, int64_t step) {
     telem_i_file_cblock *b = &x->b;
     int64_t *out = x->read->times + x->to;
-    uint32_t i, k, row = 0, end = x->skip + x->n;
+    uint32_t i, j, row = 0, end = x->skip + x->n;
+    uint64_t at, by = (uint64_t)step, before = (uint64_t)t;
+    if (!b->runs) {
+        if (x->n) memcpy(out, b->times + x->skip, (size_t)x->n * sizeof out[0]);
+        return;
+    }
     for (i = 0; i < b->h.distinct && row < end; i++) {
-        int64_t now = b->times[i];
-        step = i == 0 && x->key ? 0 : telem_i_signed(telem_i_file_since(t, now));
-        t = now;
-        if (row >= x->skip) out[row - x->skip] = t;
-        row++;
-        for (k = b->runs ? b->runs[i] : 0; k > 0; k--, row++) {
-            t = telem_i_file_plus(t, (uint64_t)step);
-            if (row >= x->skip && row < end) out[row - x->skip] = t;
+        uint32_t next = row + 1u + b->runs[i];
+        at = (uint64_t)b->times[i];
+        by = i == 0 && x->key ? 0 : at - before;
+        before = at + by * b->runs[i];
+        if (row >= x->skip && end - row >= 4u) { /* a few at once, as above */
+            int64_t *to = out + (row - x->skip);
+            for (j = 0; j < 4u; j++) to[j] = telem_i_signed(at + by * j);
+            if (next - row > 4u) at += by * 4u, row += 4u;
+            else row = next;
         }
+        for (; row < next; row++, at += by)
+            if (row >= x->skip && row < end) out[row - x->skip] = telem_i_signed(at);
     }
 }
 
@@ -15334,8 +15377,28 @@ static void TELEM_I_FILE_N(telem_i_file_residuals)(const TELEM_I_FILE_T *x, uint
 }
 
 static void TELEM_I_FILE_N(telem_i_file_sum)(TELEM_I_FILE_T *x, uint32_t n, TELEM_I_FILE_T at) {
-    uint32_t i;
-    for (i = 0; i < n; i++) x[i] = at += x[i];
+    uint32_t i = 0;
+#if TELEM_I_FILE_W == 32 && defined(TELEM_I_FILE_V4)
+    telem_i_file_v4 carry = {at, at, at, at};
+    const telem_i_file_v4 none = {0, 0, 0, 0};
+    for (; n - i >= 8u; i += 8u) {
+        telem_i_file_v4 a, b;
+        memcpy(&a, x + i, sizeof a);
+        memcpy(&b, x + i + 4, sizeof b);
+        a += TELEM_I_FILE_V4(none, a, 0, 4, 5, 6);
+        b += TELEM_I_FILE_V4(none, b, 0, 4, 5, 6);
+        a += TELEM_I_FILE_V4(none, a, 0, 1, 4, 5);
+        b += TELEM_I_FILE_V4(none, b, 0, 1, 4, 5);
+        b += TELEM_I_FILE_V4(a, a, 3, 3, 3, 3);
+        a += carry;
+        b += carry;
+        carry = TELEM_I_FILE_V4(b, b, 3, 3, 3, 3);
+        memcpy(x + i, &a, sizeof a);
+        memcpy(x + i + 4, &b, sizeof b);
+    }
+    at = carry[0];
+#endif
+    for (; i < n; i++) x[i] = at += x[i];
 }
 
 /* x[i] += x[i - lag], eight at a time where these do not need each other. */
