@@ -776,8 +776,9 @@ typedef struct telem_file_writer_desc {
     uint32_t block_rows; /* rows at which it is closed; 0: 65,536. Columns: distinct rows of a block
                             at most (65,536; 0: 16,384); the codecs' memory grows with it. Mini: 1..32,
                             0: 16; as many as fit into block_bytes are written at once */
-    uint32_t key_bytes;  /* coded bytes in a group of blocks from one KEY to the next; 0: disk
-                            65,536, wire 8,192 */
+    uint32_t key_bytes;  /* coded bytes in a group of blocks from one KEY to the next; 0: columns on a
+                            disk: each block is KEY, but for those that say little more than that nothing
+                            changed: they may take as much as their KEY block; else disk 65,536, wire 8,192 */
     uint32_t key_rows;   /* a group has at least so many rows before key_bytes ends it; 0: disk
                             256, wire 1 */
     uint32_t gather_bytes; /* columns: memory in which rows wait to become blocks, all streams together; 0:
@@ -2915,7 +2916,7 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
 #endif
     f.gather_bytes = telem_i_file_or(d->gather_bytes, f.max_block > 1u << 24 ? 1u << 25 : 2u * f.max_block);
     f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : f.coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_DEFAULT : TELEM_I_FILE_COLUMN_DEFAULT);
-    f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : 65536);
+    f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : f.coding == TELEM_FILE_COLUMNS ? 0 : 65536);
     f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
     if (d->key_ns == 0 && wire) f.key_ns = 5000000000u;
     if (d->max_age_ns == 0) f.max_age_ns = wire ? 100000000u : 1000000000u;
@@ -3241,7 +3242,7 @@ static void telem_i_file_announce(telem_file_writer *w, telem_i_file_wstream *s,
 
 static int telem_i_file_key_due(const telem_file_writer *w, const telem_i_file_wstream *s, int64_t time) {
     if (s->need_key) return 1;
-    if (s->group_bytes >= w->desc.key_bytes && s->group_rows >= w->desc.key_rows) return 1;
+    if (w->desc.key_bytes && s->group_bytes >= w->desc.key_bytes && s->group_rows >= w->desc.key_rows) return 1;
     return s->key_ticks && telem_i_file_since(s->key_time, time) >= s->key_ticks;
 }
 
@@ -8532,6 +8533,7 @@ typedef struct telem_i_file_gather {
     size_t head_size;
     int64_t t, step;   /* section 6, before the open block */
     uint64_t bytes_per_row; /* of the blocks so far, in 1/256 bytes; 0: not known */
+    uint32_t key_len;  /* bytes of the group's KEY block */
     telem_i_file_keys keys; /* of the open block */
     telem_i_file_keyed *keyed;
 } telem_i_file_gather;
@@ -9531,11 +9533,37 @@ static uint32_t telem_i_file_block_goal(const telem_file_writer *w, const telem_
     return n > w->desc.block_rows ? w->desc.block_rows : (uint32_t)n;
 }
 
-/* A block begins: KEY when one is due, or when the group would grow too large with it. */
+/* What the values of the last row take in a KEY block when they do not change: nothing in another block. */
+static uint64_t telem_i_file_state_bytes(const telem_i_file_wstream *s) {
+    telem_columns it;
+    telem_column c;
+    uint64_t n = 0;
+    uint32_t i;
+    telem_columns_begin(&it, s->schema);
+    while (telem_columns_next(&it, &c))
+        for (i = 0; i < c.count; i++)
+            n += 2u + (telem_i_file_codes_variable(c.type) ? telem_get32(s->g->state + c.row + (size_t)i * c.width) : c.width);
+    return n;
+}
+
+/* Is the group of a stream to end before the next block? Damage to a block costs what is left of its group,
+   so each block is KEY where that costs little. Where nothing changes it would cost most of the file: there
+   the others of a group together take as much as its KEY block. */
+static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstream *s) {
+    uint64_t state;
+    if (w->desc.key_bytes) return s->group_bytes + s->last_bytes > w->desc.key_bytes && s->group_rows >= w->desc.key_rows;
+    state = telem_i_file_state_bytes(s);
+    if (s->group_bytes == s->last_bytes) { /* the KEY block was the last one */
+        s->g->key_len = s->last_bytes;
+        return 4u * (uint64_t)s->last_bytes > 5u * state + 256u;
+    }
+    return 2u * (uint64_t)s->last_bytes > state || s->group_bytes > 2u * (uint64_t)s->g->key_len;
+}
+
+/* A block begins: KEY when one is due, or when the group ends. */
 static void telem_i_file_begin_columns(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_announce(w, s, time);
-    s->key = (uint8_t)(telem_i_file_key_due(w, s, time) ||
-                       (s->group_bytes + s->last_bytes > w->desc.key_bytes && s->group_rows >= w->desc.key_rows));
+    s->key = (uint8_t)(telem_i_file_key_due(w, s, time) || telem_i_file_group_ends(w, s));
     s->first_row = s->next_row;
 }
 
