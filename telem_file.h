@@ -31,10 +31,13 @@
        - Every prefix of a file is valid: each whole block in it is read, the rest is reported as
          TRUNCATED with its offset.                            every_prefix_yields_its_whole_blocks
        - A flipped byte costs at most the group of blocks that it lies in; no wrong row is ever
-         delivered as good, and what is missing is told by stream, row numbers and count. Two
-         things stand only once in a file on disk: damage in a stream's schema block costs that
-         stream's rows, in the stream header the file (on a wire both are repeated).
+         delivered as good, and what is missing is told by stream, row numbers and count.
                                                                no_flipped_byte_delivers_a_wrong_row
+       - In a file written with a zero desc it costs one block, but for blocks that say little more
+         than that nothing changed (their group: as many bytes as two KEY blocks). Also in the
+         stream header, a clock or a schema, which are repeated: a reader that seeks goes on from
+         the repeat. Files below 64 KB, or 100 times their header and schemas, have none.
+                                                               test_one_byte.c
        - Bytes from outside are hostile: lengths are bounded by what remains, memory by the desc,
          work by the bytes read and rows delivered (a repeated row costs a few bits; a forged
          header costs the hash of one block); no recursion.    fuzz_file.c
@@ -99,7 +102,10 @@
        place between blocks (live links announce it now and then, so that a reader can join);
        nothing changes then, and it MUST be equal byte for byte. A header with another session id
        begins a new session: all state (streams, clocks, numbers) starts afresh, so `cat a b` is a
-       legal stream. Blocks carry no session id, but their checks are seeded with it: blocks of
+       legal stream. A file's writer repeats the header, clocks and schemas, too, first when 65,536
+       bytes or 100 times what they take themselves lie behind the first ones, then at doubling
+       distances: a reader that finds a header damaged goes on from its repeat, back to the begin.
+       Blocks carry no session id, but their checks are seeded with it: blocks of
        another session, e.g. old ones in a reused flash sector, fail their check.
 
    3 STREAM HEADER (104 bytes in version 1.0; all offsets from its first byte)
@@ -1282,6 +1288,9 @@ struct telem_file_writer {
     uint32_t clock_ids[TELEM_I_FILE_CLOCKS];
     const char *clock_names[TELEM_I_FILE_CLOCKS];
     uint8_t open, headed; /* headed: the stream header is with the io */
+    uint8_t repeats;      /* of the stream header, on a disk */
+    uint64_t header_pos;  /* of the latest one */
+    uint64_t announcement; /* bytes of header, clocks and schemas together */
 };
 
 struct telem_i_file_rstream;
@@ -1610,6 +1619,7 @@ typedef struct telem_i_file_wstream {
 #endif
     uint32_t goal, last_bytes; /* columns: coded bytes that a block should have; that the last one had */
     uint8_t ageless; /* rows of one call */
+    uint8_t repeats; /* of its schema block, on a disk */
     struct {
         uint64_t rows;
         int64_t min, max;
@@ -2756,7 +2766,8 @@ static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
 
 static telem_result telem_i_file_emit_schema(telem_file_writer *w, telem_i_file_wstream *s) {
     uint8_t fields[TELEM_VARINT_MAX];
-    s->schema_pos = telem_i_file_tell(w);
+    uint64_t pos = telem_i_file_tell(w);
+    if (w->desc.profile == TELEM_FILE_WIRE || s->repeats == 0) s->schema_pos = pos; /* a reader looks for the first one */
     return telem_i_file_emit(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->id), telem_i_file_schema_body, s);
 }
 
@@ -2783,6 +2794,7 @@ static void telem_i_file_emit_header(telem_file_writer *w) {
     telem_put64(h + 72, d->previous);
     telem_put64(h + 80, (uint64_t)d->created);
     telem_put32(h + TELEM_I_FILE_HEADER - 4, telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0));
+    w->announcement += w->headed ? 0 : sizeof h;
     telem_i_file_out(w, h, sizeof h);
     if (w->error.code == TELEM_OK) w->headed = 1;
 }
@@ -3105,6 +3117,7 @@ static telem_result telem_i_file_writable(const telem_file_writer *w) {
 
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name) {
     telem_result r = telem_i_file_writable(w);
+    uint64_t pos;
     uint32_t i;
     if (r != TELEM_OK) return r;
     if (!clock || clock->bits > 64 || clock->domain > TELEM_DOMAIN_USER) return TELEM_ERR_ARG;
@@ -3116,7 +3129,9 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
     w->clock_names[w->clock_count] = name ? name : "";
+    pos = telem_i_file_tell(w);
     r = telem_i_file_emit_clock(w, w->clock_count);
+    w->announcement += telem_i_file_tell(w) - pos;
     if (r == TELEM_OK) w->clock_count++;
     return r;
 }
@@ -3211,10 +3226,13 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     if (w->desc.profile == TELEM_FILE_WIRE) s->announce_ticks = telem_i_file_ticks(&s->clock, w->desc.announce_ns);
     telem_i_file_look_at_schema(s);
     r = telem_i_file_emit_schema(w, s);
+    w->announcement += telem_i_file_tell(w) - s->schema_pos;
     if (r == TELEM_OK) w->streams[w->stream_count++] = s;
     else telem_i_file_drop_stream(w, s, used); /* it is not there: rows without their schema could not be read */
     return r;
 }
+
+#define TELEM_I_FILE_REPEAT 65536u /* bytes behind which a file says again what it is */
 
 /* On a live link: is the stream to be announced again? */
 static int telem_i_file_announce_due(telem_i_file_wstream *s, int64_t time) {
@@ -3234,7 +3252,34 @@ static void telem_i_file_announce_session(telem_file_writer *w) {
     for (i = 0; i < w->clock_count; i++) (void)telem_i_file_emit_clock(w, i);
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+/* In a file: is what stands at `pos` to come again, for the n-th time? */
+static int telem_i_file_repeat_due(const telem_file_writer *w, uint64_t pos, uint8_t n) {
+    uint64_t base = 100u * w->announcement, behind = telem_i_file_tell(w) - pos;
+    if (base < TELEM_I_FILE_REPEAT) base = TELEM_I_FILE_REPEAT;
+    return n < 40 && behind >> n >= base;
+}
+
+/* Damage to a header or schema must not cost a file: both are repeated where that costs little. Between blocks
+   of this stream; s->out is free. */
+static void telem_i_file_repeat(telem_file_writer *w, telem_i_file_wstream *s) {
+    uint32_t i;
+    if (w->desc.profile == TELEM_FILE_WIRE || w->error.code != TELEM_OK) return;
+    if (telem_i_file_repeat_due(w, w->header_pos, w->repeats)) {
+        telem_i_file_emit_header(w);
+        w->repeats++;
+        for (i = 0; i < w->clock_count; i++) (void)telem_i_file_emit_clock(w, i);
+    }
+    if (!telem_i_file_repeat_due(w, s->schema_pos, s->repeats)) return;
+    s->repeats++;
+    (void)telem_i_file_emit_schema(w, s);
+}
+#endif
+
 static void telem_i_file_announce(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_repeat(w, s);
+#endif
     if (!telem_i_file_announce_due(s, time)) return;
     telem_i_file_announce_session(w);
     (void)telem_i_file_emit_schema(w, s);
@@ -3983,6 +4028,7 @@ typedef struct telem_i_file_rstream {
     uint8_t anywhere;  /* the next KEY block sets next_row without a loss: joined or sought */
     uint8_t has_end;
     uint8_t known;     /* its schema block was read */
+    uint8_t sought;    /* a repeat of it was looked for */
     uint64_t scan_rows, scan_next; /* telem_file_reader_scan */
     int64_t scan_first, scan_last;
     struct telem_i_file_mini_state *mini; /* NULL: none yet */
@@ -11942,6 +11988,10 @@ static void telem_i_file_doubt(telem_file_reader *r, const telem_i_file_data *d)
     if (!s->anywhere) s->doubtful += d->rows;
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+static void telem_i_file_seek_schema(telem_file_reader *r, uint32_t id);
+#endif
+
 /* A block header stands at the position and its check holds: the whole block. Returns TELEM_OK when
    something was dealt with (the position moved), TELEM_END when bytes are missing. */
 static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_header *h) {
@@ -11956,6 +12006,12 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
         memset(&d, 0, sizeof d); /* nothing of it is believed */
         if (!h->wrong) h->wrong = "a data block's header fields do not parse";
     }
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (d.rows) telem_i_file_seek_schema(r, d.stream);
+    e = telem_i_file_fill(r, h->bare); /* the window may have moved */
+    if (e != TELEM_OK) return e;
+    p = telem_i_file_here(r);
+#endif
     if (!h->wrong) {
         e = telem_i_file_fill(r, h->total);
         if (e != TELEM_OK && !(e == TELEM_END && r->finish)) return e;
@@ -11994,6 +12050,10 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
     r->at += pad; /* the window stays until the block's rows and texts are taken */
     return TELEM_OK;
 }
+
+#if !defined(TELEM_FILE_NO_COLUMNS)
+static telem_result telem_i_file_rewind(telem_file_reader *r);
+#endif
 
 /* >>reader ------------------------------------------------------------------------------------- */
 
@@ -12333,6 +12393,13 @@ TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_
         if (telem_i_file_where(r) > TELEM_I_FILE_SEARCH) return telem_i_file_reader_fail(r, TELEM_ERR_CORRUPT, 0, "this is not a telem stream");
     }
     r->finish = 0;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    /* The first header was damaged, and this is a repeat: what stands before it may be read after all. */
+    if (r->start > 0 && r->session.profile == TELEM_FILE_DISK && telem_i_file_seekable(r)) {
+        r->blocks_at = 0;
+        return telem_i_file_rewind(r);
+    }
+#endif
     return TELEM_OK;
 }
 
@@ -12567,6 +12634,58 @@ TELEM_API telem_result telem_file_next_attachment(telem_file_reader *r, uint64_t
     }
     r->chunk = chunk;
     return e;
+}
+#endif
+
+#if !defined(TELEM_FILE_NO_COLUMNS)
+/* Is anything wanting that the rows of a stream need? */
+static int telem_i_file_lacks(const telem_file_reader *r, const telem_i_file_rstream *s) {
+    return !s->known || (s->pub.clock_id && !telem_i_file_rclock_find(r, s->pub.clock_id));
+}
+
+/* Rows of a stream whose schema (or clock) was not read: it was damaged, and a repeat of it may lie ahead. Once
+   for each stream, by block headers; then the reader stands where it stood. */
+static void telem_i_file_seek_schema(telem_file_reader *r, uint32_t id) {
+    telem_i_file_rstream *s = telem_i_file_rstream_get(r, id);
+    telem_file_reader keep;
+    telem_i_file_header h;
+    telem_i_file_data none;
+    telem_i_file_cursor c;
+    uint64_t at = telem_i_file_where(r);
+    size_t chunk = r->chunk;
+    int known = s && s->known;
+    const telem_i_file_rclock *clocks = r->clocks;
+    if (!s || s->sought || !telem_i_file_lacks(r, s) || !telem_i_file_seekable(r) || r->session.profile == TELEM_FILE_WIRE) return;
+    s->sought = 1;
+    memset(&none, 0, sizeof none);
+    keep.queued = r->queued;
+    keep.taken = r->taken;
+    keep.seq = r->seq;
+    keep.seq_known = r->seq_known;
+    keep.has_bad = r->has_bad;
+    keep.bad = r->bad;
+    keep.error = r->error;
+    memcpy(keep.queue, r->queue, sizeof keep.queue);
+    r->chunk = TELEM_I_FILE_SMALL;
+    while (telem_i_file_lacks(r, s) && telem_i_file_next_header(r, &h) == TELEM_OK) {
+        if (h.type == (s->known ? TELEM_BLOCK_CLOCK : TELEM_BLOCK_SCHEMA) && telem_i_file_whole_block(r, &h, &c)) {
+            telem_i_file_cursor its = s->known ? c : h.fields;
+            if (telem_i_file_take_varint(&its) == (s->known ? s->pub.clock_id : id)) (void)telem_i_file_use_block(r, &h, &none);
+        }
+        if (telem_i_file_pass(r, &h) != TELEM_OK) break;
+    }
+    r->chunk = chunk;
+    (void)telem_i_file_hop(r, at);
+    memcpy(r->queue, keep.queue, sizeof keep.queue);
+    r->queued = keep.queued;
+    r->taken = keep.taken;
+    r->seq = keep.seq;
+    r->seq_known = keep.seq_known;
+    r->has_bad = keep.has_bad;
+    r->bad = keep.bad;
+    r->error = keep.error;
+    if (!known && s->known) telem_i_file_push(r, TELEM_ITEM_STREAM, at)->stream = &s->pub;
+    if (r->clocks != clocks) telem_i_file_push(r, TELEM_ITEM_CLOCK, at)->clock_id = s->pub.clock_id;
 }
 #endif
 
