@@ -99,9 +99,11 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define TELEM_UNUSED __attribute__((unused))
 #define TELEM_I_INLINE static inline __attribute__((always_inline)) /* also at -Os */
+#define TELEM_I_APART static __attribute__((noinline)) /* a loop that needs the registers for itself */
 #else
 #define TELEM_UNUSED
 #define TELEM_I_INLINE static inline
+#define TELEM_I_APART static
 #endif
 
 #ifndef TELEM_API

@@ -1795,53 +1795,64 @@ TELEM_I_INLINE uint32_t telem_i_file_group_delta(const uint8_t *a, const uint8_t
     return (d << 1 ^ ((uint32_t)0 - (d >> 31))) >> drop;
 }
 
-/* Bytes of a number that is not 0, less 1. */
-TELEM_I_INLINE uint32_t telem_i_file_top_byte(uint32_t d) {
+/* Zero bytes at the top of a number that is not 0. */
+TELEM_I_INLINE uint32_t telem_i_file_top_zeros(uint32_t d) {
 #if defined(__GNUC__) || defined(__clang__)
-    return (31u - (uint32_t)__builtin_clz(d)) >> 3;
+    return (uint32_t)__builtin_clz(d) >> 3;
 #else
-    return (d > 0xFFu) + (d > 0xFFFFu) + (d > 0xFFFFFFu);
+    return (d < 0x100u) + (d < 0x10000u) + (d < 0x1000000u);
 #endif
 }
+#if defined(__GNUC__) || defined(__clang__)
+#define TELEM_I_FILE_RARE(x) __builtin_expect(x, 0)
+#else
+#define TELEM_I_FILE_RARE(x) (x)
+#endif
 
 /* A whole group of numbers that is not the same as before: the steps that telem_i_file_code_int and
    telem_i_file_code_float take, for eight at once, in registers. The values go where they belong when seven
    or eight of them changed, and come down when fewer did. */
 TELEM_I_INLINE void telem_i_file_code_eight(telem_i_file_coder *c, const uint8_t *a, const uint8_t *b, uint32_t width, uint32_t real, uint32_t counter) {
-    uint32_t mask = 0, tags = 0, shift = 0, k, gap;
+    uint32_t mask = 0, tags = 0, shift = 0, k, gap; /* tags: each less 3, added at the end */
     uint8_t *p, *v, *to;
-    telem_i_file_coder_zeros(c);
+    if (c->zeros) telem_i_file_coder_zeros(c);
     p = c->p;
     v = p + 5;
     for (k = 0; k < 8; k++, a += width, b += width) {
-        uint32_t d = telem_i_file_group_delta(a, b, width, real, counter), tag;
+        uint32_t d = telem_i_file_group_delta(a, b, width, real, counter), top;
+        mask >>= 1;
         if (d == 0) continue;
-        mask |= 1u << k;
+        mask |= 0x80u;
         if (!real && d <= 8) {
-            tag = d + 7u;
+            tags += (d + 4u) << shift;
         } else {
-            uint32_t n = tag = telem_i_file_top_byte(d);
-            if (real && (d & 0xFFu) == 0) { /* perhaps fewer bytes from the top */
+            top = telem_i_file_top_zeros(d);
+            if (real && TELEM_I_FILE_RARE((d & 0xFFu) == 0)) { /* perhaps fewer bytes from the top */
                 uint32_t high = width - 1u, rest = d >> 8;
                 while ((rest & 0xFFu) == 0) rest >>= 8, high--;
-                if (high <= n) n = high - 1u, tag = high + 7u, d = rest;
+                if (high + top <= 3u) { /* below the 4 - top of the others: the tag is high + 7 */
+                    d = rest;
+                    tags += 8u << shift;
+                    top = 4u - high;
+                }
             }
             telem_put32(v, d); /* what is too much is written over */
-            v += n + 1u;
+            v += 4;
+            v -= top;
+            tags -= top << shift;
         }
-        tags |= tag << shift;
         shift += 4;
     }
     p[0] = (uint8_t)mask;
-    telem_put32(p + 1, tags);
+    telem_put32(p + 1, tags + (0x33333333u & (shift < 32 ? (1u << shift) - 1u : UINT32_MAX)));
     gap = 4u - (shift + 4u) / 8u;
     if (gap) { /* by words: each is read before it is written to */
         for (to = p + 5 - gap; to + gap < v; to += 4) telem_put32(to, telem_get32(to + gap));
         v -= gap;
     }
     c->p = v;
+    c->values = v + 5; /* the rest of the group is as it was: none begun */
     c->changed = 1;
-    telem_i_file_coder_open(c);
 }
 
 /* memcmp, which small libraries do byte by byte. */
@@ -1858,19 +1869,32 @@ TELEM_I_INLINE int telem_i_file_equal(const uint8_t *a, const uint8_t *b, size_t
 #endif
 }
 
-/* Eight columns at once. 0: they are to be coded one by one. */
-static int telem_i_file_code_group(telem_i_file_coder *c, const telem_column *col, const uint8_t *a, const uint8_t *b, uint32_t counter) {
-    uint32_t k, w = col->width, real = (uint32_t)telem_i_file_codes_float(col->type);
-    int same = !counter && telem_i_file_equal(a, b, 8u * (size_t)w);
-    if (!same && (w > 4 || col->type == TELEM_BOOL)) return 0;
-    if (counter) {
-        for (k = 0; k < 8 && telem_i_file_group_delta(a + k * w, b + k * w, w, 0, 1) == 0;) k++;
-        same = k == 8;
+/* The commonest has a loop of its own. */
+TELEM_I_APART void telem_i_file_code_floats(telem_i_file_coder *c, const uint8_t *a, const uint8_t *b) {
+    telem_i_file_code_eight(c, a, b, 4, 1, 0);
+}
+TELEM_I_APART void telem_i_file_code_numbers(telem_i_file_coder *c, const uint8_t *a, const uint8_t *b, uint32_t width, uint32_t real, uint32_t counter) {
+    telem_i_file_code_eight(c, a, b, width, real, counter);
+}
+
+/* Did eight counters all count? */
+static int telem_i_file_counted(const uint8_t *a, const uint8_t *b, uint32_t width) {
+    uint32_t k = 0;
+    while (k < 8 && telem_i_file_group_delta(a + k * width, b + k * width, width, 0, 1) == 0) k++;
+    return k == 8;
+}
+
+/* Eight columns at a time, of n, until the block is full or they are to be coded one by one. Returns how many. */
+static uint32_t telem_i_file_code_groups(telem_i_file_coder *c, const telem_column *col, const uint8_t *a, const uint8_t *b, uint32_t n, uint32_t counter) {
+    uint32_t left = n, w = col->width, step = 8u * w, real = (uint32_t)telem_i_file_codes_float(col->type);
+    for (; left >= 8 && c->p <= c->limit; left -= 8, a += step, b += step) {
+        if (!counter && telem_i_file_equal(a, b, step)) c->zeros++;
+        else if (w > 4 || col->type == TELEM_BOOL) break;
+        else if (w == 4 && real) telem_i_file_code_floats(c, a, b);
+        else if (counter && telem_i_file_counted(a, b, w)) c->zeros++;
+        else telem_i_file_code_numbers(c, a, b, w, real, counter);
     }
-    if (same) c->zeros++;
-    else if (w == 4 && real) telem_i_file_code_eight(c, a, b, 4, 1, 0); /* a loop of its own: the commonest */
-    else telem_i_file_code_eight(c, a, b, w, real, counter);
-    return 1;
+    return n - left;
 }
 
 /* A run of numbers or bools; eight at a time are compared as bytes first. Returns 0 when the
@@ -1882,9 +1906,10 @@ static int telem_i_file_code_run(telem_i_file_coder *c, const telem_column *col,
     while (i < col->count) {
         const uint8_t *a = row + (size_t)i * w, *b = prev + (size_t)i * w;
         if (c->n == 0) {
+            uint32_t done = telem_i_file_code_groups(c, col, a, b, col->count - i, counter);
             if (c->p > c->limit) return 0;
-            if (col->count - i >= 8 && telem_i_file_code_group(c, col, a, b, counter)) {
-                i += 8;
+            if (done) {
+                i += done;
                 continue;
             }
         }
