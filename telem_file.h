@@ -1384,8 +1384,7 @@ struct telem_feed_reader {
     telem_clock clock;
     uint32_t number, next_number, mark_count, told;
     uint8_t open, looked, reading, has_next, has_pending, has_damage, finished, single, is_feed, telling;
-    char name[TELEM_FEED_FILE_MAX + 1u];
-    char file[TELEM_FEED_FILE_MAX + 1u];
+    char name[256], file[256];
     char text[256];
 };
 #endif
@@ -14180,6 +14179,7 @@ static telem_result telem_i_file_feed_peek(const telem_dir *dir, const char *fil
     telem_result r = dir->open(dir->user, file, TELEM_DIR_READ, &io);
     int64_t got;
     size_t size;
+    memset(x, 0, sizeof *x);
     if (r != TELEM_OK) return r;
     got = telem_io_read_all(&io, h, sizeof h);
     (void)dir->close(dir->user, &io);
@@ -14916,7 +14916,7 @@ static void telem_i_file_feedr_learn_sequence(telem_feed_reader *f) {
 
 static int telem_i_file_is_plain_name(const char *s) {
     size_t i, n = strlen(s);
-    if (n == 0 || n > TELEM_FEED_FILE_MAX || telem_i_file_same(s, ".") || telem_i_file_same(s, "..")) return 0;
+    if (n == 0 || n > 255 || telem_i_file_same(s, ".") || telem_i_file_same(s, "..")) return 0;
     for (i = 0; i < n; i++)
         if (s[i] == '/' || s[i] == '\\') return 0;
     return 1;

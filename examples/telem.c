@@ -14,6 +14,7 @@
 #include "tool_input.h"
 #include "tool_info.h"
 #include "tool_cat.h"
+#include "tool_feeds.h"
 #include "tool_import.h"
 #include "tool_plot.h"
 
@@ -24,6 +25,8 @@ static const struct command {
 } commands[] = {
     {"info", command_info, "what a file holds, and what was lost"},
     {"cat", command_cat, "rows as text, NDJSON or CSV"},
+    {"follow", command_follow, "rows as they are written"},
+    {"feeds", command_feeds, "the recordings of a directory that go on over many files"},
     {"import", command_import, "a CSV file becomes a telem file"},
     {"plot", command_plot, "a file as a picture (SVG)"},
 };
@@ -41,7 +44,8 @@ static void main_help(text *t) {
                  "\n"
                  "examples:\n"
                  "  telem info flight.tlm\n"
-                 "  telem plot flight.tlm -o flight.svg\n");
+                 "  telem plot flight.tlm -o flight.svg\n"
+                 "  telem follow --last 10s log/vitals\n");
 }
 
 static int print_text(text *t) {

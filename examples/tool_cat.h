@@ -2,7 +2,8 @@
 
 static const char cat_help[] =
     "usage: telem cat [options] FILE\n"
-    "Rows as text, NDJSON or CSV, in the order of the file. FILE may be - for standard input.\n"
+    "Rows as text, NDJSON or CSV, in the order of the file. FILE may be - for standard input, or\n"
+    "DIR/NAME for all files of a feed (telem feeds lists them).\n"
     "\n"
     "  -f, --format F     text (default), ndjson, or csv; a name given to -o decides, too\n"
     "  -s, --stream S     only these streams: names or patterns, a comma list, repeatable\n"
@@ -32,6 +33,34 @@ static const char cat_help[] =
     "examples:\n"
     "  telem cat -f csv --stream imu --fields ax,ay --last 10s flight.tlm > imu.csv\n"
     "  ssh drone cat /log/flight.tlm | telem cat -f ndjson - | jq .ax\n";
+
+static const char follow_help[] =
+    "usage: telem follow [options] FILE\n"
+    "Rows as they are written, until Ctrl-C. FILE is a file that is being written, or DIR/NAME for\n"
+    "a feed: its next files are gone over to, and it need not be there yet. Rows come as their\n"
+    "blocks are written (with a journal: as they are committed).\n"
+    "\n"
+    "  -f, --format F     text (default), ndjson, or csv\n"
+    "  -s, --stream S     only these streams: names or patterns, a comma list, repeatable\n"
+    "  -F, --fields F     only these fields: ax,pos.x,motor[2]; pos chooses all of pos\n"
+    "  -a, --all          first all that is there; without it only what is new\n"
+    "      --last D       first the last D, such as 10s\n"
+    "      --start T      first what is there from this time on: +5s @12.5 2026-11-20T12:00:00Z\n"
+    "      --end T        ends behind this time\n"
+    "  -n, --rows N       ends after N rows\n"
+    "      --poll D       how often to look, such as 10ms (100ms); 0s: always, with a whole processor\n"
+    "      --raw          raw counts instead of physical values\n"
+    "      --json-strings 64-bit integers as strings (ndjson)\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "What is lost comes as lines of its own: rows of files that were removed before they were read,\n"
+    "too. See telem cat --help for the formats.\n"
+    "\n"
+    "exit: 0 all there, 1 failure, 2 usage, 3 ended, but data was lost\n"
+    "\n"
+    "examples:\n"
+    "  telem follow log/vitals\n"
+    "  telem follow -f ndjson --last 10s --stream imu flight.tlm | jq .ax\n";
 
 enum cat_format { CAT_UNSET, CAT_TEXT, CAT_NDJSON, CAT_CSV };
 
@@ -65,6 +94,7 @@ typedef struct cat {
     spans time_spans;
     utc_map map;
     uint8_t stopped, unordered, single; /* single: one stream in time order, sought by time */
+    uint8_t follow, all;
     text line, cell;
 } cat;
 
@@ -284,12 +314,14 @@ static cat_view *cat_view_of(cat *k, const telem_file_stream *stream) {
 /* A stream of a session that ended is not this session's stream at the same address, and its
    clocks begin anew. */
 static void cat_session(cat *k) {
-    uint64_t id = telem_file_reader_session(&k->src->r)->id;
+    uint64_t id = telem_file_reader_session(&k->src->feed.r)->id;
     size_t i;
     if (k->session && k->session != id) {
         for (i = 0; i < k->n; i++) k->views[i].stream = NULL;
-        spans_free(&k->time_spans);
-        k->map.n = 0;
+        if (!k->src->is_feed) { /* files of a feed share their clocks */
+            spans_free(&k->time_spans);
+            k->map.n = 0;
+        }
     }
     k->session = id;
 }
@@ -563,7 +595,7 @@ static int cat_wants_utc(const cat *k) {
 }
 
 static telem_file_stream *cat_only_stream(cat *k) {
-    uint32_t i, n = telem_file_reader_stream_count(&k->src->r);
+    uint32_t i, n = telem_file_reader_stream_count(&k->src->feed.r);
     telem_file_stream *found = NULL;
     for (i = 0; i < n; i++) {
         telem_file_stream *st = source_stream(k->src, i);
@@ -579,7 +611,7 @@ static void cat_read_ahead(cat *k, const telem_file_stream *only) {
     int syncs = only && cat_wants_utc(k) && only->clock.domain != TELEM_DOMAIN_UTC;
     uint32_t clock = only ? only->clock_id : 0;
     telem_file_item item;
-    while (telem_file_next(&k->src->r, &item) == TELEM_OK &&
+    while (telem_file_next(&k->src->feed.r, &item) == TELEM_OK &&
            (syncs || item.kind != TELEM_ITEM_ROW)) {
         if (item.kind == TELEM_ITEM_METADATA && cat_is_unordered(&item.metadata)) k->unordered = 1;
         if (item.kind == TELEM_ITEM_SYNC && syncs) utc_map_item(&k->map, k->src, clock, &item.sync);
@@ -595,9 +627,9 @@ static void cat_rewind(cat *k) {
    pipe, nor in a later session. */
 static void cat_learn(cat *k) {
     uint32_t i;
-    if (telem_file_reader_scan(&k->src->r, NULL, 0) < 0) return;
-    k->session = telem_file_reader_session(&k->src->r)->id;
-    for (i = 0; i < telem_file_reader_stream_count(&k->src->r); i++)
+    if (telem_file_reader_scan(&k->src->feed.r, NULL, 0) < 0) return;
+    k->session = telem_file_reader_session(&k->src->feed.r)->id;
+    for (i = 0; i < telem_file_reader_stream_count(&k->src->feed.r); i++)
         if (source_stream(k->src, i)) cat_view_of(k, source_stream(k->src, i));
 }
 
@@ -606,7 +638,7 @@ static void cat_seek(cat *k) {
     telem_file_stream *only;
     cat_view *v;
     k->time_spans = spans_scan(k->src);
-    k->session = telem_file_reader_session(&k->src->r)->id;
+    k->session = telem_file_reader_session(&k->src->feed.r)->id;
     cat_read_ahead(k, cat_only_stream(k));
     cat_rewind(k);
     cat_learn(k);
@@ -617,13 +649,84 @@ static void cat_seek(cat *k) {
     k->single = 1;
     cat_bound(k, v, NULL);
     if (v->in.from != INT64_MIN &&
-        telem_file_seek_time(&k->src->r, only, v->in.from) == TELEM_ERR_NOT_FOUND)
+        telem_file_seek_time(&k->src->feed.r, only, v->in.from) == TELEM_ERR_NOT_FOUND)
         k->stopped = 1;
 }
 
 
+/* The first chosen stream of the file at hand, and how many there are. */
+static telem_file_stream *cat_first_stream(cat *k, uint32_t *count) {
+    telem_file_stream *first = NULL;
+    uint32_t i;
+    *count = 0;
+    for (i = 0; i < telem_file_reader_stream_count(&k->src->feed.r); i++) {
+        telem_file_stream *st = source_stream(k->src, i);
+        if (!st || !names_match(&k->streams, st->name)) continue;
+        if (!first) first = st;
+        ++*count;
+    }
+    return first;
+}
+
+/* Times of a feed: from its first file's first row to its last one's last. UTC wants all sync pairs. */
+static void cat_feed_times(cat *k, const char *name, const telem_file_stream *stream) {
+    telem_feed_span whole;
+    telem_file_item item;
+    uint32_t clock = stream->clock_id;
+    if (cat_wants_utc(k) && stream->clock.domain != TELEM_DOMAIN_UTC) {
+        telem_result r;
+        while ((r = telem_feed_next(&k->src->feed, &item)) == TELEM_OK)
+            if (item.kind == TELEM_ITEM_SYNC) utc_map_item(&k->map, k->src, clock, &item.sync);
+    }
+    if (telem_feed_reader_span(&k->src->feed, name, &whole) == TELEM_OK && whole.first <= whole.last)
+        spans_add(&k->time_spans, clock, whole.first, whole.last);
+}
+
+/* The first row that is wanted of a feed. */
+static void cat_seek_feed(cat *k) {
+    telem_file_stream *first;
+    uint32_t n;
+    char *name;
+    bounds in;
+    telem_result r;
+    span *s;
+    telem_clock clock;
+    if (!k->src->feed.reading || telem_file_reader_learn(&k->src->feed.r) != TELEM_OK) return;
+    first = cat_first_stream(k, &n);
+    if (!first) return;
+    name = copy_string(first->name);
+    clock = first->clock;
+    clock.read = NULL;
+    n = n == 1 ? first->clock_id : UINT32_MAX; /* one stream: it ends where its times do */
+    cat_feed_times(k, name, first);
+    s = k->time_spans.n ? &k->time_spans.at[0] : NULL;
+    in = range_bounds(k->src, &k->want, &clock, s ? s->first : 0, s ? s->last : 0, &k->map);
+    r = in.from == INT64_MIN ? telem_feed_seek_row(&k->src->feed, name, 0) : telem_feed_seek_time(&k->src->feed, name, in.from);
+    if (r != TELEM_OK) die(k->src->path, "cannot be sought in: %s", telem_result_text(r));
+    k->single = n != UINT32_MAX;
+    free(name);
+}
+
+static void cat_flush(void *user) { out_flush(((cat *)user)->to); }
+
+static void cat_run_follow(cat *k) {
+    telem_file_item item;
+    telem_result r;
+    k->src->idle = cat_flush;
+    k->src->user = k;
+    if (range_asked(&k->want)) cat_seek_feed(k);
+    else if (!k->all && (r = telem_feed_seek_now(&k->src->feed)) != TELEM_OK)
+        die(k->src->path, "cannot be followed: %s", telem_result_text(r));
+    while (!k->stopped && source_next(k->src, &item)) cat_item(k, &item);
+}
+
 static void cat_run_all(cat *k) {
     telem_file_item item;
+    if (k->src->is_feed) {
+        if (range_asked(&k->want)) cat_seek_feed(k);
+        while (!k->stopped && source_next(k->src, &item)) cat_item(k, &item);
+        return;
+    }
     if (k->want.last && !source_seekable(k->src))
         die(k->src->path, "--last wants a file, not a pipe; save it first");
     if (range_asked(&k->want) && source_seekable(k->src)) cat_seek(k);
@@ -675,6 +778,7 @@ static void cat_option(cat *k, int c) {
     case 'o': k->output = optarg; break;
     case 'r': k->flags |= TELEM_PRINT_RAW; break;
     case 'j': k->flags |= TELEM_PRINT_INT64_STRING; break;
+    case 'a': k->all = 1; break;
     default: break;
     }
 }
@@ -712,6 +816,39 @@ static int command_cat(int argc, char **argv) {
     k.src = source_open(argv[optind]);
     cat_output(&k);
     if (k.most) cat_run_all(&k);
+    cat_finish(&k);
+    c = source_verdict(k.src);
+    source_close(k.src);
+    return c;
+}
+
+static int command_follow(int argc, char **argv) {
+    static const struct option options[] = {
+        {"format", required_argument, NULL, 'f'}, {"stream", required_argument, NULL, 's'},
+        {"fields", required_argument, NULL, 'F'}, {"start", required_argument, NULL, 'S'},
+        {"end", required_argument, NULL, 'E'},    {"last", required_argument, NULL, 'L'},
+        {"rows", required_argument, NULL, 'n'},   {"all", no_argument, NULL, 'a'},
+        {"raw", no_argument, NULL, 'r'},          {"json-strings", no_argument, NULL, 'j'},
+        {"poll", required_argument, NULL, 'p'},   {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    static cat k;
+    int64_t poll_ns = 100000000;
+    int c;
+    k.most = UINT64_MAX;
+    while ((c = getopt_long(argc, argv, ":f:s:F:n:ah", options, NULL)) != -1) {
+        if (c == 'h') print_help(follow_help);
+        if (c == '?' || c == ':') option_error("follow", argv, c);
+        if (c == 'p') poll_ns = strcmp(optarg, "0s") == 0 || strcmp(optarg, "0") == 0 ? 0 : option_duration("follow", "--poll", optarg);
+        cat_option(&k, c);
+    }
+    if (argc - optind != 1) usage_error("follow", "wants one FILE; see telem follow --help");
+    k.follow = 1;
+    k.src = source_open_feed(argv[optind], 1);
+    if (!k.src) die(argv[optind], "no such file or feed; a feed is named DIR/NAME, telem feeds DIR lists them");
+    k.src->poll_ns = (uint64_t)poll_ns;
+    cat_output(&k);
+    if (k.most) cat_run_follow(&k);
+    k.stopped = 1;
     cat_finish(&k);
     c = source_verdict(k.src);
     source_close(k.src);

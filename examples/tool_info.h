@@ -84,7 +84,7 @@ static info_session *info_now(info *f) { return &f->sessions[f->n_sessions - 1];
 
 static void info_begin(info *f) {
     f->sessions = (info_session *)array_more(f->sessions, &f->n_sessions, sizeof *f->sessions);
-    info_now(f)->head = *telem_file_reader_session(&f->src->r);
+    info_now(f)->head = *telem_file_reader_session(&f->src->feed.r);
 }
 
 /* ---- gathering ---- */
@@ -196,14 +196,14 @@ static info_clock *info_clock_of(info *f, uint32_t id) {
     s->clocks = (info_clock *)array_more(s->clocks, &s->n_clocks, sizeof *s->clocks);
     p = &s->clocks[i];
     p->id = id;
-    p->clock = telem_file_reader_clock(&f->src->r, id, &name);
+    p->clock = telem_file_reader_clock(&f->src->feed.r, id, &name);
     text_puts(&p->name, name);
     return p;
 }
 
 static void info_item(info *f, const telem_file_item *item) {
     info_session *s;
-    if (telem_file_reader_session(&f->src->r)->id != info_now(f)->head.id) info_begin(f);
+    if (telem_file_reader_session(&f->src->feed.r)->id != info_now(f)->head.id) info_begin(f);
     s = info_now(f);
     switch (item->kind) {
     case TELEM_ITEM_STREAM:

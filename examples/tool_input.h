@@ -22,7 +22,13 @@ typedef struct source {
     void *memory;
     size_t memory_size;
     losses lost;
-    telem_file_reader r;
+    telem_feed_reader feed; /* its r reads a file or pipe alone, too */
+    telem_dir dir;
+    char *folder, *name;    /* of a feed */
+    uint8_t is_feed, follow;
+    void (*idle)(void *user); /* nothing comes at the moment */
+    void *user;
+    uint64_t poll_ns;
 } source;
 
 #define MEMORY_FIRST ((size_t)64 << 20)
@@ -57,7 +63,7 @@ static int64_t source_size(void *user) {
 
 static int source_seekable(const source *s) { return s->io.seek != NULL; }
 
-/* Opens a file for reading, with words for what it may be instead. "-": standard input. */
+/* Words for what a path may be instead of a file. */
 static int open_input(const char *path, uint64_t *size, int *regular) {
     struct stat st;
     int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -99,7 +105,7 @@ static int spool_pipe(const char *path, int fd, int is_text) {
 }
 
 NO_RETURN static void source_refused(source *s, telem_result r) {
-    telem_error e = telem_file_reader_error(&s->r);
+    telem_error e = telem_file_reader_error(&s->feed.r);
     unsigned char head[256];
     size_t i, n = s->seen.n < sizeof head ? s->seen.n : sizeof head;
     const char *what = e.what ? e.what : telem_result_text(r);
@@ -133,14 +139,69 @@ static telem_result source_start(source *s) {
     d.memory_size = s->memory_size;
     s->replay = 0;
     if (s->base.seek && s->base.seek(s->base.user, 0) != TELEM_OK) return TELEM_ERR_IO;
-    return telem_file_reader_open(&s->r, &d);
+    return telem_file_reader_open(&s->feed.r, &d);
+}
+
+/* folder/name: what a feed's path is made of. */
+static void source_split(source *s, const char *path) {
+    const char *slash = strrchr(path, '/');
+    s->name = copy_string(slash ? slash + 1 : path);
+    s->folder = copy_string(slash ? path : ".");
+    if (slash) s->folder[slash == path ? 1 : slash - path] = 0;
+    s->dir = telem_dir_system(s->folder);
+}
+
+static telem_result source_feed_start(source *s) {
+    telem_feed_reader_desc d = TELEM_ZERO;
+    telem_result r;
+    if (s->memory_size == 0) s->memory_size = MEMORY_FIRST;
+    for (;;) {
+        s->memory = grow(s->memory, s->memory_size);
+        d.dir = &s->dir;
+        d.name = s->name;
+        d.memory = s->memory;
+        d.memory_size = s->memory_size;
+        d.max_streams = 65535;
+        d.follow = s->follow;
+        r = telem_feed_reader_open(&s->feed, &d);
+        if ((r != TELEM_ERR_MEMORY && r != TELEM_ERR_LIMIT) || s->memory_size >= MEMORY_MOST) return r;
+        s->memory_size *= 2;
+    }
+}
+
+/* A path that is no file may be the name of a feed: DIR/NAME for DIR/NAME.000001.tlm and so on. NULL: it is none. */
+static source *source_open_feed(const char *path, int follow) {
+    source *s = (source *)zalloc(1, sizeof *s);
+    telem_result r;
+    s->path = path;
+    s->fd = -1;
+    s->follow = (uint8_t)follow;
+    s->poll_ns = 100000000;
+    source_split(s, path);
+    r = source_feed_start(s);
+    if (r == TELEM_OK || r == TELEM_AGAIN) {
+        s->is_feed = 1;
+        return s;
+    }
+    if (r != TELEM_ERR_NOT_FOUND && r != TELEM_ERR_ARG) {
+        telem_error e = telem_feed_reader_error(&s->feed);
+        die(path, "cannot be read: %s at byte %" PRIu64, e.what ? e.what : telem_result_text(r), e.offset);
+    }
+    free(s->memory);
+    free(s->folder);
+    free(s->name);
+    free(s);
+    return NULL;
 }
 
 /* Memory grows until the limits in the stream's header fit. */
 static source *source_open(const char *path) {
-    source *s = (source *)zalloc(1, sizeof *s);
+    source *s;
+    struct stat st;
     int regular;
     telem_result r;
+    if (strcmp(path, "-") != 0 && stat(path, &st) != 0 && errno == ENOENT && (s = source_open_feed(path, 0)) != NULL) return s;
+    s = (source *)zalloc(1, sizeof *s);
     s->path = strcmp(path, "-") == 0 ? "standard input" : path;
     s->fd = open_input(path, &s->size, &regular);
     s->base = s->io = telem_io_fd(s->fd);
@@ -167,7 +228,10 @@ static source *source_open(const char *path) {
 }
 
 static void source_close(source *s) {
-    if (s->fd != STDIN_FILENO) close(s->fd);
+    if (s->is_feed) telem_feed_reader_close(&s->feed);
+    else if (s->fd != STDIN_FILENO) close(s->fd);
+    free(s->folder);
+    free(s->name);
     free(s->memory);
     free(s->seen.s);
     free(s);
@@ -175,12 +239,20 @@ static void source_close(source *s) {
 
 /* Stream number i; NULL when its schema was lost, so that nothing is known of it but its id. */
 static telem_file_stream *source_stream(source *s, uint32_t i) {
-    telem_file_stream *st = telem_file_reader_stream(&s->r, i);
+    telem_file_stream *st = telem_file_reader_stream(&s->feed.r, i);
     return st && st->schema ? st : NULL;
 }
 
 static void source_wait(const source *s) {
     struct pollfd wait = {0, POLLIN, 0};
+    if (s->is_feed) {
+        struct timespec nap;
+        if (s->idle) s->idle(s->user);
+        nap.tv_sec = (time_t)(s->poll_ns / 1000000000u);
+        nap.tv_nsec = (long)(s->poll_ns % 1000000000u);
+        if (s->poll_ns) nanosleep(&nap, NULL);
+        return;
+    }
     wait.fd = s->fd;
     poll(&wait, 1, -1);
 }
@@ -196,23 +268,24 @@ static void source_count(source *s, const telem_file_item *item) {
 /* The next item: 1, or 0 at the end, where also an unfinished block is told. */
 static int source_next(source *s, telem_file_item *item) {
     for (;;) {
-        telem_result r = telem_file_next(&s->r, item);
+        telem_result r = s->is_feed ? telem_feed_next(&s->feed, item) : telem_file_next(&s->feed.r, item);
         if (r == TELEM_OK) {
             source_count(s, item);
             if (item->stream && !item->stream->schema) item->stream = NULL;
-            progress(s->path, item->offset, s->size);
+            if (!s->is_feed) progress(s->path, item->offset, s->size);
             return 1;
         }
+        if (r == TELEM_END && s->is_feed) s->finished = 1;
         if (r == TELEM_AGAIN) source_wait(s);
         else if (r == TELEM_END && s->finished) {
             progress_clear();
-            s->lost.unfinished = !telem_file_reader_ended(&s->r);
+            s->lost.unfinished = !telem_file_reader_ended(&s->feed.r);
             return 0;
         } else if (r == TELEM_END) {
             s->finished = 1;
-            telem_file_reader_finish(&s->r);
+            telem_file_reader_finish(&s->feed.r);
         } else {
-            telem_error e = telem_file_reader_error(&s->r);
+            telem_error e = s->is_feed ? telem_feed_reader_error(&s->feed) : telem_file_reader_error(&s->feed.r);
             die(s->path, "cannot read on at byte %" PRIu64 ": %s", e.offset,
                 e.what ? e.what : telem_result_text(r));
         }
@@ -367,7 +440,7 @@ static void columns_free(columns *list) {
 
 /* The name of a stream id, as known by now. */
 static const char *stream_name(source *s, uint32_t id) {
-    uint32_t i, n = telem_file_reader_stream_count(&s->r);
+    uint32_t i, n = telem_file_reader_stream_count(&s->feed.r);
     for (i = 0; i < n; i++) {
         const telem_file_stream *st = source_stream(s, i);
         if (st && st->id == id) return st->name;
@@ -377,7 +450,7 @@ static const char *stream_name(source *s, uint32_t id) {
 
 static telem_clock source_clock(source *s, uint32_t id) {
     const char *name;
-    return telem_file_reader_clock(&s->r, id, &name);
+    return telem_file_reader_clock(&s->feed.r, id, &name);
 }
 
 /* Moments seen on a stream's clock and on a UTC clock, gathered by a pass over the file. */
@@ -493,10 +566,10 @@ static void spans_add(spans *list, uint32_t clock, int64_t first, int64_t last) 
 
 static spans spans_scan(source *s) {
     spans list = {NULL, 0, NULL, 0};
-    int64_t n = telem_file_reader_scan(&s->r, NULL, 0), i;
+    int64_t n = telem_file_reader_scan(&s->feed.r, NULL, 0), i;
     if (n >= 0) {
         list.totals = (telem_file_totals *)zalloc((size_t)n, sizeof *list.totals);
-        n = telem_file_reader_scan(&s->r, list.totals, (uint32_t)n);
+        n = telem_file_reader_scan(&s->feed.r, list.totals, (uint32_t)n);
     }
     if (n < 0) die(s->path, "cannot be scanned: %s", telem_result_text((telem_result)n));
     list.streams = (uint32_t)n;

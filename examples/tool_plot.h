@@ -475,7 +475,7 @@ static void plot_annotation(plot *p, const telem_annotation *a) {
 
 static void plot_item(plot *p, const telem_file_item *item) {
     size_t i;
-    uint64_t id = telem_file_reader_session(&p->src->r)->id;
+    uint64_t id = telem_file_reader_session(&p->src->feed.r)->id;
     switch (item->kind) {
     case TELEM_ITEM_SESSION:
         for (i = 0; i < p->n && id != p->session; i++) p->all[i]->stream = NULL;
@@ -1003,7 +1003,11 @@ static source *plot_open(const char *path) {
         if (dup2(fd, STDIN_FILENO) < 0 || lseek(STDIN_FILENO, 0, SEEK_SET) < 0)
             die(path, "cannot read back: %s", strerror(errno));
     }
-    return source_open(path);
+    {
+        source *s = source_open(path);
+        if (s->is_feed) die(path, "is a feed; name one of its files: %s/%s", s->folder, telem_feed_reader_file(&s->feed));
+        return s;
+    }
 }
 
 static int command_plot(int argc, char **argv) {
@@ -1025,7 +1029,7 @@ static int command_plot(int argc, char **argv) {
     if (p.width < 300) usage_error("plot", "--width must be 300 or more");
     p.src = plot_open(argv[optind]);
     p.time_spans = spans_scan(p.src);
-    p.session = telem_file_reader_session(&p.src->r)->id;
+    p.session = telem_file_reader_session(&p.src->feed.r)->id;
     plot_extent(&p);
     while (source_next(p.src, &item)) plot_item(&p, &item);
     progress_clear();
