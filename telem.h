@@ -162,6 +162,7 @@
     X(TELEM_ERR_IO, -13, "input or output failed", "a device error, a closed pipe") \
     X(TELEM_ERR_SPACE, -14, "no space left", "a full disk, a full memory io") \
     X(TELEM_ERR_ACCESS, -15, "access refused", "a file without read permission") \
+    X(TELEM_ERR_BUSY, -16, "in use by another", "a second writer of a file") \
     X(TELEM_FULL, -32, "full", "a ring whose reader is behind") \
     X(TELEM_EMPTY, -33, "empty", "a ring with nothing to read") \
     X(TELEM_AGAIN, -34, "not now, try again", "a pipe without data at the moment") \
@@ -575,6 +576,9 @@ typedef struct telem_io {
     void *(*map)(void *user, uint64_t pos, size_t n, int writable); /* NULL: cannot */
     telem_result (*unmap)(void *user, void *ptr, size_t n);
     uint32_t block_size; /* writes are whole multiples of this many bytes; 0: any size */
+    telem_result (*sync_map)(void *user, void *ptr, size_t n); /* these bytes of a map are on the medium on return */
+    telem_result (*lock)(void *user, int on); /* on: the one writer of a file; TELEM_ERR_BUSY when there is another.
+                                                 Ends with the process; readers need none */
 } telem_io;
 
 /* Writes all n bytes (loops over short writes). TELEM_OK or the first error; a write that takes
@@ -950,6 +954,8 @@ static telem_result telem_i_memory_unmap(void *user, void *ptr, size_t n) {
     return TELEM_OK;
 }
 
+static telem_result telem_i_memory_sync_map(void *user, void *ptr, size_t n) { return telem_i_memory_unmap(user, ptr, n); }
+
 TELEM_API telem_io telem_io_memory(telem_memory_io *state, void *data, size_t capacity) {
     telem_io io = TELEM_ZERO;
     memset(state, 0, sizeof *state);
@@ -965,6 +971,7 @@ TELEM_API telem_io telem_io_memory(telem_memory_io *state, void *data, size_t ca
     io.allocate = telem_i_memory_allocate;
     io.map = telem_i_memory_map;
     io.unmap = telem_i_memory_unmap;
+    io.sync_map = telem_i_memory_sync_map;
     return io;
 }
 
@@ -1171,7 +1178,49 @@ static telem_result telem_i_fd_truncate(void *user, uint64_t size) {
     return telem_i_sys_truncate(telem_i_fd(user), (int64_t)size) == 0 ? TELEM_OK : telem_i_errno_result(errno);
 }
 
-#if !defined(_WIN32)
+#define TELEM_I_IO_LOCK ((uint64_t)1 << 62) /* the byte that the one writer holds: far behind all data */
+
+#if defined(_WIN32)
+static HANDLE telem_i_fd_handle(void *user) { return (HANDLE)_get_osfhandle(telem_i_fd(user)); }
+
+static telem_result telem_i_fd_allocate(void *user, uint64_t pos, uint64_t n) {
+    int64_t size = telem_i_fd_size(user);
+    if (size < 0) return TELEM_ERR_IO;
+    if (pos > (uint64_t)INT64_MAX || n > (uint64_t)INT64_MAX - pos) return TELEM_ERR_ARG;
+    return (uint64_t)size >= pos + n ? TELEM_OK : telem_i_fd_truncate(user, pos + n); /* fills up with zeros */
+}
+
+/* From byte 0 on only: elsewhere a map begins at a multiple of 64 KiB. */
+static void *telem_i_fd_map(void *user, uint64_t pos, size_t n, int writable) {
+    HANDLE section;
+    void *p;
+    if (pos != 0 || n == 0) return NULL;
+    section = CreateFileMappingA(telem_i_fd_handle(user), NULL, writable ? PAGE_READWRITE : PAGE_READONLY, 0, 0, NULL);
+    if (!section) return NULL;
+    p = MapViewOfFile(section, writable ? FILE_MAP_WRITE : FILE_MAP_READ, 0, 0, n);
+    (void)CloseHandle(section); /* the view keeps it */
+    return p;
+}
+
+static telem_result telem_i_fd_unmap(void *user, void *ptr, size_t n) {
+    (void)user, (void)n;
+    return UnmapViewOfFile(ptr) ? TELEM_OK : TELEM_ERR_ARG;
+}
+
+static telem_result telem_i_fd_sync_map(void *user, void *ptr, size_t n) {
+    return FlushViewOfFile(ptr, n) && FlushFileBuffers(telem_i_fd_handle(user)) ? TELEM_OK : TELEM_ERR_IO;
+}
+
+static telem_result telem_i_fd_lock(void *user, int on) {
+    OVERLAPPED o;
+    memset(&o, 0, sizeof o);
+    o.Offset = (DWORD)(TELEM_I_IO_LOCK & 0xFFFFFFFFu);
+    o.OffsetHigh = (DWORD)(TELEM_I_IO_LOCK >> 32);
+    if (!on) return UnlockFileEx(telem_i_fd_handle(user), 0, 1, 0, &o) ? TELEM_OK : TELEM_ERR_STATE;
+    if (LockFileEx(telem_i_fd_handle(user), LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &o)) return TELEM_OK;
+    return GetLastError() == ERROR_LOCK_VIOLATION || GetLastError() == ERROR_IO_PENDING ? TELEM_ERR_BUSY : TELEM_ERR_UNSUPPORTED;
+}
+#else
 static telem_result telem_i_fd_allocate(void *user, uint64_t pos, uint64_t n) {
     int e;
     if (pos > (uint64_t)INT64_MAX || n > (uint64_t)INT64_MAX - pos) return TELEM_ERR_ARG;
@@ -1191,6 +1240,31 @@ static telem_result telem_i_fd_unmap(void *user, void *ptr, size_t n) {
     (void)user;
     return munmap(ptr, n) == 0 ? TELEM_OK : TELEM_ERR_ARG;
 }
+
+static telem_result telem_i_fd_sync_map(void *user, void *ptr, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)ptr & ~(page - 1u);
+    (void)user;
+    return msync((uint8_t *)ptr - ((uintptr_t)ptr - from), n + ((uintptr_t)ptr - from), MS_SYNC) == 0 ? TELEM_OK : telem_i_errno_result(errno);
+}
+
+/* Linux: a lock of the open file, which goes with the last descriptor of it; elsewhere of the process. */
+static telem_result telem_i_fd_lock(void *user, int on) {
+    struct flock l;
+    int e;
+    memset(&l, 0, sizeof l);
+    l.l_type = (short)(on ? F_WRLCK : F_UNLCK);
+    l.l_whence = SEEK_SET;
+    l.l_start = (off_t)(sizeof(off_t) > 4 ? TELEM_I_IO_LOCK : (uint64_t)1 << 30);
+    l.l_len = 1;
+#if defined(__linux__)
+    e = fcntl(telem_i_fd(user), 37, &l); /* F_OFD_SETLK, which strict C hides */
+    if (e < 0 && errno == EINVAL) e = fcntl(telem_i_fd(user), F_SETLK, &l);
+#else
+    e = fcntl(telem_i_fd(user), F_SETLK, &l);
+#endif
+    if (e == 0) return TELEM_OK;
+    return errno == EAGAIN || errno == EACCES ? TELEM_ERR_BUSY : TELEM_ERR_UNSUPPORTED;
+}
 #endif
 
 TELEM_API telem_io telem_io_fd(int fd) {
@@ -1203,11 +1277,11 @@ TELEM_API telem_io telem_io_fd(int fd) {
         io.seek = telem_i_fd_seek;
         io.size = telem_i_fd_size;
         io.truncate = telem_i_fd_truncate;
-#if !defined(_WIN32)
         io.allocate = telem_i_fd_allocate;
         io.map = telem_i_fd_map;
         io.unmap = telem_i_fd_unmap;
-#endif
+        io.sync_map = telem_i_fd_sync_map;
+        io.lock = telem_i_fd_lock;
     }
     return io;
 }

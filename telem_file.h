@@ -58,8 +58,11 @@
        - Attachments of any size pass through in chunks, no more of one than a chunk is in memory;
          a chunk that is missing is told, and one flipped byte never passes for good.
                                                                test_attachments.c
-       - Reads everything this page specifies except: the journal zone answers UNSUPPORTED, is
-         skipped and told.                                     a_journal_zone_is_skipped
+       - Journal mode: a row is in the file when telem_file_write returns; kill -9 loses none of them,
+         a power cut at most those since the last sync.       scenario_journal.c, journal_power_cut.c
+       - One writer: a second one is refused (TELEM_ERR_BUSY) where the io locks.
+                                                               second_writer_is_refused
+       - Reads everything this page specifies.
 
    CONTENTS
        FORMAT      1 notation  2 stream  3 stream header  4 blocks  5 data blocks  6 rows coding
@@ -76,6 +79,8 @@
                                   -O3 wherever these optimise for speed: -O2 is 1.2 to 1.4 x slower
                    TELEM_FILE_NO_FEEDS  no feeds, no telem_dir. Set by itself for Cortex-M. TELEM_NO_POSIX
                                   leaves out telem_dir_system only
+                   TELEM_FILE_NO_JOURNAL  without journal mode, append and the reading of a journal
+                                  zone (UNSUPPORTED). Set by itself under TELEM_FILE_NO_COLUMNS
                    TELEM_NO_XXH3  no XXH3: disk profile's payload hash is UNSUPPORTED (for MCUs)
 
    =============================================================================================
@@ -100,7 +105,8 @@
                  flash, preallocated tails).
        A stream begins with a stream header. One with the same session id may come again at any
        place between blocks (live links announce it now and then, so that a reader can join);
-       nothing changes then, and it MUST be equal byte for byte. A header with another session id
+       nothing changes then, and its first 100 bytes MUST be equal (its size and what it says of the
+       journal left out: these stand at 104 and 0 in a repeated one). A header with another session id
        begins a new session: all state (streams, clocks, numbers) starts afresh, so `cat a b` is a
        legal stream. A file's writer repeats the header, clocks and schemas, too, first when 65,536
        bytes or 100 times what they take themselves lie behind the first ones, then at doubling
@@ -133,8 +139,9 @@
         64   8  sequence      id that the files of one sequence share; 0: stands alone
         72   8  previous      session id of the file before this one; 0: none
         80   8  created       POSIX time in ns, i64; 0: unknown
-        88   8  journal       bytes of the journal zone (12) behind the session's first header, a
-                              multiple of 8 and A; 0 when bit 0 of incompatible is 0
+        88   8  journal       bytes of the journal zone (12) behind this header, a multiple of 8 and A;
+                              0 when bit 0 of incompatible is 0. Usual: the header has 4,096 bytes
+                              then, so that zone and blocks share no page
         96   4  reserved
        size-4 4 check         XXH32(bytes 0..size-5, 0)
        A reader refuses max_* above its own limits with LIMIT before it takes memory for them.
@@ -589,16 +596,52 @@
          later append writes comes behind it.
        chain payload: varint streams, each varint stream, varint next_row of the file before.
 
-   12 JOURNAL ZONE (disk): `journal` bytes directly behind the stream header
-       zone := header (64 bytes), slots. header: u32 magic 314A4C54 ("TLJ1"), u16 layout 1, u16
-       slots (2..64), u64 session, u32 slot_bytes (multiple of 64), u32 state (0 closed: the zone
-       is empty; 1 in use), 36 bytes reserved, u32 check XXH32 of bytes 0..19 seeded with S.
-       slot := u32 committed (bytes of rows in it, stored last), u32 generation, u64 seal (seq of
-       the block that will hold its rows), 48 bytes reserved, rows to slot_bytes.
-       row := u64 number, i64 time, u32 stream, u32 n, n bytes of row form, zero bytes up to a
-       multiple of 4, u32 XXH32 of all before seeded with S XOR the low 32 bits of number, zero
-       bytes up to a multiple of 8. A journal row counts only when its number is beyond the
-       sealed rows of its stream.
+   12 JOURNAL ZONE (disk): `journal` bytes behind the session's first stream header
+       The zone holds the newest rows as they are, so that none is lost before its block is written.
+       The only bytes of a file that are written twice.
+       zone := header, slots, unused bytes
+       off size name          meaning, valid range
+         0   4  magic         54 4C 4A 31; all 64 bytes 0: a zone not made yet, empty
+         4   2  layout        1; else UNSUPPORTED
+         6   2  slots         2..64, else CORRUPT
+         8   8  session       that of the stream header, else CORRUPT
+        16   4  slot_bytes    128..2^28, multiple of 64, 64 + slots * slot_bytes <= journal; else CORRUPT
+        20   4  check         XXH32 of bytes 0..19 seeded with S
+        24   4  state         0 closed: every row of the zone is in a block, 1 in use; else as 1
+        28  36                written 0, not read
+       slot number i (from 0) begins at 64 + i * slot_bytes:
+         0   4  committed     bytes of rows behind these 64, a multiple of 8; the last to be stored;
+                              above slot_bytes - 64: CORRUPT
+         4   4  generation    fillings are numbered from 1 in the order in which they begin; number g
+                              stands in slot g mod slots. 0: never filled. A slot whose number is not
+                              so, or is older than the newest by `slots` or more, counts as never filled
+         8  56                written 0, not read
+        64      rows, one behind the other
+       row  8  number         of the row in its stream
+            8  time
+            4  stream
+            4  n              bytes of the row form: the stream's row size; or 2^32 - 1: a repeat
+            n                 row form (telem_schema.h); a repeat: u32 d instead, 8 or more: the row form is
+                              that of the row, itself no repeat, of the same stream that begins d bytes
+                              before this one in the slot
+              pad             0 bytes up to a multiple of 4
+            4  check          XXH32 of all of the row before, seeded with S XOR generation
+              pad             0 bytes up to a multiple of 8
+       The rows of a stream stand in the order of their numbers; those of a generation come before
+       those of the next. A row counts only when its number is beyond the stream's rows in blocks, or
+       when the block that holds it is damaged. A row whose check fails, or which breaks the above,
+       is CORRUPT with the rest of its slot, one of a stream whose schema was not read alone (rows that a power cut took; or the slot was taken for the
+       next generation while it was read: then its rows are in blocks now).
+       A writer
+       - takes a slot for a new generation only when each row in it is in a block that the io has
+         taken and, where it syncs, that was synced since; it stores committed = 0, then generation;
+       - stores a row wholly, then committed with release order: that moment is the commit;
+       - gives generations that were not in the zone when it opened the file: the checks of rows from
+         before then never hold for its own.
+       A reader takes generation, then committed with acquire order, copies the rows and believes
+       only checks. Following, it reads the blocks to their end and then the zone: a row number above
+       the expected one says that blocks came in between, which it reads first. The zone is never
+       truncated nor moved.
 
    13 READING (what every reader owes)
        Nothing is delivered that did not pass header check, payload check and every range above.
@@ -627,6 +670,10 @@
 #endif
 #endif
 
+#if defined(TELEM_FILE_NO_COLUMNS) && !defined(TELEM_FILE_NO_JOURNAL)
+#define TELEM_FILE_NO_JOURNAL
+#endif
+
 #define TELEM_FILE_FORMAT 1 /* major version of the stream format, apart from the library's */
 #define TELEM_FILE_FORMAT_MINOR 0
 
@@ -636,6 +683,16 @@ typedef enum telem_file_profile { TELEM_FILE_DISK = 0, TELEM_FILE_WIRE = 1 } tel
 
 typedef enum telem_file_coding { TELEM_FILE_ROWS = 1, TELEM_FILE_COLUMNS = 2, TELEM_FILE_MINI = 3 } telem_file_coding;
 typedef enum telem_file_level { TELEM_FILE_DEFAULT = 0, TELEM_FILE_FAST = 1, TELEM_FILE_ARCHIVE = 2 } telem_file_level;
+
+/* When a writer asks the io to sync. Syncs run inside the call that says so, never elsewhere. */
+typedef enum telem_file_sync_policy {
+    TELEM_FILE_SYNC_NONE = 0,     /* never by itself */
+    TELEM_FILE_SYNC_INTERVAL = 1, /* telem_file_writer_poll, when sync_ns have passed; or a thread of yours
+                                     that calls telem_file_sync every so often */
+    TELEM_FILE_SYNC_BLOCK = 2,    /* the call in which a block was written */
+    TELEM_FILE_SYNC_ROW = 3       /* each row, before telem_file_write returns; without a journal each row
+                                     closes its block */
+} telem_file_sync_policy;
 
 typedef enum telem_block_type {
     TELEM_BLOCK_SCHEMA = 1,
@@ -797,6 +854,15 @@ typedef struct telem_file_writer_desc {
     uint64_t announce_ns; /* wire: stream header, clocks and schemas again so often; 0: 5 s */
     uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 256; at most
                             max_block / 128 */
+    uint8_t journal;     /* 1: journal mode where the io has seek and map and takes any size, disk only; else
+                            the file is written plainly. The file must be empty, or `append` */
+    uint8_t append;      /* 1: goes on with the file that is there (an empty one is begun): needs read, seek and
+                            size, and truncate when its end is damaged. See telem_file_writer_open */
+    uint8_t sync;        /* telem_file_sync_policy */
+    uint32_t journal_slots; /* 2..64; 0: 8 */
+    uint32_t journal_slot_bytes; /* multiple of 64; holds the largest row; 0: 512 KiB. All slots together hold
+                            the rows that are in no block yet: blocks close early when they are full */
+    uint64_t sync_ns;    /* TELEM_FILE_SYNC_INTERVAL; 0: 1 s */
 } telem_file_writer_desc;
 
 typedef struct telem_file_stream_desc {
@@ -891,6 +957,11 @@ TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_
    rare. `now` in ticks of clock `clock`, on the scale of its rows: a narrow counter is extended
    first (telem_clock_extend). */
 TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clock, int64_t now);
+/* Journal mode: 1 when rows are in the file as soon as telem_file_write returns; 0: plain. */
+TELEM_API int telem_file_journals(const telem_file_writer *w);
+/* What is with the io and, in journal mode, every row so far is on the medium on return: no block is closed.
+   The one call that a second thread may make while the writer's own thread goes on writing. */
+TELEM_API telem_result telem_file_sync(telem_file_writer *w);
 /* Closes all open blocks: every row so far is with the io. */
 TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w);
 /* flush, then the io's sync. */
@@ -977,6 +1048,7 @@ typedef struct telem_file_item {
     uint64_t row;                  /* ROW: its number; MISSING: the first number */
     uint64_t count;                /* MISSING: rows */
     uint8_t at_least;              /* MISSING: count is a lower bound */
+    uint8_t journal;               /* ROW: 1 it came out of the journal zone */
     uint8_t has_span;              /* MISSING: first, last are known */
     int64_t time;                  /* ROW, in ticks of stream->clock */
     int64_t first, last;           /* MISSING */
@@ -1029,6 +1101,20 @@ TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const 
 TELEM_API telem_clock telem_file_reader_clock(const telem_file_reader *r, uint32_t id, const char **name);
 /* Clean end of the current session seen? */
 TELEM_API int telem_file_reader_ended(const telem_file_reader *r);
+
+/* Rows in the journal zone that are in no block come out of telem_file_next behind those of the blocks, where it
+   said TELEM_END; asked again later it yields what was written since, rows of blocks and of the zone, each once
+   and in order. Needs an io that seeks, or a map. */
+/* 0: the session has no journal zone; 1: it has one, closed; 2: in use: a writer is at work, or was killed. */
+TELEM_API int telem_file_reader_journal(telem_file_reader *r);
+/* Maps the zone through the io (read-only): no call of the io is needed to look for new rows. ERR_UNSUPPORTED: there is
+   no zone, or the io cannot; ERR_STATE: mapped already. Unmap before the io is closed. Whoever truncates
+   the file kills those who map it. */
+TELEM_API telem_result telem_file_reader_map_zone(telem_file_reader *r);
+TELEM_API void telem_file_reader_unmap_zone(telem_file_reader *r);
+/* Is there something new in the mapped zone since telem_file_next said TELEM_END? 1, 0; -1: not mapped. Two loads:
+   for loops that spin. Blocks that hold no rows do not show. */
+TELEM_API int telem_file_reader_ready(const telem_file_reader *r);
 
 /* Needs an io that seeks. Positions so that the next ROW item of `stream` is row number `row`, or
    the first one at or after it that can be read. Rows of other streams from around there come
@@ -1267,6 +1353,8 @@ struct telem_i_file_wstream;
 struct telem_i_file_windex;
 struct telem_i_file_wloss;
 struct telem_i_file_cshared;
+struct telem_i_file_wzone;
+struct telem_i_file_known;
 
 struct telem_file_writer {
     telem_file_writer_desc desc; /* with the defaults filled in */
@@ -1283,6 +1371,14 @@ struct telem_file_writer {
     uint8_t *stage; /* one io block being filled; NULL: the io takes any size */
     uint8_t *lz4;   /* state, then output; NULL: off */
     struct telem_i_file_cshared *columns; /* NULL: rows coding */
+    struct telem_i_file_wzone *zone;      /* NULL: no journal */
+    struct telem_i_file_known *known;     /* append: streams of the file */
+    telem_atomic32 sealed;   /* counts blocks that the io has taken */
+    telem_atomic32 synced;   /* the count that the latest sync covers */
+    telem_atomic32 sync_failed; /* what it answered in another thread, negated */
+    uint32_t known_count;
+    int64_t sync_time;       /* of the latest poll that synced */
+    uint8_t sync_due, sync_timed, locked;
     uint32_t staged, stage_done, stream_count, loss_count, clock_count;
     telem_clock clocks[TELEM_I_FILE_CLOCKS];
     uint32_t clock_ids[TELEM_I_FILE_CLOCKS];
@@ -1341,11 +1437,13 @@ struct telem_file_reader {
     uint64_t tail_offset;
     telem_i_file_rclock *clocks;
     struct telem_i_file_rattach *attach; /* NULL: no attachment was met */
+    struct telem_i_file_rzone *zone; /* NULL: the session has none */
     const uint8_t *entries, *entries_end; /* metadata entries left of a block */
     uint64_t entries_offset, entries_bytes;
     telem_file_item queue[8], held_item;
     uint32_t stream_count, max_columns, queued, taken;
     uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held, stay;
+    uint8_t moved;               /* the io stands elsewhere than behind the window */
 };
 
 #if !defined(TELEM_FILE_NO_FEEDS)
@@ -1616,6 +1714,8 @@ typedef struct telem_i_file_wstream {
     uint64_t old_schema_pos, old_start_row; /* of the file before, while the next one begins */
     uint64_t lost_before;                   /* in files before this one */
 #endif
+    uint32_t place;      /* in the writer's table */
+    uint32_t journal_at, journal_generation; /* of its latest whole row in the zone */
     uint32_t goal, last_bytes; /* columns: coded bytes that a block should have; that the last one had */
     uint8_t ageless; /* rows of one call */
     uint8_t repeats; /* of its schema block, on a disk */
@@ -2018,6 +2118,13 @@ static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f);
 static void telem_i_file_shared_make(telem_file_writer *w);
 #endif
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+static void telem_i_file_journal_sealed(telem_file_writer *w);
+#endif
+#if !defined(TELEM_I_FILE_POINT) /* a test's hook behind each store of the journal and each write */
+#define TELEM_I_FILE_POINT() ((void)0)
+#endif
+
 static void telem_i_file_writer_fail(telem_file_writer *w, telem_result code, const char *what) {
     if (w->error.code != TELEM_OK) return; /* the first one sticks */
     w->error.code = code;
@@ -2037,6 +2144,7 @@ static size_t telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t
             w->pos += (uint64_t)took;
             p += (size_t)took;
             n -= (size_t)took;
+            TELEM_I_FILE_POINT();
         }
     }
     return n;
@@ -2299,6 +2407,9 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
     }
     if (s->key) s->key_seq = w->seq - 1u;
     s->rows = s->used = 0;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_journal_sealed(w);
+#endif
     telem_i_file_index_due(w);
 }
 
@@ -2739,6 +2850,305 @@ static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_
     return w->error.code;
 }
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+/* >>journal-out -- section 12 ---------------------------------------------------------------------
+
+   States of a slot: never filled -> being filled (one at a time, the newest generation) -> full -> its
+   rows are in blocks (sealed) -> those blocks are synced (durable) -> being filled again.
+   The zone's owner is the writer: it alone stores into it. Readers, in any process, load only.
+
+   Invariants
+     I1  bytes below `committed` of a generation never change while that generation stands there.
+     I2  a row that is in no block lies in the zone, below `committed` of a slot whose generation is
+         newer than (newest - slots).
+     I3  generations only grow, also from one opening of the file to the next.
+   Edges
+     J1  store-release of committed (journal_row) -> load-acquire of it (zone_head): the row's bytes
+         are there. Through read() instead of a map: the kernel's copy of the row comes after its copy
+         of `committed`, by two calls in order.
+     J2  store-release of committed = 0, then store-release of generation, then new rows (next_slot): a
+         reader that still holds the old generation finds rows whose check fails, since checks are
+         seeded with it; it need not see any of these stores in order. It may mix an old `committed`
+         with the new generation: the rows it then finds fail, too (or are good rows of the new one).
+     J3  the block that holds a row is with the io before its slot's generation is stored (next_slot
+         calls close_block first): so who finds a row gone from the zone finds its block when it reads
+         the blocks again.
+   Why a check per row: it is what makes J2 hold without a lock, and what tells after a power cut which
+   rows reached the medium; `committed` and the rows are in different sectors. */
+
+#define TELEM_I_FILE_ZONE 4096u       /* where the zone begins: behind its stream header */
+#define TELEM_I_FILE_SLOT_HEAD 64u
+#define TELEM_I_FILE_JROW 24u         /* bytes of a journal row before its row form */
+#define TELEM_I_FILE_JREPEAT 0xFFFFFFFFu
+#define TELEM_I_FILE_JMAGIC 0x314A4C54u
+
+typedef struct telem_i_file_wzone {
+    uint8_t *map, *base;  /* the file from byte 0 on; the zone in it. base NULL: none now */
+    size_t mapped;
+    uint8_t *slot;        /* being filled; NULL: none yet */
+    uint64_t *ends;       /* per slot and stream: one past the last row in it */
+    uint32_t *sealed_at;  /* per slot: what w->sealed was when all its rows were in blocks */
+    uint8_t *is_sealed;
+    uint32_t slots, slot_bytes, generation, used;
+    uint32_t unsynced;    /* where the bytes of the slot begin that no sync has covered */
+} telem_i_file_wzone;
+
+static uint32_t telem_i_file_le32(uint32_t v) { /* as it lies in memory */
+    uint8_t b[4];
+    telem_put32(b, v);
+    memcpy(&v, b, 4);
+    return v;
+}
+
+static void telem_i_file_zone_store(uint8_t *p, uint32_t v) {
+    TELEM_STORE32_RELEASE((telem_atomic32 *)(void *)p, telem_i_file_le32(v)); /* J1, J2 */
+    TELEM_I_FILE_POINT();
+}
+
+static size_t telem_i_file_zone_bytes(const telem_file_writer_desc *f) {
+    size_t n = 64u + (size_t)f->journal_slots * f->journal_slot_bytes;
+    return (n + 4095u) & ~(size_t)4095u;
+}
+
+static size_t telem_i_file_wzone_memory(const telem_file_writer_desc *f) {
+    if (!f->journal) return 0;
+    return telem_i_file_align8(sizeof(telem_i_file_wzone)) + 8u * (size_t)f->journal_slots * f->max_streams +
+           telem_i_file_align8(4u * (size_t)f->journal_slots) + telem_i_file_align8(f->journal_slots);
+}
+
+/* May the file have a zone at all? */
+static int telem_i_file_can_journal(const telem_file_writer_desc *f) {
+    return f->journal && f->profile == TELEM_FILE_DISK && f->io->map && f->io->unmap && f->io->seek && f->io->block_size == 0;
+}
+
+static void telem_i_file_wzone_make(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone = (telem_i_file_wzone *)telem_i_file_take(&w->arena, sizeof *z);
+    z->slots = w->desc.journal_slots;
+    z->slot_bytes = w->desc.journal_slot_bytes;
+    z->ends = (uint64_t *)telem_i_file_take(&w->arena, 8u * (size_t)z->slots * w->desc.max_streams);
+    z->sealed_at = (uint32_t *)telem_i_file_take(&w->arena, 4u * (size_t)z->slots);
+    z->is_sealed = (uint8_t *)telem_i_file_take(&w->arena, z->slots);
+}
+
+/* The first `n` bytes of the file, on the medium and zero. */
+static telem_result telem_i_file_zone_room(telem_io *io, size_t n) {
+    static const uint8_t zeros[512] = {0};
+    telem_result r = io->allocate ? io->allocate(io->user, 0, n) : TELEM_ERR_UNSUPPORTED;
+    if (r != TELEM_ERR_UNSUPPORTED) return r;
+    r = io->seek(io->user, 0);
+    for (; r == TELEM_OK && n > 0; n -= n < sizeof zeros ? n : sizeof zeros) r = telem_io_write_all(io, zeros, n < sizeof zeros ? n : sizeof zeros);
+    if (r == TELEM_OK && io->sync) r = io->sync(io->user); /* a hole that finds no room later would kill us */
+    return r == TELEM_OK ? io->seek(io->user, 0) : r;
+}
+
+static void telem_i_file_zone_unmap(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone;
+    if (z && z->map) (void)w->desc.io->unmap(w->desc.io->user, z->map, z->mapped);
+    if (z) z->map = z->base = z->slot = NULL;
+}
+
+/* The zone at `at` bytes from the start of the file. 0: it cannot be mapped so. */
+static int telem_i_file_zone_map(telem_file_writer *w, uint64_t at, uint64_t bytes) {
+    telem_i_file_wzone *z = w->zone;
+    if (at + bytes > SIZE_MAX / 2u) return 0;
+    z->mapped = (size_t)(at + bytes);
+    z->map = (uint8_t *)w->desc.io->map(w->desc.io->user, 0, z->mapped, 1);
+    if (!z->map) return 0;
+    if (((uintptr_t)z->map + (uintptr_t)at) & 7u) {
+        telem_i_file_zone_unmap(w);
+        return 0;
+    }
+    z->base = z->map + at;
+    z->slot = NULL;
+    z->used = z->unsynced = 0;
+    memset(z->ends, 0, 8u * (size_t)z->slots * w->desc.max_streams);
+    memset(z->is_sealed, 1, z->slots);
+    memset(z->sealed_at, 0, 4u * (size_t)z->slots);
+    return 1;
+}
+
+static void telem_i_file_zone_format(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone;
+    uint8_t *h = z->base;
+    size_t i, n = telem_i_file_zone_bytes(&w->desc);
+    for (i = 0; i < n; i += 4096u) h[i] = 0; /* pages are had now, not while rows come */
+    telem_put32(h, TELEM_I_FILE_JMAGIC);
+    telem_put16(h + 4, 1);
+    telem_put16(h + 6, (uint16_t)z->slots);
+    telem_put64(h + 8, w->desc.session);
+    telem_put32(h + 16, z->slot_bytes);
+    telem_put32(h + 20, telem_i_xxh32(h, 20, w->framing.seed));
+    telem_i_file_zone_store(h + 24, 1);
+}
+
+/* The zone of a file that is empty, with the io at its start. TELEM_OK also where none can be had: then
+   w->zone->base is NULL and the file is written plainly. */
+static telem_result telem_i_file_journal_begin(telem_file_writer *w) {
+    telem_io *io = w->desc.io;
+    size_t bytes;
+    telem_result r;
+    if (!w->zone) return TELEM_OK;
+    bytes = telem_i_file_zone_bytes(&w->desc);
+    w->zone->generation = 0;
+    r = telem_i_file_zone_room(io, TELEM_I_FILE_ZONE + bytes);
+    if (r == TELEM_OK) r = io->seek(io->user, 0);
+    if (r == TELEM_OK && !telem_i_file_zone_map(w, TELEM_I_FILE_ZONE, bytes) && io->truncate) r = io->truncate(io->user, 0);
+    if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "there is no room for the journal zone");
+    else if (w->zone->base) telem_i_file_zone_format(w);
+    return r;
+}
+
+/* Every row is in a block: the zone is closed. */
+static void telem_i_file_journal_end(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone;
+    if (!z || !z->base) return;
+    if (w->error.code == TELEM_OK) telem_i_file_zone_store(z->base + 24, 0);
+    telem_i_file_zone_unmap(w);
+}
+
+TELEM_API int telem_file_journals(const telem_file_writer *w) { return w && w->open && w->zone && w->zone->base; }
+
+/* One past the rows of a stream whose blocks the io has taken. */
+static uint64_t telem_i_file_safe_row(const telem_i_file_wstream *s) { return s->sealed_row; }
+
+static int telem_i_file_all_sealed(const telem_file_writer *w, uint32_t slot) {
+    const uint64_t *ends = w->zone->ends + (size_t)slot * w->desc.max_streams;
+    uint32_t i;
+    for (i = 0; i < w->stream_count; i++)
+        if (ends[i] > telem_i_file_safe_row(w->streams[i])) return 0;
+    return 1;
+}
+
+/* A block went to the io. */
+static void telem_i_file_journal_sealed(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone;
+    uint32_t i, now = w->sealed + 1u;
+    TELEM_STORE32_RELEASE(&w->sealed, now); /* telem_file_sync of another thread loads it before it syncs */
+    if (w->desc.sync >= TELEM_FILE_SYNC_BLOCK) w->sync_due = 1;
+    if (!z || !z->base) return;
+    for (i = 0; i < z->slots; i++) {
+        if (z->is_sealed[i] || (z->slot && i == z->generation % z->slots) || !telem_i_file_all_sealed(w, i)) continue;
+        z->is_sealed[i] = 1;
+        z->sealed_at[i] = now;
+    }
+}
+
+/* Syncs what the io has and the zone. Safe beside the writer's own thread: it only reads what that stores. */
+static telem_result telem_i_file_sync_io(telem_file_writer *w) {
+    telem_io *io = w->desc.io;
+    uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed);
+    telem_result r = io->sync ? io->sync(io->user) : TELEM_OK;
+    if (r == TELEM_OK && w->zone && w->zone->base && io->sync_map) r = io->sync_map(io->user, w->zone->map, w->zone->mapped);
+    if (r == TELEM_OK) TELEM_STORE32_RELEASE(&w->synced, sealed);
+    else TELEM_STORE32_RELEASE(&w->sync_failed, (uint32_t)-(int32_t)r);
+    return r;
+}
+
+/* In the writer's own thread: a failed sync is an error that sticks. */
+static telem_result telem_i_file_sync_now(telem_file_writer *w) {
+    telem_result r;
+    w->sync_due = 0;
+    if (w->error.code != TELEM_OK) return w->error.code;
+    r = telem_i_file_sync_io(w);
+    TELEM_STORE32_RELAXED(&w->sync_failed, 0); /* told right here */
+    if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
+    else if (w->zone) w->zone->unsynced = w->zone->used;
+    return r;
+}
+
+/* The next slot becomes the one that is filled. Where its rows are not in blocks yet, these are closed. */
+static int telem_i_file_next_slot(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone;
+    uint32_t k = (z->generation + 1u) % z->slots, i;
+    const uint64_t *ends = z->ends + (size_t)k * w->desc.max_streams;
+    if (z->slot) z->is_sealed[z->generation % z->slots] = 0;
+    for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++)
+        if (ends[i] > telem_i_file_safe_row(w->streams[i])) (void)telem_i_file_close_block(w, w->streams[i]);
+    if (w->error.code == TELEM_OK && !z->is_sealed[k]) {
+        z->is_sealed[k] = 1;
+        z->sealed_at[k] = w->sealed;
+    }
+    if (w->error.code == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE && z->sealed_at[k] &&
+        (int32_t)(TELEM_LOAD32_ACQUIRE(&w->synced) - z->sealed_at[k]) < 0) (void)telem_i_file_sync_now(w);
+    if (w->desc.sync == TELEM_FILE_SYNC_ROW && w->error.code == TELEM_OK && z->unsynced < z->used) (void)telem_i_file_sync_now(w);
+    if (w->error.code != TELEM_OK || !telem_i_file_all_sealed(w, k)) return 0;
+    if (z->generation == UINT32_MAX) {
+        telem_i_file_writer_fail(w, TELEM_ERR_LIMIT, "the journal's numbers are used up"); /* 2^32 slots */
+        return 0;
+    }
+    z->generation++;
+    z->slot = z->base + 64u + (size_t)k * z->slot_bytes;
+    z->used = z->unsynced = 0;
+    z->is_sealed[k] = 0;
+    memset(z->ends + (size_t)k * w->desc.max_streams, 0, 8u * (size_t)w->desc.max_streams);
+    telem_i_file_zone_store(z->slot, 0); /* J2 */
+    telem_i_file_zone_store(z->slot + 4, z->generation);
+    return 1;
+}
+
+/* Bytes of a row in a slot. */
+static uint32_t telem_i_file_jrow_bytes(uint32_t n) { return (TELEM_I_FILE_JROW + ((n + 3u) & ~3u) + 4u + 7u) & ~7u; }
+
+/* s->row, which becomes row number s->next_row, goes into the zone; then it is committed. An error is in w->error. */
+static void telem_i_file_journal_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    telem_i_file_wzone *z = w->zone;
+    uint8_t *p;
+    uint32_t n = s->row_size, need, end, room = z->slot_bytes - TELEM_I_FILE_SLOT_HEAD;
+    int same = z->slot && s->journal_generation == z->generation && memcmp(z->slot + s->journal_at + TELEM_I_FILE_JROW, s->row, n) == 0;
+    need = telem_i_file_jrow_bytes(same ? 4u : n);
+    if (same && need >= telem_i_file_jrow_bytes(n)) same = 0, need = telem_i_file_jrow_bytes(n);
+    if (!z->slot || need > room - z->used) {
+        same = 0;
+        need = telem_i_file_jrow_bytes(n);
+        if (!telem_i_file_next_slot(w)) return;
+    }
+    p = z->slot + TELEM_I_FILE_SLOT_HEAD + z->used;
+    telem_put64(p, s->next_row);
+    telem_put64(p + 8, (uint64_t)time);
+    telem_put32(p + 16, s->id);
+    telem_put32(p + 20, same ? TELEM_I_FILE_JREPEAT : n);
+    if (same) {
+        telem_put32(p + TELEM_I_FILE_JROW, TELEM_I_FILE_SLOT_HEAD + z->used - s->journal_at);
+        end = TELEM_I_FILE_JROW + 4u;
+    } else {
+        memcpy(p + TELEM_I_FILE_JROW, s->row, n);
+        end = TELEM_I_FILE_JROW + ((n + 3u) & ~3u);
+        memset(p + TELEM_I_FILE_JROW + n, 0, end - TELEM_I_FILE_JROW - n);
+        s->journal_generation = z->generation;
+        s->journal_at = TELEM_I_FILE_SLOT_HEAD + z->used;
+    }
+    telem_put32(p + end, telem_i_xxh32(p, end, w->framing.seed ^ z->generation));
+    memset(p + end + 4u, 0, need - end - 4u);
+    TELEM_I_FILE_POINT();
+    z->used += need;
+    z->ends[(size_t)(z->generation % z->slots) * w->desc.max_streams + s->place] = s->next_row + 1u;
+    telem_i_file_zone_store(z->slot, z->used); /* J1: the commit */
+}
+
+/* What the sync policy asks for behind a row. */
+static telem_result telem_i_file_row_synced(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone;
+    telem_result r;
+    uint32_t failed = TELEM_LOAD32_ACQUIRE(&w->sync_failed);
+    if (failed) {
+        TELEM_STORE32_RELAXED(&w->sync_failed, 0);
+        telem_i_file_writer_fail(w, (telem_result)-(int32_t)failed, "the io's sync failed");
+        return w->error.code;
+    }
+    if (w->desc.sync < TELEM_FILE_SYNC_BLOCK || w->error.code != TELEM_OK) return w->error.code;
+    if (w->desc.sync == TELEM_FILE_SYNC_ROW) {
+        if (!z || !z->base) return telem_file_writer_sync(w);
+        if (w->sync_due || !w->desc.io->sync_map) return telem_i_file_sync_now(w); /* blocks, too: slots become free */
+        r = w->desc.io->sync_map(w->desc.io->user, z->slot, TELEM_I_FILE_SLOT_HEAD);
+        if (r == TELEM_OK) r = w->desc.io->sync_map(w->desc.io->user, z->slot + TELEM_I_FILE_SLOT_HEAD + z->unsynced, z->used - z->unsynced);
+        if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
+        else z->unsynced = z->used;
+        return r;
+    }
+    return w->sync_due ? telem_i_file_sync_now(w) : TELEM_OK;
+}
+#endif
+
 typedef struct telem_i_file_clock_arg {
     uint32_t id;
     const telem_clock *clock;
@@ -2795,6 +3205,32 @@ static telem_result telem_i_file_emit_schema(telem_file_writer *w, telem_i_file_
     return telem_i_file_emit(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->id), telem_i_file_schema_body, s);
 }
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+/* The header before a journal zone: a page of its own. Blocks go on behind the zone. */
+static void telem_i_file_emit_long_header(telem_file_writer *w, const uint8_t *h) {
+    static const uint8_t zeros[512] = {0};
+    telem_i_file_hash hash;
+    uint8_t check[4];
+    size_t n = TELEM_I_FILE_ZONE - 4u - TELEM_I_FILE_HEADER, part;
+    telem_result r;
+    telem_i_file_hash_begin(&hash, 1, 0);
+    telem_i_file_hash_add(&hash, h, TELEM_I_FILE_HEADER);
+    (void)telem_i_file_out(w, h, TELEM_I_FILE_HEADER);
+    for (; n > 0; n -= part) {
+        part = n < sizeof zeros ? n : sizeof zeros;
+        telem_i_file_hash_add(&hash, zeros, part);
+        (void)telem_i_file_out(w, zeros, part);
+    }
+    telem_put32(check, telem_i_file_hash_end(&hash));
+    (void)telem_i_file_out(w, check, 4);
+    if (w->error.code != TELEM_OK) return;
+    w->pos += telem_get64(h + 88);
+    r = w->desc.io->seek(w->desc.io->user, w->pos);
+    if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io cannot seek behind the journal zone");
+    else w->headed = 1;
+}
+#endif
+
 static void telem_i_file_emit_header(telem_file_writer *w) {
     const telem_file_writer_desc *d = &w->desc;
     uint8_t h[TELEM_I_FILE_HEADER];
@@ -2803,6 +3239,13 @@ static void telem_i_file_emit_header(telem_file_writer *w) {
     h[8] = TELEM_FILE_FORMAT;
     h[9] = TELEM_FILE_FORMAT_MINOR;
     telem_put16(h + 10, TELEM_I_FILE_HEADER);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (!w->headed && w->zone && w->zone->base) {
+        telem_put16(h + 10, TELEM_I_FILE_ZONE);
+        telem_put32(h + 24, TELEM_I_FILE_INCOMPAT_JOURNAL);
+        telem_put64(h + 88, telem_i_file_zone_bytes(d));
+    }
+#endif
     h[12] = d->profile;
     h[13] = d->profile == TELEM_FILE_WIRE ? 0 : 3;
     h[14] = 1;
@@ -2817,6 +3260,12 @@ static void telem_i_file_emit_header(telem_file_writer *w) {
     telem_put64(h + 64, d->sequence);
     telem_put64(h + 72, d->previous);
     telem_put64(h + 80, (uint64_t)d->created);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (telem_get64(h + 88)) {
+        telem_i_file_emit_long_header(w, h);
+        return;
+    }
+#endif
     telem_put32(h + TELEM_I_FILE_HEADER - 4, telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0));
     w->announcement += w->headed ? 0 : sizeof h;
     telem_i_file_out(w, h, sizeof h);
@@ -2960,6 +3409,14 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
     f.index_blocks = telem_i_file_or(d->index_blocks, 256);
     if (f.index_blocks > f.max_block / TELEM_I_FILE_INDEXED) f.index_blocks = f.max_block / TELEM_I_FILE_INDEXED;
     if (wire || (uint64_t)f.max_streams * 55u + 1024u > f.max_block) f.no_index = 1;
+    f.journal_slots = telem_i_file_or(d->journal_slots, 8);
+    f.journal_slot_bytes = telem_i_file_or(d->journal_slot_bytes, 1u << 19);
+    if (d->sync_ns == 0) f.sync_ns = 1000000000u;
+#if defined(TELEM_FILE_NO_JOURNAL)
+    f.journal = 0;
+#else
+    if (!d->io || !telem_i_file_can_journal(&f)) f.journal = 0;
+#endif
 #if defined(TELEM_NO_LZ4)
     f.lz4 = 0;
 #endif
@@ -2968,7 +3425,7 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
 
 /* One record of what a writer takes from its memory, for the size and for the taking. */
 typedef struct telem_i_file_writer_sizes {
-    size_t streams, losses, stage, lz4, index, entries, columns;
+    size_t streams, losses, stage, lz4, index, entries, columns, zone, all;
 } telem_i_file_writer_sizes;
 
 typedef struct telem_i_file_wloss {
@@ -2993,13 +3450,18 @@ static telem_i_file_writer_sizes telem_i_file_writer_layout(const telem_file_wri
 #if !defined(TELEM_NO_LZ4)
     if (f->lz4) z.lz4 = telem_i_file_align8((size_t)LZ4_sizeofState()) + TELEM_I_FILE_ROOM + telem_i_file_align8(f->block_bytes) + TELEM_I_FILE_SLACK;
 #endif
+    z.zone = 0;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    z.zone = telem_i_file_wzone_memory(f);
+#endif
+    z.all = z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns + z.zone;
     return z;
 }
 
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d) {
     telem_file_writer_desc f = telem_i_file_writer_defaults(d);
     telem_i_file_writer_sizes z = telem_i_file_writer_layout(&f);
-    return z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns;
+    return z.all;
 }
 
 /* Most bytes that one row can take in a block, token and run token before it included. */
@@ -3074,6 +3536,29 @@ static telem_result telem_i_file_not_open(const telem_file_writer *w) {
     return w && !w->desc.io && w->error.code != TELEM_OK ? w->error.code : TELEM_ERR_STATE;
 }
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+static void telem_i_file_unlock(telem_file_writer *w) {
+    if (w->locked) (void)w->desc.io->lock(w->desc.io->user, 0);
+    w->locked = 0;
+}
+
+/* The file is locked, its zone made, its header written. */
+static telem_result telem_i_file_begin_file(telem_file_writer *w) {
+    telem_io *io = w->desc.io;
+    telem_result r = io->lock && w->desc.profile == TELEM_FILE_DISK ? io->lock(io->user, 1) : TELEM_ERR_UNSUPPORTED;
+    if (r == TELEM_ERR_BUSY) return telem_i_file_refuse_open(w, r, "another writer has the file open");
+    w->locked = r == TELEM_OK;
+    if (w->zone && io->size && io->size(io->user) > 0) {
+        telem_i_file_unlock(w);
+        return telem_i_file_refuse_open(w, TELEM_ERR_STATE, "desc.journal wants an empty file, or desc.append");
+    }
+    w->open = 1;
+    if (telem_i_file_journal_begin(w) == TELEM_OK) telem_i_file_emit_header(w);
+    if (w->zone && w->zone->base && w->desc.sync != TELEM_FILE_SYNC_NONE) (void)telem_i_file_sync_now(w);
+    return w->error.code;
+}
+#endif
+
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d) {
     telem_file_writer_desc f;
     telem_i_file_writer_sizes z;
@@ -3095,8 +3580,13 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
 #if defined(TELEM_FILE_NO_MINI)
     if (f.coding == TELEM_FILE_MINI) return telem_i_file_refuse_open(w, TELEM_ERR_UNSUPPORTED, "built without the mini coding");
 #endif
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (f.journal && (f.journal_slots < 2 || f.journal_slots > 64 || f.journal_slot_bytes < 128 || f.journal_slot_bytes > 1u << 28 || f.journal_slot_bytes % 64))
+        return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "a field of the desc is out of its range");
+#endif
+    if (f.sync > TELEM_FILE_SYNC_ROW) return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "a field of the desc is out of its range");
     z = telem_i_file_writer_layout(&f);
-    if (f.memory_size < z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns)
+    if (f.memory_size < z.all)
         return telem_i_file_refuse_open(w, TELEM_ERR_MEMORY, "desc.memory_size is below telem_file_writer_bytes()");
     memset(w, 0, sizeof *w);
     w->desc = f;
@@ -3118,9 +3608,14 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
 #else
     telem_i_file_framing_init(&w->framing, f.session, f.profile, f.profile == TELEM_FILE_WIRE ? 1 : 8, f.profile == TELEM_FILE_WIRE ? 1 : 2);
 #endif
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (z.zone) telem_i_file_wzone_make(w);
+    return telem_i_file_begin_file(w);
+#else
     w->open = 1;
     telem_i_file_emit_header(w);
     return w->error.code;
+#endif
 }
 
 static const telem_clock *telem_i_file_find_clock(const telem_file_writer *w, uint32_t id, uint32_t *at) {
@@ -3195,6 +3690,9 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     if (w->columns && telem_i_file_worst_row(d->schema) + 16u * (uint64_t)telem_schema_columns(d->schema) + 512u > w->desc.max_block) return TELEM_ERR_LIMIT;
     if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->arena.size - w->arena.used < telem_file_stream_bytes(&w->desc, d)) return TELEM_ERR_MEMORY;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (w->zone && w->zone->base && telem_i_file_jrow_bytes(telem_schema_row_size(d->schema)) > w->desc.journal_slot_bytes - TELEM_I_FILE_SLOT_HEAD) return TELEM_ERR_LIMIT;
+#endif
     return TELEM_OK;
 }
 
@@ -3222,6 +3720,7 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     used = w->arena.used;
     s = (telem_i_file_wstream *)telem_i_file_take(&w->arena, sizeof *s);
     s->schema = d->schema;
+    s->place = w->stream_count;
     s->name = d->name ? d->name : d->schema->name;
     s->fingerprint = telem_schema_fingerprint(d->schema);
     s->encoding = (uint64_t)telem_schema_encode(d->schema, 0, NULL, 0);
@@ -3387,6 +3886,9 @@ static int telem_i_file_too_old(const telem_i_file_wstream *s, int64_t now) {
 /* Takes s->row into the stream. */
 static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int fresh;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (w->zone && w->zone->base) telem_i_file_journal_row(w, s, time); /* an error of it is in w->error, and met below */
+#endif
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (s->g) return telem_i_file_gather_row(w, s, time);
 #endif
@@ -3463,7 +3965,11 @@ static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, i
         r = telem_schema_pack(s->schema, rec, s->row);
         if (r != TELEM_OK) return r;
     }
-    return telem_i_file_take_row(w, s, time);
+    r = telem_i_file_take_row(w, s, time);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (r == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE) r = telem_i_file_row_synced(w);
+#endif
+    return r;
 }
 
 TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec) {
@@ -3585,6 +4091,44 @@ TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_ann
     return telem_i_file_emit(w, TELEM_BLOCK_ANNOTATION, NULL, 0, telem_i_file_annotation_body, &c);
 }
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+TELEM_API telem_result telem_file_sync(telem_file_writer *w) {
+    if (!w || !w->open) return telem_i_file_not_open(w);
+    return telem_i_file_sync_io(w);
+}
+
+static void telem_i_file_sync_timed(telem_file_writer *w, uint32_t clock, int64_t now) {
+    const telem_clock *k = telem_i_file_find_clock(w, clock, NULL);
+    telem_clock ns = TELEM_ZERO;
+    uint64_t ticks;
+    if (w->desc.sync != TELEM_FILE_SYNC_INTERVAL) {
+        if (w->sync_due) (void)telem_i_file_sync_now(w);
+        return;
+    }
+    ticks = telem_i_file_ticks(k ? k : &ns, w->desc.sync_ns);
+    if (w->sync_timed && now >= w->sync_time && telem_i_file_since(w->sync_time, now) < ticks) return;
+    if (w->sync_timed) (void)telem_i_file_sync_now(w);
+    w->sync_timed = 1;
+    w->sync_time = now;
+}
+#else
+static telem_result telem_i_file_sync_now(telem_file_writer *w) {
+    telem_result r;
+    if (w->error.code != TELEM_OK || !w->desc.io->sync) return w->error.code;
+    r = w->desc.io->sync(w->desc.io->user);
+    if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
+    return r;
+}
+TELEM_API telem_result telem_file_sync(telem_file_writer *w) {
+    telem_result r = telem_i_file_writable(w);
+    return r == TELEM_OK ? telem_i_file_sync_now(w) : r;
+}
+TELEM_API int telem_file_journals(const telem_file_writer *w) {
+    (void)w;
+    return 0;
+}
+#endif
+
 TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clock, int64_t now) {
     uint32_t i, told = 0;
     telem_result r = telem_i_file_writable(w);
@@ -3597,6 +4141,9 @@ TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clo
         if (told++ == 0) telem_i_file_announce_session(w);
         (void)telem_i_file_emit_schema(w, s);
     }
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_sync_timed(w, clock, now);
+#endif
     return w->error.code;
 }
 
@@ -3611,10 +4158,7 @@ TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w) {
 
 TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w) {
     telem_result r = telem_file_writer_flush(w);
-    if (r != TELEM_OK || !w->desc.io->sync) return r;
-    r = w->desc.io->sync(w->desc.io->user);
-    if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
-    return r;
+    return r == TELEM_OK ? telem_i_file_sync_now(w) : r;
 }
 
 static void telem_i_file_end_body(telem_i_file_body *b, const void *arg) {
@@ -3643,16 +4187,12 @@ static void telem_i_file_give_up(telem_file_writer *w) {
 
 /* The last index and an end block; where that lies. */
 static uint64_t telem_i_file_end_session(telem_file_writer *w) {
-    telem_result r;
     uint64_t pos;
     if (w->index && w->index->count && w->error.code == TELEM_OK) telem_i_file_index_emit(w);
     pos = telem_i_file_tell(w);
     (void)telem_i_file_emit(w, TELEM_BLOCK_END, NULL, 0, telem_i_file_end_body, w);
     telem_i_file_out_flush(w);
-    if (w->desc.io->sync && w->error.code == TELEM_OK) {
-        r = w->desc.io->sync(w->desc.io->user);
-        if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
-    }
+    (void)telem_i_file_sync_now(w);
     return pos;
 }
 
@@ -3661,6 +4201,10 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     (void)telem_file_writer_flush(w);
     (void)telem_i_file_end_session(w);
     if (w->error.code != TELEM_OK) telem_i_file_give_up(w);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_journal_end(w);
+    telem_i_file_unlock(w);
+#endif
     w->open = 0;
     return w->error.code;
 }
@@ -4039,6 +4583,7 @@ typedef struct telem_i_file_rstream {
     uint8_t *prev, *row;             /* state P; the row to deliver when some of it is absent */
     uint64_t key_row, key_seq;       /* of the KEY block whose header was seen last */
     uint64_t next_row;               /* one past the last row delivered or told as missing */
+    uint64_t seen_row;               /* one past the last row that came out of the journal zone */
     uint64_t doubtful;               /* rows that are lost, but under unknown numbers */
     uint64_t end_row;                /* as the end block says */
     uint64_t schema_hash;
@@ -4118,6 +4663,11 @@ static telem_result telem_i_file_fill(telem_file_reader *r, size_t need) {
     size_t want;
     if (telem_i_file_left(r) >= need) return TELEM_OK;
     if (r->desc.map) return TELEM_END;
+    if (r->moved) {
+        telem_result e = r->desc.io->seek(r->desc.io->user, r->offset + r->have);
+        if (e != TELEM_OK) return telem_i_file_reader_fail(r, e, r->offset + r->have, "the io cannot seek there");
+        r->moved = 0;
+    }
     if (r->at > 0) { /* nothing points into the window between blocks */
         telem_i_file_move_down(r->window, r->window + r->at, telem_i_file_left(r));
         r->offset += r->at;
@@ -4164,6 +4714,7 @@ static telem_result telem_i_file_hop(telem_file_reader *r, uint64_t pos) {
         if (e != TELEM_OK) return telem_i_file_reader_fail(r, e, pos, "the io cannot seek there");
         r->offset = pos;
         r->at = r->have = 0;
+        r->moved = 0;
     }
     r->owed = 0;
     r->has_bad = 0;
@@ -10445,7 +10996,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     telem_result r;
     uint64_t at = 0, texts, raw;
     uint32_t n;
-    int nulls;
+    int nulls, journal = telem_file_journals(w); /* then each row goes through the zone */
     if (!w || !w->open) return telem_i_file_not_open(w);
     s = telem_i_file_find_stream(w, stream);
     if (!s) return TELEM_ERR_NOT_FOUND;
@@ -10464,7 +11015,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     while (at < rows && w->error.code == TELEM_OK) {
         q.from = at;
         if (s->g && s->g->count >= s->g->limit) (void)telem_i_file_close_columns(w, s);
-        n = s->g && s->g->count == 0 && !nulls && columns ? telem_i_file_direct_rows(w, s, &q, rows - at, raw) : 0;
+        n = s->g && s->g->count == 0 && !nulls && columns && !journal ? telem_i_file_direct_rows(w, s, &q, rows - at, raw) : 0;
         if (n) {
             telem_i_file_direct_block(w, s, &q, n);
             at += n;
@@ -10475,7 +11026,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
         (void)telem_i_file_take_row(w, s, times ? times[at] : telem_i_signed(q.number + at));
         s->ageless = 0;
         at++;
-        if (s->g && s->g->count && !nulls && w->error.code == TELEM_OK) {
+        if (s->g && s->g->count && !nulls && !journal && w->error.code == TELEM_OK) {
             q.from = at;
             at += telem_i_file_gather_columns(w, s, &q, rows - at);
         }
@@ -10484,6 +11035,9 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
         s->next_row += rows - at;
         telem_i_file_lose(w, s, rows - at, times ? times[at] : 0, times ? times[rows - 1u] : 0);
     }
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (w->error.code == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE) (void)telem_i_file_row_synced(w);
+#endif
     return w->error.code;
 }
 
@@ -11296,10 +11850,15 @@ static int telem_i_file_read_data(telem_file_reader *r, telem_i_file_header *h, 
     return !c.bad;
 }
 
-static void telem_i_file_missing(telem_file_reader *r, telem_i_file_rstream *s, uint64_t first, uint64_t count, int at_least, telem_result code,
-                            uint64_t offset, const char *what) {
+static telem_file_item *telem_i_file_missing(telem_file_reader *r, telem_i_file_rstream *s, uint64_t first, uint64_t count, int at_least,
+                            telem_result code, uint64_t offset, const char *what) {
     telem_file_item *item;
-    if (count == 0) return;
+    if (first < s->seen_row && !at_least) { /* these came out of the journal zone */
+        uint64_t seen = s->seen_row - first < count ? s->seen_row - first : count;
+        first += seen;
+        count -= seen;
+    }
+    if (count == 0) return NULL;
     s->pub.lost += count;
     item = telem_i_file_push(r, TELEM_ITEM_MISSING, offset);
     item->stream = &s->pub;
@@ -11309,19 +11868,20 @@ static void telem_i_file_missing(telem_file_reader *r, telem_i_file_rstream *s, 
     item->error.code = code;
     item->error.offset = offset;
     item->error.what = what;
+    return item;
 }
 
 /* Rows up to `row` did not come. `time`: of the row after them, if known. */
 static void telem_i_file_gap(telem_file_reader *r, telem_i_file_rstream *s, uint64_t row, const int64_t *time, uint64_t offset) {
+    telem_file_item *item;
     s->doubtful = 0; /* they are among these */
     if (s->anywhere) {
         s->anywhere = 0;
         s->next_row = row;
     }
     if (row <= s->next_row) return;
-    telem_i_file_missing(r, s, s->next_row, row - s->next_row, 0, TELEM_ERR_CORRUPT, offset, "rows are missing before this block");
-    if (time && s->has_time) {
-        telem_file_item *item = &r->queue[r->queued - 1u];
+    item = telem_i_file_missing(r, s, s->next_row, row - s->next_row, 0, TELEM_ERR_CORRUPT, offset, "rows are missing before this block");
+    if (item && time && s->has_time) {
         item->has_span = 1;
         item->first = s->t;
         item->last = *time;
@@ -11342,6 +11902,7 @@ static void telem_i_file_see_key(telem_i_file_rstream *s, const telem_i_file_hea
 /* A data block whose rows cannot be had: what its header says of them is told. */
 static void telem_i_file_lose_block(telem_file_reader *r, const telem_i_file_header *h, const telem_i_file_data *d, telem_result code, const char *what) {
     telem_i_file_rstream *s = telem_i_file_rstream_get(r, d->stream);
+    telem_file_item *item;
     if (!s) return;
     s->decodable = 0;
     if (h->key) telem_i_file_see_key(s, h, d);
@@ -11351,9 +11912,8 @@ static void telem_i_file_lose_block(telem_file_reader *r, const telem_i_file_hea
     }
     if (!s->anywhere && d->first_row < s->next_row) return; /* a repeat */
     telem_i_file_gap(r, s, d->first_row, h->key || d->has_times ? &d->first : NULL, h->offset);
-    telem_i_file_missing(r, s, d->first_row, d->rows, 0, code, h->offset, what);
-    if (d->has_times) {
-        telem_file_item *item = &r->queue[r->queued - 1u];
+    item = telem_i_file_missing(r, s, d->first_row, d->rows, 0, code, h->offset, what);
+    if (item && d->has_times) {
         item->has_span = 1;
         item->first = d->min;
         item->last = d->max;
@@ -11424,7 +11984,7 @@ static void telem_i_file_begin_rows(telem_file_reader *r, const telem_i_file_hea
         b->stream = NULL;
         s->decodable = s->has_time = 0;
         telem_i_file_damage(r, e, h->offset, h->total, wrong);
-        telem_i_file_missing(r, s, d->first_row, d->rows, 0, e, h->offset, wrong);
+        (void)telem_i_file_missing(r, s, d->first_row, d->rows, 0, e, h->offset, wrong);
         s->next_row = d->first_row + d->rows;
         return;
     }
@@ -12079,10 +12639,515 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
 static telem_result telem_i_file_rewind(telem_file_reader *r);
 #endif
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+/* >>journal-in -- section 12: rows that are in no block yet. J1 to J3: see >>journal-out. */
+
+#define TELEM_I_FILE_ZONE_CHUNK 32768u /* bytes read of a slot at a time */
+
+typedef struct telem_i_file_rzone {
+    uint64_t at, bytes;          /* the zone in the stream */
+    const uint8_t *base;         /* mapped; NULL: it is read through the io */
+    void *mapping;
+    size_t mapped;
+    uint8_t *buf, *kept;         /* bytes of a slot; a row that others repeat */
+    uint32_t buf_size, buf_at, buf_have, buf_generation;
+    uint32_t kept_at, kept_generation, kept_n, kept_stream;
+    uint32_t slots, slot_bytes;  /* 0: its header was not read yet */
+    uint32_t generation, pos;    /* where reading goes on; generation 0: at the oldest */
+    uint32_t state;
+    uint8_t dead;    /* its header is no good: told */
+    uint8_t again;   /* the blocks are read again because of the row at again_*, when again_from was expected */
+    uint8_t first;   /* the zone is looked at before the blocks: these were at their end */
+    uint8_t drained; /* telem_file_reader_finish: what is not in it is missing */
+    uint8_t leaving; /* another session begins behind */
+    uint8_t bad;     /* the slot at hand is damaged: told */
+    uint8_t strange; /* rows of a stream that is not known: told */
+    uint8_t scan;    /* nothing is written any more: slots that do not hold are passed over */
+    uint64_t again_from;
+    uint32_t again_generation, again_pos;
+    uint32_t rounds; /* back to the blocks without a row in between */
+    struct telem_i_file_rstream *gap; /* rows of it that a block lost are looked for */
+    uint64_t gap_row, gap_end;
+    uint32_t gap_generation, gap_pos;
+    telem_file_item gap_item;
+} telem_i_file_rzone;
+
+typedef struct telem_i_file_jrow {
+    uint64_t number;
+    int64_t time;
+    uint32_t stream, n, bytes; /* of the row form; in the slot */
+    const uint8_t *data;
+} telem_i_file_jrow;
+
+/* n bytes of the zone. 0: they cannot be read. */
+static int telem_i_file_zone_get(telem_file_reader *r, uint64_t off, void *to, size_t n) {
+    telem_i_file_rzone *z = r->zone;
+    if (off > z->bytes || n > z->bytes - off) return 0;
+    if (z->base) {
+        memcpy(to, z->base + off, n);
+        return 1;
+    }
+    r->moved = 1;
+    if (r->desc.io->seek(r->desc.io->user, z->at + off) != TELEM_OK) return 0;
+    return telem_io_read_all(r->desc.io, to, n) == (int64_t)n;
+}
+
+/* Where byte `pos` of a generation's rows lies in the zone. */
+static uint64_t telem_i_file_zone_place(const telem_i_file_rzone *z, uint32_t g, uint32_t pos) {
+    return 64u + (uint64_t)(g % z->slots) * z->slot_bytes + TELEM_I_FILE_SLOT_HEAD + pos;
+}
+
+/* generation, then committed. */
+static int telem_i_file_zone_head(telem_file_reader *r, uint32_t slot, uint32_t *generation, uint32_t *committed) {
+    telem_i_file_rzone *z = r->zone;
+    uint64_t off = 64u + (uint64_t)slot * z->slot_bytes;
+    uint8_t b[8];
+    if (z->base) {
+        const telem_atomic32 *p = (const telem_atomic32 *)(const void *)(z->base + off);
+        *generation = telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p + 1));
+        *committed = telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p)); /* J1 */
+        return 1;
+    }
+    if (!telem_i_file_zone_get(r, off, b, 8)) return 0;
+    TELEM_FENCE_ACQUIRE(); /* J1 */
+    *committed = telem_get32(b);
+    *generation = telem_get32(b + 4);
+    return 1;
+}
+
+static void telem_i_file_zone_damage(telem_file_reader *r, telem_result code, uint64_t off, uint64_t n, const char *what) {
+    telem_i_file_damage(r, code, r->zone->at + off, n, what);
+}
+
+/* Is the zone there and in use? Told once when its header is no good. */
+static int telem_i_file_zone_used(telem_file_reader *r) {
+    telem_i_file_rzone *z = r->zone;
+    uint8_t h[64];
+    uint32_t slots, bytes, i;
+    telem_result code = TELEM_ERR_CORRUPT;
+    if (z->dead) return 0;
+    if (z->slots && z->state) return 1; /* a zone that is closed while it is read has nothing new any more */
+    if (!telem_i_file_zone_get(r, 0, h, sizeof h)) return 0;
+    for (i = 0; i < sizeof h && h[i] == 0; i++) {
+    }
+    if (i == sizeof h) return 0; /* not made yet */
+    z->state = telem_get32(h + 24);
+    slots = telem_get16(h + 6);
+    bytes = telem_get32(h + 16);
+    if (telem_get32(h) == TELEM_I_FILE_JMAGIC && telem_get32(h + 20) == telem_i_xxh32(h, 20, r->framing.seed)) {
+        if (telem_get16(h + 4) != 1) code = TELEM_ERR_UNSUPPORTED;
+        else if (slots >= 2 && slots <= 64 && telem_get64(h + 8) == r->session.id && bytes >= 128 && bytes <= 1u << 28 && bytes % 64 == 0 &&
+                 64u + (uint64_t)slots * bytes <= z->bytes) code = TELEM_OK;
+    }
+    if (code != TELEM_OK) {
+        z->dead = 1;
+        telem_i_file_zone_damage(r, code, 0, z->bytes, code == TELEM_ERR_CORRUPT ? "the journal zone's header is damaged" : "a journal zone of a newer layout");
+        return 0;
+    }
+    z->slots = slots;
+    z->slot_bytes = bytes;
+    return z->state != 0;
+}
+
+/* The oldest generation of the zone. 0: none. */
+static uint32_t telem_i_file_zone_oldest(telem_file_reader *r) {
+    telem_i_file_rzone *z = r->zone;
+    uint32_t i, g, committed, newest = 0, oldest = 0;
+    for (i = 0; i < z->slots; i++)
+        if (telem_i_file_zone_head(r, i, &g, &committed) && g % z->slots == i && g > newest) newest = g;
+    for (i = 0; i < z->slots; i++)
+        if (telem_i_file_zone_head(r, i, &g, &committed) && g && g % z->slots == i && g <= newest && newest - g < z->slots && (oldest == 0 || g < oldest)) oldest = g;
+    return oldest;
+}
+
+/* The generation behind g: the next one, or, when no more comes (z->scan), the next that holds. 0: none. */
+static uint32_t telem_i_file_zone_after(telem_file_reader *r, uint32_t g) {
+    telem_i_file_rzone *z = r->zone;
+    uint32_t i, at, committed, newest = 0, next = 0;
+    if (telem_i_file_zone_head(r, (g + 1u) % z->slots, &at, &committed) && at == g + 1u) return at;
+    if (!z->scan) return 0;
+    for (i = 0; i < z->slots; i++)
+        if (telem_i_file_zone_head(r, i, &at, &committed) && at % z->slots == i && at > newest) newest = at;
+    for (i = 0; i < z->slots; i++)
+        if (telem_i_file_zone_head(r, i, &at, &committed) && at % z->slots == i && at <= newest && newest - at < z->slots && at > g && (next == 0 || at < next)) next = at;
+    return next;
+}
+
+/* n bytes of generation g at `pos` of its slot, in the buffer; up to `end` are read ahead. */
+static const uint8_t *telem_i_file_zone_bytes_at(telem_file_reader *r, uint32_t g, uint32_t pos, uint32_t n, uint32_t end) {
+    telem_i_file_rzone *z = r->zone;
+    uint32_t want = end - pos < z->buf_size ? end - pos : z->buf_size;
+    if (z->buf_generation == g && pos >= z->buf_at && pos - z->buf_at <= z->buf_have && n <= z->buf_have - (pos - z->buf_at)) return z->buf + (pos - z->buf_at);
+    z->buf_generation = 0;
+    if (n > want || !telem_i_file_zone_get(r, telem_i_file_zone_place(z, g, pos), z->buf, want)) return NULL;
+    z->buf_generation = g;
+    z->buf_at = pos;
+    z->buf_have = want;
+    return z->buf;
+}
+
+/* The row at `pos` of generation g, of which `end` bytes are committed. 0: none that holds. */
+static int telem_i_file_zone_row(telem_file_reader *r, uint32_t g, uint32_t pos, uint32_t end, telem_i_file_jrow *row) {
+    telem_i_file_rzone *z = r->zone;
+    const uint8_t *p;
+    uint32_t n, check, back = 0;
+    if (end - pos < TELEM_I_FILE_JROW + 8u || !(p = telem_i_file_zone_bytes_at(r, g, pos, TELEM_I_FILE_JROW + 8u, end))) return 0;
+    row->number = telem_get64(p);
+    row->time = telem_i_signed(telem_get64(p + 8));
+    row->stream = telem_get32(p + 16);
+    n = telem_get32(p + 20);
+    if (n == TELEM_I_FILE_JREPEAT) {
+        n = 4;
+        back = telem_get32(p + TELEM_I_FILE_JROW);
+        if (back < 8 || back > pos) return 0;
+    }
+    if (n > r->session.max_row) return 0;
+    row->bytes = telem_i_file_jrow_bytes(n);
+    if (row->bytes > end - pos || !(p = telem_i_file_zone_bytes_at(r, g, pos, row->bytes, end))) return 0;
+    check = TELEM_I_FILE_JROW + ((n + 3u) & ~3u);
+    if (telem_get32(p + check) != telem_i_xxh32(p, check, r->framing.seed ^ g)) return 0;
+    row->n = n;
+    row->data = p + TELEM_I_FILE_JROW;
+    if (!back) return 1;
+    if (z->kept_generation != g || z->kept_at != pos - back) {
+        telem_i_file_jrow whole;
+        uint32_t from = pos - back;
+        z->kept_generation = 0;
+        p = telem_i_file_zone_bytes_at(r, g, from, TELEM_I_FILE_JROW, end);
+        if (!p || telem_get32(p + 20) == TELEM_I_FILE_JREPEAT || !telem_i_file_zone_row(r, g, from, end, &whole)) return 0; /* no deeper than this */
+        memcpy(z->kept, whole.data, whole.n);
+        z->kept_generation = g;
+        z->kept_at = from;
+        z->kept_n = whole.n;
+        z->kept_stream = whole.stream;
+    }
+    row->n = z->kept_n;
+    row->data = z->kept;
+    return z->kept_stream == row->stream;
+}
+
+/* The row at (*g, *pos), over slots that end there. TELEM_OK; TELEM_END: none yet; TELEM_AGAIN: that slot was
+   taken for another generation, so its rows are in blocks; TELEM_ERR_CORRUPT: damage at *pos up to *end. */
+static telem_result telem_i_file_zone_peek(telem_file_reader *r, uint32_t *g, uint32_t *pos, uint32_t *end, telem_i_file_jrow *row) {
+    telem_i_file_rzone *z = r->zone;
+    uint32_t got, next, committed, tries = 0;
+    for (;;) {
+        if (!telem_i_file_zone_head(r, *g % z->slots, &got, &committed)) return TELEM_END;
+        if (got != *g) return got > *g ? TELEM_AGAIN : TELEM_END;
+        *end = committed;
+        if (committed > z->slot_bytes - TELEM_I_FILE_SLOT_HEAD || committed % 8 || committed < *pos) {
+            if (tries++ < 3) continue;
+            return TELEM_ERR_CORRUPT;
+        }
+        if (*pos < committed) {
+            if (telem_i_file_zone_row(r, *g, *pos, committed, row)) return TELEM_OK;
+            z->buf_generation = 0; /* read once more, with the slot's head before it */
+            if (tries++ < 3) continue;
+            return TELEM_ERR_CORRUPT;
+        }
+        if ((next = telem_i_file_zone_after(r, *g)) == 0) return TELEM_END;
+        if (!telem_i_file_zone_head(r, *g % z->slots, &got, &committed)) return TELEM_END;
+        if (got == *g && committed > *pos) continue; /* it grew before the next one began */
+        if (got != *g) return TELEM_AGAIN;
+        *g = next;
+        *pos = 0;
+    }
+}
+
+/* The number from which rows of a stream are new. */
+static uint64_t telem_i_file_new_from(const telem_i_file_rstream *s) { return s->seen_row > s->next_row ? s->seen_row : s->next_row; }
+
+/* Fills a ROW item; 0: the row is not one of the stream's. */
+static int telem_i_file_zone_item(telem_file_reader *r, telem_i_file_rstream *s, const telem_i_file_jrow *row, uint32_t g, uint32_t pos, telem_file_item *item) {
+    telem_i_file_rzone *z = r->zone;
+    if (row->n != s->pub.row_size) return 0;
+    memset(item, 0, sizeof *item);
+    item->kind = TELEM_ITEM_ROW;
+    item->journal = 1;
+    item->offset = z->at + telem_i_file_zone_place(z, g, pos);
+    item->stream = &s->pub;
+    item->row = row->number;
+    item->time = row->time;
+    item->data = telem_i_file_present_row(s, row->data);
+    return 1;
+}
+
+/* The rest of the slot at hand is damage. */
+static void telem_i_file_zone_broken(telem_file_reader *r, uint32_t end) {
+    telem_i_file_rzone *z = r->zone;
+    uint32_t most = z->slot_bytes - TELEM_I_FILE_SLOT_HEAD;
+    if (end > most || end < z->pos) end = most;
+    if (!z->bad) telem_i_file_zone_damage(r, TELEM_ERR_CORRUPT, telem_i_file_zone_place(z, z->generation, z->pos), end - z->pos,
+                             "rows of the journal zone do not hold");
+    z->bad = 1;
+}
+
+/* Behind a damaged slot: the next one, once it is there. */
+static int telem_i_file_zone_pass(telem_file_reader *r) {
+    telem_i_file_rzone *z = r->zone;
+    uint32_t g = telem_i_file_zone_after(r, z->generation);
+    if (g == 0) return 0;
+    z->generation = g;
+    z->pos = 0;
+    z->bad = 0;
+    return 1;
+}
+
+/* Back to the blocks, which have what is looked for. */
+static telem_result telem_i_file_zone_back(telem_i_file_rzone *z) {
+    z->first = 0;
+    if (++z->rounds <= 64) return TELEM_AGAIN;
+    z->rounds = 0; /* so fast is no writer: another time */
+    return TELEM_END;
+}
+
+/* The row at hand needs what comes before it. 0: the blocks have been read since it was met, in vain. */
+static int telem_i_file_zone_wants(telem_i_file_rzone *z, uint64_t from) {
+    if (z->again && z->again_generation == z->generation && z->again_pos == z->pos && z->again_from == from) return 0;
+    z->again = 1;
+    z->again_generation = z->generation;
+    z->again_pos = z->pos;
+    z->again_from = from;
+    return 1;
+}
+
+/* The next row of the zone that is new. TELEM_OK: *item, or something is queued; TELEM_END; TELEM_AGAIN: the
+   blocks first. */
+static telem_result telem_i_file_zone_next(telem_file_reader *r, telem_file_item *item) {
+    telem_i_file_rzone *z = r->zone;
+    telem_i_file_rstream *s;
+    telem_i_file_jrow row;
+    uint64_t from;
+    uint32_t end = 0, was;
+    telem_result e;
+    if (!telem_i_file_zone_used(r)) return r->queued ? TELEM_OK : TELEM_END;
+    if (z->generation == 0) {
+        z->generation = telem_i_file_zone_oldest(r);
+        z->pos = z->bad = 0;
+        if (z->generation == 0) return TELEM_END;
+    }
+    for (;;) {
+        if (z->bad && !telem_i_file_zone_pass(r)) return TELEM_END;
+        was = z->generation;
+        e = telem_i_file_zone_peek(r, &z->generation, &z->pos, &end, &row);
+        if (z->generation != was) z->first = 0; /* blocks have their turn once in a slot */
+        if (e == TELEM_END) return e;
+        if (e == TELEM_AGAIN) {
+            z->generation = 0;
+            return telem_i_file_zone_back(z);
+        }
+        if (e == TELEM_OK) {
+            s = telem_i_file_rfind(r, row.stream);
+            if ((!s || !s->known) && telem_i_file_zone_wants(z, 0)) return telem_i_file_zone_back(z);
+            if (!s || !s->known || row.n != s->pub.row_size) {
+                if (!z->strange) telem_i_file_zone_damage(r, TELEM_ERR_CORRUPT, telem_i_file_zone_place(z, z->generation, z->pos), row.bytes, "rows of the journal zone whose schema was not read");
+                z->strange = 1;
+                z->pos += row.bytes;
+                if (r->queued) return TELEM_OK;
+                continue;
+            }
+        }
+        if (e != TELEM_OK) {
+            telem_i_file_zone_broken(r, end);
+            return TELEM_OK;
+        }
+        from = telem_i_file_new_from(s);
+        if (s->anywhere && s->seen_row == 0) from = row.number;
+        if (row.number > from) {
+            if (telem_i_file_zone_wants(z, from)) return telem_i_file_zone_back(z);
+            (void)telem_i_file_missing(r, s, from, row.number - from, 0, TELEM_ERR_CORRUPT, z->at, "rows are missing before those of the journal zone");
+            s->seen_row = row.number;
+            return TELEM_OK;
+        }
+        if (row.number == UINT64_MAX || row.number < from) {
+            z->pos += row.bytes;
+            continue;
+        }
+        (void)telem_i_file_zone_item(r, s, &row, z->generation, z->pos, item);
+        z->pos += row.bytes;
+        z->again = 0;
+        z->rounds = 0;
+        z->first = 1;
+        s->seen_row = row.number + 1u;
+        s->pub.rows++;
+        return TELEM_OK;
+    }
+}
+
+/* A MISSING item about to be told: rows of it that are still in the zone come instead. 1: they are looked for. */
+static int telem_i_file_zone_mends(telem_file_reader *r, const telem_file_item *item) {
+    telem_i_file_rzone *z = r->zone;
+    if (!z || item->at_least || z->gap || !telem_i_file_seekable(r) || !telem_i_file_zone_used(r)) return 0;
+    z->gap_generation = telem_i_file_zone_oldest(r);
+    if (z->gap_generation == 0) return 0;
+    z->gap = (telem_i_file_rstream *)(void *)item->stream;
+    z->gap_row = item->row;
+    z->gap_end = item->row + item->count;
+    z->gap_pos = 0;
+    z->gap_item = *item;
+    return 1;
+}
+
+/* The next item of such a gap: a row, or what is missing before it. 0: the gap is done. */
+static int telem_i_file_zone_mend(telem_file_reader *r, telem_file_item *item) {
+    telem_i_file_rzone *z = r->zone;
+    telem_i_file_rstream *s = z->gap;
+    telem_i_file_jrow row;
+    uint32_t end, g;
+    uint8_t scan = z->scan;
+    z->scan = 1;
+    while (z->gap_row < z->gap_end) {
+        telem_result e = telem_i_file_zone_peek(r, &z->gap_generation, &z->gap_pos, &end, &row);
+        if (e == TELEM_ERR_CORRUPT || e == TELEM_AGAIN) { /* the next slot may have more */
+            if ((g = telem_i_file_zone_after(r, z->gap_generation)) == 0) break;
+            z->gap_generation = g;
+            z->gap_pos = 0;
+            continue;
+        }
+        if (e != TELEM_OK) break;
+        if (row.stream != s->pub.id || row.number < z->gap_row || row.n != s->pub.row_size) {
+            z->gap_pos += row.bytes;
+            continue;
+        }
+        if (row.number >= z->gap_end) break;
+        if (row.number > z->gap_row) { /* told, and the row is met again */
+            *item = z->gap_item;
+            item->row = z->gap_row;
+            item->count = row.number - z->gap_row;
+            z->gap_row = row.number;
+            z->scan = scan;
+            return 1;
+        }
+        (void)telem_i_file_zone_item(r, s, &row, z->gap_generation, z->gap_pos, item);
+        z->gap_pos += row.bytes;
+        z->gap_row++;
+        s->pub.rows++;
+        if (s->pub.lost) s->pub.lost--;
+        z->scan = scan;
+        return 1;
+    }
+    z->scan = scan;
+    z->gap = NULL;
+    if (z->gap_row >= z->gap_end) return 0;
+    *item = z->gap_item;
+    item->row = z->gap_row;
+    item->count = z->gap_end - z->gap_row;
+    return 1;
+}
+
+/* The zone behind a session's header at `at`. */
+static void telem_i_file_zone_begin(telem_file_reader *r, uint64_t at, uint64_t bytes) {
+    telem_i_file_rzone *z;
+    uint64_t row = telem_i_file_align8(r->session.max_row) + 64u, size = row > TELEM_I_FILE_ZONE_CHUNK ? row : TELEM_I_FILE_ZONE_CHUNK;
+    int64_t there = telem_i_file_seekable(r) ? telem_i_file_stream_size(r) : -1;
+    if (!telem_i_file_seekable(r)) { /* a pipe: it goes by before its rows can be known as new */
+        uint8_t *h = telem_i_file_fill(r, (size_t)(at - telem_i_file_where(r)) + 64u) == TELEM_OK ? telem_i_file_here(r) + (at - telem_i_file_where(r)) : NULL;
+        if (!h || telem_get32(h + 24)) telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, at, bytes, "a journal zone in use: a pipe goes past its rows");
+        return;
+    }
+    if (there >= 0 && (uint64_t)there < at + bytes) { /* cut: no block can stand behind it */
+        telem_i_file_damage(r, TELEM_ERR_TRUNCATED, at, (uint64_t)there > at ? (uint64_t)there - at : 0, "the stream ends inside its journal zone");
+        return;
+    }
+    z = (telem_i_file_rzone *)telem_i_file_take(&r->arena, sizeof *z);
+    if (z && size <= r->arena.size) {
+        z->buf_size = (uint32_t)size;
+        z->buf = (uint8_t *)telem_i_file_take(&r->arena, (size_t)size);
+        z->kept = (uint8_t *)telem_i_file_take(&r->arena, (size_t)row);
+    }
+    if (!z || !z->buf || !z->kept) {
+        telem_i_file_damage(r, TELEM_ERR_MEMORY, at, bytes, "the reader's memory is too small for rows of the journal zone");
+        return;
+    }
+    z->at = at;
+    z->bytes = bytes;
+    if (r->desc.map && at <= r->desc.map_size && bytes <= r->desc.map_size - at && (((uintptr_t)r->desc.map + (uintptr_t)at) & 3u) == 0) z->base = (const uint8_t *)r->desc.map + at;
+    else if (r->desc.map) return;
+    r->zone = z;
+    (void)telem_i_file_zone_used(r); /* a header that is no good is told first */
+}
+
+/* Reading starts over. */
+static void telem_i_file_zone_restart(telem_file_reader *r) {
+    telem_i_file_rzone *z = r->zone;
+    telem_i_file_rstream *s;
+    for (s = r->streams; s; s = s->next) s->seen_row = 0;
+    if (!z) return;
+    z->generation = z->pos = z->buf_generation = z->kept_generation = z->rounds = 0;
+    z->again = z->first = z->drained = z->bad = z->leaving = z->strange = 0;
+    z->gap = NULL;
+}
+
+TELEM_API int telem_file_reader_journal(telem_file_reader *r) {
+    uint32_t queued;
+    int used;
+    if (!r || !r->zone) return 0;
+    queued = r->queued;
+    used = telem_i_file_zone_used(r);
+    if (r->zone->dead) r->zone->dead = 0; /* told where it is met */
+    r->queued = queued;
+    if (!used || !r->zone->slots) return 1;
+    if (r->zone->base) used = TELEM_LOAD32_ACQUIRE((const telem_atomic32 *)(const void *)(r->zone->base + 24)) != 0;
+    else {
+        uint8_t b[4];
+        used = telem_i_file_zone_get(r, 24, b, 4) && telem_get32(b) != 0;
+    }
+    return used ? 2 : 1;
+}
+
+TELEM_API telem_result telem_file_reader_map_zone(telem_file_reader *r) {
+    telem_i_file_rzone *z = r ? r->zone : NULL;
+    if (!z || !r->desc.io || !r->desc.io->map || !r->desc.io->unmap) return TELEM_ERR_UNSUPPORTED;
+    if (z->base) return TELEM_ERR_STATE;
+    if (z->at + z->bytes > SIZE_MAX / 2u || telem_i_file_stream_size(r) < (int64_t)(z->at + z->bytes)) return TELEM_ERR_UNSUPPORTED;
+    z->mapped = (size_t)(z->at + z->bytes);
+    z->mapping = r->desc.io->map(r->desc.io->user, 0, z->mapped, 0);
+    if (!z->mapping) return TELEM_ERR_UNSUPPORTED;
+    z->base = (const uint8_t *)z->mapping + z->at;
+    z->buf_generation = 0;
+    return TELEM_OK;
+}
+
+TELEM_API void telem_file_reader_unmap_zone(telem_file_reader *r) {
+    telem_i_file_rzone *z = r ? r->zone : NULL;
+    if (!z || !z->mapping) return;
+    (void)r->desc.io->unmap(r->desc.io->user, z->mapping, z->mapped);
+    z->mapping = NULL;
+    z->base = NULL;
+}
+
+TELEM_API int telem_file_reader_ready(const telem_file_reader *r) {
+    const telem_i_file_rzone *z = r ? r->zone : NULL;
+    const telem_atomic32 *p;
+    if (!z || !z->base) return -1;
+    if (!z->slots || z->generation == 0) return 1; /* not begun: telem_file_next looks */
+    p = (const telem_atomic32 *)(const void *)(z->base + 64u + (uint64_t)(z->generation % z->slots) * z->slot_bytes);
+    if (telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p)) != z->pos || telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p + 1)) != z->generation) return !z->bad;
+    p = (const telem_atomic32 *)(const void *)(z->base + 64u + (uint64_t)((z->generation + 1u) % z->slots) * z->slot_bytes);
+    return telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p + 1)) == z->generation + 1u;
+}
+#else
+TELEM_API int telem_file_reader_journal(telem_file_reader *r) {
+    (void)r;
+    return 0;
+}
+TELEM_API telem_result telem_file_reader_map_zone(telem_file_reader *r) {
+    (void)r;
+    return TELEM_ERR_UNSUPPORTED;
+}
+TELEM_API void telem_file_reader_unmap_zone(telem_file_reader *r) { (void)r; }
+TELEM_API int telem_file_reader_ready(const telem_file_reader *r) {
+    (void)r;
+    return -1;
+}
+#endif
+
 /* >>reader ------------------------------------------------------------------------------------- */
 
 /* All state of a session is forgotten. */
 static void telem_i_file_reader_reset(telem_file_reader *r) {
+    telem_file_reader_unmap_zone(r);
+    r->zone = NULL;
     r->arena.used = r->desc.map ? 0 : r->window_size;
     r->streams = r->last_stream = r->latest = r->tail = NULL;
     r->clocks = NULL;
@@ -12159,11 +13224,20 @@ static void telem_i_file_begin_session(telem_file_reader *r, const uint8_t *p, s
     }
     telem_i_file_push(r, TELEM_ITEM_SESSION, at);
     if (journal) {
+#if defined(TELEM_FILE_NO_JOURNAL)
         int64_t end = telem_i_file_stream_size(r);
         uint64_t there = end < 0 || (uint64_t)end < at + size ? journal : (uint64_t)end - at - size;
-        telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, at + size, there < journal ? there : journal, "a journal zone: this version does not read it");
+        telem_i_file_damage(r, TELEM_ERR_UNSUPPORTED, at + size, there < journal ? there : journal, "a journal zone: this reader was built without it");
+#else
+        telem_i_file_zone_begin(r, at + size, journal);
+#endif
         r->owed = journal;
     }
+}
+
+/* The first 100 bytes are equal, but for what only the header before a journal zone says. */
+static int telem_i_file_same_header(const uint8_t *a, const uint8_t *b) {
+    return memcmp(a, b, 10) == 0 && memcmp(a + 12, b + 12, 12) == 0 && memcmp(a + 28, b + 28, 60) == 0 && memcmp(a + 96, b + 96, 4) == 0;
 }
 
 /* A stream header at the position? TELEM_OK: dealt with; TELEM_ERR_CORRUPT: none; TELEM_END. */
@@ -12183,7 +13257,7 @@ static telem_result telem_i_file_take_header(telem_file_reader *r) {
     code = telem_i_file_check_header(r, p, size, &what);
     if (code == TELEM_OK && r->has_session && telem_get64(p + 16) == r->session.id) {
         telem_i_file_bad_ends(r);
-        if (memcmp(p, r->header, TELEM_I_FILE_HEADER) != 0) {
+        if (!telem_i_file_same_header(p, r->header)) {
             telem_i_file_damage(r, TELEM_ERR_CORRUPT, telem_i_file_where(r), size, "a repeated stream header differs from the first");
         }
         r->at += size;
@@ -12205,6 +13279,13 @@ static telem_result telem_i_file_take_header(telem_file_reader *r) {
         r->tail_end = 0;
         return TELEM_OK;
     }
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (r->has_session && r->zone && !r->zone->drained) { /* rows of the old session that are in no block */
+        telem_i_file_bad_ends(r);
+        r->zone->leaving = 1;
+        return TELEM_OK;
+    }
+#endif
     telem_i_file_bad_ends(r);
     if (telem_i_file_cut_next(r)) return TELEM_OK; /* so are its attachments */
     telem_i_file_begin_session(r, p, size);
@@ -12280,11 +13361,12 @@ static int telem_i_file_row_item(telem_file_reader *r, telem_file_item *item) {
         b->stream = NULL;
         s->decodable = s->has_time = 0;
         telem_i_file_damage(r, e, b->offset, b->bytes, "a block's rows do not decode");
-        telem_i_file_missing(r, s, b->row, b->rows, 0, e, b->offset, "a block's rows do not decode");
+        (void)telem_i_file_missing(r, s, b->row, b->rows, 0, e, b->offset, "a block's rows do not decode");
         s->next_row = b->row + b->rows;
         return 0;
     }
     s->next_row = b->row;
+    if (b->row <= s->seen_row) return 0; /* it came out of the journal zone */
     s->pub.rows++;
     memset(item, 0, sizeof *item);
     item->kind = TELEM_ITEM_ROW;
@@ -12319,7 +13401,7 @@ static void telem_i_file_tail_item(telem_file_reader *r) {
         telem_i_file_gap(r, s, s->end_row, NULL, r->tail_offset);
         s->has_end = 0;
     } else if (doubtful && !s->anywhere) {
-        telem_i_file_missing(r, s, s->next_row, doubtful, 1, TELEM_ERR_CORRUPT, r->tail_offset, "rows lost whose numbers are not known");
+        (void)telem_i_file_missing(r, s, s->next_row, doubtful, 1, TELEM_ERR_CORRUPT, r->tail_offset, "rows lost whose numbers are not known");
     }
     s->doubtful = 0;
     r->tail = s->next;
@@ -12335,11 +13417,61 @@ static int telem_i_file_has_doubts(const telem_file_reader *r) {
     return 0;
 }
 
+/* Reads on in the blocks; where they end, in the journal zone. TELEM_OK: something was dealt with or queued, or
+   *got: the item. */
+static telem_result telem_i_file_read_on(telem_file_reader *r, telem_file_item *item, int *got) {
+    telem_result e;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_rzone *z = r->zone;
+    uint8_t finish = r->finish;
+    if (z) z->scan = (uint8_t)(finish || z->leaving);
+    if (z && !z->drained && (z->first || z->leaving)) {
+        e = telem_i_file_zone_next(r, item);
+        *got = e == TELEM_OK && r->queued == 0;
+        if (e == TELEM_OK) return e;
+        if (e == TELEM_END && z->leaving) {
+            z->drained = 1;
+            return TELEM_OK;
+        }
+    }
+    if (z && !z->drained) r->finish = 0; /* a block cut short is not given up before the zone was seen */
+    e = telem_i_file_read_step(r);
+    r->finish = finish;
+    if (e != TELEM_END) return e;
+    if (telem_i_file_seekable(r) && !r->desc.map && !finish && r->have > r->at) { /* a part of a block: who appends may write it anew */
+        r->have = r->at;
+        r->moved = 1;
+    }
+    if (!z || z->drained) return e;
+    e = telem_i_file_zone_next(r, item);
+    *got = e == TELEM_OK && r->queued == 0;
+    if (e == TELEM_AGAIN) return TELEM_OK;
+    if (e != TELEM_END || !finish) return e;
+    z->drained = 1;
+    return TELEM_OK;
+#else
+    (void)item;
+    *got = 0;
+    e = telem_i_file_read_step(r);
+    return e;
+#endif
+}
+
 TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *item) {
     telem_result e;
+    int got = 0;
     for (;;) {
+#if !defined(TELEM_FILE_NO_JOURNAL)
+        if (r->zone && r->zone->gap) {
+            if (telem_i_file_zone_mend(r, item)) return TELEM_OK;
+            continue;
+        }
+#endif
         if (r->taken < r->queued) {
             *item = r->queue[r->taken++];
+#if !defined(TELEM_FILE_NO_JOURNAL)
+            if (item->kind == TELEM_ITEM_MISSING && telem_i_file_zone_mends(r, item)) continue;
+#endif
             return TELEM_OK;
         }
         r->taken = r->queued = 0;
@@ -12363,7 +13495,8 @@ TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *it
         } else {
             r->tail_end = 0;
             if (!r->window) return r->error.code; /* open was refused */
-            e = telem_i_file_read_step(r);
+            e = telem_i_file_read_on(r, item, &got);
+            if (e == TELEM_OK && got) return e;
             if (e == TELEM_OK) continue;
             if (e != TELEM_END || !r->finish) return e;
             if (r->has_bad) {
@@ -12450,6 +13583,7 @@ TELEM_API size_t telem_file_reader_bytes(const telem_file_writer_desc *d, const 
     size += sizeof(telem_i_file_rattach);
 #endif
     size += most;
+    if (d->journal) size += 4096u + 65536u + 2u * (uint64_t)f.max_row;
     return size > SIZE_MAX / 2u ? SIZE_MAX / 2u : (size_t)size;
 }
 
@@ -12511,6 +13645,9 @@ typedef void (*telem_i_file_visit)(telem_file_reader *r, telem_i_file_header *h,
 /* The streams as if nothing had been read. */
 static void telem_i_file_streams_restart(telem_file_reader *r, int anywhere) {
     telem_i_file_rstream *s;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_zone_restart(r);
+#endif
     for (s = r->streams; s; s = s->next) {
         s->has_key = s->decodable = s->has_time = s->has_end = 0;
         s->anywhere = (uint8_t)anywhere;

@@ -93,7 +93,7 @@ typedef struct d_attached { /* one that began and has not ended */
 typedef struct decoder {
     const uint8_t *bytes;
     size_t size;
-    unsigned skip_types; /* bit t: answer UNSUPPORTED to blocks of type t, bit 0: to the journal */
+    unsigned skip_types; /* bit t: answer UNSUPPORTED to blocks of type t */
     char *text;
     size_t length, capacity, row_memory;
     int full;
@@ -110,6 +110,8 @@ typedef struct decoder {
     d_attached *attached;
     d_seen *seen;
     size_t seen_count, seen_cap;
+    const uint8_t *zone; /* the journal zone; NULL: none, closed or no good */
+    uint32_t slots, slot_bytes;
     /* damage that is still growing */
     int bad;
     size_t bad_at;
@@ -560,7 +562,124 @@ static d_stream *d_find(decoder *d, uint64_t id) {
     return s;
 }
 
+/* ------------------------------------------------------------------- section 12: journal zone ---- */
+
+typedef struct d_jrow {
+    uint64_t number, stream, n;
+    int64_t time;
+    const uint8_t *row;
+    size_t bytes; /* in the slot */
+} d_jrow;
+
+/* The header at p; D_OK also where there is nothing to read. */
+static int d_journal(decoder *d, const uint8_t *p, size_t n) {
+    d_cur c = d_cursor(p, n);
+    uint64_t magic = d_int(&c, 4), layout = d_int(&c, 2), slots = d_int(&c, 2),
+             session = d_int(&c, 8), size = d_int(&c, 4), check = d_int(&c, 4),
+             state = d_int(&c, 4), i;
+    d_take(&c, 36);
+    for (i = 0; i < 64 && i < n && p[i] == 0; i++) {
+    }
+    if (i == 64) return D_OK;
+    if (c.bad || magic != 0x314A4C54 || check != XXH32(p, 20, d->S)) return D_CORRUPT;
+    if (layout != 1) return D_UNSUPPORTED;
+    if (slots < 2 || slots > 64 || size < 128 || size > (1u << 28) || size % 64 ||
+        session != d_le(d->header + 16, 8) || size * slots > d_left(&c))
+        return D_CORRUPT;
+    if (state) d->zone = p, d->slots = (uint32_t)slots, d->slot_bytes = (uint32_t)size;
+    return D_OK;
+}
+
+static const uint8_t *d_slot(const decoder *d, uint32_t generation) {
+    return d->zone + 64 + (size_t)(generation % d->slots) * d->slot_bytes;
+}
+
+/* The next generation behind one, 0: none. */
+static uint32_t d_generation(const decoder *d, uint32_t after) {
+    uint32_t i, newest = 0, next = 0;
+    for (i = 0; i < d->slots; i++) {
+        uint32_t g = (uint32_t)d_le(d_slot(d, i) + 4, 4);
+        if (g % d->slots == i && g > newest) newest = g;
+    }
+    for (i = 0; i < d->slots; i++) {
+        uint32_t g = (uint32_t)d_le(d_slot(d, i) + 4, 4);
+        if (g % d->slots == i && newest - g < d->slots && g > after && (!next || g < next)) next = g;
+    }
+    return next;
+}
+
+/* Bytes of rows in a slot; *broken when it cannot be so. */
+static size_t d_committed(const decoder *d, uint32_t generation, int *broken) {
+    size_t n = (size_t)d_le(d_slot(d, generation), 4), most = d->slot_bytes - 64;
+    *broken = n > most || n % 8;
+    return n > most ? most : n;
+}
+
+/* The row at `at`. 0: it does not hold. */
+static int d_jrow_at(const decoder *d, uint32_t generation, size_t at, size_t end, d_jrow *r) {
+    const uint8_t *p = d_slot(d, generation) + 64 + at;
+    d_cur c = d_cursor(p, end - at);
+    uint64_t back = 0;
+    r->number = d_int(&c, 8), r->time = d_signed(d_int(&c, 8)), r->stream = d_int(&c, 4);
+    r->n = d_int(&c, 4);
+    if (r->n == 0xFFFFFFFFu) back = d_int(&c, 4);
+    else r->row = d_take(&c, r->n), d_take(&c, (4 - r->n % 4) % 4);
+    if (c.bad || d_le(c.p, 4) != XXH32(p, (size_t)(c.p - p), d->S ^ generation)) return 0;
+    d_int(&c, 4), d_take(&c, (8 - (size_t)(c.p - p) % 8) % 8);
+    r->bytes = (size_t)(c.p - p);
+    if (c.bad || r->n == 0xFFFFFFFFu) {
+        d_jrow whole;
+        if (c.bad || back < 8 || back > at || d_le(p - back + 20, 4) == 0xFFFFFFFFu ||
+            !d_jrow_at(d, generation, at - (size_t)back, end, &whole) || whole.stream != r->stream)
+            return 0;
+        r->n = whole.n, r->row = whole.row;
+    }
+    return 1;
+}
+
+/* Rows from the expected one up to `next` that the zone has are delivered, what is missing before them is told. */
+static void d_journal_rows(decoder *d, d_stream *s, uint64_t next) {
+    uint32_t g;
+    d_jrow r;
+    for (g = d->zone ? d_generation(d, 0) : 0; g; g = d_generation(d, g)) {
+        int broken;
+        size_t at, end = d_committed(d, g, &broken);
+        for (at = 0; !broken && at < end && d_jrow_at(d, g, at, end, &r); at += r.bytes) {
+            if (r.stream != s->id || !s->declared || r.n != s->row_size || r.number >= next) continue;
+            if (!s->counted) s->counted = 1, s->expected = s->first_counted = r.number;
+            if (r.number < s->expected) continue;
+            if (r.number > s->expected)
+                d_put(d, "missing %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", s->id, s->expected,
+                      r.number - s->expected);
+            d_put(d, "row %" PRIu64 " %" PRIu64 " %" PRId64 " ", s->id, r.number, r.time);
+            d_put_hex(d, r.row, (size_t)r.n);
+            d_put(d, "\n");
+            s->expected = r.number + 1;
+        }
+    }
+}
+
+/* What of the zone does not hold. */
+static void d_journal_damage(decoder *d) {
+    uint32_t g;
+    int told = 0;
+    d_jrow r;
+    for (g = d->zone ? d_generation(d, 0) : 0; g; g = d_generation(d, g)) {
+        int broken;
+        size_t at, end = d_committed(d, g, &broken);
+        for (at = 0; !broken && at < end && d_jrow_at(d, g, at, end, &r); at += r.bytes) {
+            const d_stream *s = d->streams;
+            while (s && (s->id != r.stream || !s->declared || s->row_size != r.n)) s = s->next;
+            if (!s && !told++)
+                d_damage(d, D_CORRUPT, (size_t)(d_slot(d, g) + 64 - d->bytes) + at, r.bytes);
+        }
+        if (broken || at < end)
+            d_damage(d, D_CORRUPT, (size_t)(d_slot(d, g) + 64 - d->bytes) + at, end - at);
+    }
+}
+
 static void d_missing(decoder *d, d_stream *s, uint64_t next) {
+    if (s->counted && next > s->expected) d_journal_rows(d, s, next);
     if (s->counted && next > s->expected) {
         d_put(d, "missing %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", s->id, s->expected,
               next - s->expected);
@@ -582,6 +701,10 @@ static void d_lost(decoder *d, d_stream *s, int numbered, uint64_t first_row, ui
 static void d_session_end(decoder *d) {
     d_stream *s, *next;
     d_clock *k, *next_clock;
+    if (d->zone)
+        for (s = d->streams; s; s = s->next) d_journal_rows(d, s, UINT64_MAX);
+    d_journal_damage(d);
+    d->zone = NULL;
     for (s = d->streams; s; s = next) {
         next = s->next;
         if (s->known > s->expected) d_missing(d, s, s->known);
@@ -1396,50 +1519,6 @@ static int d_chain(decoder *d, d_cur c) {
     return D_OK;
 }
 
-/* ------------------------------------------------------------------- section 12: journal zone ---- */
-
-static void d_journal_slot(decoder *d, d_cur c) {
-    uint64_t committed = d_int(&c, 4), generation = d_int(&c, 4), seal = d_int(&c, 8);
-    d_take(&c, 48);
-    if (committed > d_left(&c)) d_fail(&c, D_CORRUPT);
-    else c.end = c.p + committed;
-    d_put(d, "  journal slot %" PRIu64 " seal %" PRIu64 "\n", generation, seal);
-    while (d_left(&c)) {
-        const uint8_t *start = c.p, *row;
-        uint64_t number = d_int(&c, 8), time = d_int(&c, 8), stream = d_int(&c, 4),
-                 n = d_int(&c, 4), check;
-        row = d_take(&c, n);
-        d_take(&c, (4 - n % 4) % 4);
-        if (c.bad) break;
-        check = XXH32(start, (size_t)(c.p - start), d->S ^ (uint32_t)number);
-        if (d_int(&c, 4) != check || c.bad) { d_fail(&c, D_CORRUPT); break; }
-        d_put(d, "  journal row %" PRIu64 " %" PRIu64 " %" PRId64 " ", stream, number,
-              d_signed(time));
-        d_put_hex(d, row, (size_t)n);
-        d_put(d, "\n");
-        d_take(&c, (8 - (size_t)(c.p - start) % 8) % 8);
-    }
-    if (c.bad) d_put(d, "  journal slot is CORRUPT\n");
-}
-
-static int d_journal(decoder *d, const uint8_t *p, size_t n) {
-    d_cur c = d_cursor(p, n);
-    uint64_t magic = d_int(&c, 4), layout = d_int(&c, 2), slots = d_int(&c, 2),
-             session = d_int(&c, 8);
-    uint64_t size = d_int(&c, 4), state = d_int(&c, 4), check, i;
-    d_take(&c, 36), check = d_int(&c, 4);
-    if (c.bad || magic != 0x314A4C54 || check != XXH32(p, 20, d->S)) return D_CORRUPT;
-    if (layout != 1 || state > 1) return D_UNSUPPORTED;
-    if (slots < 2 || slots > 64 || size < 64 || size % 64 || session != d_le(d->header + 16, 8))
-        return D_CORRUPT;
-    if (size * slots > d_left(&c)) return D_CORRUPT;
-    d_put(d, "  journal slots %u of %lu state %u\n", (unsigned)slots, (unsigned long)size,
-          (unsigned)state);
-    for (i = 0; i < slots && state; i++)
-        d_journal_slot(d, d_cursor(p + 64 + i * size, (size_t)size));
-    return D_OK;
-}
-
 /* ------------------------------------------------------------- sections 2 and 3: the stream ---- */
 
 /* What stands at `at`: D_OK and a header of *skip bytes; else why not and how far the search goes. */
@@ -1488,9 +1567,7 @@ static size_t d_session(decoder *d, size_t at, size_t size) {
     d_put(d, "  header %u align %u hash %u columns %u\n", (unsigned)size, (unsigned)d->A,
           (unsigned)d->payload_hash, (unsigned)d->max_columns);
     if (!zone) return size;
-    code = d->skip_types & 1 ? D_UNSUPPORTED
-           : zone > rest     ? D_TRUNCATED
-                             : d_journal(d, p + size, (size_t)zone);
+    code = zone > rest ? D_TRUNCATED : d_journal(d, p + size, (size_t)zone);
     if (code) d_damage(d, code, at + size, (size_t)(zone > rest ? rest : zone));
     return size + (size_t)(zone > rest ? rest : zone);
 }

@@ -986,30 +986,62 @@ static void bad_attachments(g_make *m) {
     after(m, 0);
 }
 
-/* Section 12: two slots, the first holds two rows, the session crashed. */
-static void unsupported_journal(g_make *m) {
-    unsigned i, size;
+/* Section 12. The zone's header: two slots of 192 bytes. */
+static size_t zone_header(g_make *m, unsigned layout, unsigned state) {
     size_t zone;
     m->incompatible = 1, m->journal = 64 + 2 * 192;
     header(m);
     zone = m->out.n;
-    g_hex(&m->out, "544C4A31 0100 0200"), g_le(&m->out, m->session, 8), g_le(&m->out, 192, 4);
-    g_le(&m->out, 1, 4), g_fill(&m->out, 0, 36), g_le(&m->out, XXH32(m->out.p + zone, 20, m->S), 4);
-    for (i = 0; i < 2; i++) {
-        size_t slot = m->out.n;
-        size = i == 0 ? 2 * 40 : 0;
-        g_le(&m->out, size, 4), g_le(&m->out, i + 1, 4), g_le(&m->out, 2 + i, 8),
-            g_fill(&m->out, 0, 48);
-        for (; size > 0; size -= 40) { /* 8 + 8 + 4 + 4 + 11 + 1 + 4 */
-            size_t row = m->out.n;
-            uint64_t number = size == 80 ? 3 : 4;
-            g_le(&m->out, number, 8), g_le(&m->out, 1000 + 10 * number, 8), g_le(&m->out, 1, 4),
-                g_le(&m->out, 11, 4);
-            g_hex(&m->out, "0600 FFFFFFFF 0000C03F 01  00");
-            g_le(&m->out, XXH32(m->out.p + row, 36, m->S ^ (uint32_t)number), 4);
-        }
-        g_fill(&m->out, 0, slot + 192 - m->out.n);
-    }
+    g_hex(&m->out, "544C4A31"), g_le(&m->out, layout, 2), g_le(&m->out, 2, 2);
+    g_le(&m->out, m->session, 8), g_le(&m->out, 192, 4);
+    g_le(&m->out, XXH32(m->out.p + zone, 20, m->S), 4), g_le(&m->out, state, 4);
+    g_fill(&m->out, 0, 36);
+    return zone;
+}
+
+/* A row as PLAIN_ROWS has them, of stream 1; repeat: of the one so many bytes before. */
+static void zone_row(g_make *m, unsigned generation, uint64_t number, unsigned repeat) {
+    size_t row = m->out.n;
+    g_le(&m->out, number, 8), g_le(&m->out, 1000 + 10 * number, 8), g_le(&m->out, 1, 4);
+    if (repeat) g_hex(&m->out, "FFFFFFFF"), g_le(&m->out, repeat, 4);
+    else g_le(&m->out, 11, 4), g_hex(&m->out, "0600 FFFFFFFF 0000C03F 01  00");
+    g_le(&m->out, XXH32(m->out.p + row, m->out.n - row, m->S ^ generation), 4);
+    while ((m->out.n - row) % 8) g_u8(&m->out, 0);
+}
+
+static size_t zone_slot(g_make *m, unsigned generation, unsigned committed) {
+    size_t slot = m->out.n;
+    g_le(&m->out, committed, 4), g_le(&m->out, generation, 4), g_fill(&m->out, 0, 56);
+    return slot;
+}
+static void zone_slot_end(g_make *m, size_t slot) { g_fill(&m->out, 0xC7, slot + 192 - m->out.n); }
+
+/* The writer was killed: rows 0 to 2 are in a block, 3 to 5 in no block; the slot of the generation before still
+   holds rows 1 and 2. */
+static void good_journal(g_make *m) {
+    size_t slot;
+    (void)zone_header(m, 1, 1);
+    slot = zone_slot(m, 6, 40 + 40 + 32), zone_row(m, 6, 3, 0), zone_row(m, 6, 4, 0), zone_row(m, 6, 5, 40);
+    zone_slot_end(m, slot);
+    slot = zone_slot(m, 5, 80), zone_row(m, 5, 1, 0), zone_row(m, 5, 2, 0), zone_slot_end(m, slot);
+    plain_schema(m, 1, "plain");
+    plain_key(m, 1, 0);
+}
+
+/* Closed: the row in it does not count. */
+static void good_journal_closed(g_make *m) {
+    size_t slot;
+    (void)zone_header(m, 1, 0);
+    slot = zone_slot(m, 0, 0), zone_slot_end(m, slot);
+    slot = zone_slot(m, 1, 40), zone_row(m, 1, 3, 0), zone_slot_end(m, slot);
+    plain_schema(m, 1, "plain");
+    plain_key(m, 1, 0);
+    end(m, 1, 3, 0);
+}
+
+static void unsupported_journal(g_make *m) {
+    size_t zone = zone_header(m, 2, 1);
+    g_fill(&m->out, 0, 2 * 192);
     damage(m, "UNSUPPORTED", zone, m->out.n - zone);
     plain_schema(m, 1, "plain");
     plain_key(m, 1, 0);
@@ -1508,6 +1540,22 @@ static void bad_wire_payload_at_end(g_make *m) {
     damage_last(m, "CORRUPT");
 }
 
+/* The block of rows 3 to 5 is damaged, of which the zone has 4 and 5; row 7 is of an older generation. */
+static void bad_journal(g_make *m) {
+    size_t slot, row;
+    (void)zone_header(m, 1, 1);
+    slot = zone_slot(m, 4, 40 + 40 + 32), zone_row(m, 4, 4, 0), zone_row(m, 4, 5, 0), zone_row(m, 4, 6, 40);
+    zone_slot_end(m, slot);
+    slot = zone_slot(m, 5, 40 + 32), row = m->out.n + 40;
+    zone_row(m, 5, 8, 0), zone_row(m, 3, 9, 40), zone_slot_end(m, slot);
+    plain_schema(m, 1, "plain");
+    plain_key(m, 1, 0);
+    m->tweak.payload_check = 1;
+    plain_key(m, 1, 3);
+    damage_last(m, "CORRUPT");
+    damage(m, "CORRUPT", row, 32);
+}
+
 /* ------------------------------------------------------------------------------ the list ---- */
 
 /* File (with - for _) and what it is, in one sentence. */
@@ -1551,7 +1599,10 @@ static void bad_wire_payload_at_end(g_make *m) {
     X(good_attachments, "An attachment in three chunks, another one of no bytes between them.") \
     X(bad_attachment_hash, "An attachment whose last byte is not the one that its hash was made of.") \
     X(bad_attachments, "Chunks without id, byte, hash, beyond their total, short of it; an unknown flag.") \
-    X(unsupported_journal, "A journal zone with two rows in it.") \
+    X(good_journal, "A journal zone of a writer that was killed: two rows that a block holds as well, three that only the zone has, one of these a repeat.") \
+    X(good_journal_closed, "A closed journal zone, with bytes of a row that does not count.") \
+    X(unsupported_journal, "A journal zone of layout 2.") \
+    X(bad_journal, "A damaged block of which the zone has two rows, a row that neither has, a row whose check is that of an older generation.") \
     X(bad_mask, "A mask bit beyond the last column: the rows before it stand.") \
     X(bad_mask_run, "A run of unchanged groups beyond the last group.") \
     X(bad_tag_width, "A tag of three bytes for a u16.") \

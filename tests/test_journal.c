@@ -1,0 +1,495 @@
+/* test_journal.c - journal mode of telem_file.h: rows are in the file when the write returns, the zone's bytes,
+   a follower, sync policies, one writer. Killed processes: scenario_journal.c. */
+#define _POSIX_C_SOURCE 200809L
+#include "file_kit.h"
+
+/* ---- a file in memory that several readers and one writer share ---- */
+
+typedef struct shared_file {
+    uint8_t *bytes; /* 8-aligned, stays where it is: it can be mapped */
+    size_t size, cap;
+    uint32_t syncs, map_syncs, locked;
+    telem_result sync_fails;
+} shared_file;
+
+typedef struct handle {
+    shared_file *f;
+    size_t pos;
+} handle;
+
+static int64_t shared_read(void *user, void *to, size_t n) {
+    handle *h = (handle *)user;
+    size_t left = h->pos < h->f->size ? h->f->size - h->pos : 0;
+    if (n > left) n = left;
+    if (n) memcpy(to, h->f->bytes + h->pos, n);
+    h->pos += n;
+    return (int64_t)n;
+}
+static int64_t shared_write(void *user, const void *p, size_t n) {
+    handle *h = (handle *)user;
+    if (h->pos + n > h->f->cap) return TELEM_ERR_SPACE;
+    memcpy(h->f->bytes + h->pos, p, n);
+    h->pos += n;
+    if (h->pos > h->f->size) h->f->size = h->pos;
+    return (int64_t)n;
+}
+static telem_result shared_seek(void *user, uint64_t pos) {
+    ((handle *)user)->pos = (size_t)pos;
+    return TELEM_OK;
+}
+static telem_result shared_sync(void *user) {
+    ((handle *)user)->f->syncs++;
+    return ((handle *)user)->f->sync_fails;
+}
+static telem_result shared_sync_map(void *user, void *p, size_t n) {
+    (void)p, (void)n;
+    ((handle *)user)->f->map_syncs++;
+    return ((handle *)user)->f->sync_fails;
+}
+static int64_t shared_size(void *user) { return (int64_t)((handle *)user)->f->size; }
+static telem_result shared_truncate(void *user, uint64_t size) {
+    shared_file *f = ((handle *)user)->f;
+    if (size > f->cap) return TELEM_ERR_SPACE;
+    if (size > f->size) memset(f->bytes + f->size, 0, (size_t)size - f->size);
+    f->size = (size_t)size;
+    return TELEM_OK;
+}
+static telem_result shared_allocate(void *user, uint64_t pos, uint64_t n) {
+    return pos + n > ((handle *)user)->f->size ? shared_truncate(user, pos + n) : TELEM_OK;
+}
+static void *shared_map(void *user, uint64_t pos, size_t n, int writable) {
+    shared_file *f = ((handle *)user)->f;
+    (void)writable;
+    return pos + n > f->size ? NULL : f->bytes + pos;
+}
+static telem_result shared_unmap(void *user, void *p, size_t n) {
+    (void)user, (void)p, (void)n;
+    return TELEM_OK;
+}
+static telem_result shared_lock(void *user, int on) {
+    shared_file *f = ((handle *)user)->f;
+    if (on && f->locked) return TELEM_ERR_BUSY;
+    f->locked = (uint32_t)on;
+    return TELEM_OK;
+}
+static telem_io shared_io(handle *h, shared_file *f) {
+    telem_io io;
+    memset(&io, 0, sizeof io);
+    h->f = f;
+    h->pos = 0;
+    io.user = h;
+    io.read = shared_read;
+    io.write = shared_write;
+    io.seek = shared_seek;
+    io.sync = shared_sync;
+    io.sync_map = shared_sync_map;
+    io.size = shared_size;
+    io.truncate = shared_truncate;
+    io.allocate = shared_allocate;
+    io.map = shared_map;
+    io.unmap = shared_unmap;
+    io.lock = shared_lock;
+    return io;
+}
+static void shared_init(shared_file *f, size_t cap) {
+    memset(f, 0, sizeof *f);
+    f->bytes = (uint8_t *)kit_alloc(cap);
+    memset(f->bytes, 0xEE, cap);
+    f->cap = cap;
+}
+
+/* ---- a writer at work, row by row ---- */
+
+typedef struct work {
+    kit_file file;
+    kit_schema schemas[KIT_STREAMS];
+    kit_writer kw;
+    telem_file_writer_desc d;
+    telem_io io;
+    handle h;
+    uint8_t *row[KIT_STREAMS];
+    int64_t t[KIT_STREAMS];
+    kit_pace pace;
+    uint32_t streams, calm;
+    uint64_t *rng;
+} work;
+
+static void random_desc(telem_file_writer_desc *d, uint64_t *rng) {
+    memset(d, 0, sizeof *d);
+    d->coding = (uint8_t)(1u + kit_below(rng, 3));
+    d->lz4 = (uint8_t)kit_below(rng, 2);
+    d->block_bytes = kit_one_in(rng, 3) ? 0 : 200u + kit_below(rng, 4000);
+    d->key_bytes = kit_one_in(rng, 3) ? 0 : 1u + kit_below(rng, 5000);
+    d->max_age_ns = kit_one_in(rng, 4) ? 10000000u : 0;
+    d->index_blocks = kit_one_in(rng, 3) ? 0 : 2u + kit_below(rng, 7);
+    d->max_block = 1u << 17;
+    d->max_row = 1u << 14;
+    d->max_streams = 8;
+    d->journal = 1;
+    d->journal_slots = 2u + kit_below(rng, 5);
+    d->journal_slot_bytes = 16384u + 64u * kit_below(rng, 200);
+    d->sync = (uint8_t)kit_below(rng, 4);
+}
+
+static telem_result work_begin(work *k, uint64_t *rng, shared_file *f, uint32_t streams) {
+    uint32_t i;
+    telem_result r;
+    memset(k, 0, sizeof *k);
+    k->rng = rng;
+    k->streams = streams;
+    k->calm = 1u + kit_below(rng, 40);
+    k->pace = (kit_pace)kit_below(rng, KIT_PACES);
+    random_desc(&k->d, rng);
+    for (i = 0; i < streams; i++) {
+        kit_random_schema(&k->schemas[i], rng);
+        (void)kit_add(&k->file, i + 1u, k->schemas[i].schema, 0);
+        k->row[i] = (uint8_t *)kit_alloc(k->file.s[i].row_size);
+        memset(k->row[i], 0, k->file.s[i].row_size);
+        k->t[i] = (int64_t)kit_below(rng, 1000000);
+    }
+    k->io = shared_io(&k->h, f);
+    r = kit_open(&k->kw, &k->file, &k->d, &k->io);
+    return r == TELEM_OK ? kit_add_streams(&k->kw, &k->file) : r;
+}
+
+static telem_result work_row(work *k) {
+    uint32_t i = kit_below(k->rng, k->streams);
+    kit_stream *s;
+    if (i >= (k->streams + 1u) / 2u && !kit_one_in(k->rng, 20)) i = 0; /* half of the streams are slow */
+    s = &k->file.s[i];
+    k->t[i] = kit_step_time(k->pace, k->t[i], k->rng);
+    if (!kit_one_in(k->rng, 3)) kit_step_row(s->schema, k->row[i], k->rng, k->calm);
+    kit_note_row(s, k->t[i], k->row[i]);
+    return telem_file_write_row(&k->kw.w, s->id, k->t[i], k->row[i]);
+}
+
+static void work_free(work *k) {
+    uint32_t i;
+    for (i = 0; i < k->streams; i++) {
+        free(k->row[i]);
+        kit_free_schema(&k->schemas[i]);
+    }
+    kit_free_file(&k->file);
+}
+
+#define READER (1u << 20)
+
+/* A copy of the file, as somebody finds it whose writer was killed right now. */
+static void check_killed(work *k, const shared_file *f, const char *when) {
+    kit_reader r;
+    uint8_t *copy = (uint8_t *)kit_alloc(f->size);
+    memcpy(copy, f->bytes, f->size);
+    kit_at("%s, seed %lu", when, (unsigned long)check_seed());
+    if (kit_read_memory(&r, &k->file, copy, f->size, READER) == TELEM_OK) {
+        CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+        CHECK_EQ_INT(kit_delivered(&k->file), kit_written(&k->file));
+        CHECK_EQ_INT(kit_missing(&k->file), 0);
+        CHECK_EQ_INT(r.items[TELEM_ITEM_DAMAGE], 0);
+    } else {
+        kit_fail("does not open");
+    }
+    kit_reader_end(&r);
+    free(copy);
+}
+
+TEST(row_is_in_the_file_when_write_returns) {
+    uint64_t rng = kit_seed(71);
+    int rounds = check_quick() ? 12 : 100;
+    while (rounds-- > 0) {
+        shared_file f;
+        work k;
+        uint32_t i, n = 100u + kit_below(&rng, 1500);
+        shared_init(&f, 8u << 20);
+        REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 4)));
+        CHECK(telem_file_journals(&k.kw.w));
+        for (i = 0; i < n; i++) {
+            CHECK_OK(work_row(&k));
+            if (kit_one_in(&rng, 97)) check_killed(&k, &f, "killed");
+            if (kit_one_in(&rng, 300)) CHECK_OK(telem_file_writer_flush(&k.kw.w));
+        }
+        check_killed(&k, &f, "killed at the end");
+        CHECK_OK(kit_close(&k.kw));
+        check_killed(&k, &f, "closed");
+        work_free(&k);
+        free(f.bytes);
+    }
+}
+
+TEST(follower_sees_every_row_once) {
+    uint64_t rng = kit_seed(72);
+    int rounds = check_quick() ? 12 : 100;
+    while (rounds-- > 0) {
+        shared_file f;
+        work k;
+        handle h;
+        kit_reader r;
+        telem_file_item item;
+        uint64_t out_of_zone = 0;
+        uint32_t i, n = 100u + kit_below(&rng, 3000), lazy = 1u + kit_below(&rng, kit_one_in(&rng, 2) ? 5 : 900);
+        int ready;
+        shared_init(&f, 16u << 20);
+        REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 4)));
+        kit_at("follower, seed %lu", (unsigned long)check_seed());
+        kit_reader_init(&r, &k.file, READER);
+        r.io = shared_io(&h, &f);
+        REQUIRE_OK(telem_file_reader_open(&r.r, &r.d));
+        CHECK_EQ_INT(telem_file_reader_journal(&r.r), 2);
+        if (kit_one_in(&rng, 2)) CHECK_OK(telem_file_reader_map_zone(&r.r));
+        for (i = 0; i < n; i++) {
+            CHECK_OK(work_row(&k));
+            if (!kit_one_in(&rng, lazy)) continue;
+            while (telem_file_next(&r.r, &item) == TELEM_OK) {
+                kit_take(&r, &item);
+                out_of_zone += item.journal;
+            }
+            CHECK_EQ_INT(kit_delivered(&k.file), kit_written(&k.file)); /* nothing is behind */
+            ready = telem_file_reader_ready(&r.r);
+            CHECK(ready == 0 || ready == -1);
+        }
+        CHECK(out_of_zone > 0 || lazy > 5);
+        CHECK_OK(kit_close(&k.kw));
+        CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+        CHECK_EQ_INT(telem_file_reader_journal(&r.r), 1);
+        CHECK_EQ_INT(kit_delivered(&k.file), kit_written(&k.file));
+        CHECK_EQ_INT(r.items[TELEM_ITEM_DAMAGE], 0);
+        CHECK_EQ_INT(r.items[TELEM_ITEM_END], 1);
+        telem_file_reader_unmap_zone(&r.r);
+        kit_reader_end(&r);
+        work_free(&k);
+        free(f.bytes);
+    }
+}
+
+/* Any byte of the zone may be anything: rows are right or they are not there. */
+TEST(damaged_zone_delivers_no_wrong_row) {
+    uint64_t rng = kit_seed(73);
+    int rounds = check_quick() ? 6 : 60;
+    while (rounds-- > 0) {
+        shared_file f;
+        work k;
+        uint8_t *copy;
+        uint32_t i, n = 50u + kit_below(&rng, 600), zone;
+        shared_init(&f, 8u << 20);
+        REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 3)));
+        for (i = 0; i < n; i++) CHECK_OK(work_row(&k));
+        copy = (uint8_t *)kit_alloc(f.size);
+        zone = (uint32_t)telem_get64(f.bytes + 88);
+        for (i = 0; i < 30; i++) {
+            kit_reader r;
+            uint32_t hits = 1u + kit_below(&rng, 4);
+            memcpy(copy, f.bytes, f.size);
+            while (hits-- > 0) {
+                uint32_t at = 4096u + (kit_one_in(&rng, 3) ? kit_below(&rng, 4096) : kit_below(&rng, zone));
+                if (kit_one_in(&rng, 4)) at = 4096u + 64u + kit_below(&rng, k.kw.wd.journal_slots) * k.kw.wd.journal_slot_bytes + kit_below(&rng, 8);
+                copy[at] = (uint8_t)(copy[at] ^ 1u << kit_below(&rng, 8));
+            }
+            kit_at("damaged zone, seed %lu", (unsigned long)check_seed());
+            REQUIRE_OK(kit_read_memory(&r, &k.file, copy, f.size, READER));
+            CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+            kit_reader_end(&r);
+        }
+        free(copy);
+        CHECK_OK(kit_close(&k.kw));
+        work_free(&k);
+        free(f.bytes);
+    }
+}
+
+/* A block that is damaged while its rows still stand in the zone costs nothing. */
+TEST(zone_mends_damaged_blocks) {
+    uint64_t rng = kit_seed(74);
+    int rounds = check_quick() ? 10 : 100;
+    while (rounds-- > 0) {
+        shared_file f;
+        work k;
+        kit_reader r;
+        uint32_t i, n = 20u + kit_below(&rng, 100), hits;
+        size_t from;
+        shared_init(&f, 8u << 20);
+        REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 3)));
+        from = f.size;
+        CHECK_OK(telem_file_writer_flush(&k.kw.w));
+        for (i = 0; i < n; i++) {
+            CHECK_OK(work_row(&k));
+            if (kit_one_in(&rng, 10)) CHECK_OK(telem_file_writer_flush(&k.kw.w));
+        }
+        CHECK_OK(telem_file_writer_flush(&k.kw.w));
+        if (k.kw.w.zone->generation >= k.kw.w.zone->slots) n = 0; /* some rows are gone from the zone */
+        for (hits = 0; f.size > from && hits < 3; hits++) {
+            size_t at = from + kit_below(&rng, (uint32_t)(f.size - from));
+            f.bytes[at] = (uint8_t)(f.bytes[at] ^ 1u << kit_below(&rng, 8));
+        }
+        kit_at("mended, seed %lu", (unsigned long)check_seed());
+        REQUIRE_OK(kit_read_memory(&r, &k.file, f.bytes, f.size, READER));
+        CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+        if (n) {
+            CHECK_EQ_INT(kit_delivered(&k.file), kit_written(&k.file));
+            CHECK_EQ_INT(kit_missing(&k.file), 0);
+        }
+        kit_reader_end(&r);
+        CHECK_OK(kit_close(&k.kw));
+        work_free(&k);
+        free(f.bytes);
+    }
+}
+
+TELEM_LABELS(states, {0, "OFF"}, {1, "ON"});
+#define SAMPLE_TABLE(F) F(FIELD, u32, n, "", "") F(FIELD, f32, volts, "V", "") F(ENUM, u8, state, states, "")
+TELEM_DEFINE(Sample, SAMPLE_TABLE, "");
+
+typedef struct plain {
+    telem_file_writer w;
+    telem_file_writer_desc d;
+    telem_io io;
+    handle h;
+    void *memory;
+} plain;
+
+static telem_result plain_open(plain *p, shared_file *f, uint8_t sync) {
+    telem_file_stream_desc sd;
+    telem_result r;
+    memset(&sd, 0, sizeof sd);
+    if (!p->io.write) p->io = shared_io(&p->h, f);
+    p->d.io = &p->io;
+    p->d.session = 77;
+    p->d.sync = sync;
+    p->d.max_streams = 4;
+    sd.id = 1;
+    sd.schema = &Sample_schema;
+    p->d.memory_size = telem_file_writer_bytes(&p->d) + telem_file_stream_bytes(&p->d, &sd);
+    p->d.memory = p->memory = kit_alloc(p->d.memory_size);
+    r = telem_file_writer_open(&p->w, &p->d);
+    return r == TELEM_OK ? telem_file_add_stream(&p->w, &sd) : r;
+}
+static telem_result plain_row(plain *p, uint32_t n) {
+    Sample s;
+    memset(&s, 0, sizeof s);
+    s.n = n;
+    return telem_file_write(&p->w, 1, n, &s);
+}
+
+TEST(zone_has_the_bytes_of_section_12) {
+    static const uint8_t row0[] = {0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    shared_file f;
+    plain p;
+    uint8_t id[8];
+    uint32_t seed;
+    const uint8_t *z, *slot, *second;
+    shared_init(&f, 1u << 20);
+    memset(&p, 0, sizeof p);
+    p.d.journal = 1;
+    p.d.journal_slots = 3;
+    p.d.journal_slot_bytes = 256;
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    CHECK_OK(plain_row(&p, 5));
+    CHECK_OK(plain_row(&p, 5));
+    z = f.bytes + 4096;
+    slot = z + 64 + 256; /* generation 1 of 3 */
+    telem_put64(id, 77);
+    seed = XXH32(id, 8, 0);
+    CHECK_EQ_INT(telem_get16(f.bytes + 10), 4096);
+    CHECK_EQ_INT(telem_get32(f.bytes + 4092), XXH32(f.bytes, 4092, 0));
+    CHECK_EQ_INT(telem_get32(f.bytes + 24), 1);
+    CHECK_EQ_INT(telem_get64(f.bytes + 88), 4096);
+    CHECK_MEM(z, "TLJ1\1\0\3\0\115\0\0\0\0\0\0\0\0\1\0\0", 20);
+    CHECK_EQ_INT(telem_get32(z + 20), XXH32(z, 20, seed));
+    CHECK_EQ_INT(telem_get32(z + 24), 1);
+    CHECK_EQ_INT(telem_get32(slot + 4), 1);
+    CHECK_EQ_INT(telem_get32(slot), 40 + 32);
+    CHECK_MEM(slot + 64, row0, sizeof row0);
+    CHECK_EQ_INT(telem_get32(slot + 64 + 36), XXH32(slot + 64, 36, seed ^ 1u));
+    second = slot + 64 + 40;
+    CHECK_EQ_INT(telem_get64(second), 1);
+    CHECK_EQ_INT(telem_get32(second + 20), 0xFFFFFFFFu); /* a repeat of the row 40 bytes before */
+    CHECK_EQ_INT(telem_get32(second + 24), 40);
+    CHECK_EQ_INT(telem_get32(second + 28), XXH32(second, 28, seed ^ 1u));
+    CHECK_OK(telem_file_writer_close(&p.w));
+    CHECK_EQ_INT(telem_get32(z + 24), 0);
+    free(p.memory);
+    free(f.bytes);
+}
+
+TEST(plain_where_the_io_cannot_map) {
+    shared_file f;
+    plain p;
+    shared_init(&f, 1u << 20);
+    memset(&p, 0, sizeof p);
+    p.d.journal = 1;
+    p.io = shared_io(&p.h, &f);
+    p.io.map = NULL;
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    CHECK(!telem_file_journals(&p.w));
+    CHECK_OK(plain_row(&p, 1));
+    CHECK_OK(telem_file_writer_close(&p.w));
+    CHECK_EQ_INT(telem_get16(f.bytes + 10), 104);
+    CHECK_EQ_INT(telem_get32(f.bytes + 24), 0);
+    free(p.memory);
+    free(f.bytes);
+}
+
+TEST(sync_policies_sync_when_they_say) {
+    uint32_t policy, i;
+    for (policy = 0; policy <= TELEM_FILE_SYNC_ROW; policy++) {
+        shared_file f;
+        plain p;
+        uint32_t begin;
+        shared_init(&f, 8u << 20);
+        memset(&p, 0, sizeof p);
+        p.d.journal = 1;
+        p.d.max_age_ns = UINT64_MAX;
+        p.d.sync_ns = 1000;
+        REQUIRE_OK(plain_open(&p, &f, (uint8_t)policy));
+        begin = f.syncs;
+        CHECK_EQ_INT(begin, policy != TELEM_FILE_SYNC_NONE);
+        f.map_syncs = 0;
+        for (i = 0; i < 100; i++) {
+            CHECK_OK(plain_row(&p, i));
+            CHECK_OK(telem_file_writer_poll(&p.w, 0, 10 * (int64_t)i));
+        }
+        CHECK_EQ_INT(f.syncs - begin, 0);
+        CHECK_EQ_INT(f.map_syncs, policy == TELEM_FILE_SYNC_ROW ? 200 : 0);
+        CHECK_OK(telem_file_writer_poll(&p.w, 0, 1000));
+        CHECK_EQ_INT(f.syncs - begin, policy == TELEM_FILE_SYNC_INTERVAL);
+        CHECK_OK(telem_file_writer_flush(&p.w));
+        CHECK_OK(plain_row(&p, i));
+        CHECK_EQ_INT(f.syncs - begin, policy != TELEM_FILE_SYNC_NONE);
+        f.sync_fails = TELEM_ERR_IO;
+        CHECK_EQ_INT(telem_file_sync(&p.w), TELEM_ERR_IO); /* as from another thread: the writer's own is told next */
+        CHECK_EQ_INT(plain_row(&p, i), policy == TELEM_FILE_SYNC_NONE ? TELEM_OK : TELEM_ERR_IO);
+        f.sync_fails = TELEM_OK;
+        CHECK_EQ_INT(telem_file_writer_close(&p.w), policy == TELEM_FILE_SYNC_NONE ? TELEM_OK : TELEM_ERR_IO);
+        free(p.memory);
+        free(f.bytes);
+    }
+}
+
+TEST(second_writer_is_refused) {
+    shared_file f;
+    plain p, q;
+    shared_init(&f, 1u << 20);
+    memset(&p, 0, sizeof p);
+    memset(&q, 0, sizeof q);
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    CHECK_EQ_INT(plain_open(&q, &f, TELEM_FILE_SYNC_NONE), TELEM_ERR_BUSY);
+    CHECK_STR(telem_file_writer_error(&q.w).what, "another writer has the file open");
+    free(q.memory);
+    CHECK_OK(telem_file_writer_close(&p.w));
+    memset(&q, 0, sizeof q);
+    CHECK_OK(plain_open(&q, &f, TELEM_FILE_SYNC_NONE));
+    CHECK_OK(telem_file_writer_close(&q.w));
+    free(p.memory);
+    free(q.memory);
+    free(f.bytes);
+}
+
+int main(void) {
+    RUN(row_is_in_the_file_when_write_returns);
+    RUN(follower_sees_every_row_once);
+    RUN(damaged_zone_delivers_no_wrong_row);
+    RUN(zone_mends_damaged_blocks);
+    RUN(zone_has_the_bytes_of_section_12);
+    RUN(plain_where_the_io_cannot_map);
+    RUN(sync_policies_sync_when_they_say);
+    RUN(second_writer_is_refused);
+    return CHECK_MAIN_END();
+}
