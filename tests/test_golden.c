@@ -929,7 +929,7 @@ static void flips(const char *name, const uint8_t *p, size_t n) {
         copy[i] ^= (uint8_t)(1u << bit);
         snprintf(what, sizeof what, "bit %u of byte %lu of %s flipped", bit, (unsigned long)i,
                  name);
-        if (!check_reader(what, copy, n, WITHOUT_SEEK, ROUGHLY)) i += 50;
+        if (!check_reader(what, copy, n, strstr(name, "journal") ? 0 : WITHOUT_SEEK, ROUGHLY)) i += 50;
         memcpy(copy, p, n);
     }
     free(copy);
@@ -953,7 +953,7 @@ TEST(changed_contents_are_read_the_same) {
             g_run(&g_files[i], &m);
             more = g_change.at == SIZE_MAX; /* it was used */
             g_change.at = SIZE_MAX;
-            if (more && !check_reader(what, m.out.p, m.out.n, WITHOUT_SEEK, ROUGHLY)) at += 10;
+            if (more && !check_reader(what, m.out.p, m.out.n, strstr(name, "journal") ? 0 : WITHOUT_SEEK, ROUGHLY)) at += 10;
             g_done(&m);
             if (!more) break;
         }
