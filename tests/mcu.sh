@@ -4,6 +4,7 @@
 #   sh tests/mcu.sh full      every program on every board (make mcu)
 #   sh tests/mcu.sh run BOARD PROGRAM [flags]    one, with its output
 #   sh tests/mcu.sh build BOARD PROGRAM IMAGE [flags]    only that; boot BOARD IMAGE: then this
+#   sh tests/mcu.sh stm32 BOARD NAME [n]         one of examples/stm32, and what the tool makes of its bytes
 #   sh tests/mcu.sh one bad BOARD PROGRAM n      one step of the full run: good, bad, blackbox, uart
 # A program is tests/mcu/*.c with a main(). Its first lines say what it is for, and to this script:
 #   n what      below "BREAK=n": a defect that it has to find: built with -DBREAK=n it must fail
@@ -62,7 +63,7 @@ compile() {
 }
 emulate() { # image shift: prints what it says, answers its status
     timeout -k 2 "${MCU_TIMEOUT:-60}" qemu-system-arm -M "$machine" -icount shift="$2" -nographic -monitor none \
-        -serial "${SERIAL:-none}" -semihosting-config enable=on,target=native -kernel "$1" </dev/null 2>&1
+        -serial "${SERIAL:-none}" -semihosting-config "enable=on,target=native${WORDS:+,arg=$WORDS}" -kernel "$1" </dev/null 2>&1
 }
 
 note() { # ok? name [log]
@@ -91,6 +92,13 @@ bad() {
     emulate "$out/$name.elf" "$(shift_of "$2")" >>"$log" 2>&1
     [ $? = 1 ]
     note $? "$name: the seeded defect is not found" "$log"
+}
+
+# output board example flags...: one of examples/stm32, with the emulated board behind its port.h
+example() {
+    o=$1 b=$2 e=$3; shift 3
+    case $b in m33) hz=20000000 ;; stm32f4) hz=168000000 ;; m0) hz=16000000 ;; *) hz=25000000 ;; esac
+    compile "$o" "$b" port "$@" -DPORT_HZ=${hz}u -DPORT_BITS=24u -Iexamples/stm32 "examples/stm32/$e.c"
 }
 
 host() { # output program flags...: for this machine
@@ -151,6 +159,65 @@ uart() {
     done
 }
 
+# ---- examples/stm32: what they record is read by the tool
+
+tool() { # how the tool is had: what make examples built, or built now
+    telem=$BUILD/bin/telem
+    [ -x "$telem" ] || ${MAKE:-make} -s --no-print-directory "$telem" >"$out/tool.log" 2>&1
+    [ -x "$telem" ] || { note 1 "examples/telem.c" "$out/tool.log"; return 1; }
+}
+csv() { "$telem" cat -f csv "$@" 2>/dev/null | tr -d '\r' | tail -n +2; }
+
+# 16 values of each conversion, numbered; the line stands still for a while: rows and reported losses are all there is
+check_uart_dma() { # file
+    lost=$("$telem" info "$1" 2>/dev/null | sed -n 's/.*lost \([0-9,]*\) records of Adc.*/\1/p' | tr -d ,)
+    csv -s Adc -F 'v[0],v[15]' "$1" | awk -F , -v lost="${lost:-0}" '
+        NR == 1 { next_v = $2; if ($2 > 64 * 16) bad = 1 }
+        { if ($3 != $2 + 15 || $2 < next_v) bad = 1
+          gap += ($2 - next_v) / 16; next_v = $2 + 16 }
+        END { print NR " conversions, " gap " missing, " lost " told"; exit bad || NR < 150 || lost < 50 || gap != lost }'
+}
+# two sessions, the first cut inside a sector: n counts from 0 in both
+check_sd_card() { # file
+    csv -s Imu -F n "$1" | awk -F , '
+        $2 == 0 { sessions++; n = 0 }
+        $2 != n++ { bad = 1 }
+        sessions == 1 { first = n } { all = NR }
+        END { print sessions " sessions, " first " and " all - first " rows"; exit bad || sessions != 2 || first < 1999 || all - first < 1300 }'
+}
+# in each session the records up to the fault, which knows how many they were, and the fault
+check_blackbox() { # file image
+    "$telem" cat -f ndjson "$1" 2>/dev/null | tr -d '{}"' | awk -F '[:,]' -v range="$(arm-none-eabi-nm -S "$2" | awk '$4 == "port_wait" { print $1, $2 }')" '
+        function hex(s,  i, v) { for (i = 1; i <= length(s); i++) v = v * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1; return v }
+        BEGIN { split(range, r, " "); from = hex(r[1]); to = from + hex(r[2]) }
+        $2 == "Imu" { if (rows++ && $8 != n + 1) bad = 1; n = $8 }
+        $2 == "Fault" { faults++; if ($14 != n + 1 || rows < 100 || $8 < from - 1 || $8 >= to) bad = 1; all += rows; rows = 0 }
+        END { print faults " faults, " all " records before them"; exit bad || faults != 2 || rows != 0 }'
+}
+
+# board example defect (0: none)
+stm32() {
+    name=$1-stm32-$2 at=$out/$1-stm32-$2-$3
+    [ "$3" = 0 ] || name=$name-break$3
+    example "$at.elf" "$1" "$2" -UBREAK -DBREAK="$3" >"$at.log" 2>&1 || { note 1 "$name does not build" "$at.log"; return; }
+    rm -f "$at.tlm" "$at.card"
+    case $2 in
+    uart_dma) WORDS="ms=300 hold=50-200" SERIAL="file:$at.tlm" emulate "$at.elf" 5 ;;
+    blackbox) WORDS="ms=300 faults=2" SERIAL="file:$at.tlm" emulate "$at.elf" 5 ;;
+    sd_card)
+        : >"$at.card"
+        WORDS="ms=9000 cut=17 card=$at.card" emulate "$at.elf" 5 &&
+            WORDS="ms=1400 card=$at.card" emulate "$at.elf" 5 &&
+            tail -c +1048577 "$at.card" >"$at.tlm" ;;
+    esac >>"$at.log" 2>&1 && "check_$2" "$at.tlm" "$at.elf" >>"$at.log" 2>&1
+    status=$?
+    if [ "$3" = 0 ]; then note $status "$name" "$at.log"
+    else
+        [ $status != 0 ]
+        note $? "$name: the seeded defect is not found" "$at.log"
+    fi
+}
+
 scale=1
 case ${1:-slice} in
 run)
@@ -161,6 +228,8 @@ boot) board "$2"; emulate "$3" 5; exit ;;
 build)
     b=$2 p=$3 elf=$4; shift 4
     compile "$elf" "$b" "$p" "$@"; exit ;;
+stm32) # BOARD EXAMPLE [defect]
+    tool && stm32 "$2" "$3" "${4:-0}" && cat "$at.log"; finish ;;
 one) scale=${SCALE:-1} ;;
 slice | full) [ "${1:-slice}" = slice ] || scale=4 ;;
 *) echo "mcu.sh: what is $1?" >&2; exit 2 ;;

@@ -188,14 +188,15 @@ static void put(telem_ring_writer *w, uint32_t source) {
 void on_timer1(void);
 void on_timer2(void);
 void on_systick(void);
-void on_fault(void);
+void on_fault(const uint32_t *frame);
 void on_timer1(void) { timer_acknowledge(1), put(&writer[1], 1); }
 void on_timer2(void) { timer_acknowledge(2), put(&writer[2], 2); }
 void on_systick(void) {
     told.killed = 1;
     __asm__ volatile("udf #0");
 }
-void on_fault(void) {
+void on_fault(const uint32_t *frame) {
+    (void)frame;
     if (!told.killed) { fail("a fault while looking at what survived", 0, 0); }
     REG(0xE000ED0C) = 0x05FA0004; /* SYSRESETREQ */
     for (;;) {}

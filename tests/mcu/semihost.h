@@ -27,7 +27,7 @@ static inline void host_exit(int status) {
     for (;;) (void)semihost(0x20, block);
 }
 
-/* mode: 1 "rb", 5 "wb", 9 "ab". Negative: it could not be opened. */
+/* mode: 1 "rb", 3 "r+b", 5 "wb", 9 "ab". Negative: it could not be opened. */
 static inline intptr_t host_open(const char *path, unsigned mode) {
     uintptr_t block[3] = {0, 0, 0};
     block[0] = (uintptr_t)path, block[1] = mode, block[2] = strlen(path);
@@ -42,6 +42,11 @@ static inline size_t host_read(intptr_t file, void *data, size_t n) {
     uintptr_t block[3] = {0, 0, 0};
     block[0] = (uintptr_t)file, block[1] = (uintptr_t)data, block[2] = n;
     return n - (size_t)semihost(0x06, block);
+}
+static inline int host_seek(intptr_t file, uint32_t at) {
+    uintptr_t block[2] = {0, 0};
+    block[0] = (uintptr_t)file, block[1] = at;
+    return semihost(0x0A, block) == 0;
 }
 static inline void host_close(intptr_t file) {
     uintptr_t block[1] = {0};

@@ -19,11 +19,16 @@ void on_timer1(void) WEAK("nothing");
 void on_timer2(void) WEAK("nothing");
 /* newlib's host files, only in programs that use stdio */
 __attribute__((weak)) void initialise_monitor_handles(void) {}
-/* After a fault that a program wants to survive (the black box): it resets the machine itself. */
-__attribute__((weak)) void on_fault(void) { host_exit(99); }
+/* After a fault that a program wants to survive (the black box) it resets the machine itself. frame: what the
+   core has put onto the stack. */
+void on_fault(const uint32_t *frame);
+__attribute__((weak)) void on_fault(const uint32_t *frame) {
+    (void)frame;
+    host_exit(99);
+}
 
 void nothing(void) { host_exit(98); }
-void fault(void) { on_fault(); }
+__attribute__((naked)) void fault(void) { __asm__ volatile("mrs r0, msp\n ldr r1, =on_fault\n bx r1"); }
 
 __attribute__((used, noreturn)) static void start(void) {
     memcpy(data_start, data_load, (size_t)((char *)data_end - (char *)data_start));
