@@ -609,7 +609,9 @@ TELEM_API telem_io telem_io_stdio(void *file);
 #endif
 #if TELEM_HAS_SYSTEM
 /* Over an open file descriptor (file, pipe, socket, tty); stays the caller's to close. A pipe
-   that is non-blocking answers TELEM_AGAIN. On Windows open it with O_BINARY. */
+   that is non-blocking answers TELEM_AGAIN. On Windows open it with O_BINARY. sync of a file that was
+   removed answers TELEM_ERR_IO: nobody will find what is written to it (unlinked on purpose: set
+   io.sync to NULL). */
 TELEM_API telem_io telem_io_fd(int fd);
 #endif
 
@@ -1097,6 +1099,7 @@ static int telem_i_sys_read(int fd, void *p, size_t n) {
 #else /* POSIX */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -1160,6 +1163,10 @@ static telem_result telem_i_fd_seek(void *user, uint64_t pos) {
 }
 
 static telem_result telem_i_fd_sync(void *user) {
+#if !defined(_WIN32)
+    struct stat st;
+    if (fstat(telem_i_fd(user), &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0) return TELEM_ERR_IO;
+#endif
     if (telem_i_sys_sync(telem_i_fd(user)) == 0) return TELEM_OK;
     if (errno == EINVAL || errno == EBADF) return TELEM_OK; /* a pipe has nothing to sync */
     return telem_i_errno_result(errno);

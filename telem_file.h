@@ -44,7 +44,8 @@
        - The same rows give the same bytes on every target, compiler and byte order (LZ4 off; with
          it the bytes depend on the LZ4 version, the rows do not).   golden files, test_golden.c
        - A writer's first error sticks: later calls return it. Rows not written since are counted
-         and told by a loss block after telem_file_writer_clear.     disk_full_is_counted_and_told
+         and told by a loss block after telem_file_writer_clear, to the row, whatever write failed;
+         a stream that was added meanwhile is there.           test_trouble.c
        - Nothing is allocated. Writer memory is telem_file_writer_bytes() plus
          telem_file_stream_bytes() per stream; reader memory is bounded by its desc.
                                                                memory_formulas_are_exact
@@ -890,6 +891,7 @@ typedef struct telem_file_attaching {
     uint64_t total;
     uint64_t lost;   /* of them cut by an io error: the reader finds them missing */
     const char *name, *media;
+    uint64_t session;    /* of the writer: an attachment lies in one file */
     uint64_t hash[2][8]; /* internal */
     uint8_t open, headless;
 } telem_file_attaching;
@@ -912,7 +914,10 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
    "") must outlive the writer. */
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name);
 /* ERR_EXISTS (id or name), ERR_LIMIT (row above max_row, or above what a block holds), ERR_MEMORY,
-   ERR_ARG (a schema that telem_schema_check refuses), ERR_NOT_FOUND (the clock). */
+   ERR_ARG (a schema that telem_schema_check refuses), ERR_NOT_FOUND (the clock): nothing happened.
+   An io's error, also one that stuck before: the stream (the clock) is there all the same. Its rows count
+   as lost until telem_file_writer_clear, which writes what it is; adding it once more then answers OK. (A
+   build without columns forgets it: add it again behind telem_file_writer_clear.) */
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *s);
 
 /* One record: a C struct as the stream's schema describes it, or its row form (pack / write_row).
@@ -942,7 +947,8 @@ TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_ann
    which no other attachment of the session has; ids of your own must be unique, and above 2^32 when you
    mix both. name: 1..255 bytes, media type (NULL: "") up to 255; both must live until the end. total:
    bytes to come, or TELEM_FILE_UNKNOWN.
-   ERR_ARG; ERR_STATE: not begun, or ended, or fewer bytes than `total` at the end; ERR_RANGE: more bytes than
+   ERR_ARG; ERR_STATE: not begun, or ended, or begun in a file that was rotated away since (an attachment lies in
+   one file), or fewer bytes than `total` at the end; ERR_RANGE: more bytes than
    `total`; an io's error: what was cut counts in a->lost and shows as missing bytes, and the attachment goes
    on behind telem_file_writer_clear. One that is never ended is told as TRUNCATED by the reader. */
 TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_attaching *a, uint64_t id, const char *name,
@@ -971,8 +977,11 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w);
 
 /* The first error, with the offset in the stream at which it hit; code TELEM_OK: none. */
 TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w);
-/* After the cause is mended (space freed): the rows lost since are told by loss blocks, every
-   stream goes on with a KEY block. */
+/* After the cause is mended (space freed): what did not reach the io of header, clocks and schemas is
+   written, the rows lost since are told by loss blocks, every stream goes on with a KEY block. Rows that
+   waited in memory are not lost. While the cause lasts it answers the io's error again: try as often as you
+   like. Behind a failed sync what the io took since the sync before is in doubt: a reader tells what is
+   missing by the row numbers. */
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w);
 TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_writer *w);
 /* The same of one stream; all zero when unknown. */
@@ -1385,6 +1394,7 @@ struct telem_file_writer {
     const char *clock_names[TELEM_I_FILE_CLOCKS];
     uint8_t open, headed; /* headed: the stream header is with the io */
     uint8_t repeats;      /* of the stream header, on a disk */
+    uint32_t clocks_refused, clocks_unsaid; /* bits: their add answered an error; they are not with the io */
     uint64_t header_pos;  /* of the latest one */
     uint64_t announcement; /* bytes of header, clocks and schemas together */
 };
@@ -1719,6 +1729,7 @@ typedef struct telem_i_file_wstream {
     uint32_t goal, last_bytes; /* columns: coded bytes that a block should have; that the last one had */
     uint8_t ageless; /* rows of one call */
     uint8_t repeats; /* of its schema block, on a disk */
+    uint8_t refused, unsaid; /* its add answered an error; its schema is not with the io */
     struct {
         uint64_t rows;
         int64_t min, max;
@@ -3634,14 +3645,27 @@ static telem_result telem_i_file_writable(const telem_file_writer *w) {
     return w->error.code;
 }
 
+/* Also with an error that stuck: what is added then is written when it is cleared. */
+static int telem_i_file_may_add(const telem_file_writer *w) {
+#if defined(TELEM_FILE_NO_COLUMNS)
+    return telem_i_file_writable(w) == TELEM_OK;
+#else
+    return w && w->open;
+#endif
+}
+
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name) {
     telem_result r = telem_i_file_writable(w);
     uint64_t pos;
     uint32_t i;
-    if (r != TELEM_OK) return r;
+    if (!telem_i_file_may_add(w)) return r;
     if (!clock || clock->bits > 64 || clock->domain > TELEM_DOMAIN_USER) return TELEM_ERR_ARG;
     if (name && telem_i_length(name) > 255) return TELEM_ERR_ARG;
-    if (telem_i_file_find_clock(w, id, NULL)) return TELEM_ERR_EXISTS;
+    if (telem_i_file_find_clock(w, id, &i)) {
+        if (!(w->clocks_refused >> i & 1u)) return TELEM_ERR_EXISTS;
+        if (r == TELEM_OK) w->clocks_refused &= ~(1u << i);
+        return r;
+    }
     for (i = 0; i < w->stream_count; i++)
         if (w->streams[i]->clock_id == id) return TELEM_ERR_STATE; /* its times would change their meaning */
     if (w->clock_count == TELEM_I_FILE_CLOCKS) return TELEM_ERR_LIMIT;
@@ -3652,6 +3676,12 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     r = telem_i_file_emit_clock(w, w->clock_count);
     w->announcement += telem_i_file_tell(w) - pos;
     if (r == TELEM_OK) w->clock_count++;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    else if (w->error.code != TELEM_OK) {
+        w->clocks_refused |= 1u << w->clock_count;
+        w->clocks_unsaid |= 1u << w->clock_count++;
+    }
+#endif
     return r;
 }
 
@@ -3715,8 +3745,14 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     telem_i_file_wstream *s;
     const telem_clock *clock;
     size_t used;
-    telem_result r = telem_i_file_writable(w);
-    if (r != TELEM_OK || (r = telem_i_file_check_stream(w, d)) != TELEM_OK) return r;
+    telem_result r = telem_i_file_writable(w), wrong;
+    if (!telem_i_file_may_add(w)) return r;
+    s = d ? telem_i_file_find_stream(w, d->id) : NULL;
+    if (s && s->refused && s->schema == d->schema) {
+        if (r == TELEM_OK) s->refused = 0;
+        return r;
+    }
+    if ((wrong = telem_i_file_check_stream(w, d)) != TELEM_OK) return wrong;
     used = w->arena.used;
     s = (telem_i_file_wstream *)telem_i_file_take(&w->arena, sizeof *s);
     s->schema = d->schema;
@@ -3751,6 +3787,12 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     r = telem_i_file_emit_schema(w, s);
     w->announcement += telem_i_file_tell(w) - s->schema_pos;
     if (r == TELEM_OK) w->streams[w->stream_count++] = s;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    else if (w->error.code != TELEM_OK) {
+        s->refused = s->unsaid = 1;
+        w->streams[w->stream_count++] = s;
+    }
+#endif
     else telem_i_file_drop_stream(w, s, used); /* it is not there: rows without their schema could not be read */
     return r;
 }
@@ -4225,6 +4267,7 @@ static uint64_t telem_i_file_lost_before(const telem_i_file_wstream *s) {
 static void telem_i_file_tell_loss(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_loss l = TELEM_ZERO;
     if (s->untold == 0 || telem_i_file_close_block(w, s) != TELEM_OK) return;
+    s->need_key = 1; /* also where the block that waited was the KEY block that the loss asked for */
     l.stream = s->id;
     l.hop = TELEM_HOP_WRITER;
     l.cause = TELEM_CAUSE_IO;
@@ -4238,6 +4281,17 @@ static void telem_i_file_tell_loss(telem_file_writer *w, telem_i_file_wstream *s
     if (telem_i_file_emit(w, TELEM_BLOCK_LOSS, NULL, 0, telem_i_file_loss_body, &l) == TELEM_OK) s->untold = 0;
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+/* Clocks and schemas that an error kept from the io. */
+static void telem_i_file_say_rest(telem_file_writer *w) {
+    uint32_t i;
+    for (i = 0; i < w->clock_count && w->error.code == TELEM_OK; i++)
+        if ((w->clocks_unsaid >> i & 1u) && telem_i_file_emit_clock(w, i) == TELEM_OK) w->clocks_unsaid &= ~(1u << i);
+    for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++)
+        if (w->streams[i]->unsaid && telem_i_file_emit_schema(w, w->streams[i]) == TELEM_OK) w->streams[i]->unsaid = 0;
+}
+#endif
+
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     static const uint8_t pad[64] = {0};
     uint32_t i;
@@ -4248,6 +4302,9 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     (void)telem_i_file_out(w, pad, w->framing.align - 1u); /* a block may lack its last bytes */
     if (!w->stage && w->error.code == TELEM_OK) w->turn++;
     if (!w->headed) telem_i_file_emit_header(w);
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_say_rest(w);
+#endif
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) telem_i_file_tell_loss(w, w->streams[i]);
     return w->error.code;
 }
@@ -4321,8 +4378,10 @@ static void telem_i_file_rotate_preamble(telem_file_writer *w) {
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) {
         telem_i_file_wstream *s = w->streams[i];
         s->start_row = s->next_row;
+        s->repeats = 0;
         (void)telem_i_file_emit_schema(w, s);
     }
+    w->announcement = telem_i_file_tell(w);
     (void)telem_i_file_emit_chain(w);
     telem_i_file_out_flush(w);
 }
@@ -4359,6 +4418,8 @@ static telem_result telem_i_file_rotate_begin(telem_file_writer *w, telem_io *io
     w->pos = w->seq = 0;
     w->staged = w->stage_done = w->loss_count = 0;
     w->headed = 0;
+    w->repeats = 0;
+    w->header_pos = w->announcement = 0;
     w->turn++;
     if (w->index) {
         memset(w->index->last, 0, sizeof w->index->last);
@@ -4516,6 +4577,7 @@ static telem_result telem_i_file_attach_open(telem_file_writer *w, telem_file_at
     a->total = total;
     if (TELEM_I_FILE_CHUNK_REST + strlen(a->name) + strlen(a->media) + 16u > w->desc.max_block) return TELEM_ERR_LIMIT;
     a->id = id ? id : w->seq + 1u; /* no other begins with this block */
+    a->session = w->desc.session;
     a->open = a->headless = 1;
     telem_i_file_pair_begin(&h);
     memcpy(a->hash, &h, sizeof h);
@@ -4537,7 +4599,7 @@ TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_
 
 static telem_result telem_i_file_attachable(const telem_file_writer *w, const telem_file_attaching *a, size_t n) {
     if (!w || !w->open) return telem_i_file_not_open(w);
-    if (!a || !a->open) return TELEM_ERR_STATE;
+    if (!a || !a->open || a->session != w->desc.session) return TELEM_ERR_STATE;
     if (a->total != TELEM_FILE_UNKNOWN && n > a->total - a->offset) return TELEM_ERR_RANGE;
     return ((uint64_t)1 << 63) - a->offset < n ? TELEM_ERR_RANGE : TELEM_OK;
 }

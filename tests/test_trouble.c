@@ -1,0 +1,458 @@
+/* test_trouble.c - telem_file.h on a disk in trouble: every error is returned, sticks and can be cleared; what
+   was lost is counted by the writer and told to the reader, exactly; what was there stays readable. An io that
+   fails at random in front of all codings; a full tmpfs, a file size limit, /dev/full, a removed file.
+   UNIT: posix */
+#define _GNU_SOURCE
+#include "file_kit.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READER_MEMORY ((size_t)6 << 20)
+
+#define ROW_TABLE(F) F(COUNT, u32, n, "") F(FIELD, f32, v, "", "") F(FIELD, u16, walk, "", "") F(STRING, text, 12, "") F(OPT, i16, o, "", "")
+TELEM_DEFINE(Row, ROW_TABLE, "");
+
+/* ------------------------------------------------------------------------ an io that fails ---- */
+
+typedef struct bad_disk {
+    kit_file *f;
+    uint64_t rng;
+    uint32_t calm;        /* one write in so many begins a time of trouble */
+    uint32_t trouble;     /* writes that will fail still */
+    telem_result error;   /* that they answer */
+    uint32_t failures;
+} bad_disk;
+
+static const telem_result kinds[] = {TELEM_ERR_SPACE, TELEM_ERR_IO, TELEM_ERR_ACCESS /* read-only now */, TELEM_AGAIN};
+
+static int64_t bad_write(void *user, const void *p, size_t n) {
+    bad_disk *d = (bad_disk *)user;
+    if (d->trouble == 0 && d->calm && kit_one_in(&d->rng, d->calm)) {
+        d->trouble = 1u + kit_below(&d->rng, 4);
+        d->error = kinds[kit_below(&d->rng, 4)];
+        if (n > 1 && kit_one_in(&d->rng, 2)) return kit_grow_write(d->f, p, 1u + kit_below(&d->rng, (uint32_t)n - 1u)); /* some of it */
+    }
+    if (d->trouble) {
+        d->trouble--;
+        d->failures++;
+        return d->error == TELEM_AGAIN ? 0 : (int64_t)d->error; /* AGAIN: takes nothing at all */
+    }
+    if (n > 1 && kit_one_in(&d->rng, 5)) n = 1u + kit_below(&d->rng, (uint32_t)n - 1u); /* a short write */
+    return kit_grow_write(d->f, p, n);
+}
+
+static telem_result bad_sync(void *user) {
+    bad_disk *d = (bad_disk *)user;
+    return d->calm && kit_one_in(&d->rng, 9) ? TELEM_ERR_IO : TELEM_OK;
+}
+
+static Row some_row(uint64_t *rng, uint32_t i) {
+    Row r;
+    memset(&r, 0, sizeof r);
+    r.n = i;
+    r.v = (float)(i / 40u);
+    r.walk = (uint16_t)(kit_below(rng, 100) < 30 ? kit_below(rng, 65536) : i / 9u);
+    r.text.len = 2;
+    memcpy(r.text.data, i / 50u % 2u ? "up" : "on", 2);
+    r.has_o = (uint8_t)(i / 100u % 2u);
+    r.o = (int16_t)(r.has_o ? i : 0);
+    return r;
+}
+
+/* What the reader says of losses, against what the writer counted. */
+typedef struct ledger {
+    uint64_t lost[KIT_STREAMS + 1u], total[KIT_STREAMS + 1u];
+} ledger;
+
+static void read_ledger(kit_reader *r, ledger *l) {
+    telem_file_item item;
+    int finished = 0;
+    memset(l, 0, sizeof *l);
+    for (;;) {
+        telem_result e = telem_file_next(&r->r, &item);
+        if (e == TELEM_END && !finished) {
+            finished = 1;
+            (void)telem_file_reader_finish(&r->r);
+            continue;
+        }
+        if (e != TELEM_OK) break;
+        kit_take(r, &item);
+        if (item.kind == TELEM_ITEM_LOSS && item.loss.hop == TELEM_HOP_WRITER && item.loss.stream <= KIT_STREAMS) {
+            l->lost[item.loss.stream] += item.loss.count;
+            l->total[item.loss.stream] = item.loss.total;
+        }
+    }
+}
+
+/* One life of a writer. Streams come at the begin and later, also in times of trouble. */
+static void live(uint64_t *rng, uint8_t coding, uint8_t profile) {
+    kit_file f;
+    kit_writer w;
+    kit_reader r;
+    telem_file_writer_desc d;
+    telem_io io;
+    bad_disk disk;
+    ledger l;
+    telem_clock clock = TELEM_ZERO;
+    uint64_t lost[KIT_STREAMS + 1u], refused = 0;
+    uint32_t i, added = 0, streams = 1u + kit_below(rng, 4), rows = 200u + kit_below(rng, 1500);
+    int clocked = 0, opened;
+    memset(&f, 0, sizeof f);
+    memset(&d, 0, sizeof d);
+    memset(&io, 0, sizeof io);
+    memset(&disk, 0, sizeof disk);
+    d.profile = profile;
+    d.coding = coding;
+    d.max_block = 8192;
+    d.max_row = 256;
+    d.max_streams = 8;
+    d.block_bytes = 300;
+    d.block_rows = coding == TELEM_FILE_MINI ? 0 : 60;
+    d.key_bytes = kit_one_in(rng, 2) ? 0 : 900;
+    d.index_blocks = 9;
+    disk.f = &f;
+    disk.rng = check_rand(rng);
+    disk.calm = kit_one_in(rng, 3) ? 4 : 25;
+    io.user = &disk;
+    io.write = bad_write;
+    io.sync = bad_sync;
+    clock.hz_num = 1000;
+    for (i = 0; i < streams; i++) (void)kit_add(&f, i + 1u, &Row_schema, kit_below(rng, 2) ? 0 : 500);
+    opened = kit_open(&w, &f, &d, &io) == TELEM_OK;
+    for (i = 0; i < rows; i++) {
+        kit_stream *s;
+        Row row = some_row(rng, i);
+        uint8_t bytes[64];
+        if (!clocked && kit_one_in(rng, 3)) {
+            telem_result e = telem_file_add_clock(&w.w, 9, &clock, "late");
+            CHECK(e == telem_file_writer_error(&w.w).code);
+            clocked = 1;
+        }
+        if (clocked && added < streams && kit_one_in(rng, 30)) {
+            telem_file_stream_desc sd;
+            telem_result e;
+            memset(&sd, 0, sizeof sd);
+            s = &f.s[added];
+            sd.id = s->id;
+            sd.name = s->name;
+            sd.schema = s->schema;
+            sd.start_row = s->start_row;
+            sd.clock = 9;
+            e = telem_file_add_stream(&w.w, &sd);
+            CHECK_EQ_INT(e, telem_file_writer_error(&w.w).code);
+            added++;
+            refused += e != TELEM_OK;
+            if (e != TELEM_OK && kit_one_in(rng, 2)) { /* somebody who tries again */
+                CHECK_EQ_INT(telem_file_add_stream(&w.w, &sd), e);
+                if (telem_file_writer_clear(&w.w) == TELEM_OK) {
+                    CHECK_OK(telem_file_add_stream(&w.w, &sd));
+                    CHECK_EQ_INT(telem_file_add_stream(&w.w, &sd), TELEM_ERR_EXISTS);
+                }
+            }
+        }
+        if (!added) continue;
+        s = &f.s[kit_below(rng, added)];
+        (void)telem_file_write(&w.w, s->id, (int64_t)i * 10, &row); /* in trouble or not, it has a number */
+        CHECK_OK(telem_schema_pack(&Row_schema, &row, bytes));
+        kit_note_row(s, (int64_t)i * 10, bytes);
+        if (kit_one_in(rng, 60)) (void)telem_file_writer_flush(&w.w);
+        if (kit_one_in(rng, 90)) (void)telem_file_writer_sync(&w.w);
+        if (kit_one_in(rng, 70)) (void)telem_file_write_attachment(&w.w, NULL, "note", "text/plain", "words", 5);
+        if (kit_one_in(rng, 25)) (void)telem_file_writer_clear(&w.w);
+    }
+    disk.calm = disk.trouble = 0;
+    CHECK_OK(telem_file_writer_clear(&w.w));
+    CHECK_EQ_INT(telem_file_writer_error(&w.w).code, TELEM_OK);
+    CHECK_OK(telem_file_writer_flush(&w.w));
+    for (i = 0; i < streams; i++) lost[i] = telem_file_stream_get_stats(&w.w, i + 1u).lost;
+    CHECK_OK(kit_close(&w));
+    REQUIRE_OK(kit_read_memory(&r, &f, f.bytes, f.size, READER_MEMORY));
+    read_ledger(&r, &l);
+    CHECK_EQ_INT(r.items[TELEM_ITEM_END], 1);
+    kit_check_account(&f);
+    for (i = 0; i < added; i++) {
+        CHECK_EQ_INT(f.s[i].missing, lost[i]); /* what the writer counted is what the file lacks, to the row */
+        CHECK_EQ_INT(l.total[i + 1u], lost[i]); /* and what its loss blocks say */
+        CHECK(l.lost[i + 1u] >= lost[i]); /* one may be there twice, where only its pad was cut: the total tells */
+        CHECK_EQ_INT(f.s[i].doubtful, 0);
+    }
+    CHECK_EQ_INT(r.items[TELEM_ITEM_STREAM], added);
+    if (clocked) CHECK_EQ_INT(telem_file_reader_clock(&r.r, 9, NULL).hz_num, 1000);
+    (void)opened, (void)refused;
+    kit_reader_end(&r);
+    kit_free_file(&f);
+}
+
+static void lives(uint8_t coding, uint8_t profile, uint64_t salt) {
+    uint64_t rng = kit_seed(salt);
+    uint32_t i;
+    for (i = 0; i < (check_quick() ? 25u : 700u); i++) {
+        kit_at("life %u", (unsigned)i);
+        live(&rng, coding, profile);
+        if (check_g.bad > 5) break;
+    }
+}
+TEST(trouble_at_any_write_of_columns_is_counted_to_the_row) { lives(TELEM_FILE_COLUMNS, TELEM_FILE_DISK, 1); }
+TEST(trouble_at_any_write_of_rows_is_counted_to_the_row) { lives(TELEM_FILE_ROWS, TELEM_FILE_DISK, 2); }
+TEST(trouble_at_any_write_of_mini_is_counted_to_the_row) { lives(TELEM_FILE_MINI, TELEM_FILE_DISK, 3); }
+
+/* ---------------------------------------------------------------------------- real disks ---- */
+
+/* A recorder over a descriptor: rows until the disk is full, then `mend`, then more rows. Returns 0 when the
+   account is right. */
+typedef struct recorder {
+    telem_file_writer w;
+    telem_file_writer_desc d;
+    telem_io io;
+    int fd;
+    uint64_t written;
+} recorder;
+
+static int recorder_begin(recorder *k, int fd) {
+    telem_file_stream_desc sd = TELEM_ZERO;
+    telem_result r, e;
+    memset(k, 0, sizeof *k);
+    k->fd = fd;
+    k->io = telem_io_fd(fd);
+    k->d.io = &k->io;
+    k->d.max_block = 65536;
+    k->d.block_bytes = 4096;
+    k->d.max_row = 1024;
+    k->d.max_streams = 2;
+    sd.id = 1;
+    sd.schema = &Row_schema;
+    k->d.memory_size = telem_file_writer_bytes(&k->d) + telem_file_stream_bytes(&k->d, &sd);
+    k->d.memory = kit_alloc(k->d.memory_size);
+    r = telem_file_writer_open(&k->w, &k->d);
+    e = telem_file_add_stream(&k->w, &sd);
+    return (int)(r != TELEM_OK ? r : e);
+}
+
+static telem_result record(recorder *k, uint32_t rows) { /* until an error */
+    uint64_t rng = k->written + 1u;
+    telem_result r = TELEM_OK;
+    while (rows-- && r == TELEM_OK) {
+        Row row = some_row(&rng, (uint32_t)k->written);
+        r = telem_file_write(&k->w, 1, (int64_t)k->written++ * 10, &row);
+    }
+    return r;
+}
+
+/* Reads the file at `path`: rows delivered, and rows that the loss blocks tell of. */
+static void recall(const char *path, uint64_t *rows, uint64_t *told, int *ended) {
+    telem_file_reader r;
+    telem_file_reader_desc d = TELEM_ZERO;
+    telem_file_item item;
+    telem_io io;
+    int fd = open(path, O_RDONLY);
+    *rows = *told = 0;
+    *ended = 0;
+    io = telem_io_fd(fd);
+    d.io = &io;
+    d.memory_size = READER_MEMORY;
+    d.memory = kit_alloc(d.memory_size);
+    if (telem_file_reader_open(&r, &d) == TELEM_OK)
+        for (;;) {
+            telem_result e = telem_file_next(&r, &item);
+            if (e == TELEM_END && !r.finish) { /* a block cut in two may look like one that still grows */
+                (void)telem_file_reader_finish(&r);
+                continue;
+            }
+            if (e != TELEM_OK) break;
+            if (item.kind == TELEM_ITEM_ROW) {
+                Row row;
+                (*rows)++;
+                if (telem_file_get(&item, &Row_schema, &row) != TELEM_OK || row.n != item.row || item.time != (int64_t)item.row * 10)
+                    kit_fail("WRONG ROW %lu", (unsigned long)item.row);
+            }
+            if (item.kind == TELEM_ITEM_LOSS) *told += item.loss.count;
+            if (item.kind == TELEM_ITEM_END) *ended = 1;
+        }
+    free(d.memory);
+    close(fd);
+}
+
+/* The disk is full; then `mend` makes room. */
+static void fill_and_mend(const char *path, void (*mend)(const char *path), uint32_t most) {
+    recorder k;
+    uint64_t rows, told, before, untold;
+    int ended, fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    telem_result r = TELEM_OK;
+    REQUIRE(fd >= 0);
+    REQUIRE(recorder_begin(&k, fd) == 0);
+    r = record(&k, most);
+    CHECK_EQ_INT(r, TELEM_ERR_SPACE);
+    CHECK_EQ_INT(telem_file_writer_error(&k.w).code, TELEM_ERR_SPACE);
+    CHECK_EQ_INT(record(&k, 1), TELEM_ERR_SPACE); /* it sticks */
+    CHECK_EQ_INT(telem_file_writer_clear(&k.w), TELEM_ERR_SPACE); /* and is not mended yet */
+    recall(path, &before, &told, &ended); /* what was there is readable */
+    CHECK(before > 0 && told == 0 && !ended);
+    mend(path);
+    CHECK_OK(telem_file_writer_clear(&k.w));
+    untold = telem_file_stream_get_stats(&k.w, 1).lost;
+    CHECK(untold > 0);
+    CHECK_OK(record(&k, 500));
+    CHECK_OK(telem_file_writer_close(&k.w));
+    recall(path, &rows, &told, &ended);
+    CHECK_EQ_INT(told, untold);
+    CHECK_EQ_INT(rows + told, k.written);
+    CHECK(rows >= before + 500);
+    CHECK(ended);
+    free(k.d.memory);
+    close(fd);
+}
+
+static char folder[200];
+static const char *in_folder(const char *name) {
+    static char path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void remove_ballast(const char *path) {
+    (void)path;
+    CHECK(unlink(in_folder("ballast")) == 0);
+}
+
+/* In a process of its own, since it mounts. 77: it may not. */
+static int in_a_small_disk(void) {
+    static char zeros[65536];
+    char path[300];
+    int fd;
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return 77;
+    if (mount("telem", folder, "tmpfs", 0, "size=256k") != 0) return 77;
+    fd = open(in_folder("ballast"), O_WRONLY | O_CREAT, 0600);
+    if (fd < 0 || write(fd, zeros, sizeof zeros) != (ssize_t)sizeof zeros) return 1;
+    close(fd);
+    snprintf(path, sizeof path, "%s", in_folder("log.tlm"));
+    fill_and_mend(path, remove_ballast, 2000000);
+    return check_g.bad ? 1 : 0;
+}
+
+static void raise_limit(const char *path) {
+    struct rlimit l;
+    (void)path;
+    getrlimit(RLIMIT_FSIZE, &l);
+    l.rlim_cur = l.rlim_max;
+    CHECK(setrlimit(RLIMIT_FSIZE, &l) == 0);
+}
+
+static int with_a_size_limit(void) {
+    struct rlimit l;
+    char path[300];
+    signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_FSIZE, &l) != 0) return 77;
+    l.rlim_cur = 100000;
+    if (setrlimit(RLIMIT_FSIZE, &l) != 0) return 77;
+    snprintf(path, sizeof path, "%s", in_folder("limited.tlm"));
+    fill_and_mend(path, raise_limit, 2000000);
+    unlink(path);
+    return check_g.bad ? 1 : 0;
+}
+
+static int in_a_child(int (*work)(void)) {
+    int status = 0;
+    pid_t child;
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        int code = work();
+        fflush(stdout);
+        _exit(code);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) return 1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void make_folder(void) {
+    const char *t = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/telem_trouble_XXXXXX", t && *t ? t : "/tmp");
+    if (!mkdtemp(folder)) abort();
+}
+
+TEST(a_full_tmpfs_is_told_and_gone_on_with) {
+    int code;
+    make_folder();
+    code = in_a_child(in_a_small_disk);
+    rmdir(folder);
+    if (code == 77) SKIP("mounting is not permitted here");
+    CHECK_EQ_INT(code, 0);
+}
+
+TEST(a_file_size_limit_is_told_and_gone_on_with) {
+    int code;
+    make_folder();
+    code = in_a_child(with_a_size_limit);
+    rmdir(folder);
+    if (code == 77) SKIP("no file size limit here");
+    CHECK_EQ_INT(code, 0);
+}
+
+TEST(dev_full_is_told_by_open_and_by_all_behind_it) {
+    recorder k;
+    int fd = open("/dev/full", O_WRONLY);
+    if (fd < 0) SKIP("no /dev/full here");
+    CHECK_EQ_INT(recorder_begin(&k, fd), TELEM_ERR_SPACE);
+    CHECK_EQ_INT(record(&k, 10), TELEM_ERR_SPACE);
+    CHECK_EQ_INT(telem_file_stream_get_stats(&k.w, 1).lost, 1);
+    CHECK_EQ_INT(telem_file_writer_clear(&k.w), TELEM_ERR_SPACE);
+    CHECK_EQ_INT(telem_file_writer_close(&k.w), TELEM_ERR_SPACE);
+    free(k.d.memory);
+    close(fd);
+}
+
+TEST(a_removed_file_is_told_by_sync) {
+    recorder k;
+    int fd;
+    make_folder();
+    fd = open(in_folder("gone.tlm"), O_RDWR | O_CREAT, 0600);
+    REQUIRE(fd >= 0);
+    REQUIRE(recorder_begin(&k, fd) == 0);
+    CHECK_OK(record(&k, 1000));
+    CHECK_OK(telem_file_writer_sync(&k.w));
+    CHECK(unlink(in_folder("gone.tlm")) == 0);
+    CHECK_OK(record(&k, 1000));
+    CHECK_EQ_INT(telem_file_writer_sync(&k.w), TELEM_ERR_IO);
+    CHECK_EQ_INT(telem_file_writer_error(&k.w).code, TELEM_ERR_IO);
+    CHECK_EQ_INT(record(&k, 1), TELEM_ERR_IO);
+    CHECK_OK(telem_file_writer_clear(&k.w));
+    CHECK_EQ_INT(telem_file_writer_close(&k.w), TELEM_ERR_IO);
+    free(k.d.memory);
+    close(fd);
+    rmdir(folder);
+}
+
+/* A read-only descriptor is what a file system leaves that the kernel made read-only. */
+TEST(a_read_only_file_is_told) {
+    recorder k;
+    int fd;
+    make_folder();
+    fd = open(in_folder("ro.tlm"), O_RDONLY | O_CREAT, 0600);
+    REQUIRE(fd >= 0);
+    CHECK_EQ_INT(recorder_begin(&k, fd), TELEM_ERR_ACCESS);
+    CHECK_EQ_INT(record(&k, 1), TELEM_ERR_ACCESS);
+    CHECK_EQ_INT(telem_file_writer_close(&k.w), TELEM_ERR_ACCESS);
+    free(k.d.memory);
+    close(fd);
+    unlink(in_folder("ro.tlm"));
+    rmdir(folder);
+}
+
+int main(void) {
+    RUN(trouble_at_any_write_of_columns_is_counted_to_the_row);
+    RUN(trouble_at_any_write_of_rows_is_counted_to_the_row);
+    RUN(trouble_at_any_write_of_mini_is_counted_to_the_row);
+    RUN(a_full_tmpfs_is_told_and_gone_on_with);
+    RUN(a_file_size_limit_is_told_and_gone_on_with);
+    RUN(dev_full_is_told_by_open_and_by_all_behind_it);
+    RUN(a_removed_file_is_told_by_sync);
+    RUN(a_read_only_file_is_told);
+    return CHECK_MAIN_END();
+}
