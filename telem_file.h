@@ -1739,15 +1739,16 @@ typedef struct telem_i_file_wstream {
 /* A row being coded: groups of eight columns. */
 typedef struct telem_i_file_coder {
     uint8_t *p;      /* the open group's mask byte will stand here */
-    uint8_t *values; /* where its next value goes: room for 4 tag bytes is left before */
+    uint8_t *values; /* where its next value goes: room for tag bytes is left before */
     uint8_t *limit;
     uint32_t zeros;  /* unchanged groups not yet written */
     uint8_t n, mask, tags, changed;
+    uint8_t room;    /* bytes for tags: 4, mini 0 */
     uint8_t tag[4];
 } telem_i_file_coder;
 
 static void telem_i_file_coder_open(telem_i_file_coder *c) {
-    c->values = c->p + 5;
+    c->values = c->p + 1 + c->room;
     c->n = c->mask = c->tags = 0;
     memset(c->tag, 0, sizeof c->tag);
 }
@@ -1763,11 +1764,13 @@ static void telem_i_file_coder_close(telem_i_file_coder *c) {
     if (c->mask == 0) {
         c->zeros++;
     } else {
-        size_t tag_bytes = (c->tags + 1u) / 2u, n = (size_t)(c->values - (c->p + 5)), i;
-        for (i = 0; i < n; i++) c->p[1 + tag_bytes + i] = c->p[5 + i]; /* downwards, or not at all */
+        uint32_t tag_bytes = (c->tags + 1u) / 2u, gap = c->room - tag_bytes;
+        uint8_t *to = c->p + 1 + tag_bytes;
+        if (gap) /* by words: each is read before it is written to */
+            for (; to + gap < c->values; to += 4) telem_put32(to, telem_get32(to + gap));
         c->p[0] = c->mask;
         memcpy(c->p + 1, c->tag, tag_bytes);
-        c->p += 1 + tag_bytes + n;
+        c->p = c->values - gap;
         c->changed = 1;
     }
     telem_i_file_coder_open(c);
@@ -1777,7 +1780,7 @@ static void telem_i_file_coder_close(telem_i_file_coder *c) {
 static void telem_i_file_coder_mark(telem_i_file_coder *c) {
     if (c->mask == 0 && c->zeros) {
         telem_i_file_coder_zeros(c);
-        c->values = c->p + 5;
+        c->values = c->p + 1 + c->room;
     }
     c->mask = (uint8_t)(c->mask | 1u << c->n);
 }
@@ -2050,6 +2053,7 @@ static uint8_t *telem_i_file_code_row(const telem_i_file_wstream *s, uint8_t *p,
     memset(&c, 0, sizeof c);
     c.p = p;
     c.limit = limit;
+    c.room = 4;
     telem_i_file_coder_open(&c);
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &col)) {
@@ -2430,12 +2434,13 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
 /* A column of the block at hand: what each row adds to the one before. */
 typedef struct telem_i_file_mini_item {
     union {
-        uint32_t w32[TELEM_I_FILE_MINI_ROWS]; /* of columns of 4 bytes or fewer: sign-extended */
+        uint32_t w32[TELEM_I_FILE_MINI_ROWS]; /* of columns of 4 bytes or fewer: zigzags less `counter`, at the top of the word */
         uint64_t w64[TELEM_I_FILE_MINI_ROWS];
     } step;
     uint32_t e;      /* behind the block */
     uint32_t before, counter; /* what the first row, and without linear each, is expected to add */
-    uint8_t bits, linear, idle;
+    uint32_t plain, slope;
+    uint8_t bits, linear, idle, drop; /* drop: of w32, bits below the value */
 } telem_i_file_mini_item;
 
 static float telem_i_file_power10(uint32_t n) {
@@ -2470,77 +2475,100 @@ static int telem_i_file_mini_decimals(const telem_i_file_wstream *s, size_t at, 
     return 1;
 }
 
-/* How the values of a column of 4 bytes or fewer are made. */
-enum { TELEM_I_FILE_MINI_U8, TELEM_I_FILE_MINI_U16, TELEM_I_FILE_MINI_U32, TELEM_I_FILE_MINI_F16, TELEM_I_FILE_MINI_F32, TELEM_I_FILE_MINI_K };
+/* How the values of a column of 4 bytes or fewer are made: loops of their own for what is common, the others
+   are gathered before. Values lie at the top of a word, so that differences wrap as the column does. */
+enum { TELEM_I_FILE_MINI_U16, TELEM_I_FILE_MINI_U32, TELEM_I_FILE_MINI_F32, TELEM_I_FILE_MINI_GATHERED };
 
-TELEM_I_INLINE uint32_t telem_i_file_mini_load(const uint8_t *p, uint32_t kind, float power) {
-    uint32_t v = 0;
+TELEM_I_INLINE uint32_t telem_i_file_mini_load(const uint8_t *p, uint32_t kind) {
     switch (kind) {
-    case TELEM_I_FILE_MINI_U8: return p[0];
-    case TELEM_I_FILE_MINI_U16: return telem_get16(p);
-    case TELEM_I_FILE_MINI_F16: return telem_i_file_order16(telem_get16(p));
+    case TELEM_I_FILE_MINI_U16: return (uint32_t)telem_get16(p) << 16;
     case TELEM_I_FILE_MINI_F32: return telem_i_file_order32(telem_get32(p));
-    case TELEM_I_FILE_MINI_K: (void)telem_i_file_to_decimal(telem_get32(p), power, &v); return v;
     default: return telem_get32(p);
     }
 }
-
-/* A difference modulo the column's width as a signed number. */
-TELEM_I_INLINE uint32_t telem_i_file_mini_wrap(uint32_t d, uint32_t kind) {
-    if (kind == TELEM_I_FILE_MINI_U8) return ((d & 0xFFu) ^ 0x80u) - 0x80u;
-    if (kind == TELEM_I_FILE_MINI_U16 || kind == TELEM_I_FILE_MINI_F16) return ((d & 0xFFFFu) ^ 0x8000u) - 0x8000u;
-    return d;
-}
-TELEM_I_INLINE uint32_t telem_i_file_mini_fold(uint32_t d) { return d ^ ((uint32_t)0 - (d >> 31)); }
+TELEM_I_INLINE uint32_t telem_i_file_mini_sign(uint32_t d) { return (uint32_t)0 - (d >> 31); }
+TELEM_I_INLINE uint32_t telem_i_file_mini_zigzag(uint32_t d) { return d << 1 ^ telem_i_file_mini_sign(d); }
 
 static uint32_t telem_i_file_mini_width32(uint32_t v) {
-    uint32_t n = 0, s;
-    for (s = 16; s; s >>= 1)
-        if (v >> s) n += s, v >>= s;
-    return n + (v != 0);
+#if defined(__GNUC__) || defined(__clang__)
+    return v ? 32u - (uint32_t)__builtin_clz(v) : 0;
+#else
+    uint32_t n = 0;
+    for (; v; v >>= 1) n++;
+    return n;
+#endif
 }
 
-/* The steps of n rows, and the predictor whose residuals are narrower, plain when equal. A loop for each kind:
-   most of what the mini coding costs is here and in telem_i_file_mini_pack32. */
-TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev, uint32_t kind, float power) {
-    uint32_t last = telem_i_file_mini_load(prev, kind, power), before = x->before, counter = x->counter;
-    uint32_t plain = 0, linear = 0, moves = 0, bends = 0, bare = kind, i;
-    const uint8_t *q = p;
-    if (kind == TELEM_I_FILE_MINI_F16) bare = TELEM_I_FILE_MINI_U16; /* bits say whether a value is the same */
-    if (kind == TELEM_I_FILE_MINI_F32 || kind == TELEM_I_FILE_MINI_K) bare = TELEM_I_FILE_MINI_U32;
-    for (i = 0; i < n && telem_i_file_mini_load(q, bare, 0) == telem_i_file_mini_load(prev, bare, 0); i++) q += stride;
-    x->idle = i == n && counter == 0; /* the common case of a quiet column, at a third of the cost */
-    x->e = x->linear = x->bits = 0;
-    if (x->idle) return;
-    for (i = 0; i < n; i++, p += stride) {
-        uint32_t v = telem_i_file_mini_load(p, kind, power), d = telem_i_file_mini_wrap(v - last, kind), a, b;
+/* The steps of n rows, and what their residuals have in common: plain, and against the step before. Most of
+   what the mini coding costs is here and in telem_i_file_mini_pack. */
+TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t last, uint32_t kind) {
+    uint32_t before = x->before << x->drop, counter = kind == TELEM_I_FILE_MINI_F32 ? 0u : x->counter << x->drop;
+    uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n;
+    do {
+        uint32_t v = kind == TELEM_I_FILE_MINI_GATHERED ? *to : telem_i_file_mini_load(p, kind), d = v - last;
+        p += stride;
         last = v;
-        x->step.w32[i] = d;
-        a = telem_i_file_mini_wrap(d - counter, kind);
-        b = telem_i_file_mini_wrap(d - before, kind);
+        plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
+        linear |= telem_i_file_mini_zigzag(d - before);
         before = d;
-        moves |= a;
-        bends |= b;
-        plain |= telem_i_file_mini_fold(a);
-        linear |= telem_i_file_mini_fold(b);
-    }
-    x->e = before;
-    x->idle = moves == 0;
-    plain = moves ? 1u + telem_i_file_mini_width32(plain) : 0u; /* of the zigzag */
-    linear = bends ? 1u + telem_i_file_mini_width32(linear) : 0u;
+    } while (to != stop);
+    x->plain = plain, x->slope = linear, x->e = before;
+}
+TELEM_I_APART void telem_i_file_mini_scan_f32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
+    telem_i_file_mini_scan(x, p, stride, n, telem_i_file_order32(telem_get32(prev)), TELEM_I_FILE_MINI_F32);
+}
+TELEM_I_APART void telem_i_file_mini_scan_u32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
+    telem_i_file_mini_scan(x, p, stride, n, telem_get32(prev), TELEM_I_FILE_MINI_U32);
+}
+TELEM_I_APART void telem_i_file_mini_scan_u16(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
+    telem_i_file_mini_scan(x, p, stride, n, (uint32_t)telem_get16(prev) << 16, TELEM_I_FILE_MINI_U16);
+}
+
+/* Bytes, F16, and F32 as decimal numbers. */
+static uint32_t telem_i_file_mini_other(const uint8_t *p, uint32_t width, float power) {
+    uint32_t k = 0;
+    if (width == 1) return (uint32_t)p[0] << 24;
+    if (width == 2) return telem_i_file_order16(telem_get16(p)) << 16;
+    (void)telem_i_file_to_decimal(telem_get32(p), power, &k);
+    return k;
+}
+static void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev, uint32_t width, float power) {
+    uint32_t i;
+    for (i = 0; i < n; i++, p += stride) x->step.w32[i] = telem_i_file_mini_other(p, width, power);
+    telem_i_file_mini_scan(x, p, 0, n, telem_i_file_mini_other(prev, width, power), TELEM_I_FILE_MINI_GATHERED);
+}
+
+/* The predictor whose residuals are narrower, plain when equal. */
+static void telem_i_file_mini_scan32(telem_i_file_mini_item *x, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n, float power) {
+    const uint8_t *p = s->mini->rows + at, *prev = s->prev + at;
+    int real = telem_i_file_codes_float(col->type);
+    uint32_t plain, linear, sign;
+    x->drop = (uint8_t)(32u - 8u * col->width);
+    if (col->width == 4 && real && !(power > 0.0f)) telem_i_file_mini_scan_f32(x, p, s->row_size, n, prev);
+    else if (col->width == 4 && !real) telem_i_file_mini_scan_u32(x, p, s->row_size, n, prev);
+    else if (col->width == 2 && !real) telem_i_file_mini_scan_u16(x, p, s->row_size, n, prev);
+    else telem_i_file_mini_scan_other(x, p, s->row_size, n, prev, col->width, power);
+    sign = telem_i_file_mini_sign(x->e); /* the last step, at the bottom of its word */
+    x->e = ((x->e ^ sign) >> x->drop) ^ sign;
+    plain = telem_i_file_mini_width32(x->plain >> x->drop);
+    linear = telem_i_file_mini_width32(x->slope >> x->drop);
+    x->idle = plain == 0;
     x->linear = linear < plain;
     x->bits = (uint8_t)(x->linear ? linear : plain);
 }
 
-static void telem_i_file_mini_scan32(telem_i_file_mini_item *x, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n, float power) {
-    const uint8_t *p = s->mini->rows + at, *prev = s->prev + at;
-    int real = telem_i_file_codes_float(col->type);
-    if (power > 0.0f) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_K, power);
-    else if (col->width == 1) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_U8, 0);
-    else if (col->width == 2 && real) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_F16, 0);
-    else if (col->width == 2) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_U16, 0);
-    else if (real) telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_F32, 0);
-    else telem_i_file_mini_scan(x, p, s->row_size, n, prev, TELEM_I_FILE_MINI_U32, 0);
+/* 1: n rows have the value of the row before: the common case of a quiet column, at a third of the cost. */
+static int telem_i_file_mini_still(const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev, uint32_t width) {
+    uint32_t v;
+    if (width == 4) {
+        v = telem_get32(prev);
+        for (; n >= 2; n -= 2, p += 2 * stride)
+            if (telem_get32(p) != v || telem_get32(p + stride) != v) return 0;
+        return n == 0 || telem_get32(p) == v;
+    }
+    for (; n; n--, p += stride)
+        if (width == 2 ? telem_get16(p) != telem_get16(prev) : memcmp(p, prev, width) != 0) return 0;
+    return 1;
 }
 
 static uint64_t telem_i_file_mini_extend(uint32_t e) { return (e ^ (uint64_t)0x80000000u) - 0x80000000u; }
@@ -2596,14 +2624,18 @@ static void telem_i_file_mini_bits_put(telem_i_file_mini_bits *b, uint32_t v, ui
     b->word = b->fill ? v >> (n - b->fill) : 0;
 }
 
-static void telem_i_file_mini_pack32(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n, uint32_t width) {
-    uint32_t before = x->linear ? x->before : x->counter, word = 0, fill = 0, bits = x->bits, i;
+TELEM_I_INLINE void telem_i_file_mini_pack(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n, int linear) {
+    uint32_t drop = x->drop, before = (x->before - x->counter) << drop, word = 0, fill = 0, bits = x->bits;
+    const uint32_t *from = x->step.w32, *stop = from + n;
     uint8_t *p = b->p;
-    for (i = 0; i < n; i++) {
-        uint32_t d = x->step.w32[i], r = d - before;
-        if (width < 4) r = width == 2 ? telem_i_file_mini_wrap(r, TELEM_I_FILE_MINI_U16) : telem_i_file_mini_wrap(r, TELEM_I_FILE_MINI_U8);
-        r = r << 1 ^ ((uint32_t)0 - (r >> 31));
-        if (x->linear) before = d;
+    do {
+        uint32_t r = *from++, d;
+        if (linear) {
+            d = r >> 1 ^ ((uint32_t)0 - (r & 1u));
+            r = telem_i_file_mini_zigzag(d - before);
+            before = d;
+        }
+        r >>= drop;
         word |= r << fill;
         fill += bits;
         if (fill < 32) continue;
@@ -2611,9 +2643,15 @@ static void telem_i_file_mini_pack32(telem_i_file_mini_bits *b, const telem_i_fi
         p += 4;
         fill -= 32;
         word = fill ? r >> (bits - fill) : 0;
-    }
+    } while (from != stop);
     b->p = p;
     b->word = word;
+}
+TELEM_I_APART void telem_i_file_mini_pack_linear(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
+    telem_i_file_mini_pack(b, x, n, 1);
+}
+TELEM_I_APART void telem_i_file_mini_pack_plain(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
+    telem_i_file_mini_pack(b, x, n, 0);
 }
 
 static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
@@ -2629,15 +2667,17 @@ static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_fi
 
 /* Writes an item. 0: it does not fit. */
 static int telem_i_file_mini_put(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n, uint32_t width, int decimal) {
-    telem_i_file_mini_bits b = TELEM_ZERO;
+    telem_i_file_mini_bits b;
     uint32_t size = (n * x->bits + 7u) / 8u;
     if (!x->idle) {
         telem_i_file_coder_mark(c);
         if (c->values >= c->limit || (size_t)(c->limit - c->values) < size + 1u) return 0;
         *c->values++ = (uint8_t)((decimal ? 65u + x->bits : x->bits) | (x->linear ? 0x80u : 0u));
         b.p = c->values;
+        b.word = b.fill = 0;
         if (width == 8) telem_i_file_mini_pack64(&b, x, n);
-        else telem_i_file_mini_pack32(&b, x, n, width);
+        else if (x->linear) telem_i_file_mini_pack_linear(&b, x, n);
+        else telem_i_file_mini_pack_plain(&b, x, n);
         telem_put32(b.p, b.word); /* what is too much is written over */
         c->values += size;
     }
@@ -2661,7 +2701,7 @@ static int telem_i_file_mini_text(telem_i_file_coder *c, const telem_i_file_wstr
 }
 
 /* A number column: TELEM_OK, TELEM_ERR_LIMIT (full), TELEM_ERR_RANGE (a value that the mode of the group cannot say). */
-static telem_result telem_i_file_mini_number(telem_i_file_coder *c, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t index, uint32_t n) {
+static telem_result telem_i_file_mini_number(telem_i_file_coder *c, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t index, uint32_t n, uint32_t counter) {
     telem_i_file_mini *m = s->mini;
     telem_i_file_mini_item x;
     uint32_t decimals = col->presence ? 0u : col->field->decimals;
@@ -2674,7 +2714,7 @@ static telem_result telem_i_file_mini_number(telem_i_file_coder *c, const telem_
         }
     }
     x.before = m->diff[index];
-    x.counter = telem_i_file_is_counter(col) ? 1u : 0u;
+    x.counter = counter;
     if (col->width == 8) {
         telem_i_file_mini_steps64(&x, s, col, at, n);
         telem_i_file_mini_scan64(&x, n, 0);
@@ -2707,7 +2747,8 @@ static telem_result telem_i_file_mini_code(telem_i_file_wstream *s, uint32_t n) 
     telem_columns it;
     telem_column col;
     telem_i_file_coder c;
-    uint32_t index = 1, i;
+    uint32_t index = 1, i, counter;
+    int text;
     memset(&c, 0, sizeof c);
     c.p = s->out;
     c.limit = s->out + s->capacity;
@@ -2719,11 +2760,19 @@ static telem_result telem_i_file_mini_code(telem_i_file_wstream *s, uint32_t n) 
             s->mini->next[index++] = 0;
             continue;
         }
+        text = telem_i_file_codes_text(col.type);
+        counter = telem_i_file_is_counter(&col) ? 1u : 0u;
         for (i = 0; i < col.count; i++, index++) {
             size_t at = col.row + (size_t)i * col.width;
-            telem_result r;
-            if (telem_i_file_codes_text(col.type)) r = telem_i_file_mini_text(&c, s, &col, at, n) ? TELEM_OK : TELEM_ERR_LIMIT;
-            else r = telem_i_file_mini_number(&c, s, &col, at, index, n);
+            telem_result r = TELEM_OK;
+            /* rows behind the first n have a say in whether a value is a decimal number */
+            if (!text && !counter && n == s->rows && telem_i_file_mini_still(s->mini->rows + at, s->row_size, n, s->prev + at, col.width)) {
+                s->mini->next[index] = 0;
+                telem_i_file_coder_step(&c);
+                continue;
+            }
+            if (text) r = telem_i_file_mini_text(&c, s, &col, at, n) ? TELEM_OK : TELEM_ERR_LIMIT;
+            else r = telem_i_file_mini_number(&c, s, &col, at, index, n, counter);
             if (r != TELEM_OK) return r;
         }
     }
