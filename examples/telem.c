@@ -14,6 +14,7 @@
 #include "tool_input.h"
 #include "tool_info.h"
 #include "tool_cat.h"
+#include "tool_extract.h"
 #include "tool_feeds.h"
 #include "tool_import.h"
 #include "tool_plot.h"
@@ -27,6 +28,7 @@ static const struct command {
     {"cat", command_cat, "rows as text, NDJSON or CSV"},
     {"follow", command_follow, "rows as they are written"},
     {"feeds", command_feeds, "the recordings of a directory that go on over many files"},
+    {"extract", command_extract, "images and other attachments out of a file"},
     {"import", command_import, "a CSV file becomes a telem file"},
     {"plot", command_plot, "a file as a picture (SVG)"},
 };

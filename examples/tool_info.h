@@ -62,6 +62,7 @@ typedef struct info_session {
     info_meta *meta;
     info_clock *clocks;
     size_t n_streams, n_losses, n_meta, n_clocks, last;
+    uint64_t attachments, attached, unwhole; /* how many ended, their bytes, those that were not whole */
     uint64_t annotations, levels[5];
 } info_session;
 
@@ -229,6 +230,12 @@ static void info_item(info *f, const telem_file_item *item) {
         f->damage[f->n_damage - 1].bytes = item->bytes;
         break;
     case TELEM_ITEM_END: s->ended = 1; break;
+    case TELEM_ITEM_ATTACHMENT:
+        s->attached += item->attachment->size;
+        if (!item->attachment->last && item->error.code != TELEM_ERR_TRUNCATED) break;
+        s->attachments++;
+        s->unwhole += !item->attachment->whole;
+        break;
     case TELEM_ITEM_SESSION:
     default: break;
     }
@@ -364,6 +371,12 @@ static void info_print_session(text *t, const info *f, const info_session *s, in
     for (i = 0; i < s->n_clocks; i++) info_print_clock(t, &s->clocks[i]);
     for (i = 0; i < s->n_streams; i++) info_print_stream(t, &s->streams[i], colour, f->with_schema);
     for (i = 0; i < s->n_losses; i++) info_print_loss(t, s, &s->losses[i]);
+    if (s->attachments) {
+        text_printf(t, "  attachments: %" PRIu64 ", ", s->attachments);
+        info_print_bytes(t, s->attached);
+        if (s->unwhole) text_printf(t, ", %" PRIu64 " of them not whole", s->unwhole);
+        text_puts(t, " (telem extract)\n");
+    }
     if (s->annotations) {
         text_puts(t, "  annotations:");
         for (i = 0; i < 5; i++)
@@ -462,10 +475,12 @@ static void info_json_session(text *t, const info *f, const info_session *s) {
                 "{\"id\":\"%016" PRIx64
                 "\",\"format\":\"%u.%u\",\"profile\":\"%s\",\"created\":\"%" PRId64
                 "\",\"sequence\":\"%016" PRIx64
-                "\",\"file_number\":%u,\"clean_end\":%s,\"annotations\":\"%" PRIu64 "\"",
+                "\",\"file_number\":%u,\"clean_end\":%s,\"annotations\":\"%" PRIu64
+                "\",\"attachments\":\"%" PRIu64 "\",\"attached_bytes\":\"%" PRIu64 "\",\"damaged_attachments\":\"%" PRIu64 "\"",
                 s->head.id, s->head.major, s->head.minor,
                 s->head.profile == TELEM_FILE_WIRE ? "wire" : "disk", s->head.created,
-                s->head.sequence, s->head.file_number, s->ended ? "true" : "false", s->annotations);
+                s->head.sequence, s->head.file_number, s->ended ? "true" : "false", s->annotations,
+                s->attachments, s->attached, s->unwhole);
     text_puts(t, ",\"streams\":[");
     for (i = 0; i < s->n_streams; i++)
         text_puts(t, i ? "," : ""), info_json_stream(t, &s->streams[i], f->with_schema);

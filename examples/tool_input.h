@@ -6,6 +6,7 @@
 /* What a pass over a file found missing. */
 typedef struct losses {
     uint64_t missing, ledger, damaged; /* rows, records, places */
+    uint64_t attachments;              /* that are not whole */
     uint8_t at_least, unfinished;      /* unfinished: no end block */
     telem_error first;                 /* of the damage */
 } losses;
@@ -263,6 +264,8 @@ static void source_count(source *s, const telem_file_item *item) {
     if (item->kind == TELEM_ITEM_LOSS)
         l->ledger += item->loss.count, l->at_least |= item->loss.at_least;
     if (item->kind == TELEM_ITEM_DAMAGE && l->damaged++ == 0) l->first = item->error;
+    if (item->kind == TELEM_ITEM_ATTACHMENT)
+        l->attachments += (item->attachment->last && !item->attachment->whole) || item->error.code == TELEM_ERR_TRUNCATED;
 }
 
 /* The next item: 1, or 0 at the end, where also an unfinished block is told. */
@@ -310,6 +313,7 @@ static int source_verdict(const source *s) {
                                                            : "it is damaged",
                     l->first.offset, l->first.what ? l->first.what : "",
                     l->damaged > 1 ? ", and more" : "");
+    if (l->attachments) text_printf(&t, "%s%" PRIu64 " attachments are not whole", t.n ? ", " : "", l->attachments);
     if (!t.n) return EXIT_OK;
     note(s->path, "%s; telem info lists what is lost", t.s);
     free(t.s);

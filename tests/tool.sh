@@ -607,4 +607,22 @@ elif command -v python3 >/dev/null; then
     python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$T/p.svg" 2>"$T/log" && pass plot_is_xml || fail plot_is_xml "$(tail -n 1 "$T/log")"
 else skip plot_is_xml "xmllint or python3"; fi
 
+# ---- extract
+A=tests/golden/good-attachments.tlm
+run extract "$A"
+is extract_lists_attachments "$status$(cat "$T/out")" "07  a.png  image/png  8 B
+264  b  -  0 B"
+run extract "$A" a.png -o -
+is extract_writes_what_was_attached "$status$(od -An -tx1 "$T/out" | tr -d ' ')" 00102030405060708
+mkdir -p "$T/extracted"
+run extract --all -d "$T/extracted" "$A"
+is extract_all_into_a_directory "$status$(ls "$T/extracted" | tr '\n' ' ')" "0a.png b "
+run extract tests/golden/bad-attachment-hash.tlm
+is damaged_attachment_has_status_3 $status 3
+run extract tests/golden/bad-attachment-hash.tlm 7 -o "$T/damaged"
+is damaged_attachment_is_not_written "$status$(leftovers "$T/damaged")" 3
+shows info_counts_attachments 0 'attachments: 2, 8 B' info "$A"
+shows info_tells_of_damaged_attachments 3 '1 of them not whole' info tests/golden/bad-attachment-hash.tlm
+refuses extract_of_none_is_an_error 1 'has no attachment' extract "$A" c.png -o "$T/none"
+
 finish
