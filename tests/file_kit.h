@@ -801,6 +801,11 @@ TELEM_UNUSED static int kit_get_block(const kit_frame *f, const uint8_t *p, size
 
 #define KIT_HEADER 0xFFu /* the kind of a stream header among the blocks */
 
+/* Behind a repeat of the stream header that stands there. */
+TELEM_UNUSED static size_t kit_pass_header(const uint8_t *p, size_t n, size_t at) {
+    return n - at >= 12 && memcmp(p + at, "\x89TLM\r\n", 6) == 0 ? at + telem_get16(p + at + 10) : at;
+}
+
 /* All blocks and headers of a whole file of one session; returns how many. Free space is passed. */
 TELEM_UNUSED static size_t kit_blocks(const uint8_t *p, size_t n, kit_block *out, size_t cap) {
     kit_frame f = kit_frame_of(p);

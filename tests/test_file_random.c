@@ -288,7 +288,7 @@ static uint32_t index_levels(const kit_file *f) {
     size_t at = 104;
     uint64_t level = 0;
     uint32_t levels = 0;
-    while (at < f->size && kit_get_block(&frame, f->bytes, f->size, at, &b)) {
+    while ((at = kit_pass_header(f->bytes, f->size, at)) < f->size && kit_get_block(&frame, f->bytes, f->size, at, &b)) {
         if ((b.kind & 0x1F) == TELEM_BLOCK_INDEX && telem_varint_get(f->bytes + at + b.fields, 10, &level) > 0) levels |= 1u << level;
         at += b.size;
     }
@@ -337,7 +337,7 @@ TEST(a_destroyed_index_is_done_without) {
         kit_at("index destroyed %d", i);
         make_deep(&k, &rng, 0, 900);
         frame = kit_frame_of(k.file.bytes);
-        while (at < k.file.size && kit_get_block(&frame, k.file.bytes, k.file.size, at, &b)) {
+        while ((at = kit_pass_header(k.file.bytes, k.file.size, at)) < k.file.size && kit_get_block(&frame, k.file.bytes, k.file.size, at, &b)) {
             if ((b.kind & 0x1F) == TELEM_BLOCK_INDEX && (i == 0 || n++ % (uint32_t)(i + 1) == 0)) k.file.bytes[at + b.payload] ^= 0x10;
             at += b.size;
         }
