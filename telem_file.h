@@ -4500,6 +4500,11 @@ TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_
     (void)r, (void)reads, (void)n;
     return TELEM_ERR_UNSUPPORTED;
 }
+TELEM_API telem_result telem_file_view_column(telem_file_reader *r, telem_file_stream *stream, uint32_t column, uint64_t row,
+                                              telem_file_view *view) {
+    (void)r, (void)stream, (void)column, (void)row, (void)view;
+    return TELEM_ERR_UNSUPPORTED;
+}
 #endif
 
 /* >>attachments-out ------------------------------------------------------------------------------ */

@@ -56,6 +56,8 @@ compile() {
     elf=$1 source=tests/mcu/$3.c
     board "$2"; shift 3
     case "$source $*" in *lz4.c* | *-DBLOCK*) set -- "$@" "$(lz4_object)" ;; esac
+    # The slice takes telem_file.h private: the compiler then drops what is not used, in a third of the time.
+    case ${scale:-4}-$source in 1-*/flight.c | 1-*/blackbox.c | 1-*/lz4.c | 1-*/port.c) set -- "$@" -DTELEM_STATIC ;; esac
     arm-none-eabi-gcc -std=c99 -mthumb $flags -DBOARD=$number -DBREAK=0 -Os -g $STRICT -Wno-pedantic \
         -ffunction-sections -fdata-sections $changed -I. -Itests/mcu -I"$BUILD/dep" "$@" tests/mcu/startup.c "$source" \
         -nostartfiles --specs=nosys.specs -Wl,--gc-sections,-Map="$elf.map" -T tests/mcu/mcu.ld $map \
@@ -103,7 +105,7 @@ example() {
 
 host() { # output program flags...: for this machine
     o=$1 p=$2; shift 2
-    ${CC:-cc} -std=c99 -O0 -DHOST -DTELEM_NO_POSIX -I. -I"$BUILD/dep" "$@" "tests/mcu/$p.c" -o "$o"
+    ${CC:-cc} -std=c99 -O0 -DHOST -DTELEM_STATIC -DTELEM_NO_POSIX -I. -I"$BUILD/dep" "$@" "tests/mcu/$p.c" -o "$o"
 }
 
 # The black box: a PC finds in what came over the UART every record of every life, or its account.
@@ -236,7 +238,7 @@ slice | full) [ "${1:-slice}" = slice ] || scale=4 ;;
 esac
 
 sh tests/deps.sh source
-${CC:-cc} -std=c99 -O0 -DTELEM_FILE_NO_COLUMNS -I. tests/mcu/listen.c -llz4 -o "$out/listen" >"$out/listen.log" 2>&1
+${CC:-cc} -std=c99 -O0 -DTELEM_STATIC -DTELEM_FILE_NO_COLUMNS -I. tests/mcu/listen.c -llz4 -o "$out/listen" >"$out/listen.log" 2>&1
 note $? listen "$out/listen.log"
 host "$out/blackbox" blackbox >"$out/blackbox.log" 2>&1
 note $? "blackbox on the PC" "$out/blackbox.log"
@@ -256,9 +258,21 @@ if [ $scale = 1 ]; then
     good m0 isr_ring
     bad m4 isr_ring 2
     good m4 sweep_ring
-    bad m4 sweep_ring 1
     links m4
+    if tool; then
+        stm32 m4 uart_dma 0
+        stm32 m4 uart_dma 2
+        stm32 m4 sd_card 0
+        stm32 stm32f4 blackbox 0
+    fi
     finish
+fi
+if tool; then
+    for b in m3 m4 m7 m33 stm32f4; do
+        for e in uart_dma sd_card blackbox; do stm32 $b $e 0; done
+    done
+    for e in uart_dma sd_card blackbox; do stm32 m4 $e 1; done
+    stm32 m4 uart_dma 2
 fi
 for b in m4 stm32f4; do
     uart "$b" -DSECONDS=10

@@ -354,7 +354,7 @@ static void flip_bits(void) {
 }
 
 static void begin(void) {
-    telem_ring_account a;
+    telem_ring_account a = TELEM_ZERO;
     telem_ring_desc d = TELEM_ZERO;
     if (told.lives && (mode & 2u)) {
         want(telem_ring_resume(&ring, memory, sizeof memory, NULL, &a) == TELEM_OK, "resume");
