@@ -7287,14 +7287,17 @@ static uint32_t telem_i_file_slot(const telem_i_file_num_ranks *r, uint64_t v) {
 }
 
 /* Numbers the distinct values (v: in order of the first occurrence); 0: more than `most`. */
-static uint32_t telem_i_file_distinct_numbers(telem_i_file_num_ranks *r, const telem_i_file_num_view *s, uint32_t most, uint64_t *v, uint32_t *idx) {
-    uint32_t i, nd = 0, h = 0;
+TELEM_I_FILE_INLINE uint32_t telem_i_file_number_values(telem_i_file_num_ranks *r, const telem_i_file_num_view *s, uint32_t width, uint32_t most,
+                                                        uint64_t *v, uint32_t *idx) {
+    telem_i_file_num_view w = *s;
+    uint32_t i, nd = 0, now = 0;
     uint64_t before = 0;
+    w.width = (uint8_t)width; /* a constant here */
     memset(r->id, 0, sizeof r->id);
-    for (i = 0; i < s->n; i++) {
-        uint64_t b = telem_i_file_view_bits(s, i);
+    for (i = 0; i < w.n; i++) {
+        uint64_t b = telem_i_file_view_bits(&w, i);
         if (i == 0 || b != before) {
-            h = telem_i_file_slot(r, b);
+            uint32_t h = telem_i_file_slot(r, b);
             before = b;
             if (!r->id[h]) {
                 if (nd == most) return 0;
@@ -7302,10 +7305,19 @@ static uint32_t telem_i_file_distinct_numbers(telem_i_file_num_ranks *r, const t
                 v[nd++] = b;
                 r->id[h] = (uint16_t)nd;
             }
+            now = r->id[h] - 1u;
         }
-        idx[i] = r->id[h] - 1u;
+        idx[i] = now;
     }
     return nd;
+}
+static uint32_t telem_i_file_distinct_numbers(telem_i_file_num_ranks *r, const telem_i_file_num_view *s, uint32_t most, uint64_t *v, uint32_t *idx) {
+    switch (s->width) {
+    case 1: return telem_i_file_number_values(r, s, 1, most, v, idx);
+    case 2: return telem_i_file_number_values(r, s, 2, most, v, idx);
+    case 4: return telem_i_file_number_values(r, s, 4, most, v, idx);
+    default: return telem_i_file_number_values(r, s, 8, most, v, idx);
+    }
 }
 
 static uint64_t telem_i_file_rank_key(uint64_t b, const telem_i_file_num_view *s) { /* unsigned order is that of the values */
