@@ -1561,8 +1561,8 @@ static int64_t telem_i_file_plus(int64_t t, uint64_t d) { return telem_i_signed(
 
 /* strcmp is not everywhere. */
 static int telem_i_file_same(const char *a, const char *b) {
-    size_t n = telem_i_length(a);
-    return n == telem_i_length(b) && memcmp(a, b, n) == 0;
+    while (*a && *a == *b) a++, b++;
+    return *a == *b;
 }
 
 static uint64_t telem_i_file_hash_pair(const void *p, size_t n) {
@@ -8661,8 +8661,20 @@ static inline void telem_i_file_copy16(uint8_t *d, const uint8_t *s, uint32_t n)
     }
 }
 
+/* The same with up to 31 bytes more: most strings are that short, and a loop's end is hard to foresee. */
+static inline void telem_i_file_copy32(uint8_t *d, const uint8_t *s, uint32_t n) {
+    uint8_t piece[32];
+    uint32_t i;
+    memcpy(piece, s, 32);
+    memcpy(d, piece, 32);
+    for (i = 32; i < n; i += 32) {
+        memcpy(piece, s + i, 32);
+        memcpy(d + i, piece, 32);
+    }
+}
+
 /* Strings as they were read: row i has string from[i] (from NULL: i), string k lies from at[k] to at[k + 1]. Behind the
-   bytes there are 16 that may be read. */
+   bytes there are 32 that may be read (16 where they are the state's). */
 typedef struct telem_i_file_texts {
     const uint8_t *bytes;
     const uint32_t *at, *from;
@@ -11526,7 +11538,7 @@ static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_
     if (v <= 0) return v < 0 ? TELEM_ERR_UNSUPPORTED : TELEM_ERR_CORRUPT;
     if (total > (uint64_t)t->count * longest) return TELEM_ERR_CORRUPT;
     at = (uint32_t *)(void *)telem_i_file_temp(b, 4u * ((uint64_t)t->count + 1u));
-    bytes = telem_i_file_temp(b, (uint64_t)total + 16u);
+    bytes = telem_i_file_temp(b, (uint64_t)total + 32u);
     if (codec == TELEM_I_FILE_TEXT_DICTIONARY) idx = (uint32_t *)(void *)telem_i_file_temp(b, 4u * (uint64_t)n);
     if (!at || !bytes || (codec == TELEM_I_FILE_TEXT_DICTIONARY && !idx)) return TELEM_ERR_MEMORY;
     if (t->one) {
@@ -14552,7 +14564,7 @@ static void telem_i_file_fill_text(uint8_t *out, const uint8_t *p, uint32_t len,
     for (; have < all; have *= 2) memcpy(out + have, out, have < all - have ? have : all - have);
 }
 
-/* n rows, with room for as many of the longest string and 16 bytes more. */
+/* n rows, with room for as many of the longest string and 32 bytes more. */
 static void telem_i_file_append_sure(const telem_i_file_texts *t, const uint32_t *from, uint32_t n, uint8_t *out, uint32_t *offsets) {
     const uint8_t *bytes = t->bytes;
     const uint32_t *start = t->at;
@@ -14578,7 +14590,7 @@ static void telem_i_file_append_sure(const telem_i_file_texts *t, const uint32_t
     for (i = 0; i < n; i++) {
         uint32_t k = from[i], p = start[k];
         len = start[k + 1u] - p;
-        telem_i_file_copy16(out + at, bytes + p, len);
+        telem_i_file_copy32(out + at, bytes + p, len);
         at += len;
         offsets[i + 1u] = at;
     }
@@ -14599,8 +14611,8 @@ static int telem_i_file_append_texts(const telem_i_file_span *x, const telem_i_f
         for (i = 1; i <= n; i++) offsets[i] = at + (t->one ? i * t->at[1] : t->at[first + i] - from);
         return 1;
     }
-    for (i = 0; !absent && !x->row_of && t->from && n - i >= 16u && room - offsets[i] >= 16u; i += len) {
-        uint64_t fit = (room - offsets[i] - 16u) / (t->longest ? t->longest : 1u); /* rows that surely find room */
+    for (i = 0; !absent && !x->row_of && t->from && n - i >= 16u && room - offsets[i] >= 32u; i += len) {
+        uint64_t fit = (room - offsets[i] - 32u) / (t->longest ? t->longest : 1u); /* rows that surely find room */
         len = fit < n - i ? (uint32_t)fit : n - i;
         if (len < 16u) break;
         telem_i_file_append_sure(t, t->from + x->skip + i, len, out, offsets + i);
