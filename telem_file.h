@@ -695,6 +695,9 @@ typedef enum telem_file_sync_policy {
                                      closes its block */
 } telem_file_sync_policy;
 
+/* Who codes a full block of columns. */
+typedef enum telem_file_pace { TELEM_FILE_SPREAD = 0, TELEM_FILE_AT_ONCE = 1, TELEM_FILE_HELPER = 2 } telem_file_pace;
+
 typedef enum telem_block_type {
     TELEM_BLOCK_SCHEMA = 1,
     TELEM_BLOCK_ROWS = 2,
@@ -829,6 +832,9 @@ typedef struct telem_file_writer_desc {
                             TELEM_FILE_MINI: columns of a few rows, for small machines; rows wait
                             until their block is full; 0: disk columns, wire rows */
     uint8_t level;       /* of columns: TELEM_FILE_DEFAULT, TELEM_FILE_FAST, TELEM_FILE_ARCHIVE */
+    uint8_t pace;        /* of columns: TELEM_FILE_SPREAD: the rows that come next do it, each a little;
+                            TELEM_FILE_AT_ONCE: the row that fills the block; TELEM_FILE_HELPER: a thread of
+                            the caller's that calls telem_file_work */
     uint8_t lz4;         /* 1: LZ4 over a rows block where it saves 5 % or more */
     uint8_t no_index;    /* 1: no index blocks (none either on a wire, nor when max_block is below
                             55 bytes per stream + 1 KiB) */
@@ -864,6 +870,9 @@ typedef struct telem_file_writer_desc {
     uint32_t journal_slot_bytes; /* multiple of 64; holds the largest row; 0: 512 KiB. All slots together hold
                             the rows that are in no block yet: blocks close early when they are full */
     uint64_t sync_ns;    /* TELEM_FILE_SYNC_INTERVAL; 0: 1 s */
+    void (*wait)(void *user); /* TELEM_FILE_HELPER: called again and again while a call waits for the helper to end
+                            its step (some microseconds); NULL: it spins */
+    void *wait_user;
 } telem_file_writer_desc;
 
 typedef struct telem_file_stream_desc {
@@ -935,6 +944,12 @@ TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t strea
    nothing is written then. */
 TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
                                                 const telem_file_column *columns, uint32_t count);
+
+/* TELEM_FILE_HELPER: a step of what waits, by any one thread beside the writer's. 1: go on, more may wait; 0:
+   nothing does, sleep a little; a code: the error that sticks (telem_file_writer_clear, by the writer's thread, may
+   mend it), or ERR_STATE in another pace. Call it from after telem_file_writer_open until before
+   telem_file_writer_close. It codes blocks and writes them to the io. */
+TELEM_API int telem_file_work(telem_file_writer *w);
 
 TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_loss *loss);
 TELEM_API telem_result telem_file_write_sync(telem_file_writer *w, const telem_sync *sync);
@@ -2126,11 +2141,26 @@ static void telem_i_file_set_presence(const telem_schema *schema, uint8_t *row) 
 #if !defined(TELEM_FILE_NO_COLUMNS)
 static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s);
 static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time);
+static int telem_i_file_quick_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time, const void *row);
+static telem_result telem_i_file_refuse_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time);
+static void telem_i_file_poll_columns(telem_file_writer *w, telem_i_file_wstream *s, int64_t now);
+static void telem_i_file_trouble(telem_file_writer *w, uint32_t is);
+static int telem_i_file_troubled(const telem_file_writer *w);
+static int telem_i_file_is_native(const telem_i_file_wstream *s);
+static uint64_t telem_i_file_waiting(const telem_i_file_wstream *s);
+static void telem_i_file_give_up_columns(telem_file_writer *w, telem_i_file_wstream *s);
+static void telem_i_file_acquire(telem_file_writer *w);
+static void telem_i_file_release(telem_file_writer *w);
+static void telem_i_file_settle(telem_file_writer *w);
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s);
 static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s);
 static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_schema *schema);
 static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f);
 static void telem_i_file_shared_make(telem_file_writer *w);
+#else
+static void telem_i_file_acquire(telem_file_writer *w) { (void)w; }
+static void telem_i_file_release(telem_file_writer *w) { (void)w; }
+static int telem_i_file_troubled(const telem_file_writer *w) { return w->error.code != TELEM_OK; }
 #endif
 
 #if !defined(TELEM_FILE_NO_JOURNAL)
@@ -2145,6 +2175,9 @@ static void telem_i_file_writer_fail(telem_file_writer *w, telem_result code, co
     w->error.code = code;
     w->error.offset = w->pos;
     w->error.what = what;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_trouble(w, 1);
+#endif
 }
 
 /* Returns how many bytes the io did not take. */
@@ -2285,6 +2318,9 @@ static telem_result telem_i_file_emit_block(telem_file_writer *w, uint8_t kind, 
     telem_i_file_body b;
     size_t size, total;
     uint32_t check;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->columns) telem_i_file_settle(w);
+#endif
     if (w->error.code != TELEM_OK) return w->error.code;
     memset(&b, 0, offsetof(telem_i_file_body, hash));
     b.w = w;
@@ -2388,34 +2424,48 @@ static void telem_i_file_lose(telem_file_writer *w, telem_i_file_wstream *s, uin
     s->need_key = 1;
 }
 
-/* Writes the open block of a stream: `payload` has TELEM_I_FILE_ROOM bytes free before it and the slack
-   behind. `seal`: where in it a check of what stands before goes; 0: nowhere. */
-static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream *s, uint8_t kind, uint8_t *payload, size_t len, size_t seal) {
-    uint8_t fields[80], head[TELEM_I_FILE_ROOM];
-    size_t n_fields = telem_i_file_data_fields(w, s, fields), size, total, cut;
-    uint64_t pos = telem_i_file_tell(w);
+/* A block on its way out: header, payload, check and pad in one piece of memory. */
+typedef struct telem_i_file_frame {
+    uint8_t *p;
+    size_t head, len, total; /* bytes of the header and of the payload; of all */
+    size_t hashed, done;     /* of the payload; of all, for blocks that go out bit by bit */
+    uint64_t pos;
     uint32_t check;
-    if (s->key) kind |= TELEM_I_FILE_KEY;
-    /* the header goes right before the payload: one write for the whole block */
-    size = telem_i_file_block_header(&w->framing, head, kind, w->seq, len, fields, n_fields, &check);
-    memcpy(payload - size, head, size);
-    if (seal) telem_put32(payload + seal, telem_i_file_payload_hash(&w->framing, payload, seal, check));
-    total = telem_i_file_aligned(&w->framing, size + len + 4u);
-    telem_put32(payload + len, telem_i_file_payload_hash(&w->framing, payload, len, check));
-    memset(payload + len + 4, 0, total - size - len - 4u);
-    cut = telem_i_file_out(w, payload - size, total);
-    s->group_bytes += s->g ? len : s->used;
+    uint8_t kind;
+} telem_i_file_frame;
+
+/* The header goes right before the payload, which has TELEM_I_FILE_ROOM bytes free before it and the slack
+   behind. `seal`: where in it a check of what stands before goes; 0: nowhere. */
+static void telem_i_file_frame_open(telem_file_writer *w, telem_i_file_wstream *s, uint8_t kind, uint8_t *payload, size_t len, size_t seal,
+                                    telem_i_file_frame *f) {
+    uint8_t fields[80], head[TELEM_I_FILE_ROOM];
+    size_t n_fields = telem_i_file_data_fields(w, s, fields);
+    memset(f, 0, sizeof *f);
+    f->kind = (uint8_t)(kind | (s->key ? TELEM_I_FILE_KEY : 0u));
+    f->pos = telem_i_file_tell(w);
+    f->len = len;
+    f->head = telem_i_file_block_header(&w->framing, head, f->kind, w->seq, len, fields, n_fields, &f->check);
+    f->p = payload - f->head;
+    memcpy(f->p, head, f->head);
+    if (seal) telem_put32(payload + seal, telem_i_file_payload_hash(&w->framing, payload, seal, f->check));
+    f->total = telem_i_file_aligned(&w->framing, f->head + len + 4u);
+    memset(payload + len, 0, f->total - f->head - len);
+}
+
+/* The block is out, but for `cut` bytes that never will be. */
+static void telem_i_file_frame_close(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_frame *f, size_t cut) {
+    s->group_bytes += s->g ? f->len : s->used;
     s->group_rows += s->rows;
     s->sealed_row = s->first_row + s->rows;
-    s->last_bytes = (uint32_t)len;
-    s->bytes += total;
+    s->last_bytes = (uint32_t)f->len;
+    s->bytes += f->total;
     s->blocks++;
     w->seq++;
-    if (cut > total - size - len - 4u) { /* of more than the pad, which telem_file_writer_clear completes */
+    if (cut > f->total - f->head - f->len - 4u) { /* of more than the pad, which telem_file_writer_clear completes */
         telem_i_file_lose(w, s, s->rows, s->min, s->max);
     } else {
         telem_i_file_cover(w, s);
-        telem_i_file_index_add(w, kind, pos, s);
+        telem_i_file_index_add(w, f->kind, f->pos, s);
         if (s->staged_turn != w->turn) s->staged_rows = 0;
         s->staged_turn = w->turn;
         if (w->staged || cut) s->staged_rows += s->rows;
@@ -2426,6 +2476,14 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
     telem_i_file_journal_sealed(w);
 #endif
     telem_i_file_index_due(w);
+}
+
+/* Writes the open block of a stream. */
+static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream *s, uint8_t kind, uint8_t *payload, size_t len) {
+    telem_i_file_frame f;
+    telem_i_file_frame_open(w, s, kind, payload, len, 0, &f);
+    telem_put32(payload + len, telem_i_file_payload_hash(&w->framing, payload, len, f.check));
+    telem_i_file_frame_close(w, s, &f, telem_i_file_out(w, f.p, f.total));
 }
 
 #if !defined(TELEM_FILE_NO_MINI)
@@ -2882,7 +2940,7 @@ static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_w
         telem_i_file_mini_span(s, n);
         s->rows = n;
         payload = telem_i_file_pack_payload(w, s, &packed, &lz4);
-        telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_MINI | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, packed, 0);
+        telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_MINI | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, packed);
         telem_i_file_mini_shift(s, n, all - n, w->desc.block_rows);
         if (len < s->capacity / 4u && n == m->goal && n < w->desc.block_rows) m->goal = 2u * n < w->desc.block_rows ? 2u * n : w->desc.block_rows;
     }
@@ -2906,7 +2964,7 @@ static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_
     if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
     s->run = 0;
     payload = telem_i_file_pack_payload(w, s, &len, &lz4);
-    telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_ROWS | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, len, 0);
+    telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_ROWS | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, len);
     return w->error.code;
 }
 
@@ -3294,6 +3352,9 @@ static void telem_i_file_emit_long_header(telem_file_writer *w, const uint8_t *h
 static void telem_i_file_emit_header(telem_file_writer *w) {
     const telem_file_writer_desc *d = &w->desc;
     uint8_t h[TELEM_I_FILE_HEADER];
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->columns) telem_i_file_settle(w);
+#endif
     memset(h, 0, sizeof h);
     memcpy(h, telem_i_file_magic, 8);
     h[8] = TELEM_FILE_FORMAT;
@@ -3632,7 +3693,8 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
     }
     if (f.session == 0 || f.profile > TELEM_FILE_WIRE || f.max_block < 256 || f.max_block > 1u << 30 || f.max_row > 16777216u ||
         f.max_streams > 65535 || f.block_rows > telem_i_file_most_rows(f.coding) ||
-        f.block_bytes > f.max_block || f.coding > TELEM_FILE_MINI || f.level > TELEM_FILE_ARCHIVE)
+        f.block_bytes > f.max_block || f.coding > TELEM_FILE_MINI || f.level > TELEM_FILE_ARCHIVE ||
+        f.pace > TELEM_FILE_HELPER)
         return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "a field of the desc is out of its range");
 #if defined(TELEM_FILE_NO_COLUMNS)
     if (f.coding == TELEM_FILE_COLUMNS) return telem_i_file_refuse_open(w, TELEM_ERR_UNSUPPORTED, "built without the columns coding");
@@ -3689,9 +3751,23 @@ static const telem_clock *telem_i_file_find_clock(const telem_file_writer *w, ui
 }
 
 /* Open and without an error that stuck? */
-static telem_result telem_i_file_writable(const telem_file_writer *w) {
+static telem_result telem_i_file_writable(telem_file_writer *w) {
+    telem_result r;
     if (!w || !w->open) return telem_i_file_not_open(w);
-    return w->error.code;
+    if (!telem_i_file_troubled(w)) return TELEM_OK;
+    telem_i_file_acquire(w);
+    r = w->error.code;
+    telem_i_file_release(w);
+    return r;
+}
+
+/* telem_i_file_emit for the writer's thread. */
+static telem_result telem_i_file_emit_now(telem_file_writer *w, uint8_t kind, void (*body)(telem_i_file_body *b, const void *arg), const void *arg) {
+    telem_result r;
+    telem_i_file_acquire(w);
+    r = telem_i_file_emit(w, kind, NULL, 0, body, arg);
+    telem_i_file_release(w);
+    return r;
 }
 
 /* Also with an error that stuck: what is added then is written when it is cleared. */
@@ -3721,6 +3797,7 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
     w->clock_names[w->clock_count] = name ? name : "";
+    telem_i_file_acquire(w);
     pos = telem_i_file_tell(w);
     r = telem_i_file_emit_clock(w, w->clock_count);
     w->announcement += telem_i_file_tell(w) - pos;
@@ -3731,6 +3808,7 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
         w->clocks_unsaid |= 1u << w->clock_count++;
     }
 #endif
+    telem_i_file_release(w);
     return r;
 }
 
@@ -3833,6 +3911,7 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     s->key_ticks = telem_i_file_ticks(&s->clock, w->desc.key_ns);
     if (w->desc.profile == TELEM_FILE_WIRE) s->announce_ticks = telem_i_file_ticks(&s->clock, w->desc.announce_ns);
     telem_i_file_look_at_schema(s);
+    telem_i_file_acquire(w);
     r = telem_i_file_emit_schema(w, s);
     w->announcement += telem_i_file_tell(w) - s->schema_pos;
     if (r == TELEM_OK) w->streams[w->stream_count++] = s;
@@ -3843,6 +3922,7 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     }
 #endif
     else telem_i_file_drop_stream(w, s, used); /* it is not there: rows without their schema could not be read */
+    telem_i_file_release(w);
     return r;
 }
 
@@ -4044,7 +4124,11 @@ static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, i
     if (!w || !w->open) return telem_i_file_not_open(w);
     s = telem_i_file_find_stream(w, stream);
     if (!s) return TELEM_ERR_NOT_FOUND;
-    if (w->error.code != TELEM_OK) {
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (s->g && telem_i_file_troubled(w)) return telem_i_file_refuse_row(w, s, time);
+    if (s->g && !packed && telem_i_file_is_native(s) && telem_i_file_quick_row(w, s, time, rec)) return TELEM_OK;
+#endif
+    if (!s->g && w->error.code != TELEM_OK) {
         s->next_row++;
         telem_i_file_lose(w, s, 1, time, time);
         return w->error.code;
@@ -4104,7 +4188,7 @@ TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_l
         if (w->losses[i].hop == l.hop && w->losses[i].stream == l.stream) break;
     if (i == telem_i_file_loss_cells(&w->desc)) return TELEM_ERR_LIMIT;
     l.total = w->losses[i].total + l.count;
-    r = telem_i_file_emit(w, TELEM_BLOCK_LOSS, NULL, 0, telem_i_file_loss_body, &l);
+    r = telem_i_file_emit_now(w, TELEM_BLOCK_LOSS, telem_i_file_loss_body, &l);
     if (r != TELEM_OK) return r;
     if (i == w->loss_count) w->loss_count++;
     w->losses[i].hop = l.hop;
@@ -4127,7 +4211,7 @@ TELEM_API telem_result telem_file_write_sync(telem_file_writer *w, const telem_s
     telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     if (!sync) return TELEM_ERR_ARG;
-    return telem_i_file_emit(w, TELEM_BLOCK_SYNC, NULL, 0, telem_i_file_sync_body, sync);
+    return telem_i_file_emit_now(w, TELEM_BLOCK_SYNC, telem_i_file_sync_body, sync);
 }
 
 static void telem_i_file_metadata_body(telem_i_file_body *b, const void *arg) {
@@ -4158,7 +4242,7 @@ TELEM_API telem_result telem_file_write_metadata(telem_file_writer *w, const tel
     c.key_len = telem_i_file_length(c.key, c.key_len);
     if (c.type == TELEM_VALUE_TEXT) c.size = telem_i_file_length((const char *)c.data, c.size);
     if (c.key_len == 0 || c.key_len > 255 || c.size > 65535 || (c.size && !c.data)) return TELEM_ERR_ARG;
-    return telem_i_file_emit(w, TELEM_BLOCK_METADATA, NULL, 0, telem_i_file_metadata_body, &c);
+    return telem_i_file_emit_now(w, TELEM_BLOCK_METADATA, telem_i_file_metadata_body, &c);
 }
 
 static void telem_i_file_annotation_body(telem_i_file_body *b, const void *arg) {
@@ -4179,7 +4263,7 @@ TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_ann
     c = *a;
     c.text_len = telem_i_file_length(c.text, c.text_len);
     if (c.text_len > 65535) return TELEM_ERR_ARG;
-    return telem_i_file_emit(w, TELEM_BLOCK_ANNOTATION, NULL, 0, telem_i_file_annotation_body, &c);
+    return telem_i_file_emit_now(w, TELEM_BLOCK_ANNOTATION, telem_i_file_annotation_body, &c);
 }
 
 #if !defined(TELEM_FILE_NO_JOURNAL)
@@ -4224,9 +4308,14 @@ TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clo
     uint32_t i, told = 0;
     telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
+    telem_i_file_acquire(w);
     for (i = 0; i < w->stream_count; i++) {
         telem_i_file_wstream *s = w->streams[i];
         if (s->clock_id != clock) continue;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+        if (s->g) telem_i_file_poll_columns(w, s, now);
+        if (s->g && telem_i_file_waiting(s)) continue;
+#endif
         if (s->rows && telem_i_file_too_old(s, now)) (void)telem_i_file_close_block(w, s);
         if (s->rows || !telem_i_file_announce_due(s, now)) continue;
         if (told++ == 0) telem_i_file_announce_session(w);
@@ -4235,21 +4324,30 @@ TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clo
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_i_file_sync_timed(w, clock, now);
 #endif
-    return w->error.code;
+    r = w->error.code;
+    telem_i_file_release(w);
+    return r;
 }
 
 TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w) {
     uint32_t i;
     telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
+    telem_i_file_acquire(w);
     for (i = 0; i < w->stream_count; i++) (void)telem_i_file_close_block(w, w->streams[i]);
     telem_i_file_out_flush(w);
-    return w->error.code;
+    r = w->error.code;
+    telem_i_file_release(w);
+    return r;
 }
 
 TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w) {
     telem_result r = telem_file_writer_flush(w);
-    return r == TELEM_OK ? telem_i_file_sync_now(w) : r;
+    if (r != TELEM_OK) return r;
+    telem_i_file_acquire(w);
+    r = telem_i_file_sync_now(w);
+    telem_i_file_release(w);
+    return r;
 }
 
 static void telem_i_file_end_body(telem_i_file_body *b, const void *arg) {
@@ -4271,6 +4369,9 @@ static void telem_i_file_give_up(telem_file_writer *w) {
     for (i = 0; i < w->stream_count; i++) {
         telem_i_file_wstream *s = w->streams[i];
         uint64_t waiting = s->staged_turn == w->turn ? s->staged_rows : 0;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+        if (s->g) telem_i_file_give_up_columns(w, s);
+#endif
         if (s->rows + waiting) telem_i_file_lose(w, s, s->rows + waiting, s->min, s->max);
         s->rows = 0;
     }
@@ -4289,6 +4390,7 @@ static uint64_t telem_i_file_end_session(telem_file_writer *w) {
 
 TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     if (!w || !w->open) return telem_i_file_not_open(w);
+    telem_i_file_acquire(w);
     (void)telem_file_writer_flush(w);
     (void)telem_i_file_end_session(w);
     if (w->error.code != TELEM_OK) telem_i_file_give_up(w);
@@ -4296,11 +4398,25 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     telem_i_file_journal_end(w);
     telem_i_file_unlock(w);
 #endif
+    telem_i_file_release(w);
     w->open = 0;
     return w->error.code;
 }
 
-TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w) { return w->error; }
+/* `owner` is taken for a moment; nothing else changes. */
+static telem_file_writer *telem_i_file_acquire_for(const telem_file_writer *w) {
+    telem_file_writer *own;
+    memcpy(&own, &w, sizeof own);
+    telem_i_file_acquire(own);
+    return own;
+}
+
+TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w) {
+    telem_file_writer *own = telem_i_file_acquire_for(w);
+    telem_error e = w->error;
+    telem_i_file_release(own);
+    return e;
+}
 
 static uint64_t telem_i_file_lost_before(const telem_i_file_wstream *s) {
 #if !defined(TELEM_FILE_NO_FEEDS)
@@ -4344,9 +4460,14 @@ static void telem_i_file_say_rest(telem_file_writer *w) {
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     static const uint8_t pad[64] = {0};
     uint32_t i;
+    telem_result r;
     if (!w || !w->open) return telem_i_file_not_open(w);
-    if (w->error.code == TELEM_OK) return TELEM_OK;
+    if (!telem_i_file_troubled(w)) return TELEM_OK;
+    telem_i_file_acquire(w);
     memset(&w->error, 0, sizeof w->error);
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_trouble(w, 0);
+#endif
     if (w->stage && w->staged == w->desc.io->block_size) telem_i_file_stage_out(w);
     (void)telem_i_file_out(w, pad, w->framing.align - 1u); /* a block may lack its last bytes */
     if (!w->stage && w->error.code == TELEM_OK) w->turn++;
@@ -4355,26 +4476,33 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     telem_i_file_say_rest(w);
 #endif
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) telem_i_file_tell_loss(w, w->streams[i]);
-    return w->error.code;
+    r = w->error.code;
+    telem_i_file_release(w);
+    return r;
 }
 
 TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_writer *w) {
     telem_file_writer_stats z = TELEM_ZERO;
+    telem_file_writer *own = telem_i_file_acquire_for(w);
     z.rows = w->rows;
     z.blocks = w->seq;
     z.bytes = w->pos;
     z.lost = w->lost;
+    telem_i_file_release(own);
     return z;
 }
 
 TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_writer *w, uint32_t stream) {
     telem_file_writer_stats z = TELEM_ZERO;
     const telem_i_file_wstream *s = telem_i_file_find_stream(w, stream);
+    telem_file_writer *own;
     if (!s) return z;
+    own = telem_i_file_acquire_for(w);
     z.rows = s->taken;
     z.blocks = s->blocks;
     z.bytes = s->bytes;
     z.lost = s->lost;
+    telem_i_file_release(own);
     return z;
 }
 
@@ -9247,6 +9375,14 @@ typedef struct telem_i_file_keys {
 #define TELEM_I_FILE_KEYED 2u  /* keys that the writer uses at most */
 #define TELEM_I_FILE_LOOKS 32u /* blocks from one look for keys to the next */
 
+/* Free pages: each begins with the address of the next one. */
+typedef struct telem_i_file_pages {
+    uint8_t *free;
+    uint32_t count;
+} telem_i_file_pages;
+
+struct telem_i_file_job;
+
 /* What all streams of a writer share: what is needed while one block is coded, and the pages of the rows
    that wait. */
 typedef struct telem_i_file_cshared {
@@ -9258,12 +9394,21 @@ typedef struct telem_i_file_cshared {
     uint8_t *same;    /* cap bytes: which rows repeat */
     uint8_t *out;     /* the coded block */
     uint8_t *split;   /* one text that lies in two pages */
-    uint8_t *page;    /* free pages: each begins with the address of the next one */
+    telem_i_file_pages pool; /* of all streams whose records are small, and of texts */
     size_t out_size;
-    uint32_t pages;   /* free */
+    struct telem_i_file_job *job;           /* the block being coded */
+    struct telem_i_file_wstream **queue;    /* streams whose sealed block waits, a ring of max_streams + 1 places */
+    uint32_t room;                          /* of the ring */
+    telem_atomic32 sealed, coded;           /* counts: put into the ring; taken out of it when coded */
+    uint32_t reaped;                        /* those whose pages were taken back */
+    int64_t credit;                         /* what rows paid for coding and was not yet spent */
+    telem_atomic32 owner, wanted, trouble;  /* see >>pace */
+    uint32_t held;
 } telem_i_file_cshared;
 
 #define TELEM_I_FILE_PAGE 8192u  /* of rows that wait */
+#define TELEM_I_FILE_TILE_SHIFT 4u
+#define TELEM_I_FILE_TILE 16u    /* rows that come in gather here first; a page holds a multiple of it */
 #define TELEM_I_FILE_RECORD 16u  /* in front of a record: time (native), runs, place of its texts */
 
 /* A stream's keys: found on a block, kept for the next ones. Column numbers are the block's less 2. */
@@ -9276,23 +9421,49 @@ typedef struct telem_i_file_keyed {
     uint8_t look, begun, all_present;
 } telem_i_file_keyed;
 
-/* Rows of a stream on their way into columns. A record: time, how many rows repeat it, where its texts begin,
-   then the row form with only the length of each text. */
-typedef struct telem_i_file_gather {
-    uint8_t **page;    /* of `1 << shift` records each */
+/* Rows of a stream that wait. A record: time, how many rows repeat it, where its texts begin, then the row form
+   with only the length of each text. In a page the records lie column by column: the `1 << shift` times, then
+   the counts, and so on; each column begins at `1 << shift` times its place in a record. */
+typedef struct telem_i_file_batch {
+    uint8_t **page;
     uint8_t **heap;    /* pages with the texts of all rows, row by row */
+    uint32_t count, pages, heap_pages, heap_used, shift; /* records; pages that are there */
+    uint32_t rows;     /* with those that repeat */
+    uint8_t repeats;   /* some do */
+    uint8_t aged;      /* sealed by its age: its rows waited long */
+    int64_t t, step;   /* of the last row */
+    int64_t first, min, max;
+    uint64_t first_row;
+} telem_i_file_batch;
+
+/* Fields of one width that follow each other in a record. */
+typedef struct telem_i_file_strip {
+    uint32_t in, width, count;
+} telem_i_file_strip;
+
+/* A stream on its way into columns: rows come into `fill`; a full block is sealed and coded while the next one
+   fills. What the writer's thread changes and what the coding does are apart: see >>pace. */
+typedef struct telem_i_file_gather {
+    telem_i_file_batch fill, sealed; /* sealed.count 0: none waits */
+    uint8_t *tile;     /* the fill's last `tiled` records, row by row: only they lie here */
+    telem_i_file_strip *strip;
+    uint32_t tiled, strips, limit; /* limit: records of the open block */
+    uint32_t share;    /* what each row pays for the coding of the sealed block */
+    uint64_t safe_row, coded_row; /* one past the rows that are with the io, as the writer's thread and as the coding knows */
+    uint64_t seal_ticks; /* age at which a block is sealed */
+    uint8_t flat;      /* rows repeat when their row forms are the same */
+    uint8_t native;    /* and a C struct of the schema is the row form */
     uint8_t *state;    /* row form: the last row of the block before */
     telem_i_file_citem *items;
     telem_i_file_choice *choice;
-    uint32_t record, cap, limit, count, heap_size, heap_used, columns;
+    uint32_t record, cap, heap_size, columns;
     uint32_t raw;      /* bytes of a row, texts at their longest */
-    uint32_t shift, pages, heap_pages; /* pages that are there */
     uint8_t trial;     /* a block is coded only to see its size */
-    uint8_t own;       /* records are large: their pages are the stream's own, one record each */
-    uint8_t repeats;   /* some rows repeat */
+    uint8_t own;       /* records are large: their pages are the stream's own, TILE records each */
     uint8_t shorts;    /* a short block was written straight from the caller's columns */
+    telem_i_file_pages own_pool;
     size_t head_size;
-    int64_t t, step;   /* section 6, before the open block */
+    int64_t t, step;   /* section 6, before the block being coded */
     uint64_t bytes_per_row; /* of the blocks so far, in 1/256 bytes; 0: not known */
     uint32_t key_len;  /* bytes of the group's KEY block */
     telem_i_file_keys keys; /* of the open block */
@@ -9302,6 +9473,7 @@ typedef struct telem_i_file_gather {
 /* Rows that become a block: gathered ones, or whole columns of the caller's. */
 typedef struct telem_i_file_source {
     telem_i_file_gather *g;
+    const telem_i_file_batch *f; /* gathered rows */
     telem_i_file_cshared *x;
     const telem_file_column *columns; /* NULL: gathered */
     const int64_t *times;
@@ -9313,12 +9485,13 @@ typedef struct telem_i_file_source {
     uint32_t rows;         /* with those that repeat */
 } telem_i_file_source;
 
-static uint8_t *telem_i_file_record(const telem_i_file_gather *g, uint32_t i) {
-    return g->page[i >> g->shift] + (size_t)(i & (((uint32_t)1 << g->shift) - 1u)) * g->record;
+/* The field of row i that stands at `in` in a record and has `width` bytes. */
+static uint8_t *telem_i_file_cell(const telem_i_file_batch *f, uint32_t i, size_t in, uint32_t width) {
+    return f->page[i >> f->shift] + (in << f->shift) + (size_t)(i & (((uint32_t)1 << f->shift) - 1u)) * width;
 }
 
 /* Texts in the heap; where they lie in two pages, or more, in `split`. */
-static const uint8_t *telem_i_file_heap_text(const telem_i_file_gather *g, uint32_t at, uint32_t n, uint8_t *split) {
+static const uint8_t *telem_i_file_heap_text(const telem_i_file_batch *g, uint32_t at, uint32_t n, uint8_t *split) {
     uint32_t off = at % TELEM_I_FILE_PAGE, done = 0;
     if (n == 0) return split;
     if (n <= TELEM_I_FILE_PAGE - off) return g->heap[at / TELEM_I_FILE_PAGE] + off;
@@ -9331,7 +9504,7 @@ static const uint8_t *telem_i_file_heap_text(const telem_i_file_gather *g, uint3
     return split;
 }
 
-static void telem_i_file_heap_put(telem_i_file_gather *g, const uint8_t *p, uint32_t n) {
+static void telem_i_file_heap_put(telem_i_file_batch *g, const uint8_t *p, uint32_t n) {
     while (n) {
         uint32_t off = g->heap_used % TELEM_I_FILE_PAGE, part = TELEM_I_FILE_PAGE - off;
         if (part > n) part = n;
@@ -9342,9 +9515,10 @@ static void telem_i_file_heap_put(telem_i_file_gather *g, const uint8_t *p, uint
     }
 }
 
-static uint32_t telem_i_file_record_texts(const uint8_t *record) {
+/* Where the texts of row i begin. */
+static uint32_t telem_i_file_record_texts(const telem_i_file_batch *f, uint32_t i) {
     uint32_t at;
-    memcpy(&at, record + 12, 4);
+    memcpy(&at, telem_i_file_cell(f, i, 12, 4), 4);
     return at;
 }
 
@@ -9358,8 +9532,19 @@ static int64_t telem_i_file_source_time(const telem_i_file_source *q, uint32_t i
         uint64_t row = telem_i_file_source_row(q, i);
         return q->times ? q->times[row] : telem_i_signed(q->number + row);
     }
-    memcpy(&t, telem_i_file_record(q->g, q->first + i), 8);
+    memcpy(&t, telem_i_file_cell(q->f, q->first + i, 0, 8), 8);
     return t;
+}
+
+/* The fields of gathered rows that stand at `in` in a record, one behind the other. */
+static void telem_i_file_collect_cells(const telem_i_file_source *q, size_t in, uint32_t width, uint8_t *to) {
+    uint32_t i, n, page = (uint32_t)1 << q->f->shift;
+    for (i = 0; i < q->n; i += n, to += (size_t)n * width) {
+        uint32_t row = q->first + i;
+        n = page - (row & (page - 1u));
+        if (n > q->n - i) n = q->n - i;
+        memcpy(to, telem_i_file_cell(q->f, row, in, width), (size_t)n * width);
+    }
 }
 
 /* All times of the block; `room` takes them where they do not lie in the caller's memory. */
@@ -9367,7 +9552,9 @@ static const int64_t *telem_i_file_source_clock(const telem_i_file_source *q, in
     uint64_t row = q->from + q->first;
     uint32_t i;
     if (q->columns && q->times && !q->pick) return q->times + row;
-    if (q->columns && !q->pick)
+    if (!q->columns) {
+        telem_i_file_collect_cells(q, 0, 8, (uint8_t *)room);
+    } else if (!q->pick)
         for (i = 0; i < q->n; i++) room[i] = telem_i_signed(q->number + row + i);
     else
         for (i = 0; i < q->n; i++) room[i] = telem_i_file_source_time(q, i);
@@ -9424,13 +9611,7 @@ static const uint8_t *telem_i_file_source_numbers(const telem_i_file_source *q, 
     const uint8_t *p, *all;
     int counter = telem_i_file_is_counter(c), odd = 0;
     if (!q->columns) {
-        size_t in = TELEM_I_FILE_RECORD + fix + (size_t)element * w;
-        for (i = 0; i < q->n;) {
-            uint32_t row = q->first + i, part = ((uint32_t)1 << q->g->shift) - (row & (((uint32_t)1 << q->g->shift) - 1u));
-            if (part > q->n - i) part = q->n - i;
-            telem_i_file_collect(room + (size_t)i * w, telem_i_file_record(q->g, row) + in, q->g->record, w, part);
-            i += part;
-        }
+        telem_i_file_collect_cells(q, TELEM_I_FILE_RECORD + fix + (size_t)element * w, w, room);
         telem_i_file_to_native(room, w, q->n);
     } else {
         all = (const uint8_t *)q->columns[c->index + element].data;
@@ -9470,12 +9651,12 @@ static const uint8_t *telem_i_file_source_text(const telem_i_file_source *q, con
         }
         p += row * w;
     } else {
-        p = telem_i_file_record(q->g, q->first + i) + TELEM_I_FILE_RECORD + fix;
+        size_t in = TELEM_I_FILE_RECORD + fix;
         if (telem_i_file_codes_variable(c->type)) {
-            *n = telem_get32(p + 4u * element);
-            return telem_i_file_heap_text(q->g, q->x->cursor[q->first + i], *n, q->x->split);
+            *n = telem_get32(telem_i_file_cell(q->f, q->first + i, in + 4u * element, 4));
+            return telem_i_file_heap_text(q->f, q->x->cursor[q->first + i], *n, q->x->split);
         }
-        p += (size_t)element * w;
+        p = telem_i_file_cell(q->f, q->first + i, in + (size_t)element * w, w);
     }
     *n = telem_i_file_trimmed(p, w);
     return p;
@@ -9640,14 +9821,14 @@ static int telem_i_file_column_at(const telem_i_file_cencoder *e, uint32_t numbe
 }
 
 /* Bytes in the heap that a gathered row's texts before this one take. */
-static uint32_t telem_i_file_texts_before(const telem_i_file_cencoder *e, const telem_column *to, uint32_t element, const uint8_t *record) {
+static uint32_t telem_i_file_texts_before(const telem_i_file_cencoder *e, const telem_column *to, uint32_t element, uint32_t row) {
     telem_columns it;
     telem_column c;
     uint32_t fix = TELEM_I_FILE_RECORD, i, sum = 0;
     telem_columns_begin(&it, e->s->schema);
     while (telem_columns_next(&it, &c)) {
         int variable = telem_i_file_codes_variable(c.type), last = c.index == to->index;
-        for (i = 0; variable && i < (last ? element : c.count); i++) sum += telem_get32(record + fix + 4u * i);
+        for (i = 0; variable && i < (last ? element : c.count); i++) sum += telem_get32(telem_i_file_cell(e->q->f, row, fix + 4u * i, 4));
         if (last) break;
         fix += (variable ? 4u : c.width) * c.count;
     }
@@ -9672,9 +9853,9 @@ static int telem_i_file_view_texts(telem_i_file_cencoder *e, const telem_column 
     for (i = 0; i < n; i++) {
         const uint8_t *p;
         if (heap) { /* cursors stand anywhere */
-            const uint8_t *record = telem_i_file_record(q->g, q->first + i);
-            len = telem_get32(record + TELEM_I_FILE_RECORD + fix + 4u * element);
-            p = telem_i_file_heap_text(q->g, telem_i_file_record_texts(record) + telem_i_file_texts_before(e, c, element, record), len, q->x->split);
+            uint32_t row = q->first + i;
+            len = telem_get32(telem_i_file_cell(q->f, row, TELEM_I_FILE_RECORD + fix + 4u * element, 4));
+            p = telem_i_file_heap_text(q->f, telem_i_file_record_texts(q->f, row) + telem_i_file_texts_before(e, c, element, row), len, q->x->split);
         } else {
             p = telem_i_file_source_text(q, c, element, fix, i, &len);
         }
@@ -9912,50 +10093,32 @@ static int telem_i_file_put_runs(telem_i_file_cencoder *e) {
     return telem_i_file_put_numbers(e, &c, &e->g->choice[0], (const uint8_t *)(q->runs + q->first), NULL);
 }
 
-/* Where the state of a KEY block is all zero. */
-static int telem_i_file_put_columns(telem_i_file_cencoder *e) {
-    telem_columns it;
-    telem_column c;
-    uint32_t fix = 0, i, number = 2;
+/* One column, by its number in the block. Where the state of a KEY block is all zero. */
+static int telem_i_file_put_one(telem_i_file_cencoder *e, const telem_column *c, uint32_t element, uint32_t fix, uint32_t number) {
+    const uint8_t *old = e->g->state + c->row + (size_t)element * c->width;
+    telem_i_file_choice *choice = &e->g->choice[2u + c->index + element];
     uint8_t state[8];
-    telem_columns_begin(&it, e->s->schema);
-    while (telem_columns_next(&it, &c)) {
-        int text = telem_i_file_codes_text(c.type);
-        uint32_t size = telem_i_file_codes_variable(c.type) ? 4u : c.width;
-        if (!(c.presence && e->s->all_present)) {
-            for (i = 0; i < c.count; i++, number++) {
-                const uint8_t *old = e->g->state + c.row + (size_t)i * c.width;
-                telem_i_file_choice *choice = &e->g->choice[2u + c.index + i];
-                e->item = &e->g->items[number];
-                if (text) {
-                    if (!telem_i_file_put_texts(e, &c, i, choice, number, fix, old)) return 0;
-                    continue;
-                }
-                if (telem_i_file_is_counter(&c)) telem_i_file_store(state, c.width, telem_i_file_load(old, c.width) + 1u);
-                if (!telem_i_file_put_column(e, &c, choice, number, telem_i_file_source_numbers(e->q, &c, i, fix, e->w->columns->column),
-                                             telem_i_file_is_counter(&c) ? state : old)) return 0;
-            }
-        }
-        fix += size * c.count;
+    e->item = &e->g->items[number];
+    if (telem_i_file_codes_text(c->type)) return telem_i_file_put_texts(e, c, element, choice, number, fix, old);
+    if (telem_i_file_is_counter(c)) {
+        telem_i_file_store(state, c->width, telem_i_file_load(old, c->width) + 1u);
+        old = state;
     }
-    e->g->columns = number;
-    return 1;
+    return telem_i_file_put_column(e, c, choice, number, telem_i_file_source_numbers(e->q, c, element, fix, e->w->columns->column), old);
 }
 
-/* The block's items, with the keys that are planned. */
-static int telem_i_file_put_items(telem_i_file_cencoder *e) {
+/* Before the block's items: the keys that are planned, and the run lengths. */
+static int telem_i_file_put_opening(telem_i_file_cencoder *e) {
     telem_i_file_gather *g = e->g;
     uint32_t i;
     e->p = e->data;
     e->aligned = 0;
     if (e->s->has_variable && !e->q->columns)
-        for (i = 0; i < e->q->n; i++) e->q->x->cursor[e->q->first + i] = telem_i_file_record_texts(telem_i_file_record(g, e->q->first + i));
+        for (i = 0; i < e->q->n; i++) e->q->x->cursor[e->q->first + i] = telem_i_file_record_texts(e->q->f, e->q->first + i);
     memset(g->items, 0, (2u + (size_t)telem_schema_columns(e->s->schema)) * sizeof *g->items);
     if (!telem_i_file_put_indices(e)) return 0;
     e->item = &g->items[0];
-    if (!telem_i_file_put_runs(e)) return 0;
-    e->item = &g->items[1];
-    return telem_i_file_put_time(e) && telem_i_file_put_columns(e);
+    return telem_i_file_put_runs(e);
 }
 
 /* Keys that save less than their indices take go, with their columns; 1: none went. They also cost time. */
@@ -9973,16 +10136,9 @@ static int telem_i_file_keep_keys(telem_i_file_cencoder *e) {
     return keys == all;
 }
 
-/* Keys are looked for now and then. Columns that may be in their order are coded both ways then. */
-static int telem_i_file_put_looking(telem_i_file_cencoder *e) {
+/* Keys are looked for now and then. */
+static void telem_i_file_look_for_keys(telem_i_file_cencoder *e) {
     telem_i_file_keyed *x = e->g->keyed;
-    int good;
-    x->all_present = e->s->all_present;
-    if (!x->begun && e->q->n < TELEM_I_FILE_KEY_FIRST && e->w->columns->k.level != 2) { /* it takes time: is there more to come? */
-        x->begun = 1;
-        x->found.keys = x->found.columns = 0;
-        return telem_i_file_put_items(e);
-    }
     x->begun = 1;
     x->left = TELEM_I_FILE_LOOKS;
     e->p = e->data;
@@ -9990,23 +10146,6 @@ static int telem_i_file_put_looking(telem_i_file_cencoder *e) {
     memset(x->choice, 0, sizeof x->choice);
     memset(x->saved, 0, sizeof x->saved);
     memset(x->mode, 0, sizeof x->mode);
-    if (x->found.keys == 0) return telem_i_file_put_items(e);
-    x->look = 1;
-    good = telem_i_file_put_items(e);
-    x->look = 0;
-    if (good && telem_i_file_keep_keys(e)) return 1;
-    if (!good) x->found.keys = x->found.columns = 0;
-    return telem_i_file_put_items(e);
-}
-
-static int telem_i_file_put_data(telem_i_file_cencoder *e) {
-    telem_i_file_keyed *x = e->g->keyed;
-    if (x->left == 0 || x->all_present != e->s->all_present) return telem_i_file_put_looking(e);
-    x->left--;
-    if (telem_i_file_put_items(e)) return 1;
-    if (x->found.keys == 0) return 0;
-    x->left = x->found.keys = 0; /* they do not hold any more */
-    return telem_i_file_put_items(e);
 }
 
 /* ---- the head: form, distinct rows, keys, directory ---- */
@@ -10203,7 +10342,7 @@ static void telem_i_file_source_state(telem_i_file_wstream *s, const telem_i_fil
     last.first = q->first + q->n - 1u;
     last.n = 1;
     last.runs = NULL;
-    if (s->has_variable && !q->columns) q->x->cursor[last.first] = telem_i_file_record_texts(telem_i_file_record(s->g, last.first));
+    if (s->has_variable && !q->columns) q->x->cursor[last.first] = telem_i_file_record_texts(q->f, last.first);
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &c)) {
         uint32_t size = telem_i_file_codes_variable(c.type) ? 4u : c.width;
@@ -10244,39 +10383,266 @@ static int telem_i_file_source_all_present(telem_i_file_wstream *s, const telem_
     return 1;
 }
 
-/* Codes and writes a source as one block. s->key, s->first_row are set. 0: it does not fit. */
-static int telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q) {
-    telem_i_file_gather *g = s->g;
+/* A block is coded in steps, so that no caller waits long: see >>pace. */
+enum {
+    TELEM_I_FILE_JOB_NONE,
+    TELEM_I_FILE_JOB_PART, /* of the rows: all that are left, or as many as fit */
+    TELEM_I_FILE_JOB_SEEK,
+    TELEM_I_FILE_JOB_OPENING,
+    TELEM_I_FILE_JOB_TIME,
+    TELEM_I_FILE_JOB_COLUMN,
+    TELEM_I_FILE_JOB_HEAD,
+    TELEM_I_FILE_JOB_HASH,
+    TELEM_I_FILE_JOB_WRITE
+};
+#define TELEM_I_FILE_HASH_PIECE 65536u
+#define TELEM_I_FILE_WRITE_PIECE 16384u
+/* Costs of steps, in about nanoseconds: of a value, of a column besides, of a byte hashed or written. */
+#define TELEM_I_FILE_COST_VALUE 2u
+#define TELEM_I_FILE_COST_COLUMN 150u
+#define TELEM_I_FILE_COST_WRITE 2000u
+
+typedef struct telem_i_file_job {
+    telem_i_file_wstream *s;
+    telem_i_file_source q;
     telem_i_file_cencoder e;
-    size_t len, seal;
-    uint8_t *payload;
-    memset(&e, 0, sizeof e);
-    e.w = w;
-    e.s = s;
-    e.g = g;
-    e.q = q;
-    e.data = e.p = w->columns->out + g->head_size;
-    e.limit = w->columns->out + w->columns->out_size;
-    telem_i_file_source_times(s, q);
-    s->all_present = (uint8_t)telem_i_file_source_all_present(s, q, w->columns->column);
+    telem_columns it; /* the column that comes next: `element` of `c` */
+    telem_column c;
+    uint32_t element, fix, number;
+    uint32_t end; /* rows to be coded */
+    uint8_t phase;
+    uint8_t queued;
+    telem_i_file_hash *hash; /* 64-aligned */
+    telem_i_file_frame frame;
+} telem_i_file_job;
+
+/* The time of all rows in the block, those that repeat included. */
+static void telem_i_file_job_count(telem_i_file_job *j) {
+    telem_i_file_source *q = &j->q;
+    uint32_t i;
+    q->rows = q->n;
+    for (i = 0; q->runs && i < q->n; i++) q->rows += telem_i_file_source_run(q, i);
+}
+
+/* Rows of a job that do not go out are lost. */
+static void telem_i_file_job_end(telem_file_writer *w, telem_i_file_job *j) {
+    uint32_t i;
+    j->q.rows = 0;
+    for (i = j->q.first; i < j->end; i++) j->q.rows += 1u + (j->q.runs ? j->q.runs[i] : 0u);
+    if (j->q.rows && !j->e.g->trial) telem_i_file_lose(w, j->s, j->q.rows, j->s->min, j->s->max);
+    if (!j->e.g->trial) j->s->rows = 0;
+    j->phase = TELEM_I_FILE_JOB_NONE;
+}
+
+/* The part does not fit into a block: half of it may. */
+static void telem_i_file_job_halve(telem_file_writer *w, telem_i_file_job *j) {
+    if (j->q.n == 1 || j->e.g->trial) { /* the stream's rows were checked to fit */
+        if (!j->e.g->trial) telem_i_file_writer_fail(w, TELEM_ERR_LIMIT, "a row is larger than a block");
+        telem_i_file_job_end(w, j);
+        return;
+    }
+    j->q.n = (j->q.n + 1u) / 2u;
+    j->phase = TELEM_I_FILE_JOB_PART;
+}
+
+/* A part begins. s->key, s->first_row are set. */
+static void telem_i_file_job_part(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_wstream *s = j->s;
+    telem_i_file_gather *g = s->g;
+    telem_i_file_keyed *x = g->keyed;
+    telem_i_file_cencoder *e = &j->e;
+    telem_i_file_job_count(j);
+    memset(e, 0, sizeof *e);
+    e->w = w;
+    e->s = s;
+    e->g = g;
+    e->q = &j->q;
+    e->data = e->p = w->columns->out + g->head_size;
+    e->limit = w->columns->out + w->columns->out_size;
+    telem_i_file_source_times(s, &j->q);
+    s->all_present = (uint8_t)telem_i_file_source_all_present(s, &j->q, w->columns->column);
     if (s->key) memset(g->state, 0, s->row_size);
     if (s->all_present) telem_i_file_set_presence(s->schema, g->state);
-    if (!telem_i_file_put_data(&e)) return 0;
-    payload = telem_i_file_put_head(&e, &len, &seal);
-    g->bytes_per_row = (len * 256u + q->n - 1u) / q->n;
-    if (g->trial) return 1;
-    if (len + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return 0;
-    s->rows = q->rows;
+    j->phase = TELEM_I_FILE_JOB_OPENING;
+    if (x->left && x->all_present == s->all_present) {
+        x->left--;
+        return;
+    }
+    x->all_present = s->all_present;
+    if (!x->begun && j->q.n < TELEM_I_FILE_KEY_FIRST && w->columns->k.level != 2) { /* it takes time: is there more to come? */
+        x->begun = 1;
+        x->found.keys = x->found.columns = 0;
+        return;
+    }
+    j->phase = TELEM_I_FILE_JOB_SEEK;
+}
+
+/* What did not fit is coded without keys. */
+static void telem_i_file_job_failed(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_keyed *x = j->e.g->keyed;
+    if (x->found.keys == 0) {
+        telem_i_file_job_halve(w, j);
+        return;
+    }
+    if (!x->look) x->left = 0; /* they do not hold any more */
+    else x->found.columns = 0;
+    x->look = 0;
+    x->found.keys = 0;
+    j->phase = TELEM_I_FILE_JOB_OPENING;
+}
+
+/* All columns are coded. At a look those that may be in the order of a key were coded both ways. */
+static void telem_i_file_job_coded(telem_i_file_job *j) {
+    telem_i_file_keyed *x = j->e.g->keyed;
+    j->e.g->columns = j->number;
+    j->phase = TELEM_I_FILE_JOB_HEAD;
+    if (!x->look) return;
+    x->look = 0;
+    if (!telem_i_file_keep_keys(&j->e)) j->phase = TELEM_I_FILE_JOB_OPENING;
+}
+
+/* The next field of the schema that has columns in the block; 0: there is none. */
+static int telem_i_file_job_field(telem_i_file_job *j) {
+    j->element = 0;
+    do {
+        if (j->c.field) j->fix += (telem_i_file_codes_variable(j->c.type) ? 4u : j->c.width) * j->c.count;
+        if (!telem_columns_next(&j->it, &j->c)) return 0;
+    } while ((j->c.presence && j->s->all_present) || j->c.count == 0);
+    return 1;
+}
+
+static void telem_i_file_job_first_column(telem_i_file_job *j) {
+    telem_columns_begin(&j->it, j->s->schema);
+    memset(&j->c, 0, sizeof j->c);
+    j->fix = 0;
+    j->number = 2;
+    j->phase = TELEM_I_FILE_JOB_COLUMN;
+    if (!telem_i_file_job_field(j)) telem_i_file_job_coded(j);
+}
+
+static void telem_i_file_job_column(telem_file_writer *w, telem_i_file_job *j) {
+    if (!telem_i_file_put_one(&j->e, &j->c, j->element, j->fix, j->number)) {
+        telem_i_file_job_failed(w, j);
+        return;
+    }
+    j->number++;
+    if (++j->element == j->c.count && !telem_i_file_job_field(j)) telem_i_file_job_coded(j);
+}
+
+/* The block is coded: its head and header, and what the next block needs of it. */
+static void telem_i_file_job_head(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_wstream *s = j->s;
+    telem_i_file_gather *g = s->g;
+    size_t len, seal;
+    uint8_t *payload = telem_i_file_put_head(&j->e, &len, &seal);
+    g->bytes_per_row = (len * 256u + j->q.n - 1u) / j->q.n;
+    if (g->trial) {
+        telem_i_file_job_end(w, j);
+        return;
+    }
+    if (len + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) {
+        telem_i_file_job_halve(w, j);
+        return;
+    }
+    s->rows = j->q.rows;
     if (s->key) {
         s->key_row = s->first_row;
         s->group_bytes = s->group_rows = 0;
         s->need_key = 0;
     }
-    telem_i_file_source_state(s, q);
+    telem_i_file_source_state(s, &j->q);
     g->t = s->t;
     g->step = s->step;
-    telem_i_file_frame_block(w, s, TELEM_BLOCK_COLUMNS, payload, len, seal);
-    return 1;
+    telem_i_file_frame_open(w, s, TELEM_BLOCK_COLUMNS, payload, len, seal, &j->frame);
+    telem_i_file_hash_begin(j->hash, w->framing.payload_hash, j->frame.check);
+    j->phase = TELEM_I_FILE_JOB_HASH;
+}
+
+static uint32_t telem_i_file_job_hash(telem_i_file_job *j) {
+    telem_i_file_frame *f = &j->frame;
+    size_t n = f->len - f->hashed < TELEM_I_FILE_HASH_PIECE ? f->len - f->hashed : TELEM_I_FILE_HASH_PIECE;
+    telem_i_file_hash_add(j->hash, f->p + f->head + f->hashed, n);
+    f->hashed += n;
+    if (f->hashed == f->len) {
+        telem_put32(f->p + f->head + f->len, telem_i_file_hash_end(j->hash));
+        j->phase = TELEM_I_FILE_JOB_WRITE;
+    }
+    return (uint32_t)n / 16u + 100u;
+}
+
+static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_frame *f = &j->frame;
+    telem_i_file_wstream *s = j->s;
+    size_t n = f->total - f->done < TELEM_I_FILE_WRITE_PIECE ? f->total - f->done : TELEM_I_FILE_WRITE_PIECE, cut;
+    uint32_t rows = s->rows;
+    cut = telem_i_file_out(w, f->p + f->done, n);
+    f->done += n;
+    if (cut == 0 && f->done < f->total) return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
+    j->phase = TELEM_I_FILE_JOB_PART;
+    telem_i_file_frame_close(w, s, f, cut + (f->total - f->done));
+    s->first_row += rows;
+    j->q.first += j->q.n;
+    j->q.n = j->end - j->q.first;
+    s->key = 0;
+    if (j->q.first == j->end || w->error.code != TELEM_OK) telem_i_file_job_end(w, j);
+    return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
+}
+
+/* One step; returns about what it cost, 1 or more. */
+static uint32_t telem_i_file_job_step(telem_file_writer *w, telem_i_file_job *j) {
+    uint32_t column = j->q.n * TELEM_I_FILE_COST_VALUE + TELEM_I_FILE_COST_COLUMN;
+    telem_i_file_keyed *x = j->s->g->keyed;
+    switch (j->phase) {
+    case TELEM_I_FILE_JOB_PART: telem_i_file_job_part(w, j); return column;
+    case TELEM_I_FILE_JOB_SEEK:
+        telem_i_file_look_for_keys(&j->e);
+        x->look = x->found.keys != 0;
+        j->phase = TELEM_I_FILE_JOB_OPENING;
+        return column * 8u;
+    case TELEM_I_FILE_JOB_OPENING:
+        j->phase = TELEM_I_FILE_JOB_TIME;
+        if (!telem_i_file_put_opening(&j->e)) telem_i_file_job_failed(w, j);
+        return column;
+    case TELEM_I_FILE_JOB_TIME:
+        j->e.item = &j->e.g->items[1];
+        if (!telem_i_file_put_time(&j->e)) telem_i_file_job_failed(w, j);
+        else telem_i_file_job_first_column(j);
+        return column;
+    case TELEM_I_FILE_JOB_COLUMN: telem_i_file_job_column(w, j); return column;
+    case TELEM_I_FILE_JOB_HEAD: telem_i_file_job_head(w, j); return j->s->g->columns * 16u + 1000u;
+    case TELEM_I_FILE_JOB_HASH: return telem_i_file_job_hash(j);
+    default: return telem_i_file_job_write(w, j);
+    }
+}
+
+/* Steps that wait for the rows to come, in about nanoseconds. */
+static uint64_t telem_i_file_job_cost(const telem_i_file_gather *g, uint32_t n) {
+    uint64_t columns = g->columns > 2u ? g->columns : 2u, bytes = g->bytes_per_row * n / 256u;
+    return (columns + 2u) * ((uint64_t)n * TELEM_I_FILE_COST_VALUE + TELEM_I_FILE_COST_COLUMN) + columns * 16u + bytes * 3u / 8u + 4u * TELEM_I_FILE_COST_WRITE;
+}
+
+/* The job's source is q; s->key, s->first_row are set. */
+static void telem_i_file_job_begin(telem_i_file_job *j, telem_i_file_wstream *s, const telem_i_file_source *q, int queued) {
+    j->s = s;
+    j->q = *q;
+    j->end = q->first + q->n;
+    j->queued = (uint8_t)queued;
+    j->e.g = s->g;
+    j->phase = TELEM_I_FILE_JOB_PART;
+}
+
+/* A source becomes blocks at once. */
+static void telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q) {
+    telem_i_file_job *j = w->columns->job;
+    if (w->error.code != TELEM_OK && !s->g->trial) {
+        uint32_t i;
+        uint64_t rows = q->n;
+        for (i = 0; q->runs && i < q->n; i++) rows += q->runs[q->first + i];
+        telem_i_file_lose(w, s, rows, 0, 0);
+        return;
+    }
+    telem_i_file_job_begin(j, s, q, 0);
+    while (j->phase != TELEM_I_FILE_JOB_NONE) (void)telem_i_file_job_step(w, j);
 }
 
 /* Rows of a stream's first block. Wide ones compress less, and what does not fit is coded for nothing. */
@@ -10325,75 +10691,74 @@ static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstr
 static void telem_i_file_begin_columns(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_announce(w, s, time);
     s->key = (uint8_t)(telem_i_file_key_due(w, s, time) || telem_i_file_group_ends(w, s));
-    s->first_row = s->next_row;
-}
-
-/* In parts, where one block does not hold it. Rows of a part that does not go out are lost. */
-static void telem_i_file_write_parts(telem_file_writer *w, telem_i_file_wstream *s, telem_i_file_source *q) {
-    uint32_t end = q->first + q->n, i;
-    q->n = end - q->first;
-    while (q->first < end && w->error.code == TELEM_OK) {
-        for (q->rows = q->n, i = 0; i < q->n; i++) q->rows += telem_i_file_source_run(q, i);
-        if (!telem_i_file_write_source(w, s, q)) {
-            if (q->n == 1) { /* the stream's rows were checked to fit */
-                telem_i_file_writer_fail(w, TELEM_ERR_LIMIT, "a row is larger than a block");
-                break;
-            }
-            q->n = (q->n + 1u) / 2u;
-            continue;
-        }
-        s->first_row += q->rows;
-        q->first += q->n;
-        q->n = end - q->first;
-        s->key = 0;
-    }
-    for (q->rows = 0, i = q->first; i < end; i++) q->rows += 1u + (q->runs ? q->runs[i] : 0u);
-    if (q->rows) telem_i_file_lose(w, s, q->rows, s->min, s->max);
 }
 
 /* ---- pages ---- */
 
-static void telem_i_file_free_page(telem_i_file_cshared *x, uint8_t *p) {
-    memcpy(p, &x->page, sizeof x->page);
-    x->page = p;
-    x->pages++;
+static void telem_i_file_free_page(telem_i_file_pages *x, uint8_t *p) {
+    memcpy(p, &x->free, sizeof x->free);
+    x->free = p;
+    x->count++;
 }
 
-static uint8_t *telem_i_file_take_page(telem_i_file_cshared *x) {
-    uint8_t *p = x->page;
-    memcpy(&x->page, p, sizeof x->page);
-    x->pages--;
+static uint8_t *telem_i_file_take_page(telem_i_file_pages *x) {
+    uint8_t *p = x->free;
+    memcpy(&x->free, p, sizeof x->free);
+    x->count--;
     return p;
 }
 
+static telem_i_file_pages *telem_i_file_pool_of(telem_i_file_cshared *x, telem_i_file_gather *g) { return g->own ? &g->own_pool : &x->pool; }
+
 /* No row waits any more. */
-static void telem_i_file_free_pages(telem_i_file_cshared *x, telem_i_file_gather *g) {
-    while (g->pages && !g->own) telem_i_file_free_page(x, g->page[--g->pages]);
-    while (g->heap_pages) telem_i_file_free_page(x, g->heap[--g->heap_pages]);
-    g->count = g->heap_used = 0;
-    g->repeats = 0;
+static void telem_i_file_free_pages(telem_i_file_cshared *x, telem_i_file_gather *g, telem_i_file_batch *f) {
+    while (f->pages) telem_i_file_free_page(telem_i_file_pool_of(x, g), f->page[--f->pages]);
+    while (f->heap_pages) telem_i_file_free_page(&x->pool, f->heap[--f->heap_pages]);
+    f->count = f->heap_used = f->rows = 0;
+    f->repeats = 0;
 }
 
-/* The gathered rows become a block. With an error that stuck they stay: telem_file_writer_clear. */
-static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s) {
-    telem_i_file_gather *g = s->g;
-    telem_i_file_source q;
-    if (g->count == 0 || w->error.code != TELEM_OK) return w->error.code;
-    memset(&q, 0, sizeof q);
-    q.g = g;
-    q.x = w->columns;
-    q.n = g->count;
-    if (g->repeats) {
-        uint32_t i;
-        for (i = 0; i < g->count; i++) memcpy(&w->columns->runs[i], telem_i_file_record(g, i) + 8, 4);
-        q.runs = w->columns->runs;
+/* ---- the tile ---- */
+
+/* n records, `step` bytes apart, to the places from `row` on of a page: columns of one width. */
+static void telem_i_file_transpose(uint8_t *page, uint32_t shift, uint32_t row, const uint8_t *from, size_t step, uint32_t n, const telem_i_file_strip *z) {
+    uint32_t e = 0, i, w = z->width;
+    uint8_t *to = page + ((size_t)z->in << shift) + (size_t)row * w;
+    size_t next = (size_t)w << shift;
+    from += z->in - TELEM_I_FILE_RECORD;
+#if TELEM_I_LITTLE_ENDIAN
+    for (; w == 4 && n == TELEM_I_FILE_TILE && e + 2u <= z->count; e += 2, from += 8, to += 2u * next) /* two columns at a time */
+        for (i = 0; i < TELEM_I_FILE_TILE; i += 2) {
+            uint64_t a, b, lo, hi;
+            memcpy(&a, from + i * step, 8);
+            memcpy(&b, from + (i + 1u) * step, 8);
+            lo = (a & 0xFFFFFFFFu) | b << 32;
+            hi = a >> 32 | (b >> 32) << 32;
+            memcpy(to + 4u * i, &lo, 8);
+            memcpy(to + next + 4u * i, &hi, 8);
+        }
+#endif
+    for (; e < z->count; e++, from += w, to += next) {
+        switch (w) {
+        case 1: for (i = 0; i < n; i++) to[i] = from[i * step]; break;
+        case 2: for (i = 0; i < n; i++) memcpy(to + 2u * i, from + i * step, 2); break;
+        case 4: for (i = 0; i < n; i++) memcpy(to + 4u * i, from + i * step, 4); break;
+        case 8: for (i = 0; i < n; i++) memcpy(to + 8u * i, from + i * step, 8); break;
+        default: for (i = 0; i < n; i++) memcpy(to + (size_t)w * i, from + i * step, w); break;
+        }
     }
-    telem_i_file_write_parts(w, s, &q);
-    telem_i_file_free_pages(w->columns, g);
-    s->rows = 0;
-    g->limit = telem_i_file_block_goal(w, s);
-    if (g->limit > g->cap) g->limit = g->cap;
-    return w->error.code;
+}
+
+/* The tile's records go to their pages. */
+static void telem_i_file_tile_out(telem_i_file_gather *g) {
+    telem_i_file_batch *f = &g->fill;
+    uint32_t done = 0, k, page = (uint32_t)1 << f->shift, step = g->record - TELEM_I_FILE_RECORD;
+    while (done < g->tiled) {
+        uint32_t row = f->count - g->tiled + done, in = row & (page - 1u), n = page - in < g->tiled - done ? page - in : g->tiled - done;
+        for (k = 0; k < g->strips; k++) telem_i_file_transpose(f->page[row >> f->shift], f->shift, in, g->tile + (size_t)done * step, step, n, &g->strip[k]);
+        done += n;
+    }
+    g->tiled = 0;
 }
 
 /* Does s->row only repeat s->prev, COUNTERs stepping? What is absent does not count. */
@@ -10445,48 +10810,300 @@ static uint32_t telem_i_file_texts_size(const telem_i_file_wstream *s) {
     return n;
 }
 
-/* Pages for one record more with so many bytes of texts. */
-static uint32_t telem_i_file_pages_needed(const telem_i_file_gather *g, uint32_t texts) {
-    uint32_t heap = (g->heap_used + texts + TELEM_I_FILE_PAGE - 1u) / TELEM_I_FILE_PAGE;
-    return ((g->count >> g->shift) >= g->pages) + (heap > g->heap_pages ? heap - g->heap_pages : 0);
+/* Time, count and place of texts of the record that is new: they go to the page at once. */
+static void telem_i_file_record_head(telem_i_file_batch *f, uint32_t i, int64_t time) {
+    memcpy(telem_i_file_cell(f, i, 0, 8), &time, 8);
+    memset(telem_i_file_cell(f, i, 8, 4), 0, 4);
+    memcpy(telem_i_file_cell(f, i, 12, 4), &f->heap_used, 4);
 }
 
-static uint32_t telem_i_file_pages_held(const telem_i_file_gather *g) { return (g->own ? 0 : g->pages) + g->heap_pages; }
+/* The row form without texts, in the tile. Room for it is there. */
+static uint8_t *telem_i_file_tile_room(telem_i_file_gather *g, int64_t time) {
+    if (g->tiled == TELEM_I_FILE_TILE) telem_i_file_tile_out(g);
+    telem_i_file_record_head(&g->fill, g->fill.count++, time);
+    return g->tile + (size_t)g->tiled++ * (g->record - TELEM_I_FILE_RECORD);
+}
 
-/* Makes room for a record. Where no page is free the stream that holds most of them closes its block: 0 when
-   that fails. It may be this one. */
+/* The latest record repeats once more. */
+static void telem_i_file_repeat_record(telem_i_file_batch *f) {
+    uint8_t *at = telem_i_file_cell(f, f->count - 1u, 8, 4);
+    uint32_t run;
+    memcpy(&run, at, 4);
+    run++;
+    memcpy(at, &run, 4);
+    f->repeats = 1;
+}
+
+/* >>pace -- who codes a full block, and when ------------------------------------------------------
+
+   A full block, or an old one, is SEALED: its pages move from g->fill to g->sealed, and the stream is put into a
+   queue. What is at the queue's end is coded in steps (telem_i_file_job_step), each of at most a column or a
+   piece of what is written:
+     SPREAD   each row pays for its part of the steps, by what they cost; when the stream's next block is full
+              and this one is not coded yet, the rest is done at once. So it is when the block's rows get old
+     AT_ONCE  all steps, by the row that seals the block
+     HELPER   telem_file_work does a step at a time, in a thread of the caller's
+   A stream has one sealed block at most, blocks are coded in the order in which they were sealed, and what is
+   decided on the way (KEY, rows of the next block) hangs on nothing else: the three give the same data blocks.
+
+   HELPER: two threads. The writer's own thread owns g->fill, the tile, s->row, s->prev, the pages, `reaped`.
+   Everything else (the coding side: the job, all of wstream that says what was written, the io) belongs to who
+   holds `owner`: the helper for a step at a time, the writer's thread inside of calls that write something
+   else or must wait for room. g->sealed is the writer's thread's until it is counted in `sealed`, the coding
+   side's until it is counted in `coded`, and the writer's thread's again.
+     edge  release                          acquire
+     P1    telem_i_file_seal: sealed        telem_i_file_pace_step: the block's rows, limit
+     P2    telem_i_file_pace_step: coded    telem_i_file_reap: pages are free, bytes_per_row, safe_row
+     P3    telem_i_file_release, telem_file_work: owner = 0     telem_i_file_acquire, telem_file_work: CAS of owner to 1
+   `wanted` (relaxed): the writer's thread waits for `owner`; the helper lets it pass. `trouble` (relaxed): an
+   error sticks; the rows that come before it is seen are in blocks that wait, nothing is lost by it. */
+
+static int telem_i_file_is_native(const telem_i_file_wstream *s) { return s->g->native; }
+
+/* Rows taken and not yet with the io. */
+static uint64_t telem_i_file_waiting(const telem_i_file_wstream *s) { return (uint64_t)s->g->fill.rows + s->g->sealed.rows; }
+
+static void telem_i_file_trouble(telem_file_writer *w, uint32_t is) {
+    if (w->columns) TELEM_STORE32_RELAXED(&w->columns->trouble, is);
+}
+
+static int telem_i_file_helped(const telem_file_writer *w) { return w->columns && w->desc.pace == TELEM_FILE_HELPER; }
+
+static void telem_i_file_acquire(telem_file_writer *w) {
+    telem_i_file_cshared *x = w->columns;
+    uint32_t none;
+    if (!telem_i_file_helped(w) || x->held++ > 0) return;
+    TELEM_STORE32_RELAXED(&x->wanted, 1);
+    for (none = 0; !TELEM_CAS32(&x->owner, &none, 1); none = 0) /* P3 */
+        if (w->desc.wait) w->desc.wait(w->desc.wait_user);
+    TELEM_STORE32_RELAXED(&x->wanted, 0);
+}
+
+static void telem_i_file_release(telem_file_writer *w) {
+    telem_i_file_cshared *x = w->columns;
+    if (telem_i_file_helped(w) && --x->held == 0) TELEM_STORE32_RELEASE(&x->owner, 0); /* P3 */
+}
+
+/* Does an error stick? Without `owner`. */
+static int telem_i_file_troubled(const telem_file_writer *w) {
+    return w->columns ? TELEM_LOAD32_RELAXED(&w->columns->trouble) != 0 : w->error.code != TELEM_OK;
+}
+
+/* What the queue's last stream gave becomes a job. */
+static void telem_i_file_job_of(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_batch *f = &s->g->sealed;
+    telem_i_file_source q;
+    uint32_t i;
+    memset(&q, 0, sizeof q);
+    q.g = s->g;
+    q.f = f;
+    q.x = w->columns;
+    q.n = f->count;
+    for (i = 0; f->repeats && i < f->count; i++) memcpy(&w->columns->runs[i], telem_i_file_cell(f, i, 8, 4), 4);
+    if (f->repeats) q.runs = w->columns->runs;
+    telem_i_file_begin_columns(w, s, f->first);
+    s->first_row = f->first_row;
+    telem_i_file_job_begin(w->columns->job, s, &q, 1);
+}
+
+/* One step of what waits, by who holds `owner`. About what it cost; 0: nothing waits, or an error sticks. */
+static uint32_t telem_i_file_pace_step(telem_file_writer *w) {
+    telem_i_file_cshared *x = w->columns;
+    telem_i_file_job *j = x->job;
+    uint32_t cost, coded = TELEM_LOAD32_RELAXED(&x->coded); /* only who holds `owner` changes it */
+    if (w->error.code != TELEM_OK) return 0;
+    if (j->phase == TELEM_I_FILE_JOB_NONE) {
+        if (coded == TELEM_LOAD32_ACQUIRE(&x->sealed)) return 0; /* P1 */
+        telem_i_file_job_of(w, x->queue[coded % x->room]);
+    }
+    cost = telem_i_file_job_step(w, j);
+    if (j->phase == TELEM_I_FILE_JOB_NONE) {
+        j->s->g->coded_row = j->s->sealed_row;
+        TELEM_STORE32_RELEASE(&x->coded, coded + 1u); /* P2 */
+    }
+    return cost;
+}
+
+/* Pages of what is coded come back. */
+static void telem_i_file_reap(telem_file_writer *w) {
+    telem_i_file_cshared *x = w->columns;
+    uint32_t coded = TELEM_LOAD32_ACQUIRE(&x->coded); /* P2 */
+    for (; x->reaped != coded; x->reaped++) {
+        telem_i_file_gather *g = x->queue[x->reaped % x->room]->g;
+        telem_i_file_free_pages(x, g, &g->sealed);
+        g->safe_row = g->coded_row;
+    }
+}
+
+static int telem_i_file_pending(const telem_file_writer *w) { return w->columns->reaped != TELEM_LOAD32_RELAXED(&w->columns->sealed); }
+
+/* Codes what waits of a stream, or (NULL) of all. */
+static telem_result telem_i_file_finish(telem_file_writer *w, const telem_i_file_wstream *s) {
+    telem_result r;
+    telem_i_file_acquire(w);
+    telem_i_file_reap(w);
+    while ((s ? s->g->sealed.count > 0 : telem_i_file_pending(w)) && telem_i_file_pace_step(w) > 0) telem_i_file_reap(w);
+    r = w->error.code;
+    telem_i_file_release(w);
+    return r;
+}
+
+/* A block that is being written goes out before anything else does. */
+static void telem_i_file_settle(telem_file_writer *w) {
+    telem_i_file_job *j = w->columns->job;
+    while (j->phase == TELEM_I_FILE_JOB_WRITE && w->error.code == TELEM_OK) (void)telem_i_file_pace_step(w);
+}
+
+/* What each row pays: the next block has about as many rows, and a quarter less is to do. */
+static uint32_t telem_i_file_share(const telem_i_file_gather *g, uint32_t records, uint32_t rows, int aged) {
+    uint64_t cost = telem_i_file_job_cost(g, records), each;
+    each = aged ? cost * 4u / rows : cost * 5u / 4u / rows;
+    return each > 0x3FFFFFFFu ? 0x3FFFFFFFu : (uint32_t)each + 1u;
+}
+
+/* The open block waits for its coding from now on. With an error that stuck it stays as it is. */
+static telem_result telem_i_file_seal(telem_file_writer *w, telem_i_file_wstream *s, int aged) {
+    telem_i_file_cshared *x = w->columns;
+    telem_i_file_gather *g = s->g;
+    telem_i_file_batch was;
+    uint32_t sealed = TELEM_LOAD32_RELAXED(&x->sealed); /* this thread's own */
+    telem_i_file_reap(w);
+    if (g->sealed.count) {
+        telem_result r = telem_i_file_finish(w, s);
+        if (g->sealed.count) return r;
+    }
+    telem_i_file_tile_out(g);
+    g->limit = telem_i_file_block_goal(w, s);
+    if (g->limit > g->cap) g->limit = g->cap;
+    g->share = telem_i_file_share(g, g->fill.count, g->fill.rows, aged);
+    was = g->sealed;
+    g->sealed = g->fill;
+    g->sealed.aged = (uint8_t)aged;
+    g->fill = was;
+    g->fill.t = g->sealed.t;
+    g->fill.step = g->sealed.step;
+    x->queue[sealed % x->room] = s;
+    TELEM_STORE32_RELEASE(&x->sealed, sealed + 1u); /* P1 */
+    return w->desc.pace == TELEM_FILE_AT_ONCE ? telem_i_file_finish(w, s) : TELEM_OK;
+}
+
+/* All rows of a stream are with the io then. With an error that stuck they stay: telem_file_writer_clear. */
+static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_result r;
+    telem_i_file_acquire(w);
+    r = w->error.code;
+    if (r == TELEM_OK && s->g->fill.count) r = telem_i_file_seal(w, s, 0);
+    if (r == TELEM_OK) r = telem_i_file_finish(w, s);
+    telem_i_file_release(w);
+    return r;
+}
+
+/* A row has paid enough for a step, or more. */
+static void telem_i_file_pay_out(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    telem_i_file_cshared *x = w->columns;
+    const telem_i_file_batch *f = &s->g->sealed;
+    while (x->credit > 0) {
+        uint32_t cost = telem_i_file_pace_step(w);
+        if (cost == 0) break;
+        x->credit -= cost;
+    }
+    telem_i_file_reap(w);
+    if (!telem_i_file_pending(w)) x->credit = 0;
+    if (f->count && s->age_ticks && telem_i_file_since(f->first, time) >= s->age_ticks) (void)telem_i_file_finish(w, s);
+}
+
+static void telem_i_file_pay(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    if (w->desc.pace != TELEM_FILE_SPREAD || !telem_i_file_pending(w)) return;
+    w->columns->credit += s->g->share;
+    if (w->columns->credit > 0) telem_i_file_pay_out(w, s, time);
+}
+
+/* Has the open block waited so long that it is to be sealed? A clock set back by as much counts too. */
+static int telem_i_file_seal_due(const telem_i_file_wstream *s, int64_t now) {
+    const telem_i_file_batch *f = &s->g->fill;
+    uint64_t apart = now > f->first ? telem_i_file_since(f->first, now) : telem_i_file_since(now, f->first);
+    return f->count && apart >= s->g->seal_ticks && !s->ageless;
+}
+
+/* By who calls now and then, when rows are rare: what is old is sealed and coded, what waits makes some way. */
+static void telem_i_file_poll_columns(telem_file_writer *w, telem_i_file_wstream *s, int64_t now) {
+    const telem_i_file_batch *f = &s->g->sealed;
+    if (telem_i_file_seal_due(s, now) && telem_i_file_seal(w, s, 1) != TELEM_OK) return;
+    if (w->desc.pace == TELEM_FILE_SPREAD && telem_i_file_pending(w)) (void)telem_i_file_pace_step(w);
+    telem_i_file_reap(w);
+    if (f->count && s->age_ticks && telem_i_file_since(f->first, now) >= s->age_ticks) (void)telem_i_file_finish(w, s);
+}
+
+/* The io will never get them. */
+static void telem_i_file_give_up_columns(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_gather *g = s->g;
+    telem_i_file_reap(w);
+    if (g->sealed.rows) telem_i_file_lose(w, s, g->sealed.rows, g->sealed.min, g->sealed.max);
+    if (g->fill.rows) telem_i_file_lose(w, s, g->fill.rows, g->fill.min, g->fill.max);
+    g->sealed.rows = g->fill.rows = 0;
+    s->rows = 0;
+}
+
+TELEM_API int telem_file_work(telem_file_writer *w) {
+    telem_i_file_cshared *x = w ? w->columns : NULL;
+    uint32_t none = 0;
+    int r;
+    if (!x || !telem_i_file_helped(w)) return TELEM_ERR_STATE;
+    if (TELEM_LOAD32_RELAXED(&x->wanted) || !TELEM_CAS32(&x->owner, &none, 1)) return 1; /* P3 */
+    r = telem_i_file_pace_step(w) > 0;
+    if (!r && w->error.code != TELEM_OK) r = (int)w->error.code;
+    TELEM_STORE32_RELEASE(&x->owner, 0); /* P3 */
+    return r;
+}
+
+/* ---- rows come in ---- */
+
+/* Pages for one record more with so many bytes of texts. */
+static int telem_i_file_pages_short(telem_i_file_cshared *x, telem_i_file_gather *g, uint32_t texts) {
+    const telem_i_file_batch *f = &g->fill;
+    uint32_t heap = (f->heap_used + texts + TELEM_I_FILE_PAGE - 1u) / TELEM_I_FILE_PAGE, need = (f->count >> f->shift) >= f->pages;
+    heap = heap > f->heap_pages ? heap - f->heap_pages : 0;
+    if (g->own) return need > g->own_pool.count || heap > x->pool.count;
+    return need + heap > x->pool.count;
+}
+
+static uint32_t telem_i_file_pages_held(const telem_i_file_gather *g) { return (g->own ? 0 : g->fill.pages) + g->fill.heap_pages; }
+
+/* Makes room for a record. Where no page is free, blocks that wait are coded, and then the stream that holds most
+   pages closes its block: 0 when that fails. It may be this one. */
 static int telem_i_file_gather_room(telem_file_writer *w, telem_i_file_wstream *s, uint32_t texts) {
     telem_i_file_cshared *x = w->columns;
     telem_i_file_gather *g = s->g;
     uint32_t i;
-    while (telem_i_file_pages_needed(g, texts) > x->pages) {
+    while (telem_i_file_pages_short(x, g, texts)) {
         telem_i_file_wstream *most = s;
+        if (telem_i_file_pending(w)) {
+            if (telem_i_file_finish(w, x->queue[x->reaped % x->room]) != TELEM_OK) return 0;
+            continue;
+        }
         for (i = 0; i < w->stream_count; i++)
             if (telem_i_file_pages_held(w->streams[i]->g) > telem_i_file_pages_held(most->g)) most = w->streams[i];
         if (telem_i_file_pages_held(most->g) == 0) {
+            telem_i_file_acquire(w);
             telem_i_file_writer_fail(w, TELEM_ERR_LIMIT, "no room for a row");
+            telem_i_file_release(w);
             return 0;
         }
-        if (most->g->count == 0) telem_i_file_free_pages(x, most->g); /* an error came between */
+        if (most->g->fill.count == 0) telem_i_file_free_pages(x, most->g, &most->g->fill); /* an error came between */
         else if (telem_i_file_close_columns(w, most) != TELEM_OK) return 0;
     }
-    if ((g->count >> g->shift) >= g->pages) g->page[g->pages++] = telem_i_file_take_page(x);
-    while (g->heap_pages * TELEM_I_FILE_PAGE < g->heap_used + texts) g->heap[g->heap_pages++] = telem_i_file_take_page(x);
+    if ((g->fill.count >> g->fill.shift) >= g->fill.pages) g->fill.page[g->fill.pages++] = telem_i_file_take_page(telem_i_file_pool_of(x, g));
+    while (g->fill.heap_pages * TELEM_I_FILE_PAGE < g->fill.heap_used + texts) g->fill.heap[g->fill.heap_pages++] = telem_i_file_take_page(&x->pool);
     return 1;
 }
 
 /* s->prev as a record. */
 static void telem_i_file_gather_store(telem_i_file_wstream *s, int64_t time) {
     telem_i_file_gather *g = s->g;
-    uint8_t *to = telem_i_file_record(g, g->count);
+    uint8_t *to = telem_i_file_tile_room(g, time);
     telem_columns it;
     telem_column c;
     uint32_t i;
-    memcpy(to, &time, 8);
-    memset(to + 8, 0, 4);
-    memcpy(to + 12, &g->heap_used, 4);
-    to += TELEM_I_FILE_RECORD;
-    g->count++;
     if (!s->has_variable) {
         memcpy(to, s->prev, s->row_size);
         return;
@@ -10502,53 +11119,88 @@ static void telem_i_file_gather_store(telem_i_file_wstream *s, int64_t time) {
         for (i = 0; i < c.count; i++, p += c.width, to += 4) {
             uint32_t n = telem_get32(p);
             memcpy(to, p, 4);
-            telem_i_file_heap_put(g, p + 4, n);
+            telem_i_file_heap_put(&g->fill, p + 4, n);
         }
     }
 }
 
-/* Takes s->row into a stream in columns coding. */
+/* A row that cannot be taken: an error sticks. */
+static telem_result telem_i_file_refuse_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    telem_result r;
+    telem_i_file_acquire(w);
+    r = w->error.code;
+    s->next_row++;
+    telem_i_file_lose(w, s, 1, time, time);
+    telem_i_file_release(w);
+    return r;
+}
+
+/* What the open block knows of its rows, one more being there. */
+static void telem_i_file_count_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    telem_i_file_batch *f = &s->g->fill;
+    f->step = telem_i_signed(telem_i_file_since(f->t, time));
+    f->t = time;
+    if (time < f->min) f->min = time;
+    if (time > f->max) f->max = time;
+    f->rows++;
+    s->next_row++;
+    s->taken++;
+    w->rows++;
+}
+
+/* The latest row of a flat stream. */
+static const uint8_t *telem_i_file_latest(const telem_i_file_wstream *s) {
+    const telem_i_file_gather *g = s->g;
+    return g->tiled ? g->tile + (size_t)(g->tiled - 1u) * (g->record - TELEM_I_FILE_RECORD) : s->prev;
+}
+
+/* A row of a stream without texts, counters and absent fields, where nothing else is to be done: 0: something is. */
+static int telem_i_file_quick_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time, const void *row) {
+    telem_i_file_gather *g = s->g;
+    telem_i_file_batch *f = &g->fill;
+    if (f->count == 0 || f->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS || telem_i_file_since(f->first, time) >= g->seal_ticks) return 0;
+    if (f->rows > 1 && time == telem_i_file_plus(f->t, (uint64_t)f->step) && memcmp(row, telem_i_file_latest(s), s->row_size) == 0) {
+        telem_i_file_repeat_record(f);
+    } else {
+        if (f->count >= g->limit || (f->count >> f->shift) >= f->pages) return 0;
+        memcpy(telem_i_file_tile_room(g, time), row, s->row_size);
+    }
+    telem_i_file_count_row(w, s, time);
+    telem_i_file_pay(w, s, time);
+    return 1;
+}
+
+/* Takes s->row into a stream in columns coding. The first two rows of a block never repeat: whether the second one
+   would depends on whether the block is a KEY block, and that is not known yet. */
 static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_gather *g = s->g;
-    int fresh, repeats;
-    uint32_t texts, run;
-    int64_t step;
-    if (g->count && (s->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS || telem_i_file_too_old(s, time))) (void)telem_i_file_close_columns(w, s);
-    repeats = g->count && time == telem_i_file_plus(s->t, (uint64_t)s->step) && telem_i_file_repeats(s);
+    telem_i_file_batch *f = &g->fill;
+    int repeats, bad = 0;
+    uint32_t texts;
+    if (f->count && (f->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS || telem_i_file_seal_due(s, time)))
+        bad = telem_i_file_seal(w, s, telem_i_file_seal_due(s, time)) != TELEM_OK;
+    repeats = f->rows > 1 && time == telem_i_file_plus(f->t, (uint64_t)f->step) &&
+              (g->flat ? memcmp(s->row, telem_i_file_latest(s), s->row_size) == 0 : telem_i_file_repeats(s));
     texts = s->has_variable && !repeats ? telem_i_file_texts_size(s) : 0;
-    if (g->count && !repeats && (g->count >= g->limit || texts > g->heap_size - g->heap_used)) (void)telem_i_file_close_columns(w, s);
-    if (!repeats) (void)telem_i_file_gather_room(w, s, texts); /* what it answers is in w->error */
-    fresh = g->count == 0;
-    if (fresh) {
-        telem_i_file_begin_columns(w, s, time);
-        s->first = s->min = s->max = time;
-        if (s->key) memset(s->prev, 0, s->row_size);
+    if (!bad && f->count && !repeats && (f->count >= g->limit || texts > g->heap_size - f->heap_used)) bad = telem_i_file_seal(w, s, 0) != TELEM_OK;
+    if (!bad && !repeats) bad = !telem_i_file_gather_room(w, s, texts);
+    if (bad || telem_i_file_troubled(w)) return telem_i_file_refuse_row(w, s, time); /* this row goes with the block before */
+    if (f->count == 0) {
+        f->first = f->min = f->max = time;
+        f->first_row = s->next_row;
+        f->rows = 0;
     }
-    if (w->error.code != TELEM_OK) { /* closing the block before failed: this row goes with it */
-        s->next_row++;
-        telem_i_file_lose(w, s, 1, time, time);
-        return w->error.code;
-    }
-    step = fresh && s->key ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
     if (repeats) {
-        uint8_t *at = telem_i_file_record(g, g->count - 1u) + 8;
-        memcpy(&run, at, 4);
-        run++;
-        memcpy(at, &run, 4);
-        g->repeats = 1;
+        telem_i_file_repeat_record(f);
         telem_i_file_step_prev(s);
+    } else if (g->flat) {
+        memcpy(telem_i_file_tile_room(g, time), s->row, s->row_size);
     } else {
         telem_i_file_keep_row(s);
         telem_i_file_gather_store(s, time);
     }
-    s->step = step;
-    s->t = time;
-    if (time < s->min) s->min = time;
-    if (time > s->max) s->max = time;
-    s->rows++;
-    s->next_row++;
-    s->taken++;
-    w->rows++;
+    telem_i_file_count_row(w, s, time);
+    telem_i_file_pay(w, s, time);
     return TELEM_OK;
 }
 
@@ -10595,7 +11247,7 @@ static uint32_t telem_i_file_rows_most(const telem_file_writer_desc *f, uint32_t
 }
 
 typedef struct telem_i_file_gather_sizes {
-    uint32_t record, cap, heap, raw, columns, shift, pages, heap_pages;
+    uint32_t record, cap, heap, raw, columns, strips, shift, pages, heap_pages;
     uint8_t variable, own;
     size_t head;
     uint64_t total;
@@ -10606,6 +11258,7 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
     telem_columns it;
     telem_column c;
     uint64_t fixed = 0, texts = 0, rows;
+    uint32_t before = 0;
     memset(&z, 0, sizeof z);
     telem_columns_begin(&it, schema);
     while (telem_columns_next(&it, &c)) {
@@ -10613,11 +11266,15 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
         fixed += (uint64_t)c.count * (variable ? 4u : c.width);
         texts += variable ? (uint64_t)c.count * (c.width - 4u) : 0;
         z.variable |= (uint8_t)variable;
+        if (c.count == 0) continue;
+        z.strips += (variable ? 4u : c.width) != before;
+        before = variable ? 4u : c.width;
     }
     z.columns = telem_schema_columns(schema) + 2u;
     z.record = (uint32_t)fixed + TELEM_I_FILE_RECORD;
     z.raw = (uint32_t)(fixed + texts + TELEM_I_FILE_RECORD);
-    z.own = z.record > TELEM_I_FILE_PAGE / 4u;
+    z.own = z.record > TELEM_I_FILE_PAGE / TELEM_I_FILE_TILE;
+    z.shift = TELEM_I_FILE_TILE_SHIFT;
     while (!z.own && (size_t)z.record << (z.shift + 1u) <= TELEM_I_FILE_PAGE) z.shift++;
     rows = (z.own ? TELEM_I_FILE_GATHER_OWN : TELEM_I_FILE_GATHER) / z.record;
     if (rows < TELEM_I_FILE_LEAST_ROWS) rows = TELEM_I_FILE_LEAST_ROWS;
@@ -10627,8 +11284,10 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
     if (z.variable) z.heap = texts > TELEM_I_FILE_GATHER ? (uint32_t)texts : TELEM_I_FILE_GATHER;
     z.heap_pages = z.variable ? z.heap / TELEM_I_FILE_PAGE + 2u : 0;
     z.head = telem_i_file_round64(256u + (size_t)z.columns * 16u + (size_t)(z.columns / TELEM_I_FILE_SECTION + 1u) * 16u);
-    z.total = telem_i_file_align8(sizeof(telem_i_file_gather)) + telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.pages) +
-              telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.heap_pages) + (z.own ? (uint64_t)z.cap * telem_i_file_align8(z.record) : TELEM_I_FILE_PAGE) +
+    z.total = telem_i_file_align8(sizeof(telem_i_file_gather)) + 2u * telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.pages) +
+              2u * telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.heap_pages) +
+              (z.own ? 2u * (uint64_t)z.pages * telem_i_file_align8((size_t)TELEM_I_FILE_TILE * z.record) : TELEM_I_FILE_PAGE) +
+              telem_i_file_align8((size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD)) + telem_i_file_align8(z.strips * sizeof(telem_i_file_strip)) +
               telem_i_file_align8(telem_schema_row_size(schema)) + telem_i_file_align8(z.columns * sizeof(telem_i_file_citem)) +
               telem_i_file_align8(z.columns * sizeof(telem_i_file_choice)) + telem_i_file_align8(sizeof(telem_i_file_keyed));
     return z;
@@ -10648,20 +11307,57 @@ static uint8_t *telem_i_file_grab(telem_i_file_pool *a, size_t n) {
     return p;
 }
 
+/* Fields of a record, those of one width that follow each other as one. */
+static void telem_i_file_find_strips(telem_i_file_gather *g, const telem_schema *schema) {
+    telem_columns it;
+    telem_column c;
+    uint32_t in = TELEM_I_FILE_RECORD;
+    telem_columns_begin(&it, schema);
+    while (telem_columns_next(&it, &c)) {
+        uint32_t width = telem_i_file_codes_variable(c.type) ? 4u : c.width;
+        if (c.count == 0) continue;
+        if (g->strips == 0 || g->strip[g->strips - 1u].width != width) {
+            g->strip[g->strips].in = in;
+            g->strip[g->strips++].width = width;
+        }
+        g->strip[g->strips - 1u].count += c.count;
+        in += width * c.count;
+    }
+}
+
+/* Is a C struct of the schema the row form, byte for byte, and a row a repeat when its bytes are the same? */
+static int telem_i_file_is_flat(const telem_i_file_wstream *s, int native) {
+    telem_columns it;
+    telem_column c;
+    if (s->has_optional || s->has_counter || s->has_variable || (native && s->has_bool)) return 0;
+    telem_columns_begin(&it, s->schema);
+    while (native && telem_columns_next(&it, &c)) {
+        if (c.rec != c.row || (c.count > 1 && c.stride != c.width)) return 0;
+        if (telem_i_file_codes_text(c.type) || (!TELEM_I_LITTLE_ENDIAN && c.width > 1)) return 0;
+    }
+    return 1;
+}
+
 /* Memory was counted before. */
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_gather_sizes z = telem_i_file_gather_layout(&w->desc, s->schema);
     telem_i_file_gather *g = s->g = (telem_i_file_gather *)telem_i_file_take(&w->arena, sizeof *g);
+    telem_i_file_batch *f;
     uint32_t i;
     s->room = w->columns->out;
     s->room_size = w->columns->out_size;
-    g->page = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *g->page * (size_t)z.pages);
-    g->heap = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *g->heap * (size_t)z.heap_pages);
-    if (!z.own) telem_i_file_free_page(w->columns, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE)); /* one for each stream */
-    for (i = 0; z.own && i < z.cap; i++) g->page[i] = telem_i_file_grab(&w->arena, z.record);
+    for (f = &g->fill;; f = &g->sealed) {
+        f->page = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *f->page * (size_t)z.pages);
+        f->heap = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *f->heap * (size_t)z.heap_pages);
+        f->shift = z.shift;
+        if (f == &g->sealed) break;
+    }
+    if (!z.own) telem_i_file_free_page(&w->columns->pool, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE)); /* one for each stream */
+    for (i = 0; z.own && i < 2u * z.pages; i++) telem_i_file_free_page(&g->own_pool, telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * z.record));
     g->own = z.own;
-    g->pages = z.own ? z.cap : 0;
-    g->shift = z.shift;
+    g->tile = telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD));
+    g->strip = (telem_i_file_strip *)(void *)telem_i_file_take(&w->arena, z.strips * sizeof *g->strip);
+    telem_i_file_find_strips(g, s->schema);
     g->state = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
     g->items = (telem_i_file_citem *)telem_i_file_take(&w->arena, z.columns * sizeof *g->items);
     g->choice = (telem_i_file_choice *)telem_i_file_take(&w->arena, z.columns * sizeof *g->choice);
@@ -10669,15 +11365,20 @@ static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream 
     g->record = z.record;
     g->cap = z.cap;
     g->raw = z.raw;
+    g->columns = z.columns;
     g->heap_size = z.heap;
     g->head_size = z.head;
     g->limit = telem_i_file_block_goal(w, s);
     if (g->limit > g->cap) g->limit = g->cap;
+    g->share = telem_i_file_share(g, g->limit, g->limit, 0);
+    g->flat = (uint8_t)telem_i_file_is_flat(s, 0);
+    g->native = (uint8_t)telem_i_file_is_flat(s, 1);
+    g->seal_ticks = s->age_ticks ? s->age_ticks - s->age_ticks / 4u : UINT64_MAX;
 }
 
 /* The stream was the last one made: its page is the first free one. */
 static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s) {
-    if (!s->g->own) (void)telem_i_file_take_page(w->columns);
+    if (!s->g->own) (void)telem_i_file_take_page(&w->columns->pool);
 }
 
 /* What the writer has once. The coded block: its head and data, and behind them a column's texts, or its
@@ -10694,14 +11395,15 @@ static uint32_t telem_i_file_shared_pages(const telem_file_writer_desc *f) {
 
 static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f) {
     size_t rows = telem_i_file_round64(f->block_rows);
-    return telem_i_file_align8(sizeof(telem_i_file_cshared)) + telem_i_file_align8(telem_i_file_scratch_bytes(f->block_rows)) + 8u * (rows + 64u) +
+    return telem_i_file_align8(sizeof(telem_i_file_cshared)) + telem_i_file_align8(sizeof(telem_i_file_job)) + sizeof(telem_i_file_hash) + 64u +
+           telem_i_file_align8((f->max_streams + 1u) * sizeof(telem_i_file_wstream *)) + telem_i_file_align8(telem_i_file_scratch_bytes(f->block_rows)) + 8u * (rows + 64u) +
            8u * TELEM_I_FILE_KEYED * rows + 3u * 4u * rows + rows + TELEM_I_FILE_ROOM + telem_i_file_out_size(f) + TELEM_I_FILE_SLACK +
            telem_i_file_room_for_text(f) + telem_i_file_align8(f->max_row) + (size_t)telem_i_file_shared_pages(f) * TELEM_I_FILE_PAGE;
 }
 
 static void telem_i_file_shared_make(telem_file_writer *w) {
     telem_i_file_cshared *x = w->columns = (telem_i_file_cshared *)telem_i_file_take(&w->arena, sizeof *x);
-    uint8_t *p = telem_i_file_grab(&w->arena, telem_i_file_scratch_bytes(w->desc.block_rows));
+    uint8_t *p = telem_i_file_grab(&w->arena, telem_i_file_scratch_bytes(w->desc.block_rows)), *hash;
     size_t rows = telem_i_file_round64(w->desc.block_rows);
     uint32_t i;
     telem_i_file_scratch_make(&x->k, p, w->desc.block_rows, w->desc.level);
@@ -10719,7 +11421,12 @@ static void telem_i_file_shared_make(telem_file_writer *w) {
     x->k.text_size = telem_i_file_room_for_text(&w->desc);
     x->k.text = telem_i_file_grab(&w->arena, x->k.text_size);
     x->split = telem_i_file_grab(&w->arena, w->desc.max_row);
-    for (i = telem_i_file_shared_pages(&w->desc); i > 0; i--) telem_i_file_free_page(x, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE));
+    x->job = (telem_i_file_job *)telem_i_file_take(&w->arena, sizeof *x->job);
+    hash = telem_i_file_grab(&w->arena, sizeof *x->job->hash + 64u);
+    x->job->hash = (telem_i_file_hash *)(void *)(hash + ((64u - ((uintptr_t)hash & 63u)) & 63u));
+    x->room = w->desc.max_streams + 1u;
+    x->queue = (telem_i_file_wstream **)(void *)telem_i_file_take(&w->arena, x->room * sizeof *x->queue);
+    for (i = telem_i_file_shared_pages(&w->desc); i > 0; i--) telem_i_file_free_page(&x->pool, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE));
 }
 
 /* ---- whole columns of the caller's ---- */
@@ -10921,9 +11628,10 @@ static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream
     q->n = n;
     q->pick = q->runs = NULL;
     telem_i_file_begin_columns(w, s, telem_i_file_source_time(q, 0));
+    s->first_row = s->next_row;
     telem_i_file_find_repeats(s, q, q->x->pick, q->x->runs, q->x->same);
-    telem_i_file_write_parts(w, s, q);
-    s->rows = 0;
+    telem_i_file_write_source(w, s, q);
+    s->g->safe_row = s->g->coded_row = s->sealed_row;
     s->next_row += n;
     s->taken += n - (s->lost - lost);
     w->rows += n - (s->lost - lost);
@@ -10941,7 +11649,7 @@ static void telem_i_file_try_rows(telem_file_writer *w, telem_i_file_wstream *s,
     some.pick = some.runs = NULL;
     s->key = 1;
     s->g->trial = 1;
-    (void)telem_i_file_write_source(w, s, &some);
+    telem_i_file_write_source(w, s, &some);
     s->g->trial = 0;
     memset(s->g->choice, 0, (2u + (size_t)telem_schema_columns(s->schema)) * sizeof *s->g->choice); /* so few tell too little */
     memset(s->g->keyed, 0, sizeof *s->g->keyed);
@@ -10989,39 +11697,24 @@ static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstr
     return telem_i_file_texts_fit(s, q, (uint32_t)goal);
 }
 
-/* Values of `width` bytes one behind the other to places `step` bytes apart. */
-static void telem_i_file_scatter(uint8_t *to, size_t step, const uint8_t *from, uint32_t width, uint32_t n) {
-    uint32_t i;
-#if TELEM_I_LITTLE_ENDIAN
-    switch (width) {
-    case 1: for (i = 0; i < n; i++, to += step) *to = from[i]; return;
-    case 2: for (i = 0; i < n; i++, to += step, from += 2) memcpy(to, from, 2); return;
-    case 4: for (i = 0; i < n; i++, to += step, from += 4) memcpy(to, from, 4); return;
-    case 8: for (i = 0; i < n; i++, to += step, from += 8) memcpy(to, from, 8); return;
-    default: break;
-    }
-#endif
-    for (i = 0; i < n; i++, to += step, from += width) telem_i_file_to_little(to, from, width, 1);
-}
-
 /* A column of numbers, CHARS or BYTES into the records [base, base + n); pick: their rows; NULL: from q->from on. */
 static void telem_i_file_gather_values(telem_i_file_gather *g, const telem_i_file_source *q, const telem_column *c, const uint8_t *p, size_t in, uint32_t base,
                                        uint32_t n, const uint32_t *pick) {
-    uint32_t i, k, w = c->width;
+    uint32_t i, k, w = c->width, page = (uint32_t)1 << g->fill.shift;
     for (i = 0; i < n;) {
-        uint32_t row = base + i, part = ((uint32_t)1 << g->shift) - (row & (((uint32_t)1 << g->shift) - 1u));
-        uint8_t *to = telem_i_file_record(g, row) + in;
+        uint32_t row = base + i, part = page - (row & (page - 1u));
+        uint8_t *to = telem_i_file_cell(&g->fill, row, in, w);
         if (part > n - i) part = n - i;
         if (!p) {
-            for (k = 0; k < part; k++) to[k * (size_t)g->record] = 1;
+            memset(to, 1, part);
         } else if (telem_i_file_codes_text(c->type)) {
-            for (k = 0; k < part; k++) memcpy(to + k * (size_t)g->record, p + (size_t)(q->from + (pick ? pick[i + k] : i + k)) * w, w);
+            for (k = 0; k < part; k++) memcpy(to + k * (size_t)w, p + (size_t)(q->from + (pick ? pick[i + k] : i + k)) * w, w);
         } else if (c->type == TELEM_BOOL) {
-            for (k = 0; k < part; k++) to[k * (size_t)g->record] = p[q->from + (pick ? pick[i + k] : i + k)] != 0;
+            for (k = 0; k < part; k++) to[k] = p[q->from + (pick ? pick[i + k] : i + k)] != 0;
         } else if (!pick) {
-            telem_i_file_scatter(to, g->record, p + (size_t)(q->from + i) * w, w, part);
+            telem_i_file_to_little(to, p + (size_t)(q->from + i) * w, w, part);
         } else {
-            for (k = 0; k < part; k++) telem_i_file_scatter(to + k * (size_t)g->record, 0, p + (size_t)(q->from + pick[i + k]) * w, w, 1);
+            for (k = 0; k < part; k++) telem_i_file_to_little(to + (size_t)k * w, p + (size_t)(q->from + pick[i + k]) * w, w, 1);
         }
         i += part;
     }
@@ -11032,7 +11725,7 @@ static void telem_i_file_gather_values(telem_i_file_gather *g, const telem_i_fil
 /* How many of n rows find room for their texts. */
 static uint32_t telem_i_file_gather_texts_fit(telem_i_file_cshared *x, telem_i_file_gather *g, const telem_i_file_source *q, const uint32_t *text, uint32_t texts,
                                               uint32_t n) {
-    uint64_t used = g->heap_used;
+    uint64_t used = g->fill.heap_used;
     uint32_t i, k;
     for (i = 0; i < n; i++) {
         for (k = 0; k < texts; k++) {
@@ -11040,9 +11733,9 @@ static uint32_t telem_i_file_gather_texts_fit(telem_i_file_cshared *x, telem_i_f
             used += at[1] - at[0];
         }
         if (used > g->heap_size) return i;
-        while ((uint64_t)g->heap_pages * TELEM_I_FILE_PAGE < used) {
-            if (x->pages == 0) return i;
-            g->heap[g->heap_pages++] = telem_i_file_take_page(x);
+        while ((uint64_t)g->fill.heap_pages * TELEM_I_FILE_PAGE < used) {
+            if (x->pool.count == 0) return i;
+            g->fill.heap[g->fill.heap_pages++] = telem_i_file_take_page(&x->pool);
         }
     }
     return n;
@@ -11053,18 +11746,21 @@ static uint32_t telem_i_file_gather_texts_fit(telem_i_file_cshared *x, telem_i_f
 static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t n64) {
     telem_i_file_cshared *x = w->columns;
     telem_i_file_gather *g = s->g;
+    telem_i_file_batch *f = &g->fill;
     telem_i_file_source before = *q;
+    telem_i_file_pages *pool = telem_i_file_pool_of(x, g);
     telem_columns it;
     telem_column c;
-    uint32_t text[TELEM_I_FILE_GATHER_TEXTS], texts = 0, base = g->count, n, m, i, k, left, run, *pick = NULL;
+    uint32_t text[TELEM_I_FILE_GATHER_TEXTS], texts = 0, base = f->count, n, m, i, k, left, run, *pick = NULL;
     size_t in = TELEM_I_FILE_RECORD;
     int64_t t, last;
-    if (g->count >= g->limit || n64 == 0 || s->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS) return 0;
-    n = g->limit - g->count < w->desc.block_rows - 1u ? g->limit - g->count : w->desc.block_rows - 1u;
+    if (f->count >= g->limit || n64 == 0 || f->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS) return 0;
+    n = g->limit - f->count < w->desc.block_rows - 1u ? g->limit - f->count : w->desc.block_rows - 1u;
     if (n > n64) n = (uint32_t)n64;
-    if (n > TELEM_I_FILE_MAX_BLOCK_ROWS - s->rows) n = TELEM_I_FILE_MAX_BLOCK_ROWS - s->rows;
-    while (!g->own && x->pages && (g->pages << g->shift) - base < n) g->page[g->pages++] = telem_i_file_take_page(x);
-    if (n > (g->pages << g->shift) - base) n = (g->pages << g->shift) - base;
+    if (n > TELEM_I_FILE_MAX_BLOCK_ROWS - f->rows) n = TELEM_I_FILE_MAX_BLOCK_ROWS - f->rows;
+    telem_i_file_tile_out(g);
+    while (pool->count && (f->pages << f->shift) - base < n) f->page[f->pages++] = telem_i_file_take_page(pool);
+    if (n > (f->pages << f->shift) - base) n = (f->pages << f->shift) - base;
     telem_columns_begin(&it, s->schema);
     while (s->has_variable && telem_columns_next(&it, &c))
         for (i = 0; telem_i_file_codes_variable(c.type) && i < c.count; i++) {
@@ -11074,36 +11770,33 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
     n = telem_i_file_gather_texts_fit(x, g, q, text, texts, n);
     if (n == 0) return 0;
     before.from--;
-    left = telem_i_file_same_rows(s, &before, n + 1u, s->t, s->step, 1, x->same);
+    left = telem_i_file_same_rows(s, &before, n + 1u, f->t, f->step, 1, x->same);
+    if (left && f->rows == 1) left -= x->same[1], x->same[1] = 0; /* the second row of a block: see telem_i_file_gather_row */
     for (i = 0, m = 0; left && i < n; i++)
         if (!x->same[i + 1u]) x->pick[m++] = i;
     if (left) pick = x->pick;
     else m = n;
-    for (i = 0, k = base - 1u, t = s->t; i < n; i++) { /* the heads of the records */
-        uint8_t *to;
+    for (i = 0, k = base - 1u, t = f->t; i < n; i++) { /* the heads of the records */
         last = t;
         t = q->times ? q->times[q->from + i] : telem_i_signed(q->number + q->from + i);
-        s->step = telem_i_signed(telem_i_file_since(last, t));
-        if (t < s->min) s->min = t;
-        if (t > s->max) s->max = t;
+        f->step = telem_i_signed(telem_i_file_since(last, t));
+        if (t < f->min) f->min = t;
+        if (t > f->max) f->max = t;
         if (left && x->same[i + 1u]) {
-            memcpy(&run, telem_i_file_record(g, k) + 8, 4);
+            memcpy(&run, telem_i_file_cell(f, k, 8, 4), 4);
             run++;
-            memcpy(telem_i_file_record(g, k) + 8, &run, 4);
-            g->repeats = 1;
+            memcpy(telem_i_file_cell(f, k, 8, 4), &run, 4);
+            f->repeats = 1;
             continue;
         }
-        to = telem_i_file_record(g, ++k);
-        memcpy(to, &t, 8);
-        memset(to + 8, 0, 4);
-        memcpy(to + 12, &g->heap_used, 4);
+        telem_i_file_record_head(f, ++k, t);
         for (run = 0; run < texts; run++) {
             const telem_file_column *v = &q->columns[text[run]];
             const uint32_t *at = v->offsets + q->from + i;
-            if (at[1] > at[0]) telem_i_file_heap_put(g, (const uint8_t *)v->data + at[0], at[1] - at[0]);
+            if (at[1] > at[0]) telem_i_file_heap_put(f, (const uint8_t *)v->data + at[0], at[1] - at[0]);
         }
     }
-    s->t = t;
+    f->t = t;
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &c))
         for (i = 0; i < c.count; i++) {
@@ -11111,7 +11804,7 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
             if (telem_i_file_codes_variable(c.type)) {
                 for (k = 0; k < m; k++) {
                     const uint32_t *at = v->offsets + q->from + (pick ? pick[k] : k);
-                    telem_put32(telem_i_file_record(g, base + k) + in, at[1] - at[0]);
+                    telem_put32(telem_i_file_cell(f, base + k, in, 4), at[1] - at[0]);
                 }
                 in += 4;
             } else {
@@ -11119,14 +11812,57 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
                 in += c.width;
             }
         }
-    g->count = base + m;
+    f->count = base + m;
     telem_i_file_row_of_columns(s, q->columns, q->from + n - 1u);
     telem_i_file_keep_row(s);
-    s->rows += n;
+    f->rows += n;
     s->next_row += n;
     s->taken += n;
     w->rows += n;
     return n;
+}
+
+/* All rows; s->g is there. Returns how many were looked at. */
+static uint64_t telem_i_file_take_columns(telem_file_writer *w, telem_i_file_wstream *s, telem_i_file_source *q, uint64_t rows, uint64_t raw, int nulls,
+                                          int journal) {
+    const int64_t *times = q->times;
+    telem_i_file_gather *g = s->g;
+    uint64_t at = 0;
+    uint32_t n;
+    if (telem_i_file_seal_due(s, times ? times[0] : telem_i_signed(q->number))) (void)telem_i_file_seal(w, s, 1);
+    while (at < rows && w->error.code == TELEM_OK) {
+        q->from = at;
+        if (g->fill.count >= g->limit) (void)telem_i_file_seal(w, s, 0);
+        n = g->fill.count == 0 && !nulls && q->columns && !journal && telem_i_file_finish(w, NULL) == TELEM_OK ? telem_i_file_direct_rows(w, s, q, rows - at, raw) : 0;
+        if (n) {
+            telem_i_file_direct_block(w, s, q, n);
+            at += n;
+            continue;
+        }
+        telem_i_file_row_of_columns(s, q->columns, at);
+        s->ageless = at > 0; /* rows of one call do not wait for each other */
+        (void)telem_i_file_take_row(w, s, times ? times[at] : telem_i_signed(q->number + at));
+        s->ageless = 0;
+        at++;
+        if (g->fill.count && !nulls && !journal && w->error.code == TELEM_OK) {
+            q->from = at;
+            at += telem_i_file_gather_columns(w, s, q, rows - at);
+        }
+    }
+    return at;
+}
+
+/* The same in a coding that takes rows only. */
+static uint64_t telem_i_file_take_by_rows(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t rows) {
+    uint64_t at = 0;
+    while (at < rows && w->error.code == TELEM_OK) {
+        telem_i_file_row_of_columns(s, q->columns, at);
+        s->ageless = at > 0;
+        (void)telem_i_file_take_row(w, s, q->times ? q->times[at] : telem_i_signed(q->number + at));
+        s->ageless = 0;
+        at++;
+    }
+    return at;
 }
 
 TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
@@ -11134,8 +11870,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     telem_i_file_wstream *s;
     telem_i_file_source q;
     telem_result r;
-    uint64_t at = 0, texts, raw;
-    uint32_t n;
+    uint64_t at, texts;
     int nulls, journal = telem_file_journals(w); /* then each row goes through the zone */
     if (!w || !w->open) return telem_i_file_not_open(w);
     s = telem_i_file_find_stream(w, stream);
@@ -11150,27 +11885,8 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     q.columns = columns;
     q.times = times;
     q.number = s->next_row;
-    raw = s->g ? s->g->record + texts / rows : 0;
-    if (s->g && s->g->count && telem_i_file_too_old(s, times ? times[0] : telem_i_signed(q.number))) (void)telem_i_file_close_columns(w, s);
-    while (at < rows && w->error.code == TELEM_OK) {
-        q.from = at;
-        if (s->g && s->g->count >= s->g->limit) (void)telem_i_file_close_columns(w, s);
-        n = s->g && s->g->count == 0 && !nulls && columns && !journal ? telem_i_file_direct_rows(w, s, &q, rows - at, raw) : 0;
-        if (n) {
-            telem_i_file_direct_block(w, s, &q, n);
-            at += n;
-            continue;
-        }
-        telem_i_file_row_of_columns(s, columns, at);
-        s->ageless = at > 0; /* rows of one call do not wait for each other */
-        (void)telem_i_file_take_row(w, s, times ? times[at] : telem_i_signed(q.number + at));
-        s->ageless = 0;
-        at++;
-        if (s->g && s->g->count && !nulls && !journal && w->error.code == TELEM_OK) {
-            q.from = at;
-            at += telem_i_file_gather_columns(w, s, &q, rows - at);
-        }
-    }
+    telem_i_file_acquire(w);
+    at = s->g ? telem_i_file_take_columns(w, s, &q, rows, s->g->record + texts / rows, nulls, journal) : telem_i_file_take_by_rows(w, s, &q, rows);
     if (at < rows) {
         s->next_row += rows - at;
         telem_i_file_lose(w, s, rows - at, times ? times[at] : 0, times ? times[rows - 1u] : 0);
@@ -11178,7 +11894,9 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
 #if !defined(TELEM_FILE_NO_JOURNAL)
     if (w->error.code == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE) (void)telem_i_file_row_synced(w);
 #endif
-    return w->error.code;
+    r = w->error.code;
+    telem_i_file_release(w);
+    return r;
 }
 
 /* ---- the reader's side ---- */
