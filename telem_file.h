@@ -3901,16 +3901,16 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     s->start_row = s->next_row = s->sealed_row = d->start_row;
     s->need_key = 1;
     s->goal = d->block_bytes ? d->block_bytes : w->desc.block_bytes;
+    s->age_ticks = telem_i_file_ticks(&s->clock, w->desc.max_age_ns);
+    s->key_ticks = telem_i_file_ticks(&s->clock, w->desc.key_ns);
+    if (w->desc.profile == TELEM_FILE_WIRE) s->announce_ticks = telem_i_file_ticks(&s->clock, w->desc.announce_ns);
+    telem_i_file_look_at_schema(s);
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (w->columns) telem_i_file_gather_make(w, s);
 #endif
 #if !defined(TELEM_FILE_NO_MINI)
     if (w->desc.coding == TELEM_FILE_MINI) telem_i_file_mini_make(w, s);
 #endif
-    s->age_ticks = telem_i_file_ticks(&s->clock, w->desc.max_age_ns);
-    s->key_ticks = telem_i_file_ticks(&s->clock, w->desc.key_ns);
-    if (w->desc.profile == TELEM_FILE_WIRE) s->announce_ticks = telem_i_file_ticks(&s->clock, w->desc.announce_ns);
-    telem_i_file_look_at_schema(s);
     telem_i_file_acquire(w);
     r = telem_i_file_emit_schema(w, s);
     w->announcement += telem_i_file_tell(w) - s->schema_pos;
