@@ -85,6 +85,11 @@ bench-shm: | $(BUILD)/bin ## shared memory between two processes, beside the way
 	@sh tests/deps.sh demo
 	@$(CC) -std=gnu99 $(CFLAGS) $(WARN) -I. tests/bench_shm.c -o $(BUILD)/bin/bench_shm && $(BUILD)/bin/bench_shm
 
+bench-latency: | $(BUILD)/bin ## what one row costs the writer, row by row: median to worst, rows/s, memory, idle streams
+	@sh tests/deps.sh bench
+	@$(CC) -std=gnu99 $(CFLAGS) -O3 $(WARN) -I. tests/bench_latency.c -o $(BUILD)/bin/bench_latency -llz4 -lm -lpthread && \
+	LATENCY_DIR=$${LATENCY_DIR:-$(BUILD)} $(BUILD)/bin/bench_latency
+
 DATA = ../shared/data
 bench-file: | $(BUILD)/bin ## columns files over sets of real telemetry (DATA=dir): size, speed beside LZ4 and zstd
 	@sh tests/deps.sh bench
@@ -121,4 +126,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-latency bench-file bench-ablation examples install-deps format-check clean

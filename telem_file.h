@@ -2151,7 +2151,7 @@ static uint64_t telem_i_file_waiting(const telem_i_file_wstream *s);
 static void telem_i_file_give_up_columns(telem_file_writer *w, telem_i_file_wstream *s);
 static void telem_i_file_acquire(telem_file_writer *w);
 static void telem_i_file_release(telem_file_writer *w);
-static void telem_i_file_settle(telem_file_writer *w);
+static void telem_i_file_settle(telem_file_writer *w, int whole);
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s);
 static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s);
 static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_schema *schema);
@@ -2319,7 +2319,7 @@ static telem_result telem_i_file_emit_block(telem_file_writer *w, uint8_t kind, 
     size_t size, total;
     uint32_t check;
 #if !defined(TELEM_FILE_NO_COLUMNS)
-    if (w->columns) telem_i_file_settle(w);
+    if (w->columns) telem_i_file_settle(w, 0);
 #endif
     if (w->error.code != TELEM_OK) return w->error.code;
     memset(&b, 0, offsetof(telem_i_file_body, hash));
@@ -3318,7 +3318,11 @@ static void telem_i_file_schema_body(telem_i_file_body *b, const void *arg) {
 
 static telem_result telem_i_file_emit_schema(telem_file_writer *w, telem_i_file_wstream *s) {
     uint8_t fields[TELEM_VARINT_MAX];
-    uint64_t pos = telem_i_file_tell(w);
+    uint64_t pos;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->columns) telem_i_file_settle(w, 1); /* s->room is in use while a block is coded */
+#endif
+    pos = telem_i_file_tell(w);
     if (w->desc.profile == TELEM_FILE_WIRE || s->repeats == 0) s->schema_pos = pos; /* a reader looks for the first one */
     return telem_i_file_emit(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->id), telem_i_file_schema_body, s);
 }
@@ -3353,7 +3357,7 @@ static void telem_i_file_emit_header(telem_file_writer *w) {
     const telem_file_writer_desc *d = &w->desc;
     uint8_t h[TELEM_I_FILE_HEADER];
 #if !defined(TELEM_FILE_NO_COLUMNS)
-    if (w->columns) telem_i_file_settle(w);
+    if (w->columns) telem_i_file_settle(w, 0);
 #endif
     memset(h, 0, sizeof h);
     memcpy(h, telem_i_file_magic, 8);
@@ -10948,10 +10952,10 @@ static telem_result telem_i_file_finish(telem_file_writer *w, const telem_i_file
     return r;
 }
 
-/* A block that is being written goes out before anything else does. */
-static void telem_i_file_settle(telem_file_writer *w) {
+/* A block that has its header goes out before anything else does. whole: also one that is being coded. */
+static void telem_i_file_settle(telem_file_writer *w, int whole) {
     telem_i_file_job *j = w->columns->job;
-    while (j->phase == TELEM_I_FILE_JOB_WRITE && w->error.code == TELEM_OK) (void)telem_i_file_pace_step(w);
+    while (j->phase >= (whole ? TELEM_I_FILE_JOB_PART : TELEM_I_FILE_JOB_HASH) && w->error.code == TELEM_OK) (void)telem_i_file_pace_step(w);
 }
 
 /* What each row pays: the next block has about as many rows, and a quarter less is to do. */
@@ -16566,11 +16570,11 @@ static telem_result telem_i_file_feed_later(telem_feed_writer *f, telem_result r
     return telem_i_file_feed_fail(f, r, what, "");
 }
 
-TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f) {
+/* The calling thread owns the writer's coding side. */
+static telem_result telem_i_file_feed_rotate(telem_feed_writer *f) {
     telem_i_file_rotation k;
     telem_io *io;
     telem_result r;
-    if (!f || !f->open) return TELEM_ERR_STATE;
     if ((r = f->w.error.code) != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
     if (f->number == UINT32_MAX) return telem_i_file_feed_later(f, TELEM_ERR_LIMIT, "no file number is left");
     io = &f->io[1 - f->at];
@@ -16598,6 +16602,15 @@ TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f) {
     return TELEM_OK;
 }
 
+TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f) {
+    telem_result r;
+    if (!f || !f->open) return TELEM_ERR_STATE;
+    telem_i_file_acquire(&f->w);
+    r = telem_i_file_feed_rotate(f);
+    telem_i_file_release(&f->w);
+    return r;
+}
+
 static int telem_i_file_feed_due(telem_feed_writer *f) {
     int64_t now;
     if (f->w.pos < f->due_bytes && f->rotate_ns == 0) return 0;
@@ -16610,9 +16623,13 @@ static int telem_i_file_feed_due(telem_feed_writer *f) {
 }
 
 TELEM_API telem_result telem_feed_poll(telem_feed_writer *f) {
+    telem_result r;
     if (!f || !f->open) return TELEM_ERR_STATE;
-    if (f->w.error.code != TELEM_OK) return f->w.error.code;
-    return telem_i_file_feed_due(f) ? telem_feed_rotate(f) : TELEM_OK;
+    telem_i_file_acquire(&f->w);
+    r = f->w.error.code;
+    if (r == TELEM_OK && telem_i_file_feed_due(f)) r = telem_i_file_feed_rotate(f);
+    telem_i_file_release(&f->w);
+    return r;
 }
 
 TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, int64_t time, const void *rec) {
