@@ -4539,6 +4539,9 @@ typedef struct telem_i_file_rotation {
 static void telem_i_file_rotate_back(telem_file_writer *w, const telem_i_file_rotation *k) {
     uint32_t i;
     *w = k->old;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_trouble(w, w->error.code != TELEM_OK);
+#endif
     for (i = 0; i < w->stream_count; i++) {
         telem_i_file_wstream *s = w->streams[i];
         s->schema_pos = s->old_schema_pos;
