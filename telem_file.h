@@ -3775,7 +3775,7 @@ static telem_result telem_i_file_emit_now(telem_file_writer *w, uint8_t kind, vo
 }
 
 /* Also with an error that stuck: what is added then is written when it is cleared. */
-static int telem_i_file_may_add(const telem_file_writer *w) {
+static int telem_i_file_may_add(telem_file_writer *w) {
 #if defined(TELEM_FILE_NO_COLUMNS)
     return telem_i_file_writable(w) == TELEM_OK;
 #else
@@ -4122,16 +4122,8 @@ static int telem_i_file_normalise(telem_i_file_wstream *s) {
     return 1;
 }
 
-static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec, int packed) {
-    telem_i_file_wstream *s;
+static telem_result telem_i_file_row_in(telem_file_writer *w, telem_i_file_wstream *s, int64_t time, const void *rec, int packed) {
     telem_result r;
-    if (!w || !w->open) return telem_i_file_not_open(w);
-    s = telem_i_file_find_stream(w, stream);
-    if (!s) return TELEM_ERR_NOT_FOUND;
-#if !defined(TELEM_FILE_NO_COLUMNS)
-    if (s->g && telem_i_file_troubled(w)) return telem_i_file_refuse_row(w, s, time);
-    if (s->g && !packed && telem_i_file_is_native(s) && telem_i_file_quick_row(w, s, time, rec)) return TELEM_OK;
-#endif
     if (!s->g && w->error.code != TELEM_OK) {
         s->next_row++;
         telem_i_file_lose(w, s, 1, time, time);
@@ -4149,6 +4141,28 @@ static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, i
     if (r == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE) r = telem_i_file_row_synced(w);
 #endif
     return r;
+}
+
+static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec, int packed) {
+    telem_i_file_wstream *s;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_result r;
+#endif
+    if (!w || !w->open) return telem_i_file_not_open(w);
+    s = telem_i_file_find_stream(w, stream);
+    if (!s) return TELEM_ERR_NOT_FOUND;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (s->g) {
+        int more = w->desc.sync != TELEM_FILE_SYNC_NONE || telem_file_journals(w); /* each row is told to the coding side */
+        if (telem_i_file_troubled(w)) return telem_i_file_refuse_row(w, s, time);
+        if (!more && !packed && telem_i_file_is_native(s) && telem_i_file_quick_row(w, s, time, rec)) return TELEM_OK;
+        if (more) telem_i_file_acquire(w);
+        r = telem_i_file_row_in(w, s, time, rec, packed);
+        if (more) telem_i_file_release(w);
+        return r;
+    }
+#endif
+    return telem_i_file_row_in(w, s, time, rec, packed);
 }
 
 TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec) {
@@ -4720,7 +4734,7 @@ static size_t telem_i_file_chunk_room(const telem_file_writer *w, const telem_fi
 }
 
 /* n bytes of data as chunks; `last`: and the end. What an error cuts is lost, and so is the rest. */
-static telem_result telem_i_file_put_chunks(telem_file_writer *w, telem_file_attaching *a, const void *data, size_t n, int last) {
+static telem_result telem_i_file_put_chunks_own(telem_file_writer *w, telem_file_attaching *a, const void *data, size_t n, int last) {
     const uint8_t *p = (const uint8_t *)data;
     telem_i_file_pair h;
     telem_i_file_chunk k;
@@ -4755,6 +4769,14 @@ static telem_result telem_i_file_put_chunks(telem_file_writer *w, telem_file_att
     return TELEM_OK;
 }
 
+static telem_result telem_i_file_put_chunks(telem_file_writer *w, telem_file_attaching *a, const void *data, size_t n, int last) {
+    telem_result r;
+    telem_i_file_acquire(w);
+    r = telem_i_file_put_chunks_own(w, a, data, n, last);
+    telem_i_file_release(w);
+    return r;
+}
+
 static telem_result telem_i_file_attach_open(telem_file_writer *w, telem_file_attaching *a, uint64_t id, const char *name,
                                         const char *media, uint64_t total) {
     telem_i_file_pair h;
@@ -4778,11 +4800,15 @@ TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_
     telem_result r = telem_i_file_writable(w);
     uint64_t seq;
     if (!a || !w || !w->open) return a ? r : TELEM_ERR_ARG;
+    telem_i_file_acquire(w);
+    if (w->columns) telem_i_file_settle(w, 0); /* w->seq is that of no block yet */
     seq = w->seq;
     r = telem_i_file_attach_open(w, a, id, name, media, total);
-    if (r != TELEM_OK) return r;
-    r = telem_i_file_put_chunks(w, a, "", 0, 0);
-    if (w->seq == seq) w->seq++; /* an error that stuck: the id is taken all the same */
+    if (r == TELEM_OK) {
+        r = telem_i_file_put_chunks(w, a, "", 0, 0);
+        if (w->seq == seq) w->seq++; /* an error that stuck: the id is taken all the same */
+    }
+    telem_i_file_release(w);
     return r;
 }
 
@@ -4814,10 +4840,13 @@ TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_
     telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     if (n && !data) return TELEM_ERR_ARG;
+    telem_i_file_acquire(w);
+    if (w->columns) telem_i_file_settle(w, 0);
     r = telem_i_file_attach_open(w, &a, id ? *id : 0, name, media, n);
-    if (r != TELEM_OK) return r;
-    if (id) *id = a.id;
-    return telem_i_file_put_chunks(w, &a, n ? data : "", n, 1);
+    if (r == TELEM_OK && id) *id = a.id;
+    if (r == TELEM_OK) r = telem_i_file_put_chunks(w, &a, n ? data : "", n, 1);
+    telem_i_file_release(w);
+    return r;
 }
 #endif
 
