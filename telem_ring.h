@@ -89,6 +89,7 @@
          are read from the memory, each once, whole, in order; the account closes. (test_ring_attach.c)
                                             killed_at_any_instruction_all_that_was_committed_is_read
                                 killed_processes_leave_all_that_was_committed (scenario_blackbox.c)
+                                resets of emulated boards, M0 to M33 (tests/mcu/blackbox.c, make mcu)
        - Bytes given to attach are hostile: it reads inside them, ends, and yields no record from a
          block whose words disagree.        every_flipped_bit_is_harmless, every_cut_is_harmless
                                             (test_ring_attach.c), fuzz_ring.c
@@ -245,11 +246,13 @@
            Keil        uint64_t memory[N] __attribute__((section(".bss.NoInit")));  and an execution
                        region with UNINIT that holds *(.bss.NoInit)
        Data caches (Cortex-M7): what is dirty in the cache dies with a reset. Put the ring into DTCM,
-       or into a region that the MPU makes write-through or not cached; cleaning the cache in the
-       fault handler serves faults, not watchdogs. RAM with ECC or parity must be written once after
-       power-on before it is read: after a power-on reset (the reset cause register tells) write
-       zeros and init; after every other reset attach. Bootloaders use RAM: keep the ring out of
-       theirs. Standby and brown-out may spoil RAM: that is what the checks are for.
+       or into a region that the MPU makes not cached (or write-through, where the part's errata allow
+       it); cleaning the cache in the fault handler serves faults, not watchdogs. RAM with ECC or
+       parity must be written once after power-on before it is read: after a power-on reset (the reset
+       cause register tells) write zeros and init; after every other reset attach. Such RAM may hold
+       back one store that is narrower than its word: the last record may be missing. Bootloaders use
+       RAM: keep the ring out of theirs. Standby and brown-out may spoil RAM: that is what the checks
+       are for. examples/stm32 has a whole program, and notes on DMA, FreeRTOS and Zephyr.
 
    TRIGGERS
        A trigger keeps what led to an event: N records (or ticks) before and M after. It is a
