@@ -182,6 +182,7 @@ static source *source_open_feed(const char *path, int follow) {
     r = source_feed_start(s);
     if (r == TELEM_OK || r == TELEM_AGAIN) {
         s->is_feed = 1;
+        if (r == TELEM_AGAIN) note(path, "is not there yet; waiting for it");
         return s;
     }
     if (r != TELEM_ERR_NOT_FOUND && r != TELEM_ERR_ARG) {
