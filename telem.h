@@ -1057,10 +1057,18 @@ TELEM_API telem_io telem_io_stdio(void *file) {
 
 /* >>system */
 
-#if TELEM_HAS_SYSTEM && defined(__linux__) && defined(__STRICT_ANSI__) && !defined(_POSIX_C_SOURCE) && \
-    !defined(_GNU_SOURCE) && !defined(_DEFAULT_SOURCE)
+/* 1: parts that call the system are compiled, in all headers; else the one #error below says what is missing. */
+#if !TELEM_HAS_SYSTEM
+#define TELEM_I_SYSTEM 0
+#elif defined(__linux__) && defined(__STRICT_ANSI__) && !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE) && \
+    !defined(_DEFAULT_SOURCE)
+#define TELEM_I_SYSTEM 0
 #error "telem: define _POSIX_C_SOURCE as 200809L before the first system header of the file that holds TELEM_IMPLEMENTATION (or build with -std=gnu99, or define TELEM_NO_POSIX)"
-#elif TELEM_HAS_SYSTEM
+#else
+#define TELEM_I_SYSTEM 1
+#endif
+
+#if TELEM_I_SYSTEM
 #if defined(_WIN32)
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN

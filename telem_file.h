@@ -1234,7 +1234,7 @@ typedef struct telem_dir {
     telem_result (*remove)(void *user, const char *name); /* open files stay readable */
     telem_result (*rename)(void *user, const char *from, const char *to); /* at once; `from` may be open */
     /* Makes the file when it is absent and holds it until close, or until the process ends, however that comes.
-       ERR_EXISTS: another holds it. NULL: nothing is locked, one writer is the caller's promise. */
+       ERR_BUSY: another holds it. NULL: nothing is locked, one writer is the caller's promise. */
     telem_result (*lock)(void *user, const char *name, telem_io *held);
     telem_result (*sync)(void *user); /* names are on the medium on return; NULL: they are anyway */
 } telem_dir;
@@ -1281,7 +1281,7 @@ typedef struct telem_feed_writer_desc {
 
 typedef struct telem_feed_writer telem_feed_writer;
 
-/* Opens a feed for writing; makes it when it is absent. One writer at a time. ERR_EXISTS: another has it;
+/* Opens a feed for writing; makes it when it is absent. One writer at a time. ERR_BUSY: another has it;
    ERR_MISMATCH: a stream differs from what the feed holds (telem_feed_writer_error: which field, and how);
    what dir and telem_file_writer_open answer. A failed open leaves the feed as it was. */
 TELEM_API telem_result telem_feed_open(telem_feed_writer *f, const telem_feed_writer_desc *d);
@@ -3622,7 +3622,7 @@ TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const 
 }
 
 static int64_t telem_i_file_utc_now(void) {
-#if TELEM_HAS_SYSTEM
+#if TELEM_I_SYSTEM
     telem_clock utc = telem_clock_utc();
     return (int64_t)utc.read(utc.user);
 #else
@@ -3631,7 +3631,7 @@ static int64_t telem_i_file_utc_now(void) {
 }
 
 static uint64_t telem_i_file_new_session(const void *salt) {
-#if TELEM_HAS_SYSTEM
+#if TELEM_I_SYSTEM
     telem_clock utc = telem_clock_utc(), steady = telem_clock_monotonic();
     uint64_t t[3];
     t[0] = utc.read(utc.user);
@@ -4547,11 +4547,50 @@ static telem_result telem_i_file_emit_chain(telem_file_writer *w) {
 typedef struct telem_i_file_rotation {
     telem_file_writer old;
     telem_i_file_windex index;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_wzone zone;
+#endif
     uint64_t end; /* place of the end block */
 } telem_i_file_rotation;
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+/* The new file's lock and zone, beside those of the old one. */
+static telem_result telem_i_file_rotate_zone(telem_file_writer *w) {
+    telem_io *io = w->desc.io;
+    telem_result r = io->lock && w->desc.profile == TELEM_FILE_DISK ? io->lock(io->user, 1) : TELEM_ERR_UNSUPPORTED;
+    w->locked = r == TELEM_OK;
+    if (r == TELEM_ERR_BUSY) telem_i_file_writer_fail(w, r, "another writer has the next file open");
+    if (w->zone) w->zone->map = w->zone->base = w->zone->slot = NULL;
+    if (w->zone && w->error.code == TELEM_OK && telem_i_file_can_journal(&w->desc)) (void)telem_i_file_journal_begin(w);
+    return w->error.code;
+}
+
+/* Forgets the new file's, takes the old one's again: all rows in that are in blocks. */
+static void telem_i_file_rotate_zone_back(telem_file_writer *w, const telem_i_file_rotation *k) {
+    telem_i_file_wzone *z = w->zone;
+    telem_i_file_unlock(w);
+    if (!z) return;
+    telem_i_file_zone_unmap(w);
+    *z = k->zone;
+    memset(z->ends, 0, 8u * (size_t)z->slots * w->desc.max_streams);
+    memset(z->is_sealed, 1, z->slots);
+    memset(z->sealed_at, 0, 4u * (size_t)z->slots);
+}
+
+/* The old file's zone is closed and let go. */
+static void telem_i_file_rotate_zone_end(telem_file_writer *w, const telem_i_file_rotation *k) {
+    const telem_i_file_wzone *z = &k->zone;
+    if (!w->zone || !z->base) return;
+    telem_i_file_zone_store(z->base + 24, 0);
+    (void)k->old.desc.io->unmap(k->old.desc.io->user, z->map, z->mapped);
+}
+#endif
+
 static void telem_i_file_rotate_back(telem_file_writer *w, const telem_i_file_rotation *k) {
     uint32_t i;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_rotate_zone_back(w, k);
+#endif
     *w = k->old;
 #if !defined(TELEM_FILE_NO_COLUMNS)
     telem_i_file_trouble(w, w->error.code != TELEM_OK);
@@ -4570,8 +4609,13 @@ static void telem_i_file_rotate_back(telem_file_writer *w, const telem_i_file_ro
 
 /* What a file begins with. */
 static void telem_i_file_rotate_preamble(telem_file_writer *w) {
+    uint64_t at;
     uint32_t i;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (telem_i_file_rotate_zone(w) != TELEM_OK) return;
+#endif
     telem_i_file_emit_header(w);
+    at = telem_i_file_tell(w);
     for (i = 0; i < w->clock_count && w->error.code == TELEM_OK; i++) (void)telem_i_file_emit_clock(w, i);
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) {
         telem_i_file_wstream *s = w->streams[i];
@@ -4579,7 +4623,7 @@ static void telem_i_file_rotate_preamble(telem_file_writer *w) {
         s->repeats = 0;
         (void)telem_i_file_emit_schema(w, s);
     }
-    w->announcement = telem_i_file_tell(w);
+    w->announcement += telem_i_file_tell(w) - at;
     (void)telem_i_file_emit_chain(w);
     telem_i_file_out_flush(w);
 }
@@ -4599,6 +4643,9 @@ static telem_result telem_i_file_rotate_end(telem_file_writer *w, telem_i_file_r
     }
     k->old = *w;
     if (w->index) k->index = *w->index;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (w->zone) k->zone = *w->zone;
+#endif
     return TELEM_OK;
 }
 
@@ -15848,7 +15895,7 @@ TELEM_API telem_result telem_file_seek_time(telem_file_reader *r, telem_file_str
 #if !defined(TELEM_FILE_NO_FEEDS)
 /* >>dir -- directories of the system ------------------------------------------------------------ */
 
-#if TELEM_HAS_SYSTEM
+#if TELEM_I_SYSTEM
 #define TELEM_I_FILE_PATH 1024u /* bytes of a path */
 
 static size_t telem_i_file_join(char path[TELEM_I_FILE_PATH], const char *dir, const char *name) {
@@ -15968,7 +16015,7 @@ static telem_result telem_i_file_dir_lock(void *user, const char *name, telem_io
     telem_result r = telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, held);
     if (r == TELEM_ERR_NOT_FOUND && telem_i_file_wide((const char *)user, "", path) && CreateDirectoryW(path, NULL))
         r = telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, held);
-    return r == TELEM_ERR_ACCESS && GetLastError() == ERROR_SHARING_VIOLATION ? TELEM_ERR_EXISTS : r;
+    return r == TELEM_ERR_ACCESS && GetLastError() == ERROR_SHARING_VIOLATION ? TELEM_ERR_BUSY : r;
 }
 
 static telem_result telem_i_file_dir_sync(void *user) {
@@ -16067,7 +16114,7 @@ static telem_result telem_i_file_dir_lock(void *user, const char *name, telem_io
     l.l_whence = SEEK_SET;
     while (fcntl(telem_i_fd(held->user), TELEM_I_FILE_SETLK, &l) != 0) {
         if (errno == EINTR) continue;
-        r = errno == EAGAIN || errno == EACCES ? TELEM_ERR_EXISTS : telem_i_file_dir_errno(errno);
+        r = errno == EAGAIN || errno == EACCES ? TELEM_ERR_BUSY : telem_i_file_dir_errno(errno);
         (void)telem_i_file_dir_close(user, held);
         return r;
     }
@@ -16100,7 +16147,7 @@ TELEM_API telem_dir telem_dir_system(const char *path) {
     d.sync = telem_i_file_dir_sync;
     return d;
 }
-#endif /* TELEM_HAS_SYSTEM */
+#endif /* TELEM_I_SYSTEM */
 
 /* >>feed-write -- files NAME.000001.tlm, NAME.000002.tlm .. of one sequence. The next one is made as NAME.new and
    renamed when its beginning stands in it: who sees a file of a feed can read it. NAME.lock is held by the writer,
@@ -16386,6 +16433,18 @@ static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_fe
     return TELEM_OK;
 }
 
+/* A writer that was killed left rows in the journal only: their numbers are taken, too. */
+static void telem_i_file_feed_journal(telem_file_reader *r) {
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_file_item item;
+    if (telem_file_reader_journal(r) != 2) return;
+    while (telem_file_next(r, &item) == TELEM_OK)
+        if (item.kind == TELEM_ITEM_ROW && item.row >= item.stream->end_row) item.stream->end_row = item.row + 1u;
+#else
+    (void)r;
+#endif
+}
+
 /* Reads a file's streams. What cannot be read tells nothing, and that is no error. */
 static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const telem_feed_writer_desc *d, const char *file, uint64_t *start, uint8_t *found) {
     uint8_t *memory = (uint8_t *)(d->scratch ? d->scratch : d->file.memory);
@@ -16400,7 +16459,10 @@ static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const tele
     rd.memory = memory + own;
     rd.memory_size = size - own;
     e = telem_file_reader_open(r, &rd);
-    if (e == TELEM_OK && telem_file_reader_scan(r, NULL, 0) >= 0) e = telem_i_file_feed_match(f, d, r, start, found);
+    if (e == TELEM_OK && telem_file_reader_scan(r, NULL, 0) >= 0) {
+        telem_i_file_feed_journal(r);
+        e = telem_i_file_feed_match(f, d, r, start, found);
+    }
     else if (e == TELEM_ERR_MEMORY) (void)telem_i_file_feed_fail(f, e, "scratch is too small to read what is there: ", file);
     else e = TELEM_OK;
     (void)f->dir.close(f->dir.user, &io);
@@ -16511,7 +16573,7 @@ static telem_result telem_i_file_feed_lock(telem_feed_writer *f) {
     telem_i_file_feed_file(file, f->name, ".lock");
     r = f->dir.lock(f->dir.user, file, &f->held);
     if (r == TELEM_OK) f->locked = 1;
-    else (void)telem_i_file_feed_fail(f, r, r == TELEM_ERR_EXISTS ? "another writer has this feed: " : "the lock file cannot be made: ", file);
+    else (void)telem_i_file_feed_fail(f, r, r == TELEM_ERR_BUSY ? "another writer has this feed: " : "the lock file cannot be made: ", file);
     return r;
 }
 
@@ -16534,7 +16596,7 @@ static telem_result telem_i_file_feed_take_desc(telem_feed_writer *f, const tele
     f->keep_ns = d->keep_ns;
     f->keep_files = d->keep_files;
     f->keep_unread = d->keep_unread;
-#if TELEM_HAS_SYSTEM
+#if TELEM_I_SYSTEM
     f->clock = telem_clock_utc();
 #endif
     if (d->clock) f->clock = *d->clock;
@@ -16569,7 +16631,13 @@ static telem_result telem_i_file_feed_start(telem_feed_writer *f, const telem_fe
     }
     if (r != TELEM_OK && f->error.code == TELEM_OK) (void)telem_i_file_feed_writer_failed(f, r);
     if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, past.last + 1u)) != TELEM_OK) (void)telem_i_file_feed_fail(f, r, "a file cannot be renamed in the directory", "");
-    if (r != TELEM_OK) telem_i_file_feed_unmake(f, &f->io[0]);
+    if (r != TELEM_OK) {
+#if !defined(TELEM_FILE_NO_JOURNAL)
+        telem_i_file_journal_end(&f->w);
+        telem_i_file_unlock(&f->w);
+#endif
+        telem_i_file_feed_unmake(f, &f->io[0]);
+    }
     return r;
 }
 
@@ -16628,6 +16696,9 @@ static telem_result telem_i_file_feed_rotate(telem_feed_writer *f) {
         telem_i_file_feed_unmake(f, io);
         return telem_i_file_feed_later(f, r, "the next file cannot be begun");
     }
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_rotate_zone_end(&f->w, &k);
+#endif
     (void)f->dir.close(f->dir.user, &f->io[f->at]);
     f->at = (uint8_t)(1 - f->at);
     (void)telem_i_file_feed_keep(f);
@@ -16984,7 +17055,7 @@ TELEM_API telem_result telem_feed_reader_open(telem_feed_reader *f, const telem_
     f->dir = *d->dir;
     f->above = -1;
     if (d->look_ns == 0) f->desc.look_ns = 10000000;
-#if TELEM_HAS_SYSTEM
+#if TELEM_I_SYSTEM
     f->clock = telem_clock_monotonic();
 #endif
     if (d->clock) f->clock = *d->clock;
@@ -17364,6 +17435,24 @@ TELEM_API telem_result telem_feed_seek_time(telem_feed_reader *f, const char *na
     return telem_i_file_feedr_seek(f, &aim);
 }
 
+/* Rows that are in the journal only are not new, either. */
+static void telem_i_file_feedr_pass_journal(telem_feed_reader *f) {
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_file_item item;
+    uint64_t budget = 1u << 24; /* a writer that is faster than this reads does not hold it for ever */
+    if (telem_file_reader_journal(&f->r) != 2) return;
+    while (budget-- > 0 && telem_file_next(&f->r, &item) == TELEM_OK) {
+        telem_i_file_mark *m = item.kind == TELEM_ITEM_ROW ? telem_i_file_mark_of(f, item.stream->id) : NULL;
+        if (!m) continue;
+        m->next_row = item.row + 1u;
+        m->has_next = 1;
+        if (m->by_row && m->from_row < m->next_row) m->from_row = m->next_row;
+    }
+#else
+    (void)f;
+#endif
+}
+
 TELEM_API telem_result telem_feed_seek_now(telem_feed_reader *f) {
     int64_t first, last;
     telem_result r;
@@ -17374,7 +17463,9 @@ TELEM_API telem_result telem_feed_seek_now(telem_feed_reader *f) {
     if (r != TELEM_OK) return r;
     do r = telem_i_file_feedr_at(f, last, last);
     while (r == TELEM_ERR_NOT_FOUND && last-- > first);
-    return r == TELEM_OK ? telem_i_file_feedr_place(f, NULL) : r;
+    if (r == TELEM_OK) r = telem_i_file_feedr_place(f, NULL);
+    if (r == TELEM_OK) telem_i_file_feedr_pass_journal(f);
+    return r;
 }
 
 /* ---- spans, whole columns ---- */

@@ -1130,12 +1130,10 @@ static uint64_t telem_i_shm_mix(uint64_t h, uint64_t v) {
 
 /* >>system: files, mappings, locks, sleep. One set for Linux, one for Windows, none without. */
 
-#if TELEM_HAS_SYSTEM && defined(_WIN32)
+#if TELEM_I_SYSTEM && defined(_WIN32)
 #define TELEM_I_SHM_WINDOWS 1
 #define TELEM_I_SHM_LINUX 0
-#elif TELEM_HAS_SYSTEM && defined(__linux__) &&                                         \
-    !(defined(__STRICT_ANSI__) && !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE) && \
-      !defined(_DEFAULT_SOURCE))
+#elif TELEM_I_SYSTEM && defined(__linux__)
 #define TELEM_I_SHM_WINDOWS 0
 #define TELEM_I_SHM_LINUX 1
 #else

@@ -225,7 +225,7 @@ static telem_result dir_lock(void *user, const char *name, telem_io *held) {
     int i = dir_find(k, name);
     if (dir_step(k)) longjmp(k->killed, 1);
     if (i < 0) i = dir_make(k, name);
-    if (k->file[i].inode->locked) return TELEM_ERR_EXISTS;
+    if (k->file[i].inode->locked) return TELEM_ERR_BUSY;
     k->file[i].inode->locked = 1;
     return dir_handle_on(k, k->file[i].inode, 1, held);
 }

@@ -526,7 +526,7 @@ TEST(second_writer_is_refused_until_the_first_is_gone) {
     kit.owner = 2;
     d2 = *d;
     d2.file.memory = memory2;
-    CHECK_EQ_INT(telem_feed_open(&w2, &d2), TELEM_ERR_EXISTS);
+    CHECK_EQ_INT(telem_feed_open(&w2, &d2), TELEM_ERR_BUSY);
     CHECK_STR(telem_feed_writer_error(&w2).what, "another writer has this feed: drive.lock");
     CHECK_EQ_INT(telem_feed_write(&w2, 1, 0, &d2), TELEM_ERR_STATE);
     CHECK_EQ_INT(telem_feed_poll(&w2), TELEM_ERR_STATE);
