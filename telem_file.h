@@ -63,12 +63,21 @@
          a power cut at most those since the last sync.       scenario_journal.c, journal_power_cut.c
        - One writer: a second one is refused (TELEM_ERR_BUSY) where the io locks.
                                                                second_writer_is_refused
+       - A feed: rotation loses no row; a writer killed in front of or in any step of it leaves files
+         that read as one, and the next writer goes on with the next number. Of rows that readers
+         did not get in time the exact numbers are told.     test_feed.c: killed_in_any_step_of_rotation,
+                   no_room_for_the_next_file_loses_nothing; scenario_feed.c: processes, also with a journal
+       - A follower gets each row once, in order, from any start, across files.
+                                                               follower_sees_each_row_once
+       - What else lies in the directory does no harm and is not touched.
+                                                               strangers_in_the_directory_do_no_harm
        - Reads everything this page specifies.
 
    CONTENTS
        FORMAT      1 notation  2 stream  3 stream header  4 blocks  5 data blocks  6 rows coding
                    7 mini coding  8 columns coding  9 schema, clock  10 loss, sync, metadata,
                    annotation, attachment  11 index, end, chain  12 journal zone  13 reading
+                   14 feeds
        API         writer . reader . seeking . feeds (files of one sequence in a directory)
        OPTIONS     TELEM_NO_LZ4   write without LZ4; reading an LZ4 block or column answers
                                   UNSUPPORTED
@@ -648,7 +657,26 @@
        Nothing is delivered that did not pass header check, payload check and every range above.
        Whatever is skipped is reported: the bytes (offset, count) and the rows (stream, first
        number, count, exact or at least). Rows that are known missing and not delivered later are
-       counted once. At the end a reader says whether an end block was seen. */
+       counted once. At the end a reader says whether an end block was seen.
+
+   14 FEEDS (a sequence of files in a directory; what telem_feed_* write and read)
+       NAME.000001.tlm, NAME.000002.tlm ..: NAME of 1 to 63 letters, digits, - _ . (neither . nor -
+       first, no . last); the number in decimal, six digits at least, no other zeros in front, 1 to
+       4,294,967,295; it is the header's file_number. All have the same `sequence`, not 0; `previous`
+       is the session of the file before. A file whose name is of this form and whose header is not
+       such a one is not of the feed: it is left alone, and readers report it.
+       Stream ids mean the same stream in all files; row numbers go on from file to file: start_row
+       in the schema block is one past the last row in the files before. Where a reader finds it
+       higher than it expects, rows between are in no file: missing, exactly.
+       The next file is begun as NAME.new: header, journal zone, clocks, schemas, chain block; then
+       it is renamed. Nothing is written to a file any more when a later one has its name. So a
+       reader that finds a later file reads on to the end of the one at hand, once, and leaves it.
+       (A list of the directory may lack a file that is named meanwhile: a later list has it.)
+       NAME.lock is held by the writer (a lock of the system, gone with the process), NAME.new that
+       nobody holds is of a writer that died. NAME.ack: "telem-ack ", the number of the last file
+       that need not be kept for a reader in ten digits, a space, XXH32(these 20 bytes, seed 0) in
+       eight lower hex digits, a newline; written as NAME.ack.new and renamed. Anything else in it
+       means: none. */
 
 #if !defined(TELEM_I_FILE_W) /* this file includes itself for a part that is compiled for two widths */
 #include "telem.h"

@@ -1,7 +1,7 @@
 /* cc -I. examples/feed_hello.c -o feed_hello -llz4 && ./feed_hello */
 /* A recording that goes on for ever: a feed of files of 32 KB, of which the last five stay. Read back as one, from a
-   row on that is gone in part. Watch one grow: telem follow feed_hello.dir/drive (with a number of rows as argument
-   this program goes on for so long). */
+   row on that is gone in part. To watch one grow: ./feed_hello 100000 1 (rows, ms from one to the next), and in another
+   terminal: telem follow feed_hello.dir/drive */
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_IMPLEMENTATION
 #include "telem_file.h"
@@ -20,7 +20,18 @@ static int failed(const char *doing, telem_result why, telem_error error) {
     return 1;
 }
 
-static int write_rows(const telem_dir *dir, unsigned rows) {
+static void pause_ms(unsigned ms) {
+#if defined(_WIN32)
+    Sleep(ms);
+#else
+    struct timespec t;
+    t.tv_sec = (time_t)(ms / 1000);
+    t.tv_nsec = (long)(ms % 1000) * 1000000;
+    (void)nanosleep(&t, NULL);
+#endif
+}
+
+static int write_rows(const telem_dir *dir, unsigned rows, unsigned ms) {
     static telem_feed_writer f;
     telem_feed_writer_desc fd = TELEM_ZERO;
     telem_file_stream_desc sd = TELEM_ZERO;
@@ -43,6 +54,7 @@ static int write_rows(const telem_dir *dir, unsigned rows) {
     for (; m.step < rows && r == TELEM_OK; m.step++) {
         m.noise = m.noise * 1664525u + 1013904223u;
         r = telem_feed_write(&f, 1, (int64_t)m.step * 1000000, &m); /* rotates and removes by itself */
+        if (ms) pause_ms(ms);
     }
     printf("file %u is written to, %u were removed\n", (unsigned)f.number, (unsigned)f.files_removed);
     if (r == TELEM_OK) r = telem_feed_close(&f);
@@ -84,7 +96,7 @@ int main(int argc, char **argv) {
         if (dir.remove(dir.user, old) != TELEM_OK) return 1;
         old[0] = 0;
     }
-    return write_rows(&dir, argc > 1 ? (unsigned)atol(argv[1]) : 50000) || read_rows(&dir, 1000);
+    return write_rows(&dir, argc > 1 ? (unsigned)atol(argv[1]) : 50000, argc > 2 ? (unsigned)atol(argv[2]) : 0) || read_rows(&dir, 1000);
 }
 
 /* Output:
