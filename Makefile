@@ -90,6 +90,10 @@ bench-latency: | $(BUILD)/bin ## what one row costs the writer, row by row: medi
 	@$(CC) -std=gnu99 $(CFLAGS) -O3 $(WARN) -I. tests/bench_latency.c -o $(BUILD)/bin/bench_latency -llz4 -lm -lpthread && \
 	LATENCY_DIR=$${LATENCY_DIR:-$(BUILD)} $(BUILD)/bin/bench_latency
 
+bench-follow: | $(BUILD)/bin ## from a row's write to its being read in another process: journal mapped, by reads, by polling
+	@sh tests/deps.sh demo
+	@$(CC) -std=gnu99 $(CFLAGS) $(WARN) -I. tests/bench_follow.c -o $(BUILD)/bin/bench_follow -llz4 -lm && $(BUILD)/bin/bench_follow
+
 DATA = ../shared/data
 bench-file: | $(BUILD)/bin ## columns files over sets of real telemetry (DATA=dir): size, speed beside LZ4 and zstd
 	@sh tests/deps.sh bench
@@ -126,4 +130,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-latency bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-follow bench-latency bench-file bench-ablation examples install-deps format-check clean

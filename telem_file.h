@@ -1347,6 +1347,8 @@ typedef struct telem_feed_reader_desc {
     uint32_t max_block, max_row; /* 0: what memory allows */
     uint32_t max_streams; /* of which the account goes over from file to file; 0: 256 */
     uint8_t follow;       /* 1: the feed may grow: telem_feed_next answers TELEM_AGAIN where it ends now */
+    uint8_t map_zone;     /* follow: 1 maps the journal zone of each file, as telem_file_reader_map_zone: who spins then
+                             sees a row without a call of the system */
     uint64_t look_ns;     /* follow: where no end block was seen, how often to look for a later file (a writer that
                              died leaves none); 0: 10 ms. The whole directory is looked at more seldom */
     const telem_clock *clock; /* for look_ns: any that goes on; NULL: the system's monotonic one, or each time */
@@ -1534,7 +1536,7 @@ struct telem_feed_reader {
     uint64_t looked_at, listed_at; /* ns */
     telem_clock clock;
     uint32_t number, next_number, mark_count, told;
-    uint8_t open, looked, reading, has_next, has_pending, has_damage, finished, single, is_feed, telling;
+    uint8_t open, looked, quiet, reading, has_next, has_pending, has_damage, finished, single, is_feed, telling;
     char name[256], file[256];
     char text[256];
 };
@@ -16963,8 +16965,11 @@ static telem_i_file_mark *telem_i_file_mark_of(telem_feed_reader *f, uint32_t id
 }
 
 static void telem_i_file_feedr_leave(telem_feed_reader *f) {
-    if (f->reading) (void)f->dir.close(f->dir.user, &f->io);
-    f->reading = f->finished = 0;
+    if (f->reading) {
+        telem_file_reader_unmap_zone(&f->r);
+        (void)f->dir.close(f->dir.user, &f->io);
+    }
+    f->reading = f->finished = f->quiet = 0;
 }
 
 static void telem_i_file_feedr_drop_next(telem_feed_reader *f) {
@@ -17035,8 +17040,12 @@ static telem_result telem_i_file_feedr_enter(telem_feed_reader *f) {
     r = telem_i_file_feedr_open_io(f);
     if (r == TELEM_OK && (alien = telem_i_file_feedr_alien(f, &f->r.session)) != NULL) r = telem_i_file_feedr_fail(f, TELEM_ERR_UNSUPPORTED, 0, alien, "");
     else if (r != TELEM_OK) (void)telem_i_file_feedr_fail(f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
-    if (r == TELEM_OK) f->sequence = f->r.session.sequence;
-    else telem_i_file_feedr_leave(f);
+    if (r != TELEM_OK) {
+        telem_i_file_feedr_leave(f);
+        return r;
+    }
+    f->sequence = f->r.session.sequence;
+    if (f->desc.follow && f->desc.map_zone) (void)telem_file_reader_map_zone(&f->r);
     return r;
 }
 
@@ -17228,9 +17237,17 @@ static telem_result telem_i_file_feedr_more(telem_feed_reader *f) {
     return telem_file_reader_finish(&f->r);
 }
 
+/* The mapped zone has nothing new, and it is not yet time to look elsewhere. */
+static int telem_i_file_feedr_quiet(telem_feed_reader *f) {
+    if (!f->quiet || telem_file_reader_ready(&f->r) != 0) return 0;
+    return f->looked && f->clock.read && telem_i_file_feedr_now(f) - f->looked_at < f->desc.look_ns;
+}
+
 TELEM_API telem_result telem_feed_next(telem_feed_reader *f, telem_file_item *item) {
     telem_result r;
     if (!f || !f->open || !item) return TELEM_ERR_STATE;
+    if (telem_i_file_feedr_quiet(f)) return TELEM_AGAIN;
+    f->quiet = 0;
     for (;;) {
         if (f->has_damage) {
             f->has_damage = 0;
@@ -17252,6 +17269,7 @@ TELEM_API telem_result telem_feed_next(telem_feed_reader *f, telem_file_item *it
             }
             if (r != TELEM_END && r != TELEM_AGAIN) return telem_i_file_feedr_fail(f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
             r = telem_i_file_feedr_more(f);
+            f->quiet = r == TELEM_AGAIN && f->reading;
             if (r != TELEM_OK) return r;
         }
     }
