@@ -162,6 +162,7 @@ TEST(rotated_files_read_as_one) {
         telem_feed_writer_desc *d = feed_desc(codings[c % sizeof codings]);
         memset(&a, 0, sizeof a);
         d->file.no_index = c >= sizeof codings;
+        d->file.pace = c >= sizeof codings ? TELEM_FILE_AT_ONCE : TELEM_FILE_SPREAD;
         kit.owner = 1;
         REQUIRE_OK(telem_feed_open(&w, d));
         for (n = 0; n < rows; n++) CHECK_OK(put(&w, n));

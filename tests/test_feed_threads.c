@@ -1,0 +1,146 @@
+/* test_feed_threads.c - a feed written with a helper thread, rotated and followed meanwhile: three threads, and nothing
+   in common between writer and reader but the directory.   UNIT: threads */
+#define _POSIX_C_SOURCE 200809L
+#define TELEM_IMPLEMENTATION
+#include "telem_file.h"
+#include <pthread.h>
+#include "check.h"
+#if defined(_WIN32)
+#include <direct.h>
+#include <process.h>
+#define getpid _getpid
+#define rmdir _rmdir
+#endif
+
+#define ROW_TABLE(F) F(FIELD, u64, n, "", "") F(ARRAY, u32, v, 6, "", "")
+TELEM_DEFINE(Row, ROW_TABLE, "");
+
+static uint64_t memory[1 << 18], reader_memory[1 << 18];
+static telem_feed_writer w;
+static telem_feed_reader rd;
+static telem_atomic32 stop;
+static char path[200];
+static uint64_t rows_wanted;
+
+static Row row_of(uint64_t n) {
+    Row r;
+    uint32_t i;
+    memset(&r, 0, sizeof r);
+    r.n = n;
+    for (i = 0; i < 6; i++) {
+        uint64_t h = (n * 6 + i + 1) * 0x9E3779B97F4A7C15u;
+        h = (h ^ h >> 30) * 0xBF58476D1CE4E5B9u;
+        r.v[i] = (uint32_t)(h >> 40);
+    }
+    return r;
+}
+
+static void *helper(void *arg) {
+    (void)arg;
+    while (TELEM_LOAD32_ACQUIRE(&stop) == 0)
+        if (telem_file_work(&w.w) <= 0) {
+            struct timespec nap = {0, 50000};
+            (void)nanosleep(&nap, NULL);
+        }
+    return NULL;
+}
+
+static void *follower(void *arg) {
+    telem_feed_reader_desc d = TELEM_ZERO;
+    telem_dir dir = telem_dir_system(path);
+    telem_file_item item;
+    uint64_t *bad = (uint64_t *)arg, next = 0;
+    int tries = 0;
+    d.dir = &dir;
+    d.name = "threads";
+    d.memory = reader_memory;
+    d.memory_size = sizeof reader_memory;
+    d.follow = 1;
+    d.map_zone = 1;
+    (void)telem_feed_reader_open(&rd, &d);
+    while (next < rows_wanted && tries < 100000) {
+        telem_result r = telem_feed_next(&rd, &item);
+        if (r == TELEM_AGAIN) {
+            struct timespec nap = {0, 1000000};
+            (void)nanosleep(&nap, NULL);
+            tries++;
+        } else if (r != TELEM_OK) {
+            ++*bad;
+            break;
+        } else if (item.kind == TELEM_ITEM_ROW) {
+            Row want = row_of(next), got;
+            if (item.row != next || telem_file_get(&item, &Row_schema, &got) != TELEM_OK || memcmp(&got, &want, sizeof got) != 0) ++*bad;
+            next = item.row + 1;
+        } else if (item.kind == TELEM_ITEM_MISSING || item.kind == TELEM_ITEM_DAMAGE) {
+            ++*bad;
+        }
+    }
+    if (next != rows_wanted) ++*bad;
+    (void)telem_feed_reader_close(&rd);
+    return NULL;
+}
+
+static int first_name(void *arg, const telem_dir_entry *e) {
+    snprintf((char *)arg, 200, "%s", e->name);
+    return 1;
+}
+static void wipe(void) {
+    telem_dir d = telem_dir_system(path);
+    char name[200] = "";
+    while (d.list(d.user, first_name, name) == TELEM_OK && name[0] && d.remove(d.user, name) == TELEM_OK) name[0] = 0;
+    (void)rmdir(path);
+}
+
+static void run(int journal) {
+    telem_feed_writer_desc d = TELEM_ZERO;
+    telem_file_stream_desc s = TELEM_ZERO;
+    telem_dir dir;
+    pthread_t h, f;
+    uint64_t n, bad = 0;
+    const char *build = getenv("BUILD");
+    snprintf(path, sizeof path, "%s/feed-threads-%ld", build && *build ? build : ".", (long)getpid());
+    dir = telem_dir_system(path);
+    rows_wanted = check_quick() ? 20000 : 200000;
+    s.id = 1;
+    s.schema = &Row_schema;
+    d.dir = &dir;
+    d.name = "threads";
+    d.file.memory = memory;
+    d.file.memory_size = sizeof memory;
+    d.file.max_block = 32768;
+    d.file.block_rows = 512;
+    d.file.max_streams = 2;
+    d.file.max_row = 256;
+    d.file.pace = TELEM_FILE_HELPER;
+    d.file.journal = (uint8_t)journal;
+    d.file.journal_slots = 4;
+    d.file.journal_slot_bytes = 16384;
+    d.streams = &s;
+    d.stream_count = 1;
+    d.rotate_bytes = journal ? 140000 : 60000;
+    REQUIRE_OK(telem_feed_open(&w, &d));
+    TELEM_STORE32_RELEASE(&stop, 0);
+    REQUIRE(pthread_create(&h, NULL, helper, NULL) == 0);
+    REQUIRE(pthread_create(&f, NULL, follower, &bad) == 0);
+    for (n = 0; n < rows_wanted; n++) {
+        Row r = row_of(n);
+        CHECK_OK(telem_feed_write(&w, 1, (int64_t)n, &r));
+    }
+    CHECK_OK(telem_feed_rotate(&w)); /* with rows at the helper's */
+    TELEM_STORE32_RELEASE(&stop, 1);
+    (void)pthread_join(h, NULL);
+    CHECK(w.number > 3);
+    CHECK_OK(telem_feed_close(&w));
+    (void)pthread_join(f, NULL);
+    CHECK_EQ_INT(bad, 0);
+    wipe();
+}
+
+TEST(rotation_with_a_helper_thread) { run(0); }
+TEST(rotation_with_a_helper_thread_and_a_journal) { run(1); }
+
+int main(void) {
+    RUN(rotation_with_a_helper_thread);
+    RUN(rotation_with_a_helper_thread_and_a_journal);
+    return CHECK_MAIN_END();
+}
