@@ -54,6 +54,7 @@
        TELEM_ASSERT(x)       checks the caller's own bugs; default: off. Bytes from outside never
                              reach it
        TELEM_NO_STDIO        leave out telem_io_stdio
+       TELEM_NO_TEXT         errors have a code and an offset, but no words (flash)
        TELEM_NO_POSIX        leave out telem_io_fd and the system clocks
        TELEM_SINGLE_CORE     one core, no DMA that shares the data: barriers become compiler
                              barriers (interrupts on the same core see program order)
@@ -94,6 +95,12 @@
 
 #if defined(__FAST_MATH__)
 #error "telem: -ffast-math changes the bits of floating point data; build the telem code without it"
+#endif
+
+#if defined(TELEM_NO_TEXT)
+#define TELEM_I_WORDS(text) "refused"
+#else
+#define TELEM_I_WORDS(text) text
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -630,31 +637,31 @@ typedef int (*telem_filter)(void *user, uint32_t stream, int64_t time, const voi
 
 /* >>results */
 
-#define TELEM_I_NAME(name, value, text, cause) case name: return #name;
-#define TELEM_I_TEXT(name, value, text, cause) case name: return text;
-#define TELEM_I_CAUSE(name, value, text, cause) case name: return cause;
-
+/* One string with all of them: a linker leaves out an array that nobody uses, but no single string. */
+#define TELEM_I_CODE(name, value, text, cause) value,
+#define TELEM_I_NAME(name, value, text, cause) #name "\0"
+#define TELEM_I_TEXT(name, value, text, cause) text "\0"
+#define TELEM_I_CAUSE(name, value, text, cause) cause "\0"
+static const char *telem_i_result_word(const char *words, telem_result r) {
+    static const signed char codes[] = {TELEM_RESULTS(TELEM_I_CODE)};
+    size_t i;
+    for (i = 0; i < sizeof codes; i++, words += telem_i_length(words) + 1)
+        if (codes[i] == (int)r) return words;
+    return "unknown result";
+}
 TELEM_API const char *telem_result_name(telem_result r) {
-    switch (r) {
-        TELEM_RESULTS(TELEM_I_NAME)
-    case TELEM_I_RESULT_MIN:
-    default: return "unknown result";
-    }
+    static const char words[] = TELEM_RESULTS(TELEM_I_NAME);
+    return telem_i_result_word(words, r);
 }
 TELEM_API const char *telem_result_text(telem_result r) {
-    switch (r) {
-        TELEM_RESULTS(TELEM_I_TEXT)
-    case TELEM_I_RESULT_MIN:
-    default: return "unknown result";
-    }
+    static const char words[] = TELEM_RESULTS(TELEM_I_TEXT);
+    return telem_i_result_word(words, r);
 }
 TELEM_API const char *telem_result_cause(telem_result r) {
-    switch (r) {
-        TELEM_RESULTS(TELEM_I_CAUSE)
-    case TELEM_I_RESULT_MIN:
-    default: return "unknown result";
-    }
+    static const char words[] = TELEM_RESULTS(TELEM_I_CAUSE);
+    return telem_i_result_word(words, r);
 }
+#undef TELEM_I_CODE
 #undef TELEM_I_NAME
 #undef TELEM_I_TEXT
 #undef TELEM_I_CAUSE

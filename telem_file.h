@@ -92,6 +92,12 @@
                    TELEM_FILE_NO_JOURNAL  without journal mode, append and the reading of a journal
                                   zone (UNSUPPORTED). Set by itself under TELEM_FILE_NO_COLUMNS
                    TELEM_NO_XXH3  no XXH3: disk profile's payload hash is UNSUPPORTED (for MCUs)
+                   For less flash, of the writer only; the bytes stay as they are:
+                   TELEM_FILE_NO_ROWS  mini (or columns) only: a writer of rows answers UNSUPPORTED; 0 is mini
+                   TELEM_FILE_NO_INDEX  no index blocks, as with desc.no_index
+                   TELEM_FILE_TRUST_SCHEMAS  add_stream takes schemas as they are: for those that
+                                  TELEM_DEFINE made and that telem_schema_check passed once elsewhere
+                   TELEM_NO_TEXT  telem.h: errors without words
 
    =============================================================================================
    FORMAT, version 1.0
@@ -2210,6 +2216,10 @@ static void telem_i_file_writer_fail(telem_file_writer *w, telem_result code, co
 #endif
 }
 
+#if defined(TELEM_NO_TEXT)
+#define telem_i_file_writer_fail(w, code, what) telem_i_file_writer_fail(w, code, TELEM_I_WORDS(what))
+#endif
+
 /* Returns how many bytes the io did not take. */
 static size_t telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t n) {
     while (n > 0 && w->error.code == TELEM_OK) {
@@ -2292,6 +2302,15 @@ static size_t telem_i_file_block_header(const telem_i_file_framing *f, uint8_t *
     return size;
 }
 
+/* NULL: none. */
+static struct telem_i_file_windex *telem_i_file_index_of(const telem_file_writer *w) {
+#if defined(TELEM_FILE_NO_INDEX)
+    (void)w;
+    return NULL;
+#else
+    return w->index;
+#endif
+}
 static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, telem_i_file_wstream *s);
 static void telem_i_file_index_due(telem_file_writer *w);
 
@@ -2437,7 +2456,7 @@ static uint8_t *telem_i_file_pack_payload(telem_file_writer *w, telem_i_file_wst
 
 static void telem_i_file_cover(telem_file_writer *w, telem_i_file_wstream *s) {
     uint32_t k;
-    if (!w->index) return;
+    if (!telem_i_file_index_of(w)) return;
     for (k = 0; k < TELEM_I_FILE_LEVELS; k++) {
         if (s->covered[k].rows == 0 || s->min < s->covered[k].min) s->covered[k].min = s->min;
         if (s->covered[k].rows == 0 || s->max > s->covered[k].max) s->covered[k].max = s->max;
@@ -2978,6 +2997,19 @@ static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_w
 }
 #endif
 
+/* Known at compile time where one of the two codings is not built in. */
+static int telem_i_file_is_mini(const telem_i_file_wstream *s) {
+#if defined(TELEM_FILE_NO_MINI)
+    (void)s;
+    return 0;
+#elif defined(TELEM_FILE_NO_ROWS)
+    (void)s;
+    return 1;
+#else
+    return s->mini != NULL;
+#endif
+}
+
 /* Closes the open block of a stream and writes it. With an error that stuck the block stays open:
    telem_file_writer_clear may yet save it. */
 static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_wstream *s) {
@@ -2988,7 +3020,7 @@ static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_
     if (s->g) return telem_i_file_close_columns(w, s);
 #endif
 #if !defined(TELEM_FILE_NO_MINI)
-    if (s->mini) return telem_i_file_close_mini(w, s);
+    if (telem_i_file_is_mini(s)) return telem_i_file_close_mini(w, s);
 #endif
     if (s->rows == 0 || w->error.code != TELEM_OK) return w->error.code;
     if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
@@ -3519,7 +3551,7 @@ static void telem_i_file_index_emit(telem_file_writer *w) {
 
 static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, telem_i_file_wstream *s) {
     telem_i_file_entry *e;
-    if (!w->index || w->error.code != TELEM_OK) return;
+    if (!telem_i_file_index_of(w) || w->error.code != TELEM_OK) return;
     e = &w->index->entries[w->index->count++];
     memset(e, 0, sizeof *e);
     e->kind = kind;
@@ -3534,7 +3566,7 @@ static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t 
 
 /* Called between blocks, when no stream's state is half changed. */
 static void telem_i_file_index_due(telem_file_writer *w) {
-    if (w->index && w->index->count == w->desc.index_blocks) telem_i_file_index_emit(w);
+    if (telem_i_file_index_of(w) && w->index->count == w->desc.index_blocks) telem_i_file_index_emit(w);
 }
 
 /* >>writer ------------------------------------------------------------------------------------- */
@@ -3554,6 +3586,9 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
 #if defined(TELEM_FILE_NO_COLUMNS)
     if (d->coding == 0) f.coding = TELEM_FILE_ROWS;
 #endif
+#if defined(TELEM_FILE_NO_ROWS)
+    if (d->coding == 0 && f.coding == TELEM_FILE_ROWS) f.coding = TELEM_FILE_MINI;
+#endif
     f.gather_bytes = telem_i_file_or(d->gather_bytes, f.max_block > 1u << 24 ? 1u << 25 : 2u * f.max_block);
     f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : f.coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_DEFAULT : TELEM_I_FILE_COLUMN_DEFAULT);
     f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : f.coding == TELEM_FILE_COLUMNS ? 0 : 65536);
@@ -3564,6 +3599,9 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
     f.index_blocks = telem_i_file_or(d->index_blocks, 256);
     if (f.index_blocks > f.max_block / TELEM_I_FILE_INDEXED) f.index_blocks = f.max_block / TELEM_I_FILE_INDEXED;
     if (wire || (uint64_t)f.max_streams * 55u + 1024u > f.max_block) f.no_index = 1;
+#if defined(TELEM_FILE_NO_INDEX)
+    f.no_index = 1;
+#endif
     f.journal_slots = telem_i_file_or(d->journal_slots, 8);
     f.journal_slot_bytes = telem_i_file_or(d->journal_slot_bytes, 1u << 19);
     if (d->sync_ns == 0) f.sync_ns = 1000000000u;
@@ -3682,9 +3720,14 @@ static uint32_t telem_i_file_most_rows(uint8_t coding) {
 /* What an open that was refused leaves: a writer whose later calls answer the same (its desc has no io). */
 static telem_result telem_i_file_refuse_open(telem_file_writer *w, telem_result code, const char *what) {
     memset(w, 0, sizeof *w);
+    (void)what; /* TELEM_NO_TEXT */
     telem_i_file_writer_fail(w, code, what);
     return code;
 }
+
+#if defined(TELEM_NO_TEXT)
+#define telem_i_file_refuse_open(w, code, what) telem_i_file_refuse_open(w, code, TELEM_I_WORDS(what))
+#endif
 
 /* What calls on a writer that is not open answer. */
 static telem_result telem_i_file_not_open(const telem_file_writer *w) {
@@ -3732,6 +3775,9 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
         return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "a field of the desc is out of its range");
 #if defined(TELEM_FILE_NO_COLUMNS)
     if (f.coding == TELEM_FILE_COLUMNS) return telem_i_file_refuse_open(w, TELEM_ERR_UNSUPPORTED, "built without the columns coding");
+#endif
+#if defined(TELEM_FILE_NO_ROWS)
+    if (f.coding == TELEM_FILE_ROWS) return telem_i_file_refuse_open(w, TELEM_ERR_UNSUPPORTED, "built without the rows coding");
 #endif
 #if defined(TELEM_FILE_NO_MINI)
     if (f.coding == TELEM_FILE_MINI) return telem_i_file_refuse_open(w, TELEM_ERR_UNSUPPORTED, "built without the mini coding");
@@ -3869,7 +3915,9 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     uint32_t i;
     const char *name;
     if (!d || !d->schema || d->id == TELEM_ALL_STREAMS) return TELEM_ERR_ARG;
+#if !defined(TELEM_FILE_TRUST_SCHEMAS)
     if (telem_schema_check(d->schema, NULL) != TELEM_OK) return TELEM_ERR_ARG;
+#endif
     if (d->clock != 0 && !telem_i_file_find_clock(w, d->clock, NULL)) return TELEM_ERR_NOT_FOUND;
     name = d->name ? d->name : d->schema->name;
     if (telem_i_length(name) == 0 || telem_i_length(name) > 255) return TELEM_ERR_ARG;
@@ -4027,7 +4075,7 @@ static void telem_i_file_make_key(telem_i_file_wstream *s, uint64_t row, int64_t
     s->key_time = time;
     s->group_bytes = s->group_rows = 0;
 #if !defined(TELEM_FILE_NO_MINI)
-    if (s->mini) telem_i_file_mini_reset(s);
+    if (telem_i_file_is_mini(s) && s->mini) telem_i_file_mini_reset(s);
 #endif
 }
 
@@ -4104,7 +4152,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     }
     fresh = s->rows == 0;
     if (fresh) telem_i_file_begin_block(w, s, time);
-    if (!s->mini && !telem_i_file_code_token(s, time)) {
+    if (!telem_i_file_is_mini(s) && !telem_i_file_code_token(s, time)) {
         TELEM_ASSERT(!fresh); /* the capacity holds any one row */
         (void)telem_i_file_close_block(w, s);
         telem_i_file_begin_block(w, s, time);
@@ -4115,7 +4163,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
         uint64_t gone = (uint64_t)s->rows + 1u; /* with what a block cut in two has left */
         s->next_row++;
         s->rows = s->used = s->run = 0;
-        if (s->mini) s->row = s->mini->rows;
+        if (telem_i_file_is_mini(s)) s->row = s->mini->rows;
         telem_i_file_lose(w, s, gone, time, time);
         return w->error.code;
     }
@@ -4126,14 +4174,14 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     if (time > s->max) s->max = time;
     if (s->has_optional && !s->all_present) s->saw_null = 1;
 #if !defined(TELEM_FILE_NO_MINI)
-    if (s->mini) telem_i_file_mini_take(s, time);
+    if (telem_i_file_is_mini(s)) telem_i_file_mini_take(s, time);
 #endif
-    if (!s->mini) telem_i_file_keep_row(s);
+    if (!telem_i_file_is_mini(s)) telem_i_file_keep_row(s);
     s->rows++;
     s->next_row++;
     s->taken++;
     w->rows++;
-    return s->mini && s->rows >= w->desc.block_rows ? telem_i_file_close_block(w, s) : TELEM_OK;
+    return telem_i_file_is_mini(s) && s->rows >= w->desc.block_rows ? telem_i_file_close_block(w, s) : TELEM_OK;
 }
 
 /* A row form of the caller's own making: bools become 0 or 1, texts must be as long as they say. */
@@ -4401,7 +4449,7 @@ TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w) {
 static void telem_i_file_end_body(telem_i_file_body *b, const void *arg) {
     const telem_file_writer *w = (const telem_file_writer *)arg;
     uint32_t i;
-    telem_i_file_body_put_varint(b, w->index ? telem_i_file_back(b->start, w->index->last[0]) : 0);
+    telem_i_file_body_put_varint(b, telem_i_file_index_of(w) ? telem_i_file_back(b->start, w->index->last[0]) : 0);
     telem_i_file_body_put_varint(b, w->seq);
     telem_i_file_body_put_varint(b, w->stream_count);
     for (i = 0; i < w->stream_count; i++) {
@@ -4428,7 +4476,7 @@ static void telem_i_file_give_up(telem_file_writer *w) {
 /* The last index and an end block; where that lies. */
 static uint64_t telem_i_file_end_session(telem_file_writer *w) {
     uint64_t pos;
-    if (w->index && w->index->count && w->error.code == TELEM_OK) telem_i_file_index_emit(w);
+    if (telem_i_file_index_of(w) && w->index->count && w->error.code == TELEM_OK) telem_i_file_index_emit(w);
     pos = telem_i_file_tell(w);
     (void)telem_i_file_emit(w, TELEM_BLOCK_END, NULL, 0, telem_i_file_end_body, w);
     telem_i_file_out_flush(w);

@@ -711,7 +711,14 @@ TELEM_API size_t telem_schema_print_csv_header(const telem_schema *s, uint32_t f
 #endif
 
 TELEM_UNUSED static uint32_t telem_i_xxh32(const void *p, size_t n, uint32_t seed) {
+#if defined(__OPTIMIZE_SIZE__) /* what hashes in parts is there anyway */
+    XXH32_state_t h;
+    (void)XXH32_reset(&h, seed);
+    if (n) (void)XXH32_update(&h, p, n);
+    return XXH32_digest(&h);
+#else
     return XXH32(p, n, seed);
+#endif
 }
 
 #if defined(_WIN32) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
@@ -1145,33 +1152,33 @@ static int telem_i_label_fits(uint8_t type, uint64_t value) {
 
 static const char *telem_i_check_labels(const telem_field *f) {
     uint32_t i;
-    if (f->label_count && !telem_i_is_labelled(f->type)) return "labels on a type without labels";
-    if (f->label_count && !f->labels) return "labels is NULL";
+    if (f->label_count && !telem_i_is_labelled(f->type)) return TELEM_I_WORDS("labels on a type without labels");
+    if (f->label_count && !f->labels) return TELEM_I_WORDS("labels is NULL");
     for (i = 0; i < f->label_count; i++) {
-        if (!telem_i_name_ok(f->labels[i].name, 1)) return "label empty, too long or with control characters";
-        if (!telem_i_label_fits(f->type, f->labels[i].value)) return "label value does not fit";
+        if (!telem_i_name_ok(f->labels[i].name, 1)) return TELEM_I_WORDS("label empty, too long or with control characters");
+        if (!telem_i_label_fits(f->type, f->labels[i].value)) return TELEM_I_WORDS("label value does not fit");
     }
     return NULL;
 }
 
 /* The rules for what is no text. NULL: valid. */
 static const char *telem_i_check_shape(const telem_field *f) {
-    if (f->type < TELEM_BOOL || f->type > TELEM_STRUCT) return "unknown type";
-    if (f->flags & ~TELEM_I_FLAGS) return "unknown flag";
-    if ((f->flags & TELEM_COUNTER) && !telem_i_is_integer(f->type)) return "counter on a type that is not an integer";
-    if (telem_i_is_sized(f->type) ? f->size < 1 || f->size > TELEM_MAX_ROW : f->size != 0) return "size missing, too large or on a type without one";
-    if (!telem_i_is_numeric(f->type) && (!telem_i_is_zero(f->scale) || !telem_i_is_zero(f->bias) || f->decimals)) return "scaling on a type that is not a number";
-    if (!telem_i_finite(f->scale) || !telem_i_finite(f->bias)) return "scale or bias not finite";
-    return f->decimals > TELEM_I_MAX_DECIMALS ? "more than 18 decimals" : NULL;
+    if (f->type < TELEM_BOOL || f->type > TELEM_STRUCT) return TELEM_I_WORDS("unknown type");
+    if (f->flags & ~TELEM_I_FLAGS) return TELEM_I_WORDS("unknown flag");
+    if ((f->flags & TELEM_COUNTER) && !telem_i_is_integer(f->type)) return TELEM_I_WORDS("counter on a type that is not an integer");
+    if (telem_i_is_sized(f->type) ? f->size < 1 || f->size > TELEM_MAX_ROW : f->size != 0) return TELEM_I_WORDS("size missing, too large or on a type without one");
+    if (!telem_i_is_numeric(f->type) && (!telem_i_is_zero(f->scale) || !telem_i_is_zero(f->bias) || f->decimals)) return TELEM_I_WORDS("scaling on a type that is not a number");
+    if (!telem_i_finite(f->scale) || !telem_i_finite(f->bias)) return TELEM_I_WORDS("scale or bias not finite");
+    return f->decimals > TELEM_I_MAX_DECIMALS ? TELEM_I_WORDS("more than 18 decimals") : NULL;
 }
 
 static const char *telem_i_check_field(const telem_field *f) {
     const char *bad = telem_i_check_shape(f);
     if (bad) return bad;
-    if (!telem_i_name_ok(f->name, 1)) return "name empty, too long or with control characters";
-    if (!telem_i_name_ok(f->unit, 0)) return "unit too long or with control characters";
-    if (!telem_i_desc_ok(f->desc) || !telem_i_desc_ok(f->aliases) || !telem_i_desc_ok(f->def)) return "description, aliases or default too long";
-    if (f->type == TELEM_STRUCT && (!f->nested || f->nested->field_count == 0)) return "struct without fields";
+    if (!telem_i_name_ok(f->name, 1)) return TELEM_I_WORDS("name empty, too long or with control characters");
+    if (!telem_i_name_ok(f->unit, 0)) return TELEM_I_WORDS("unit too long or with control characters");
+    if (!telem_i_desc_ok(f->desc) || !telem_i_desc_ok(f->aliases) || !telem_i_desc_ok(f->def)) return TELEM_I_WORDS("description, aliases or default too long");
+    if (f->type == TELEM_STRUCT && (!f->nested || f->nested->field_count == 0)) return TELEM_I_WORDS("struct without fields");
     return telem_i_check_labels(f);
 }
 
@@ -1179,17 +1186,17 @@ static const char *telem_i_check_field(const telem_field *f) {
 static const char *telem_i_check_place(const telem_schema *s, const telem_field *f) {
     uint64_t one = f->type == TELEM_STRUCT ? f->nested->size : telem_i_value_width(f);
     uint64_t all = f->count ? (uint64_t)f->stride * (f->count - 1u) + one : one;
-    if (f->count && f->stride < one) return "stride smaller than an element";
-    if (!f->count && f->stride && f->type == TELEM_STRUCT && f->stride != one) return "the member has not the size of its schema's struct";
-    if (all > s->size || f->offset > s->size - all) return "offset outside of the struct";
-    if (telem_i_optional(f) && telem_i_presence_offset(f) >= s->size) return "presence outside of the struct";
+    if (f->count && f->stride < one) return TELEM_I_WORDS("stride smaller than an element");
+    if (!f->count && f->stride && f->type == TELEM_STRUCT && f->stride != one) return TELEM_I_WORDS("the member has not the size of its schema's struct");
+    if (all > s->size || f->offset > s->size - all) return TELEM_I_WORDS("offset outside of the struct");
+    if (telem_i_optional(f) && telem_i_presence_offset(f) >= s->size) return TELEM_I_WORDS("presence outside of the struct");
     return NULL;
 }
 
 static const char *telem_i_check_head(const telem_schema *s) {
-    if (!telem_i_name_ok(s->name, 1)) return "schema name empty, too long or with control characters";
-    if (!telem_i_desc_ok(s->desc)) return "description too long";
-    if (s->field_count && !s->fields) return "fields is NULL";
+    if (!telem_i_name_ok(s->name, 1)) return TELEM_I_WORDS("schema name empty, too long or with control characters");
+    if (!telem_i_desc_ok(s->desc)) return TELEM_I_WORDS("description too long");
+    if (s->field_count && !s->fields) return TELEM_I_WORDS("fields is NULL");
     return NULL;
 }
 
@@ -1201,6 +1208,10 @@ static telem_result telem_i_fail(telem_error *err, telem_result code, uint64_t o
     }
     return code;
 }
+
+#if defined(TELEM_NO_TEXT)
+#define telem_i_fail(err, code, offset, what) telem_i_fail(err, code, offset, TELEM_I_WORDS(what))
+#endif
 
 static int64_t telem_i_encoding_size(const telem_schema *s);
 
@@ -3166,11 +3177,11 @@ TELEM_API telem_result telem_schema_builder_finish(telem_schema_builder *b, cons
 
 /* >>print */
 
-static const char *const telem_i_flag_names[] = {"optional", "monotonic", "counter", "index", "volatile", "key"};
+static const char telem_i_flag_names[][12] = {"optional", "monotonic", "counter", "index", "volatile", "key"};
 
 static const char *telem_i_type_name(uint8_t type) { /* in capitals */
 #define TELEM_I_NAME(name, code, width) #name,
-    static const char *const names[] = {"", TELEM_TYPES(TELEM_I_NAME)};
+    static const char names[][8] = {"", TELEM_TYPES(TELEM_I_NAME)};
 #undef TELEM_I_NAME
     return type <= TELEM_STRUCT ? names[type] : "";
 }
@@ -3514,7 +3525,7 @@ static void telem_i_text_type(telem_i_in *in, telem_field *f, telem_i_arena *a) 
 
 /* One attribute; its number, or -1 when there is none. */
 static int telem_i_text_attribute(telem_i_in *in, telem_field *f, telem_i_arena *a) {
-    static const char *const words[] = {"unit", "scale", "bias", "decimals", "default", "aliases"};
+    static const char words[][12] = {"unit", "scale", "bias", "decimals", "default", "aliases"};
     telem_i_str w = telem_i_word(in);
     int i;
     for (i = 0; i < 6 && !telem_i_is_word(w, words[i]); i++) {}

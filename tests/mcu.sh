@@ -138,6 +138,16 @@ links() { # boards: what is linked; sizes.sh says what must not be
     note $? "what the images link" "$out/links.log"
 }
 
+# The options for less flash change no byte of what uart() got.
+small() { # board coding options...
+    b=$1 c=$2 at=$out/$1-small$2; shift 2
+    compile "$at.elf" "$b" flight -DSECONDS=10 -DCODING=$c -DTELEM_FILE_NO_INDEX -DTELEM_FILE_TRUST_SCHEMAS -DTELEM_NO_TEXT "$@" >"$at.log" 2>&1 &&
+        SERIAL="file:$at.tlm" emulate "$at.elf" "$(shift_of flight)" >>"$at.log" 2>&1
+    note $? "$b: flight with less flash, coding $c" "$at.log"
+    cmp "$at.tlm" "$out/$b-flight-DSECONDS10-DCODING$c.sent" >>"$at.log" 2>&1
+    note $? "$b: other bytes with less flash, coding $c" "$at.log"
+}
+
 # board flags: the flight over the UART is the one of a PC, byte for byte; read live, and spoiled on the way
 uart() {
     b=$1; shift; name=$b-flight$(echo "$*" | tr -d ' ='); at=$out/$name
@@ -275,8 +285,10 @@ if tool; then
     stm32 m4 uart_dma 2
 fi
 for b in m4 stm32f4; do
-    uart "$b" -DSECONDS=10
+    uart "$b" -DSECONDS=10 -DCODING=1
     uart "$b" -DSECONDS=10 -DCODING=3
+    small "$b" 1 -DTELEM_FILE_NO_MINI
+    small "$b" 3 -DTELEM_FILE_NO_ROWS
     has_lz4 || continue
     for block in 256 1024 4096; do uart "$b" -DSECONDS=10 -DBLOCK=$block; done
     uart "$b" -DSECONDS=10 -DCODING=3 -DBLOCK=512

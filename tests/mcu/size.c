@@ -1,7 +1,8 @@
 /* size.c - the least program that uses a part of telem, for its size, stack and what it links (sizes.sh).
    PART: 0 nothing, what all images share; 1 ring, a lane and a reader; 2 the same with the shared lane;
    3 black box: attach and read a ring that survived; 4 schema: check, encode, fingerprint; 5 wire writer,
-   rows; 6 wire writer, mini; 7 the reader of both; 8 all of it. With REPORT it runs and prints
+   rows; 6 wire writer, mini; 7 the reader of both; 8 all of it;
+   9, 10 as 5 and 6 with all options for less flash. With REPORT it runs and prints
    mcu.<board>.<part>.ram <bytes> and mcu.<board>.<part>.stack <bytes>, the stack as it was painted over. */
 #include <stdlib.h>
 #include "board.h"
@@ -17,11 +18,18 @@
 #define HAS(part) (PART == (part) || PART == 8)
 #if PART == 1
 #define TELEM_RING_NO_SHARED
-#elif PART == 5
+#elif PART == 5 || PART == 9
 #define TELEM_FILE_NO_MINI
+#elif PART == 10
+#define TELEM_FILE_NO_ROWS
+#endif
+#if PART == 9 || PART == 10
+#define TELEM_FILE_NO_INDEX
+#define TELEM_FILE_TRUST_SCHEMAS
+#define TELEM_NO_TEXT
 #endif
 #include "telem.h"
-#if PART >= 1 && (PART <= 3 || PART == 8)
+#if (PART >= 1 && PART <= 3) || PART == 8
 #include "telem_ring.h"
 #endif
 #if PART == 4
@@ -100,7 +108,7 @@ static void use_schema(void) {
 }
 #endif
 
-#if HAS(5) || HAS(6)
+#if HAS(5) || HAS(6) || PART > 8
 static int64_t take(void *user, const void *p, size_t n) {
     (void)user;
     sink += *(const uint8_t *)p;
@@ -128,7 +136,7 @@ static void use_writer(uint8_t coding) {
     must(telem_file_writer_close(&w));
 #ifdef REPORT
     ram = (uint32_t)(sizeof w + telem_file_writer_bytes(&d) + telem_file_stream_bytes(&d, &s));
-    ram -= 512u + 32u * (PART == 5 ? 2u : 17u);
+    ram -= 512u + 32u * (PART == 5 || PART == 9 ? 2u : 17u);
 #endif
 }
 #endif
@@ -180,10 +188,10 @@ static void use(void) {
 #if HAS(4)
     use_schema();
 #endif
-#if HAS(5)
+#if HAS(5) || PART == 9
     use_writer(TELEM_FILE_ROWS);
 #endif
-#if HAS(6)
+#if HAS(6) || PART == 10
     use_writer(TELEM_FILE_MINI);
 #endif
 #if HAS(7)
@@ -195,7 +203,7 @@ static void use(void) {
 extern uint32_t end[];
 int main(void) {
     static const char *const boards[5] = {"", "m4.", "m33.", "m0.", "stm32f4."};
-    static const char *const parts[9] = {"nothing", "ring", "ring_shared", "attach", "schema", "rows", "mini", "reader", "all"};
+    static const char *const parts[11] = {"nothing", "ring", "ring_shared", "attach", "schema", "rows", "mini", "reader", "all", "rows_small", "mini_small"};
     uint32_t *p;
     uintptr_t here;
     __asm__ volatile("mov %0, sp" : "=r"(here));
