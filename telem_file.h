@@ -5626,7 +5626,7 @@ typedef struct telem_i_file_codec {
     size_t text_size;
     void *table;                    /* hash tables, entropy tables, LZ4's state */
     size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
-    uint32_t near[2][4];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]): neighbours are
+    uint32_t nigh[2][4];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]): neighbours are
                                        often alike */
 } telem_i_file_codec;
 
@@ -7838,7 +7838,7 @@ static int telem_i_file_suits(telem_i_file_codec *k, const telem_i_file_num_view
 /* 32- and 64-bit floats: as last time; else by what a sample tells, a larger one when that one was misleading. */
 static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
                                        uint8_t *codec, uint8_t *p, const uint8_t *end) {
-    uint32_t own[8] = {0, 0, 0, 0, 0, 0, 0, 0}, *near = k->near[s->width == 8], bits = 0, turn, known;
+    uint32_t own[8] = {0, 0, 0, 0, 0, 0, 0, 0}, *nigh = k->nigh[s->width == 8], bits = 0, turn, known;
     telem_i_file_num_front f;
     uint8_t *q = NULL;
     if (!front) front = own;
@@ -7848,8 +7848,8 @@ static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, ui
         q = telem_i_file_put_front(k, ints, s, &f, p, end);
         known = q != NULL;
     }
-    if (!q && k->level != 2 && near[0]) {
-        telem_i_file_recall_front(near, s->width, &f);
+    if (!q && k->level != 2 && nigh[0]) {
+        telem_i_file_recall_front(nigh, s->width, &f);
         if (telem_i_file_suits(k, s, &f)) q = telem_i_file_put_front(k, ints, s, &f, p, end);
     }
     for (turn = 0; turn < 3 && !q; turn++) {
@@ -7864,7 +7864,7 @@ static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, ui
         if (bits > (front[5] & 0xFFFFu) * 5u / 4u + 8u) front[5] &= 0xFFFFu;
     } else {
         telem_i_file_keep(front, &f);
-        memcpy(near, front, 4 * sizeof *near);
+        memcpy(nigh, front, 4 * sizeof *nigh);
         front[5] = TELEM_I_FILE_NUM_LOOKS << 16 | (bits & 0xFFFFu);
     }
     *codec = f.codec;
