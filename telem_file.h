@@ -5626,8 +5626,8 @@ typedef struct telem_i_file_codec {
     size_t text_size;
     void *table;                    /* hash tables, entropy tables, LZ4's state */
     size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
-    uint32_t nigh[2][4];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]): neighbours are
-                                       often alike */
+    uint32_t nigh[2][5];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]; what a sample
+                                       cost so, 1/16 bit): neighbours are often alike */
 } telem_i_file_codec;
 
 typedef struct telem_i_file_choice { /* per column: what was chosen last and when to look again */
@@ -6174,7 +6174,12 @@ static void telem_i_file_put_bins(telem_i_file_work *w, int zigzag, telem_i_file
     telem_i_file_encode_table(&w->bins, &w->encoder);
 }
 
-/* --- costs from samples --- */
+/* --- costs --- */
+
+/* What an entropy coded value's time is worth, in 1/256 bit of it: the level's one price. Coding and decoding one
+   value take 4 to 5 ns more than packing it; tables and planning take as long as TABLES values. */
+static const uint16_t telem_i_file_price[3] = {300, 800, 2};
+#define TELEM_I_FILE_TABLES 1536u
 
 typedef struct telem_i_file_plan { /* a predictor and what its residuals are expected to cost */
     uint32_t kind, lag;
@@ -6872,6 +6877,25 @@ static int telem_i_file_stray(telem_i_file_num_split *t, const telem_i_file_num_
     return 0;
 }
 
+/* m values of 64 bits that all lie within `reach` ulps of what was made: their ulps. Else 0, and nothing is changed that counts. */
+static int telem_i_file_all_stay(telem_i_file_num_split *t, const uint8_t *p, const uint64_t *made, uint32_t m, uint32_t reach) {
+    uint32_t i, off = 0, *to = t->ulps + t->kept;
+    uint64_t far = 0;
+    for (i = 0; i < m; i++) {
+        uint64_t x, d;
+        memcpy(&x, p + 8u * (size_t)i, 8);
+        d = x - made[i];
+        far |= (d + reach) & ~(uint64_t)255u; /* 2 * reach is 128 */
+        far |= (uint64_t)((uint32_t)(d + reach) > 2u * reach);
+        off += d != 0;
+        to[i] = (uint32_t)d;
+    }
+    if (far) return 0;
+    t->off += off;
+    t->kept += m;
+    return 1;
+}
+
 /* All to the front of c64, as 32 or as 64 bits. 0: too many exceptions. */
 static int telem_i_file_split32(const telem_i_file_num_view *s, const telem_i_file_num_front *f, telem_i_file_num_split *t, uint32_t *ks) {
     double inverse = telem_i_file_inverse(&f->base);
@@ -6912,6 +6936,10 @@ static int telem_i_file_split64(const telem_i_file_num_view *s, const telem_i_fi
             memcpy(ks + t->kept, part, (size_t)m * 8);
             if (f->ulps) memset(t->ulps + t->kept, 0, (size_t)m * 4);
             t->kept += m;
+            continue;
+        }
+        if (f->ulps && s->width == 8 && !wide && telem_i_file_all_stay(t, s->p + 8u * (size_t)i, r.u, m, f->ulps)) {
+            memcpy(ks + t->kept - m, part, (size_t)m * 8);
             continue;
         }
         for (j = 0; j < m; j++) {
@@ -7815,21 +7843,23 @@ static uint8_t *telem_i_file_put_front(telem_i_file_codec *k, uint32_t *ints, co
     return telem_i_file_put_multiple(k, ints, s, f, &wild, p, end);
 }
 
-/* Does the front end of a neighbour suit a sample of this column, with no exceptions? */
+/* Does the front end of a neighbour suit a sample of this column as well as it did there? */
 static int telem_i_file_suits(telem_i_file_codec *k, const telem_i_file_num_view *s, telem_i_file_num_front *f) {
     telem_i_file_num_search q;
-    uint32_t cost;
-    if (f->codec != TELEM_I_FILE_MULTIPLE || f->ulps) return 0;
+    uint32_t cost, there = k->nigh[s->width == 8][4], exact = f->most == 0 && !f->ulps;
+    if (f->codec != TELEM_I_FILE_MULTIPLE) return 0;
     q.k = k;
     q.few_count = 0;
     q.biggest = 0;
     memset(&q.best, 0, sizeof q.best);
     telem_i_file_take_sample(&q, s, 64);
     telem_i_file_take_few(&q);
-    if (q.few_count < 8 || telem_i_file_hits(&q, f, 0) != q.few_count) return 0;
+    if (q.few_count < 8) return 0;
+    if (telem_i_file_hits(&q, f, q.few_count) == q.few_count) f->ulps = 0, exact = 1;
+    else if (exact) return 0;
     q.best.cost = cost = telem_i_file_ordered_cost(&q);
-    (void)telem_i_file_try(&q, f, 0);
-    if (q.best.codec != TELEM_I_FILE_MULTIPLE || q.best.most) return 0;
+    (void)telem_i_file_try(&q, f, f->ulps);
+    if (q.best.codec != TELEM_I_FILE_MULTIPLE || (exact ? q.best.most : q.best.cost > there + there / 8u + 4u)) return 0;
     *f = q.best;
     telem_i_file_allow(f, cost, s->width);
     return 1;
@@ -7865,6 +7895,7 @@ static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, ui
     } else {
         telem_i_file_keep(front, &f);
         memcpy(nigh, front, 4 * sizeof *nigh);
+        nigh[4] = f.cost;
         front[5] = TELEM_I_FILE_NUM_LOOKS << 16 | (bits & 0xFFFFu);
     }
     *codec = f.codec;
@@ -18702,7 +18733,7 @@ static void TELEM_I_FILE_N(telem_i_file_choose)(telem_i_file_codec *k, const TEL
     for (kind = 0; kind <= 3u && best->kind + 1u >= kind; kind++) /* no order is skipped: 3 only where 2 is good */
         if (kind < 2u || !(k->off & (kind == 2u ? TELEM_I_FILE_OFF_ORDER2 : TELEM_I_FILE_OFF_ORDER3)))
             TELEM_I_FILE_N(telem_i_file_try)(k, &w, kind, 0, best);
-    if (best->binned < 64u || reach < 2u || (k->level == 1u && n < 2048u)) return;
+    if (best->binned < 64u || reach < 2u || (k->level == 1u && (n < 2048u || best->binned < 512u))) return;
     if (!(k->off & TELEM_I_FILE_OFF_LAG)) TELEM_I_FILE_N(telem_i_file_seek_lag)(k, &w, reach, TELEM_I_FILE_LAG, best);
     if (!(k->off & TELEM_I_FILE_OFF_LAG_DELTA)) TELEM_I_FILE_N(telem_i_file_seek_lag)(k, &w, reach, TELEM_I_FILE_LAG_DELTA, best);
 }
@@ -18762,11 +18793,15 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_others)(const TELEM_I_FILE_T *r, uin
     return others;
 }
 
-/* BINNED where it comes below its share of PACKED: measured, or as it was in the last block. */
+/* What n values may take as BINNED, 1/256 bit, where `bytes` are what they take as PACKED: entropy coding costs time. */
+static uint64_t TELEM_I_FILE_N(telem_i_file_worth)(const telem_i_file_codec *k, uint32_t n, uint64_t bytes) {
+    uint64_t bits = bytes * 2048u, price = (uint64_t)telem_i_file_price[k->level] * (n + TELEM_I_FILE_TABLES);
+    return bits > price ? bits - price : 0;
+}
+
+/* BINNED where what it saves is worth its time: by a sample, then measured; or as it was in the last block. */
 static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common,
                                                        uint32_t expected, uint32_t *coder, uint8_t *p, uint8_t *end) {
-    static const uint32_t share[2][3] = {{230, 176, 254}, {218, 128, 254}}; /* of 256: what entropy coding must come
-                                                       down to; less where few values pay for its tables */
     TELEM_I_FILE_N(telem_i_file_vector) v[65];
     TELEM_I_FILE_T least, most;
     uint64_t bits;
@@ -18778,7 +18813,7 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TE
     if (known)
         bits = (uint64_t)n * telem_i_file_bit_length((TELEM_I_FILE_T)(most - least)) * 256u;
     else
-        bits = TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v) * 8u * share[n < 2048u][k->level];
+        bits = TELEM_I_FILE_N(telem_i_file_worth)(k, n, TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v));
     if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || (uint64_t)expected * n < bits + bits / doubt)) {
         uint8_t *q;
         telem_i_file_grid g;
