@@ -6176,10 +6176,16 @@ static void telem_i_file_put_bins(telem_i_file_work *w, int zigzag, telem_i_file
 
 /* --- costs --- */
 
-/* What an entropy coded value's time is worth, in 1/256 bit of it: the level's one price. Coding and decoding one
-   value take 4 to 5 ns more than packing it; tables and planning take as long as TABLES values. */
-static const uint16_t telem_i_file_price[3] = {300, 800, 2};
+/* When entropy coding is worth its time: it takes 4 to 5 ns more for a value than packing (both ways together), and its
+   tables and their planning as long as TABLES values. By level, `part`: 1/256 of what packing takes, that it must come
+   down to; `price`: and below that, 1/256 bit for each value and for the tables. */
+static const struct { uint8_t part, price; } telem_i_file_time[3] = {{224, 100}, {192, 225}, {254, 2}};
 #define TELEM_I_FILE_TABLES 1536u
+
+/* Is it worth a try? `doubt`: how far above the truth a sample's expectation may be; 0: it is rather below it. */
+static int telem_i_file_promising(uint64_t expected, uint64_t bits, uint32_t doubt) {
+    return doubt ? expected < bits + bits / doubt : expected < bits - bits / 8u;
+}
 
 typedef struct telem_i_file_plan { /* a predictor and what its residuals are expected to cost */
     uint32_t kind, lag;
@@ -7761,29 +7767,31 @@ static size_t telem_i_file_lz4_pack(telem_i_file_codec *k, const telem_i_file_nu
 /* --- the whole --- */
 
 static uint8_t *telem_i_file_put_bits(telem_i_file_codec *k, uint32_t *ints, const telem_i_file_num_view *s, uint8_t *p, const uint8_t *end) {
-    uint32_t i, w, *v = (uint32_t *)(void *)k->c64;
+    const uint8_t *from = s->p;
+    uint32_t i, w, n = s->n, *v = (uint32_t *)(void *)k->c64;
+    uint64_t *u = k->c64;
     uint16_t h;
     size_t len;
     if (s->width == 8) {
-        for (i = 0; i < s->n; i++) {
+        for (i = 0; i < n; i++) {
             uint64_t b;
-            memcpy(&b, s->p + 8 * (size_t)i, 8);
-            k->c64[i] = telem_i_file_order64(b);
+            memcpy(&b, from + 8 * (size_t)i, 8);
+            u[i] = telem_i_file_order64(b);
         }
-        len = telem_i_file_ints64_encode(k, ints, k->c64, s->n, p, (size_t)(end - p));
+        len = telem_i_file_ints64_encode(k, ints, u, n, p, (size_t)(end - p));
         return len ? p + len : NULL;
     }
     if (s->width == 4)
-        for (i = 0; i < s->n; i++) {
-            memcpy(&w, s->p + 4 * (size_t)i, 4);
+        for (i = 0; i < n; i++) {
+            memcpy(&w, from + 4 * (size_t)i, 4);
             v[i] = telem_i_file_order32(w);
         }
     else
-        for (i = 0; i < s->n; i++) {
-            memcpy(&h, s->p + 2 * (size_t)i, 2);
+        for (i = 0; i < n; i++) {
+            memcpy(&h, from + 2 * (size_t)i, 2);
             v[i] = telem_i_file_order16(h);
         }
-    len = telem_i_file_ints32_encode(k, ints, v, s->n, p, (size_t)(end - p));
+    len = telem_i_file_ints32_encode(k, ints, v, n, p, (size_t)(end - p));
     return len ? p + len : NULL;
 }
 
@@ -7965,7 +7973,7 @@ static uint32_t telem_i_file_sample_distinct(const telem_i_file_num_view *s, uin
 }
 
 /* Codings of a whole column. PLAIN is the front end; the others compete with it. */
-enum { TELEM_I_FILE_IS_PLAIN, TELEM_I_FILE_IS_RANKS, TELEM_I_FILE_IS_PLANES, TELEM_I_FILE_IS_LZ4 };
+enum { TELEM_I_FILE_IS_PLAIN, TELEM_I_FILE_IS_RANKS, TELEM_I_FILE_IS_PLANES, TELEM_I_FILE_IS_LZ4, TELEM_I_FILE_IS_RAW };
 
 typedef struct telem_i_file_num_job {
     telem_i_file_codec *k;
@@ -8080,7 +8088,11 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
     j.s.n = n;
     j.s.width = (uint8_t)col->width;
     j.s.type = col->type;
-    kind = col->type == TELEM_BOOL ? (uint32_t)TELEM_I_FILE_IS_PLAIN : front[7] >> 16 ? front[7] & 0xFFu : TELEM_I_FILE_IS_LZ4 + 1u;
+    kind = col->type == TELEM_BOOL ? (uint32_t)TELEM_I_FILE_IS_PLAIN : front[7] >> 16 ? front[7] & 0xFFu : UINT32_MAX;
+    if (kind == TELEM_I_FILE_IS_RAW) { /* nothing did better the last time */
+        front[7] -= 0x10000u;
+        return 0;
+    }
     if (kind <= TELEM_I_FILE_IS_LZ4) {
         p = telem_i_file_put_kind(&j, kind, codec, out, out + cap);
         bits = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
@@ -8089,7 +8101,8 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
         if (p && bits <= front[4] + front[4] / 4u + 8u) return (size_t)(p - out);
     }
     p = telem_i_file_compete(&j, &kind, codec, out, out + cap);
-    front[7] = kind | 16u << 16;
+    if (!p && k->level != 2) kind = TELEM_I_FILE_IS_RAW;
+    front[7] = kind | (kind == TELEM_I_FILE_IS_RAW ? 4u : 16u) << 16;
     front[4] = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
     return p ? (size_t)(p - out) : 0;
 }
@@ -17962,7 +17975,7 @@ static void TELEM_I_FILE_N(telem_i_file_range)(const TELEM_I_FILE_T *r, uint32_t
 static void TELEM_I_FILE_N(telem_i_file_measure)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
                                                  TELEM_I_FILE_N(telem_i_file_vector) *v) {
     TELEM_I_FILE_T most;
-    uint32_t hist[66], i, cost, step = n / 128u + 1u, over = 0;
+    uint32_t hist[66], i, cost, step = n / (k->level == 1u ? 64u : 128u) + 1u, over = 0;
     v->top = v->width = telem_i_file_bit_length((TELEM_I_FILE_T)(v->most - v->least));
     v->over = 0;
     if (v->top < 3u || (k->off & TELEM_I_FILE_OFF_PATCH)) return;
@@ -18795,7 +18808,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_others)(const TELEM_I_FILE_T *r, uin
 
 /* What n values may take as BINNED, 1/256 bit, where `bytes` are what they take as PACKED: entropy coding costs time. */
 static uint64_t TELEM_I_FILE_N(telem_i_file_worth)(const telem_i_file_codec *k, uint32_t n, uint64_t bytes) {
-    uint64_t bits = bytes * 2048u, price = (uint64_t)telem_i_file_price[k->level] * (n + TELEM_I_FILE_TABLES);
+    uint64_t bits = bytes * 8u * telem_i_file_time[k->level].part, price = (uint64_t)telem_i_file_time[k->level].price * (n + TELEM_I_FILE_TABLES);
     return bits > price ? bits - price : 0;
 }
 
@@ -18814,7 +18827,8 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TE
         bits = (uint64_t)n * telem_i_file_bit_length((TELEM_I_FILE_T)(most - least)) * 256u;
     else
         bits = TELEM_I_FILE_N(telem_i_file_worth)(k, n, TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v));
-    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || (uint64_t)expected * n < bits + bits / doubt)) {
+    if (k->level == 1u && doubt > 3u) doubt = 0;
+    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || telem_i_file_promising((uint64_t)expected * n, bits, doubt))) {
         uint8_t *q;
         telem_i_file_grid g;
         TELEM_I_FILE_N(telem_i_file_make_grid)(k, least, most, common, n, &g);
