@@ -7865,6 +7865,12 @@ static int telem_i_file_suits(telem_i_file_codec *k, const telem_i_file_num_view
     if (q.few_count < 8) return 0;
     if (telem_i_file_hits(&q, f, q.few_count) == q.few_count) f->ulps = 0, exact = 1;
     else if (exact) return 0;
+    while (exact && f->form == TELEM_I_FILE_BY_TENS && f->e) { /* no more decimals than it has */
+        telem_i_file_num_front g = *f;
+        g.e--;
+        if (!telem_i_file_set_base(&g, s->width) || telem_i_file_hits(&q, &g, 0) != q.few_count) break;
+        *f = g;
+    }
     q.best.cost = cost = telem_i_file_ordered_cost(&q);
     (void)telem_i_file_try(&q, f, f->ulps);
     if (q.best.codec != TELEM_I_FILE_MULTIPLE || (exact ? q.best.most : q.best.cost > there + there / 8u + 4u)) return 0;
@@ -18001,11 +18007,17 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_over)(const TELEM_I_FILE_T *r, u
     p = telem_i_file_put_varint(p, end, v->over);
     *p++ = (uint8_t)(v->top - v->width);
     o.p = p, o.cap = (size_t)(end - p) * 8u, o.at = 0, o.full = 0;
-    for (i = 0; i < n; i++) {
-        TELEM_I_FILE_T u = r[i] - v->least;
-        if (u <= most) continue;
-        telem_i_file_bits_put(&o, i, 10);
-        telem_i_file_bits_put(&o, u >> v->width, v->top - v->width);
+    for (i = 0; i < n;) {
+        TELEM_I_FILE_T u, any = 0;
+        uint32_t j, to = n - i < 16u ? n : i + 16u;
+        for (j = i; to - i == 16u && j < i + 16u; j++) any |= (TELEM_I_FILE_T)(r[j] - v->least) & ~most;
+        if (to - i == 16u && !any) i = to;
+        for (; i < to; i++) {
+            u = r[i] - v->least;
+            if (u <= most) continue;
+            telem_i_file_bits_put(&o, i, 10);
+            telem_i_file_bits_put(&o, u >> v->width, v->top - v->width);
+        }
     }
     return o.full ? NULL : p + ((o.at + 7u) >> 3);
 }
