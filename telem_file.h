@@ -876,7 +876,9 @@ typedef struct telem_file_writer_desc {
     uint32_t max_row;    /* largest row form, bytes; 0: disk 128 KiB, wire 1,024 */
     uint32_t max_block;  /* largest block, bytes; 0: disk 1 MiB, wire 4,096 */
     uint32_t block_bytes; /* coded bytes at which a stream's block is closed, at most max_block; 0:
-                            disk 65,536, wire 512, or half of max_block when that is less */
+                            disk 65,536, wire 512, or half of max_block when that is less. Columns: no
+                            more for single rows, about as much for telem_file_write_columns; but a
+                            block has 256 rows at least */
     uint32_t block_rows; /* rows at which it is closed; 0: 65,536. Columns: distinct rows of a block
                             at most (65,536; 0: 16,384); the codecs' memory grows with it. Mini: 1..32,
                             0: 16; as many as fit into block_bytes are written at once */
@@ -10751,8 +10753,8 @@ static void telem_i_file_job_head(telem_file_writer *w, telem_i_file_job *j) {
         telem_i_file_job_end(w, j);
         return;
     }
-    if (len + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) {
-        telem_i_file_job_halve(w, j);
+    if (len + 2u * TELEM_I_FILE_ROOM > w->desc.max_block || (len > s->goal && !j->q.columns && j->q.n > 2u * TELEM_I_FILE_LEAST_ROWS)) {
+        telem_i_file_job_halve(w, j); /* a flipped byte costs a block: of single rows block_bytes is kept */
         return;
     }
     s->rows = j->q.rows;
@@ -10863,12 +10865,16 @@ static uint64_t telem_i_file_opening(const telem_file_writer *w, uint64_t raw) {
 }
 
 /* Rows of the next block of a stream by what its blocks took so far. */
-static uint32_t telem_i_file_block_goal(const telem_file_writer *w, const telem_i_file_wstream *s) {
+static uint32_t telem_i_file_rows_for(const telem_file_writer *w, const telem_i_file_wstream *s, uint32_t goal) {
     const telem_i_file_gather *g = s->g;
     uint64_t n = telem_i_file_opening(w, g->raw);
-    if (g->bytes_per_row) n = (uint64_t)s->goal * 256u / g->bytes_per_row;
+    if (g->bytes_per_row) n = (uint64_t)goal * 256u / g->bytes_per_row;
     if (n < TELEM_I_FILE_LEAST_ROWS) n = TELEM_I_FILE_LEAST_ROWS;
     return n > w->desc.block_rows ? w->desc.block_rows : (uint32_t)n;
+}
+/* Of rows that are gathered: somewhat less, since a block above its goal is coded again in halves. */
+static uint32_t telem_i_file_block_goal(const telem_file_writer *w, const telem_i_file_wstream *s) {
+    return telem_i_file_rows_for(w, s, s->goal - s->goal / 8u);
 }
 
 /* What the values of the last row take in a KEY block when they do not change: nothing in another block. */
@@ -11892,7 +11898,7 @@ static uint32_t telem_i_file_texts_fit(const telem_i_file_wstream *s, const tele
 static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t left, uint64_t raw) {
     uint64_t goal, wide, most = telem_i_file_rows_most(&w->desc, s->g->record);
     if (s->g->bytes_per_row == 0 && left * raw > TELEM_I_FILE_OPENING && left >= 4u * TELEM_I_FILE_TRY) telem_i_file_try_rows(w, s, q, TELEM_I_FILE_TRY);
-    goal = s->g->bytes_per_row ? telem_i_file_block_goal(w, s) : telem_i_file_opening(w, raw);
+    goal = s->g->bytes_per_row ? telem_i_file_rows_for(w, s, s->goal) : telem_i_file_opening(w, raw);
     if (s->g->bytes_per_row) { /* wide rows: what each column costs by itself counts */
         wide = (uint64_t)w->desc.max_block * 192u / s->g->bytes_per_row;
         if (goal < TELEM_I_FILE_WIDE_ROWS) goal = wide < TELEM_I_FILE_WIDE_ROWS ? wide : TELEM_I_FILE_WIDE_ROWS;
