@@ -10742,6 +10742,8 @@ static void telem_i_file_job_column(telem_file_writer *w, telem_i_file_job *j) {
     if (++j->element == j->c.count && !telem_i_file_job_field(j)) telem_i_file_job_coded(j);
 }
 
+static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstream *s);
+
 /* The block is coded: its head and header, and what the next block needs of it. */
 static void telem_i_file_job_head(telem_file_writer *w, telem_i_file_job *j) {
     telem_i_file_wstream *s = j->s;
@@ -10796,7 +10798,7 @@ static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j
     s->first_row += rows;
     j->q.first += j->q.n;
     j->q.n = j->end - j->q.first;
-    s->key = 0;
+    s->key = (uint8_t)(w->desc.key_bytes == 0 && telem_i_file_group_ends(w, s)); /* of the next part */
     if (j->q.first == j->end || w->error.code != TELEM_OK) telem_i_file_job_end(w, j);
     return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
 }

@@ -28,6 +28,7 @@ static struct {
     block block[MOST_BLOCKS];
     uint32_t blocks;
     uint64_t *memory;
+    int64_t step; /* from row to row, in us */
 } g;
 
 static int64_t grow(void *user, const void *p, size_t n) {
@@ -64,7 +65,7 @@ static Status status_row(uint32_t i) {
     return r;
 }
 
-static void make_file(uint32_t rows, uint8_t coding) {
+static void make_file(uint32_t rows, int64_t step) {
     static const telem_schema *const schema[STREAMS] = {&Imu_schema, &Status_schema, &Status_schema};
     static const char *const names[STREAMS] = {"imu", "status", "idle"};
     telem_file_writer w;
@@ -76,9 +77,9 @@ static void make_file(uint32_t rows, uint8_t coding) {
     size_t need;
     memset(sd, 0, sizeof sd);
     g.size = 0;
+    g.step = step;
     io.write = grow;
     d.io = &io;
-    d.coding = coding;
     need = telem_file_writer_bytes(&d);
     for (i = 0; i < STREAMS; i++) {
         sd[i].id = i + 1u;
@@ -97,9 +98,9 @@ static void make_file(uint32_t rows, uint8_t coding) {
     for (i = 0; i < rows; i++) {
         Imu m = imu_row(i);
         Status t = status_row(i), idle = status_row(0);
-        CHECK_OK(telem_file_write(&w, 1, (int64_t)i * 100, &m));
-        if (i % 10u == 0) CHECK_OK(telem_file_write(&w, 2, (int64_t)i * 100, &t));
-        if (i % 10u == 0) CHECK_OK(telem_file_write(&w, 3, (int64_t)i * 100, &idle));
+        CHECK_OK(telem_file_write(&w, 1, (int64_t)i * g.step, &m));
+        if (i % 10u == 0) CHECK_OK(telem_file_write(&w, 2, (int64_t)i * g.step, &t));
+        if (i % 10u == 0) CHECK_OK(telem_file_write(&w, 3, (int64_t)i * g.step, &idle));
     }
     CHECK_OK(telem_file_writer_close(&w));
     g.rows[0] = rows;
@@ -122,12 +123,12 @@ static int is_right(const telem_file_item *item) {
     if (item->stream->id == 1) {
         want_m = imu_row(i);
         memset(&m, 0, sizeof m);
-        return item->time == (int64_t)i * 100 && telem_file_get(item, &Imu_schema, &m) == TELEM_OK && m.n == want_m.n &&
+        return item->time == (int64_t)i * g.step && telem_file_get(item, &Imu_schema, &m) == TELEM_OK && m.n == want_m.n &&
                memcmp(m.a, want_m.a, sizeof m.a) == 0 && m.noise == want_m.noise && m.mode == want_m.mode;
     }
     want_t = status_row(item->stream->id == 3 ? 0 : i * 10u);
     memset(&t, 0, sizeof t);
-    return item->time == (int64_t)i * 1000 && telem_file_get(item, &Status_schema, &t) == TELEM_OK && t.volts == want_t.volts &&
+    return item->time == (int64_t)i * 10 * g.step && telem_file_get(item, &Status_schema, &t) == TELEM_OK && t.volts == want_t.volts &&
            t.text.len == 4 && t.has_code == want_t.has_code && t.code == want_t.code && t.idle[3] == 0.25;
 }
 
@@ -212,11 +213,11 @@ static void flip(size_t at, uint8_t by) {
     CHECK(lost <= 1);
 }
 
-static void flip_many(uint8_t coding) {
+static void flip_many(int64_t step) {
     uint64_t rng = check_seed(), most = 0;
-    uint32_t i, n = check_quick() ? 40 : 1500;
+    uint32_t i, n = check_quick() ? 25 : 1500;
     outcome o;
-    make_file(check_quick() ? 60000 : 200000, coding);
+    make_file(check_quick() ? 60000 : 200000, step);
     g.blocks = 0;
     memset(g.block, 0, sizeof g.block);
     o = read_file(g.bytes, g.size, 1);
@@ -227,17 +228,18 @@ static void flip_many(uint8_t coding) {
         if (g.block[i].bytes > most) most = g.block[i].bytes;
     if (getenv("CHECK_VERBOSE")) printf("%lu bytes, %u data blocks, the largest %lu\n", (unsigned long)g.size, g.blocks, (unsigned long)most);
     CHECK(most <= 65536u + 1024u); /* index and repeats between two included */
-    for (i = 0; i < 1400; i += check_quick() ? 41 : 1) flip(i, (uint8_t)(1u << check_rand(&rng) % 8u)); /* header, clock, schemas */
+    for (i = 0; i < 1400; i += check_quick() ? 57 : 1) flip(i, (uint8_t)(1u << check_rand(&rng) % 8u)); /* header, clock, schemas */
     for (i = 0; i < n; i++) flip((size_t)(check_rand(&rng) % g.size), (uint8_t)(1u << check_rand(&rng) % 8u));
     free_file();
 }
 
-TEST(one_flipped_byte_costs_its_own_block) { flip_many(TELEM_FILE_COLUMNS); }
+TEST(one_flipped_byte_costs_its_own_block) { flip_many(100); } /* blocks of a second */
+TEST(also_where_blocks_are_full) { flip_many(1); }
 
 /* The first header cut off, or all up to some block: what is left is read from the repeat on. */
 TEST(a_file_without_its_begin_is_read) {
     outcome o;
-    make_file(60000, 0);
+    make_file(60000, 100);
     o = read_file(g.bytes + 200, g.size - 200, 0);
     CHECK_EQ_INT(o.code, TELEM_OK);
     CHECK_EQ_INT(o.wrong, 0);
@@ -247,6 +249,7 @@ TEST(a_file_without_its_begin_is_read) {
 
 int main(void) {
     RUN(one_flipped_byte_costs_its_own_block);
+    RUN(also_where_blocks_are_full);
     RUN(a_file_without_its_begin_is_read);
     free(g.bytes);
     return CHECK_MAIN_END();
