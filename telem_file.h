@@ -98,6 +98,7 @@
                    TELEM_FILE_TRUST_SCHEMAS  add_stream takes schemas as they are: for those that
                                   TELEM_DEFINE made and that telem_schema_check passed once elsewhere
                    TELEM_NO_TEXT  telem.h: errors without words
+                   TELEM_FILE_CLOCKS  clocks of a writer, 16: less RAM (40 bytes each)
 
    =============================================================================================
    FORMAT, version 1.0
@@ -1398,7 +1399,9 @@ TELEM_API telem_error telem_feed_reader_error(const telem_feed_reader *f);
 
 #define TELEM_I_FILE_LEVELS 4u  /* index levels that the writer makes: 64^4 level-1 blocks */
 #define TELEM_I_FILE_FAN 64u    /* index blocks of one level under one of the next */
-#define TELEM_I_FILE_CLOCKS 16u /* clocks of a writer */
+#ifndef TELEM_FILE_CLOCKS
+#define TELEM_FILE_CLOCKS 16u /* clocks of a writer, 1 or more: 40 bytes of RAM each */
+#endif
 
 typedef struct telem_i_file_pool {
     uint8_t *base;
@@ -1442,9 +1445,9 @@ struct telem_file_writer {
     int64_t sync_time;       /* of the latest poll that synced */
     uint8_t sync_due, sync_timed, locked;
     uint32_t staged, stage_done, stream_count, loss_count, clock_count;
-    telem_clock clocks[TELEM_I_FILE_CLOCKS];
-    uint32_t clock_ids[TELEM_I_FILE_CLOCKS];
-    const char *clock_names[TELEM_I_FILE_CLOCKS];
+    telem_clock clocks[TELEM_FILE_CLOCKS];
+    uint32_t clock_ids[TELEM_FILE_CLOCKS];
+    const char *clock_names[TELEM_FILE_CLOCKS];
     uint8_t open, headed; /* headed: the stream header is with the io */
     uint8_t repeats;      /* of the stream header, on a disk */
     uint32_t clocks_refused, clocks_unsaid; /* bits: their add answered an error; they are not with the io */
@@ -3875,7 +3878,7 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     }
     for (i = 0; i < w->stream_count; i++)
         if (w->streams[i]->clock_id == id) return TELEM_ERR_STATE; /* its times would change their meaning */
-    if (w->clock_count == TELEM_I_FILE_CLOCKS) return TELEM_ERR_LIMIT;
+    if (w->clock_count == TELEM_FILE_CLOCKS) return TELEM_ERR_LIMIT;
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
     w->clock_names[w->clock_count] = name ? name : "";
@@ -14639,7 +14642,7 @@ TELEM_API telem_result telem_file_reader_open(telem_file_reader *r, const telem_
 
 TELEM_API size_t telem_file_reader_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *streams, uint32_t count) {
     telem_file_writer_desc f = telem_i_file_writer_defaults(d);
-    uint64_t size = 2u * telem_i_file_align8(f.max_block) + 8192u + TELEM_I_FILE_CLOCKS * (sizeof(telem_i_file_rclock) + 264u), most = 0;
+    uint64_t size = 2u * telem_i_file_align8(f.max_block) + 8192u + TELEM_FILE_CLOCKS * (sizeof(telem_i_file_rclock) + 264u), most = 0;
     uint32_t i;
     for (i = 0; i < count; i++) {
         const telem_schema *schema = streams[i].schema;

@@ -325,7 +325,10 @@
 #ifndef TELEM_RING_PARKED_MAX
 #define TELEM_RING_PARKED_MAX 16        /* parked producers that the shared lane steps around */
 #endif
-#define TELEM_RING_CURSORS 9            /* lanes + shared that a reader holds without desc.cursors */
+#ifndef TELEM_RING_CURSORS
+#define TELEM_RING_CURSORS 9            /* lanes + shared that a reader holds without desc.cursors (fewer: less
+                                           RAM, the same in all files of a program) */
+#endif
 
 /* ---------------------------------------------------------------------------------- types ---- */
 

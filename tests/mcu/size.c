@@ -18,6 +18,7 @@
 #define HAS(part) (PART == (part) || PART == 8)
 #if PART == 1
 #define TELEM_RING_NO_SHARED
+#define TELEM_RING_CURSORS 1
 #elif PART == 5 || PART == 9
 #define TELEM_FILE_NO_MINI
 #elif PART == 10
@@ -27,6 +28,7 @@
 #define TELEM_FILE_NO_INDEX
 #define TELEM_FILE_TRUST_SCHEMAS
 #define TELEM_NO_TEXT
+#define TELEM_FILE_CLOCKS 1u
 #endif
 #include "telem.h"
 #if (PART >= 1 && PART <= 3) || PART == 8

@@ -52,7 +52,7 @@ fi
 
 printf '%-5s %-4s %-12s %7s %7s %7s %9s\n' core opt part flash RAM stack "(a run)"
 for b in ${BOARDS:-m0 m3 m4 m7 m33}; do
-    for o in -Os -O2; do
+    for o in ${OPTS:--Os -O2}; do
         n=0
         for p in $parts; do
             image $n "$b" $o || exit 1
