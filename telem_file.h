@@ -1328,7 +1328,8 @@ TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, i
    written, and a clock reading per block with rotate_ns. A file that cannot be begun is no error that sticks: rows
    go on into the old one, and it is tried again later; what is answered then is that error. */
 TELEM_API telem_result telem_feed_poll(telem_feed_writer *f);
-/* The next file, now: all rows so far are in the one before, which is closed and synced. */
+/* The next file, now: all rows so far are in the one before, which is closed and synced. A thread that calls
+   telem_file_sync of its own accord must not do so meanwhile (nor during telem_feed_poll). */
 TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f);
 TELEM_API telem_result telem_feed_close(telem_feed_writer *f);
 /* What went wrong last; `what` lives in f. */
@@ -16068,19 +16069,23 @@ static telem_result telem_i_file_dir_error(void) {
     DWORD e = GetLastError();
     if (e == ERROR_FILE_NOT_FOUND || e == ERROR_PATH_NOT_FOUND) return TELEM_ERR_NOT_FOUND;
     if (e == ERROR_FILE_EXISTS || e == ERROR_ALREADY_EXISTS) return TELEM_ERR_EXISTS;
-    if (e == ERROR_ACCESS_DENIED || e == ERROR_SHARING_VIOLATION || e == ERROR_WRITE_PROTECT) return TELEM_ERR_ACCESS;
+    if (e == ERROR_ACCESS_DENIED || e == ERROR_SHARING_VIOLATION || e == ERROR_WRITE_PROTECT)
+        return TELEM_ERR_ACCESS;
     return e == ERROR_DISK_FULL || e == ERROR_HANDLE_DISK_FULL ? TELEM_ERR_SPACE : TELEM_ERR_IO;
 }
 
 /* A file that others may rename, remove and write to meanwhile, as everywhere else. */
-static telem_result telem_i_file_dir_handle(const char *dir, const char *name, DWORD access, DWORD share, DWORD make, telem_io *io) {
+static telem_result telem_i_file_dir_handle(const char *dir, const char *name, DWORD access, DWORD share,
+                                            DWORD make, telem_io *io) {
     wchar_t path[TELEM_I_FILE_PATH];
     HANDLE h;
     int fd;
     if (!telem_i_file_is_name(name) || !telem_i_file_wide(dir, name, path)) return TELEM_ERR_ARG;
     h = CreateFileW(path, access, share, NULL, make, FILE_ATTRIBUTE_NORMAL, NULL);
     if (h == INVALID_HANDLE_VALUE) return telem_i_file_dir_error();
-    fd = GetFileType(h) == FILE_TYPE_DISK ? _open_osfhandle((intptr_t)h, _O_BINARY | (access & GENERIC_WRITE ? _O_RDWR : _O_RDONLY)) : -1;
+    fd = GetFileType(h) == FILE_TYPE_DISK
+             ? _open_osfhandle((intptr_t)h, _O_BINARY | (access & GENERIC_WRITE ? _O_RDWR : _O_RDONLY))
+             : -1;
     if (fd < 0) {
         (void)CloseHandle(h);
         return TELEM_ERR_IO;
@@ -16091,7 +16096,8 @@ static telem_result telem_i_file_dir_handle(const char *dir, const char *name, D
 
 static telem_result telem_i_file_dir_open(void *user, const char *name, int how, telem_io *io) {
     DWORD access = how == TELEM_DIR_READ ? GENERIC_READ : GENERIC_READ | GENERIC_WRITE;
-    DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, make = how == TELEM_DIR_CREATE ? CREATE_NEW : OPEN_EXISTING;
+    DWORD share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+          make = how == TELEM_DIR_CREATE ? CREATE_NEW : OPEN_EXISTING;
     telem_result r = telem_i_file_dir_handle((const char *)user, name, access, share, make, io);
     wchar_t path[TELEM_I_FILE_PATH];
     if (r != TELEM_ERR_NOT_FOUND || how != TELEM_DIR_CREATE) return r;
@@ -16104,7 +16110,8 @@ static telem_result telem_i_file_dir_close(void *user, telem_io *io) {
     return _close(telem_i_fd(io->user)) == 0 ? TELEM_OK : TELEM_ERR_IO;
 }
 
-static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const telem_dir_entry *entry), void *arg) {
+static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const telem_dir_entry *entry),
+                                          void *arg) {
     wchar_t pattern[TELEM_I_FILE_PATH];
     WIN32_FIND_DATAW found;
     HANDLE h;
@@ -16114,9 +16121,11 @@ static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const
     do {
         char name[3u * MAX_PATH + 1u];
         telem_dir_entry e;
-        uint64_t t = (uint64_t)found.ftLastWriteTime.dwHighDateTime << 32 | found.ftLastWriteTime.dwLowDateTime;
+        uint64_t t =
+            (uint64_t)found.ftLastWriteTime.dwHighDateTime << 32 | found.ftLastWriteTime.dwLowDateTime;
         if (found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) continue;
-        if (WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, (int)sizeof name, NULL, NULL) <= 0) continue;
+        if (WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, (int)sizeof name, NULL, NULL) <= 0)
+            continue;
         e.name = name;
         e.size = (uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow;
         e.modified = telem_i_signed((t - 116444736000000000u) * 100u);
@@ -16131,12 +16140,14 @@ static telem_result telem_i_file_dir_remove(void *user, const char *name) {
     wchar_t path[TELEM_I_FILE_PATH], aside[TELEM_I_FILE_PATH];
     static const wchar_t gone[] = L".gone";
     size_t n = 0;
-    if (!telem_i_file_is_name(name) || !telem_i_file_wide((const char *)user, name, path)) return TELEM_ERR_ARG;
+    if (!telem_i_file_is_name(name) || !telem_i_file_wide((const char *)user, name, path))
+        return TELEM_ERR_ARG;
     while (path[n]) n++;
     if (n + 6u > TELEM_I_FILE_PATH) return TELEM_ERR_ARG;
     memcpy(aside, path, n * sizeof *path);
     memcpy(aside + n, gone, sizeof gone);
-    if (!MoveFileExW(path, aside, MOVEFILE_REPLACE_EXISTING)) return DeleteFileW(path) ? TELEM_OK : telem_i_file_dir_error();
+    if (!MoveFileExW(path, aside, MOVEFILE_REPLACE_EXISTING))
+        return DeleteFileW(path) ? TELEM_OK : telem_i_file_dir_error();
     (void)DeleteFileW(aside);
     return TELEM_OK;
 }
@@ -16144,16 +16155,20 @@ static telem_result telem_i_file_dir_remove(void *user, const char *name) {
 static telem_result telem_i_file_dir_rename(void *user, const char *from, const char *to) {
     wchar_t a[TELEM_I_FILE_PATH], b[TELEM_I_FILE_PATH];
     if (!telem_i_file_is_name(from) || !telem_i_file_is_name(to)) return TELEM_ERR_ARG;
-    if (!telem_i_file_wide((const char *)user, from, a) || !telem_i_file_wide((const char *)user, to, b)) return TELEM_ERR_ARG;
+    if (!telem_i_file_wide((const char *)user, from, a) || !telem_i_file_wide((const char *)user, to, b))
+        return TELEM_ERR_ARG;
     return MoveFileExW(a, b, MOVEFILE_REPLACE_EXISTING) ? TELEM_OK : telem_i_file_dir_error();
 }
 
 /* Nobody else can open it while it is open: the system closes it at the end of the process. */
 static telem_result telem_i_file_dir_lock(void *user, const char *name, telem_io *held) {
     wchar_t path[TELEM_I_FILE_PATH];
-    telem_result r = telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, held);
-    if (r == TELEM_ERR_NOT_FOUND && telem_i_file_wide((const char *)user, "", path) && CreateDirectoryW(path, NULL))
-        r = telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, held);
+    telem_result r =
+        telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS, held);
+    if (r == TELEM_ERR_NOT_FOUND && telem_i_file_wide((const char *)user, "", path) &&
+        CreateDirectoryW(path, NULL))
+        r = telem_i_file_dir_handle((const char *)user, name, GENERIC_READ | GENERIC_WRITE, 0, OPEN_ALWAYS,
+                                    held);
     return r == TELEM_ERR_ACCESS && GetLastError() == ERROR_SHARING_VIOLATION ? TELEM_ERR_BUSY : r;
 }
 
@@ -16208,7 +16223,8 @@ static telem_result telem_i_file_dir_close(void *user, telem_io *io) {
     return close(telem_i_fd(io->user)) == 0 || errno == EINTR ? TELEM_OK : telem_i_errno_result(errno);
 }
 
-static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const telem_dir_entry *entry), void *arg) {
+static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const telem_dir_entry *entry),
+                                          void *arg) {
     DIR *d = opendir((const char *)user);
     const struct dirent *found;
     if (!d) return telem_i_file_dir_errno(errno);
@@ -16227,19 +16243,22 @@ static telem_result telem_i_file_dir_list(void *user, int (*fn)(void *arg, const
 
 static telem_result telem_i_file_dir_remove(void *user, const char *name) {
     char path[TELEM_I_FILE_PATH];
-    if (!telem_i_file_is_name(name) || !telem_i_file_join(path, (const char *)user, name)) return TELEM_ERR_ARG;
+    if (!telem_i_file_is_name(name) || !telem_i_file_join(path, (const char *)user, name))
+        return TELEM_ERR_ARG;
     return unlink(path) == 0 ? TELEM_OK : telem_i_file_dir_errno(errno);
 }
 
 static telem_result telem_i_file_dir_rename(void *user, const char *from, const char *to) {
     char a[TELEM_I_FILE_PATH], b[TELEM_I_FILE_PATH];
     if (!telem_i_file_is_name(from) || !telem_i_file_is_name(to)) return TELEM_ERR_ARG;
-    if (!telem_i_file_join(a, (const char *)user, from) || !telem_i_file_join(b, (const char *)user, to)) return TELEM_ERR_ARG;
+    if (!telem_i_file_join(a, (const char *)user, from) || !telem_i_file_join(b, (const char *)user, to))
+        return TELEM_ERR_ARG;
     return rename(a, b) == 0 ? TELEM_OK : telem_i_file_dir_errno(errno);
 }
 
 #if defined(__linux__)
-#define TELEM_I_FILE_SETLK 37 /* F_OFD_SETLK, which strict modes hide: a lock of the description, not the process */
+/* F_OFD_SETLK, which strict modes hide: a lock of the description, not of the process */
+#define TELEM_I_FILE_SETLK 37
 #else
 #define TELEM_I_FILE_SETLK F_SETLK
 #endif
@@ -16293,14 +16312,16 @@ TELEM_API telem_dir telem_dir_system(const char *path) {
    NAME.ack says what was acknowledged. */
 
 #define TELEM_I_FILE_FEED_BATCH 32u /* files looked at in one pass over the directory */
-#define TELEM_I_FILE_ACK 40u        /* bytes of NAME.ack */
+#define TELEM_I_FILE_ACK        40u /* bytes of NAME.ack */
 
 static int telem_i_file_feed_is_name(const char *s) {
     size_t i, n = strlen(s);
     if (n == 0 || n > TELEM_FEED_NAME_MAX || s[0] == '.' || s[0] == '-' || s[n - 1] == '.') return 0;
     for (i = 0; i < n; i++) {
         char c = s[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.')) return 0;
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+              c == '_' || c == '.'))
+            return 0;
     }
     return 1;
 }
@@ -16311,7 +16332,8 @@ static void telem_i_file_feed_file(char out[TELEM_FEED_FILE_MAX + 1u], const cha
     memcpy(out + n, end, strlen(end) + 1u);
 }
 
-static void telem_i_file_feed_numbered(char out[TELEM_FEED_FILE_MAX + 1u], const char *name, uint32_t number) {
+static void telem_i_file_feed_numbered(char out[TELEM_FEED_FILE_MAX + 1u], const char *name,
+                                       uint32_t number) {
     char end[24], digits[24];
     size_t n = telem_print_u64(digits, sizeof digits, number), at = 0;
     end[at++] = '.';
@@ -16327,8 +16349,7 @@ static size_t telem_i_file_feed_parse(const char *file, uint32_t *number) {
     size_t n = strlen(file), at, digits;
     uint64_t v = 0;
     if (n < 12 || n > TELEM_FEED_FILE_MAX || memcmp(file + n - 4, ".tlm", 4) != 0) return 0;
-    for (at = n - 4; at > 0 && file[at - 1] >= '0' && file[at - 1] <= '9'; at--) {
-    }
+    for (at = n - 4; at > 0 && file[at - 1] >= '0' && file[at - 1] <= '9'; at--) {}
     digits = n - 4 - at;
     if (digits < 6 || digits > 10 || at < 2 || at - 1 > TELEM_FEED_NAME_MAX || file[at - 1] != '.') return 0;
     for (; at < n - 4; at++) v = v * 10u + (uint64_t)(file[at] - '0');
@@ -16375,7 +16396,8 @@ static int telem_i_file_feed_pass_entry(void *arg, const telem_dir_entry *e) {
 }
 
 /* A directory that is not there has no files. */
-static telem_result telem_i_file_feed_look(const telem_dir *dir, const char *name, uint64_t from, telem_i_file_feed_pass *p) {
+static telem_result telem_i_file_feed_look(const telem_dir *dir, const char *name, uint64_t from,
+                                           telem_i_file_feed_pass *p) {
     telem_result r;
     memset(p, 0, sizeof *p);
     p->name = name;
@@ -16390,7 +16412,8 @@ typedef struct telem_i_file_feed_place {
     uint32_t number;
 } telem_i_file_feed_place;
 
-static telem_result telem_i_file_feed_peek(const telem_dir *dir, const char *file, telem_i_file_feed_place *x) {
+static telem_result telem_i_file_feed_peek(const telem_dir *dir, const char *file,
+                                           telem_i_file_feed_place *x) {
     uint8_t h[4096];
     telem_io io;
     telem_result r = dir->open(dir->user, file, TELEM_DIR_READ, &io);
@@ -16403,7 +16426,8 @@ static telem_result telem_i_file_feed_peek(const telem_dir *dir, const char *fil
     if (got < 0) return (telem_result)got;
     if (got < (int64_t)TELEM_I_FILE_HEADER) return TELEM_ERR_TRUNCATED;
     size = telem_get16(h + 10);
-    if (memcmp(h, telem_i_file_magic, 8) != 0 || size < TELEM_I_FILE_HEADER || size > sizeof h) return TELEM_ERR_CORRUPT;
+    if (memcmp(h, telem_i_file_magic, 8) != 0 || size < TELEM_I_FILE_HEADER || size > sizeof h)
+        return TELEM_ERR_CORRUPT;
     if (got < (int64_t)size) return TELEM_ERR_TRUNCATED;
     if (telem_get32(h + size - 4) != telem_i_xxh32(h, size - 4, 0)) return TELEM_ERR_CORRUPT;
     x->session = telem_get64(h + 16);
@@ -16427,7 +16451,8 @@ static void telem_i_file_words_add(telem_i_file_words *t, const char *s) {
     t->s[t->n] = 0;
 }
 
-static telem_result telem_i_file_feed_fail(telem_feed_writer *f, telem_result code, const char *what, const char *more) {
+static telem_result telem_i_file_feed_fail(telem_feed_writer *f, telem_result code, const char *what,
+                                           const char *more) {
     telem_i_file_words t;
     t.s = f->text;
     t.n = 0;
@@ -16451,9 +16476,12 @@ static telem_result telem_i_file_feed_writer_failed(telem_feed_writer *f, telem_
 /* ---- schemas: which field differs ---- */
 
 static const char *telem_i_file_or_none(const char *s) { return s && *s ? s : "none"; }
-static int telem_i_file_text_differs(const char *a, const char *b) { return !telem_i_file_same(a ? a : "", b ? b : ""); }
+static int telem_i_file_text_differs(const char *a, const char *b) {
+    return !telem_i_file_same(a ? a : "", b ? b : "");
+}
 
-static void telem_i_file_differs_in(telem_i_file_words *t, const char *what, const char *there, const char *here) {
+static void telem_i_file_differs_in(telem_i_file_words *t, const char *what, const char *there,
+                                    const char *here) {
     telem_i_file_words_add(t, what);
     telem_i_file_words_add(t, " is ");
     telem_i_file_words_add(t, there);
@@ -16472,9 +16500,13 @@ static void telem_i_file_differs_number(telem_i_file_words *t, const char *what,
 static int telem_i_file_differs_labels(telem_i_file_words *t, const telem_field *a, const telem_field *b) {
     uint32_t i;
     for (i = 0; i < a->label_count && i < b->label_count; i++) {
-        if (!telem_i_file_text_differs(a->labels[i].name, b->labels[i].name) && a->labels[i].value == b->labels[i].value) continue;
-        telem_i_file_differs_in(t, ": a label", telem_i_file_or_none(a->labels[i].name), telem_i_file_or_none(b->labels[i].name));
-        if (!telem_i_file_text_differs(a->labels[i].name, b->labels[i].name)) telem_i_file_words_add(t, ", of another value");
+        if (!telem_i_file_text_differs(a->labels[i].name, b->labels[i].name) &&
+            a->labels[i].value == b->labels[i].value)
+            continue;
+        telem_i_file_differs_in(t, ": a label", telem_i_file_or_none(a->labels[i].name),
+                                telem_i_file_or_none(b->labels[i].name));
+        if (!telem_i_file_text_differs(a->labels[i].name, b->labels[i].name))
+            telem_i_file_words_add(t, ", of another value");
         return 1;
     }
     if (a->label_count == b->label_count) return 0;
@@ -16482,26 +16514,41 @@ static int telem_i_file_differs_labels(telem_i_file_words *t, const telem_field 
     return 1;
 }
 
-static int telem_i_file_differs(telem_i_file_words *t, const telem_schema *a, const telem_schema *b, unsigned depth);
+static int telem_i_file_differs(telem_i_file_words *t, const telem_schema *a, const telem_schema *b,
+                                unsigned depth);
 
 /* Adds what differs behind the field's name that stands in t. */
-static int telem_i_file_differs_field(telem_i_file_words *t, const telem_field *a, const telem_field *b, unsigned depth) {
+static int telem_i_file_differs_field(telem_i_file_words *t, const telem_field *a, const telem_field *b,
+                                      unsigned depth) {
     double ka = a->scale == 0 ? 1 : a->scale, kb = b->scale == 0 ? 1 : b->scale;
-    if (a->type != b->type) telem_i_file_differs_in(t, ": the type", telem_i_type_name(a->type), telem_i_type_name(b->type));
-    else if (a->count != b->count) telem_i_file_differs_number(t, ": the number of elements", a->count, b->count);
-    else if (a->size != b->size) telem_i_file_differs_number(t, ": the size", a->size, b->size);
-    else if ((a->flags ^ b->flags) & TELEM_OPTIONAL) telem_i_file_words_add(t, a->flags & TELEM_OPTIONAL ? " is optional there and not here" : " is optional here and not there");
-    else if (telem_i_file_text_differs(a->unit, b->unit)) telem_i_file_differs_in(t, ": the unit", telem_i_file_or_none(a->unit), telem_i_file_or_none(b->unit));
-    else if (ka < kb || ka > kb) telem_i_file_differs_number(t, ": the scale", ka, kb);
-    else if (a->bias < b->bias || a->bias > b->bias) telem_i_file_differs_number(t, ": the bias", a->bias, b->bias);
-    else if (telem_i_file_differs_labels(t, a, b)) return 1;
-    else if (a->nested && b->nested) return telem_i_file_differs(t, a->nested, b->nested, depth + 1u);
-    else return 0;
+    if (a->type != b->type)
+        telem_i_file_differs_in(t, ": the type", telem_i_type_name(a->type), telem_i_type_name(b->type));
+    else if (a->count != b->count)
+        telem_i_file_differs_number(t, ": the number of elements", a->count, b->count);
+    else if (a->size != b->size)
+        telem_i_file_differs_number(t, ": the size", a->size, b->size);
+    else if ((a->flags ^ b->flags) & TELEM_OPTIONAL)
+        telem_i_file_words_add(t, a->flags & TELEM_OPTIONAL ? " is optional there and not here"
+                                                            : " is optional here and not there");
+    else if (telem_i_file_text_differs(a->unit, b->unit))
+        telem_i_file_differs_in(t, ": the unit", telem_i_file_or_none(a->unit),
+                                telem_i_file_or_none(b->unit));
+    else if (ka < kb || ka > kb)
+        telem_i_file_differs_number(t, ": the scale", ka, kb);
+    else if (a->bias < b->bias || a->bias > b->bias)
+        telem_i_file_differs_number(t, ": the bias", a->bias, b->bias);
+    else if (telem_i_file_differs_labels(t, a, b))
+        return 1;
+    else if (a->nested && b->nested)
+        return telem_i_file_differs(t, a->nested, b->nested, depth + 1u);
+    else
+        return 0;
     return 1;
 }
 
 /* The first difference between a schema there and one here is added to t. 0: none of these. */
-static int telem_i_file_differs(telem_i_file_words *t, const telem_schema *a, const telem_schema *b, unsigned depth) {
+static int telem_i_file_differs(telem_i_file_words *t, const telem_schema *a, const telem_schema *b,
+                                unsigned depth) {
     uint32_t i;
     size_t mark = t->n;
     for (i = 0; i < a->field_count || i < b->field_count; i++) {
@@ -16535,7 +16582,8 @@ typedef struct telem_i_file_feed_past {
 } telem_i_file_feed_past;
 
 /* The streams of a file that is there, against those of the desc: where their numbers go on, and whether they may. */
-static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_feed_writer_desc *d, telem_file_reader *r, uint64_t *start, uint8_t *found) {
+static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_feed_writer_desc *d,
+                                            telem_file_reader *r, uint64_t *start, uint8_t *found) {
     telem_i_file_words t;
     uint32_t i, k;
     for (i = 0; i < d->stream_count; i++) {
@@ -16543,7 +16591,8 @@ static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_fe
         const char *name = s->name ? s->name : s->schema->name;
         for (k = 0; k < telem_file_reader_stream_count(r); k++) {
             const telem_file_stream *old = telem_file_reader_stream(r, k);
-            if (!old->schema || found[i] || (old->id != s->id && !telem_i_file_same(old->name, name))) continue;
+            if (!old->schema || found[i] || (old->id != s->id && !telem_i_file_same(old->name, name)))
+                continue;
             t.s = f->text;
             t.n = 0;
             t.cap = sizeof f->text;
@@ -16561,7 +16610,8 @@ static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_fe
                 return TELEM_ERR_MISMATCH;
             }
             if (old->fingerprint != telem_schema_fingerprint(s->schema) && !d->may_change) {
-                if (!telem_i_file_differs(&t, old->schema, s->schema, 0)) telem_i_file_words_add(&t, " has another schema in the feed");
+                if (!telem_i_file_differs(&t, old->schema, s->schema, 0))
+                    telem_i_file_words_add(&t, " has another schema in the feed");
                 return TELEM_ERR_MISMATCH;
             }
             start[i] = old->end_row > old->start_row ? old->end_row : old->start_row;
@@ -16578,21 +16628,26 @@ static void telem_i_file_feed_journal(telem_file_reader *r) {
     telem_file_item item;
     if (telem_file_reader_journal(r) != 2) return;
     while (telem_file_next(r, &item) == TELEM_OK)
-        if (item.kind == TELEM_ITEM_ROW && item.row >= item.stream->end_row) item.stream->end_row = item.row + 1u;
+        if (item.kind == TELEM_ITEM_ROW && item.row >= item.stream->end_row)
+            item.stream->end_row = item.row + 1u;
 #else
     (void)r;
 #endif
 }
 
 /* Reads a file's streams. What cannot be read tells nothing, and that is no error. */
-static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const telem_feed_writer_desc *d, const char *file, uint64_t *start, uint8_t *found) {
+static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const telem_feed_writer_desc *d,
+                                                const char *file, uint64_t *start, uint8_t *found) {
     uint8_t *memory = (uint8_t *)(d->scratch ? d->scratch : d->file.memory);
-    size_t size = d->scratch ? d->scratch_size : d->file.memory_size, own = telem_i_file_align8(sizeof(telem_file_reader));
+    size_t size = d->scratch ? d->scratch_size : d->file.memory_size,
+           own = telem_i_file_align8(sizeof(telem_file_reader));
     telem_file_reader *r = (telem_file_reader *)(void *)memory;
     telem_file_reader_desc rd = TELEM_ZERO;
     telem_io io;
     telem_result e;
-    if (size < own) return telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "scratch is too small to read what is there: ", file);
+    if (size < own)
+        return telem_i_file_feed_fail(f, TELEM_ERR_MEMORY,
+                                      "scratch is too small to read what is there: ", file);
     if (f->dir.open(f->dir.user, file, TELEM_DIR_READ, &io) != TELEM_OK) return TELEM_OK;
     rd.io = &io;
     rd.memory = memory + own;
@@ -16601,9 +16656,10 @@ static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const tele
     if (e == TELEM_OK && telem_file_reader_scan(r, NULL, 0) >= 0) {
         telem_i_file_feed_journal(r);
         e = telem_i_file_feed_match(f, d, r, start, found);
-    }
-    else if (e == TELEM_ERR_MEMORY) (void)telem_i_file_feed_fail(f, e, "scratch is too small to read what is there: ", file);
-    else e = TELEM_OK;
+    } else if (e == TELEM_ERR_MEMORY)
+        (void)telem_i_file_feed_fail(f, e, "scratch is too small to read what is there: ", file);
+    else
+        e = TELEM_OK;
     (void)f->dir.close(f->dir.user, &io);
     return e;
 }
@@ -16614,7 +16670,8 @@ static int telem_i_file_feed_all(const uint8_t *found, uint32_t n) {
 }
 
 /* From the newest file back until all streams are found; files of another sequence are other people's. */
-static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_feed_writer_desc *d, telem_i_file_feed_past *past, uint64_t *start, uint8_t *found) {
+static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_feed_writer_desc *d,
+                                              telem_i_file_feed_past *past, uint64_t *start, uint8_t *found) {
     telem_i_file_feed_pass p;
     telem_i_file_feed_place x;
     uint32_t number, tries = 4096;
@@ -16626,7 +16683,8 @@ static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_
     if (p.files == 0) return TELEM_OK;
     for (number = p.last; number >= p.first[0].number && tries-- > 0 && number > 0; number--) {
         telem_i_file_feed_numbered(file, f->name, number);
-        if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence == 0 || x.number != number) continue;
+        if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence == 0 || x.number != number)
+            continue;
         if (past->any && x.sequence != past->place.sequence) continue;
         if (!past->any) past->place = x;
         past->any = 1;
@@ -16648,7 +16706,8 @@ static telem_result telem_i_file_feed_name_it(telem_feed_writer *f, uint32_t num
     telem_i_file_feed_numbered(file, f->name, number);
     r = f->dir.rename(f->dir.user, fresh, file);
     if (r != TELEM_OK) return r;
-    if (f->dir.sync) (void)f->dir.sync(f->dir.user); /* a name that a power cut takes back is seen at the next open */
+    if (f->dir.sync)
+        (void)f->dir.sync(f->dir.user); /* a name that a power cut takes back is seen at the next open */
     telem_i_file_feed_numbered(f->file, f->name, number);
     f->number = number;
     f->files_made++;
@@ -16675,7 +16734,8 @@ static void telem_i_file_feed_unmake(telem_feed_writer *f, telem_io *io) {
 }
 
 /* The first file of this writer, as NAME.new. */
-static telem_result telem_i_file_feed_begin(telem_feed_writer *f, const telem_feed_writer_desc *d, const telem_i_file_feed_past *past, const uint64_t *start) {
+static telem_result telem_i_file_feed_begin(telem_feed_writer *f, const telem_feed_writer_desc *d,
+                                            const telem_i_file_feed_past *past, const uint64_t *start) {
     telem_file_writer_desc wd = d->file;
     telem_file_stream_desc sd;
     telem_result r;
@@ -16688,7 +16748,8 @@ static telem_result telem_i_file_feed_begin(telem_feed_writer *f, const telem_fe
     wd.session = d->file.session ? d->file.session : telem_i_file_new_session(f);
     wd.sequence = past->any ? past->place.sequence : wd.session;
     r = telem_file_writer_open(&f->w, &wd);
-    for (i = 0; i < d->clock_count && r == TELEM_OK; i++) r = telem_file_add_clock(&f->w, d->clocks[i].id, d->clocks[i].clock, d->clocks[i].name);
+    for (i = 0; i < d->clock_count && r == TELEM_OK; i++)
+        r = telem_file_add_clock(&f->w, d->clocks[i].id, d->clocks[i].clock, d->clocks[i].name);
     for (i = 0; i < d->stream_count && r == TELEM_OK; i++) {
         sd = d->streams[i];
         sd.start_row = start[i];
@@ -16711,20 +16772,31 @@ static telem_result telem_i_file_feed_lock(telem_feed_writer *f) {
     if (!f->dir.lock) return TELEM_OK;
     telem_i_file_feed_file(file, f->name, ".lock");
     r = f->dir.lock(f->dir.user, file, &f->held);
-    if (r == TELEM_OK) f->locked = 1;
-    else (void)telem_i_file_feed_fail(f, r, r == TELEM_ERR_BUSY ? "another writer has this feed: " : "the lock file cannot be made: ", file);
+    if (r == TELEM_OK)
+        f->locked = 1;
+    else
+        (void)telem_i_file_feed_fail(
+            f, r,
+            r == TELEM_ERR_BUSY ? "another writer has this feed: " : "the lock file cannot be made: ", file);
     return r;
 }
 
 static telem_result telem_i_file_feed_take_desc(telem_feed_writer *f, const telem_feed_writer_desc *d) {
     uint32_t i;
-    if (!d || !d->dir || !d->dir->open || !d->dir->close || !d->dir->list || !d->dir->remove || !d->dir->rename || !d->name)
+    if (!d || !d->dir || !d->dir->open || !d->dir->close || !d->dir->list || !d->dir->remove ||
+        !d->dir->rename || !d->name)
         return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "the desc has no whole dir, or no name", "");
-    if (!telem_i_file_feed_is_name(d->name)) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "a feed's name is of 1 to 63 letters, digits, - _ .", "");
-    if ((d->stream_count && !d->streams) || (d->clock_count && !d->clocks) || d->stream_count > 65535) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "the desc counts streams or clocks that it does not have", "");
-    if (!d->file.memory || ((uintptr_t)d->file.memory & 7u) || ((uintptr_t)d->scratch & 7u)) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "memory is NULL or not 8-aligned", "");
+    if (!telem_i_file_feed_is_name(d->name))
+        return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "a feed's name is of 1 to 63 letters, digits, - _ .",
+                                      "");
+    if ((d->stream_count && !d->streams) || (d->clock_count && !d->clocks) || d->stream_count > 65535)
+        return telem_i_file_feed_fail(f, TELEM_ERR_ARG,
+                                      "the desc counts streams or clocks that it does not have", "");
+    if (!d->file.memory || ((uintptr_t)d->file.memory & 7u) || ((uintptr_t)d->scratch & 7u))
+        return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "memory is NULL or not 8-aligned", "");
     for (i = 0; i < d->stream_count; i++)
-        if (!d->streams[i].schema) return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "a stream has no schema", "");
+        if (!d->streams[i].schema)
+            return telem_i_file_feed_fail(f, TELEM_ERR_ARG, "a stream has no schema", "");
     f->dir = *d->dir;
     memcpy(f->name, d->name, strlen(d->name) + 1u);
     f->begin = d->begin;
@@ -16750,26 +16822,32 @@ static telem_result telem_i_file_feed_start(telem_feed_writer *f, const telem_fe
     telem_i_file_feed_past past;
     telem_result r;
     uint8_t *end;
-    size_t need = telem_i_file_align8((size_t)d->stream_count * 9u), *size = d->scratch ? &look.scratch_size : &look.file.memory_size;
-    if (*size < need) return telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "memory is below what the streams take", "");
+    size_t need = telem_i_file_align8((size_t)d->stream_count * 9u),
+           *size = d->scratch ? &look.scratch_size : &look.file.memory_size;
+    if (*size < need)
+        return telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "memory is below what the streams take", "");
     *size = (*size - need) & ~(size_t)7u;
     end = (uint8_t *)(d->scratch ? d->scratch : d->file.memory) + *size;
     memset(end, 0, need);
-    r = telem_i_file_feed_past_of(f, &look, &past, (uint64_t *)(void *)end, end + 8u * (size_t)d->stream_count);
+    r = telem_i_file_feed_past_of(f, &look, &past, (uint64_t *)(void *)end,
+                                  end + 8u * (size_t)d->stream_count);
     if (r != TELEM_OK) return r;
-    if (past.last == UINT32_MAX) return telem_i_file_feed_fail(f, TELEM_ERR_LIMIT, "no file number is left", "");
+    if (past.last == UINT32_MAX)
+        return telem_i_file_feed_fail(f, TELEM_ERR_LIMIT, "no file number is left", "");
     r = telem_i_file_feed_make(f, &f->io[0]);
     if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "a file cannot be made in the directory", "");
     if (d->scratch == NULL) { /* the writer takes that memory, and clears it piece by piece */
         uint64_t start[64];
-        if (d->stream_count > 64) r = telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "more than 64 streams want scratch memory", "");
+        if (d->stream_count > 64)
+            r = telem_i_file_feed_fail(f, TELEM_ERR_MEMORY, "more than 64 streams want scratch memory", "");
         if (r == TELEM_OK && d->stream_count) memcpy(start, end, 8u * (size_t)d->stream_count);
         if (r == TELEM_OK) r = telem_i_file_feed_begin(f, d, &past, start);
     } else {
         r = telem_i_file_feed_begin(f, d, &past, (uint64_t *)(void *)end);
     }
     if (r != TELEM_OK && f->error.code == TELEM_OK) (void)telem_i_file_feed_writer_failed(f, r);
-    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, past.last + 1u)) != TELEM_OK) (void)telem_i_file_feed_fail(f, r, "a file cannot be renamed in the directory", "");
+    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, past.last + 1u)) != TELEM_OK)
+        (void)telem_i_file_feed_fail(f, r, "a file cannot be renamed in the directory", "");
     if (r != TELEM_OK) {
 #if !defined(TELEM_FILE_NO_JOURNAL)
         telem_i_file_journal_end(&f->w);
@@ -16804,8 +16882,10 @@ TELEM_API telem_error telem_feed_writer_error(const telem_feed_writer *f) { retu
 
 /* Not at once again: a disk that is full, a directory that is gone may stay so for long. */
 static telem_result telem_i_file_feed_later(telem_feed_writer *f, telem_result r, const char *what) {
-    if (f->clock.read) f->not_before = telem_i_file_feed_now(f) + 1000000000;
-    else f->due_bytes = f->w.pos + f->rotate_bytes / 16u + 1u;
+    if (f->clock.read)
+        f->not_before = telem_i_file_feed_now(f) + 1000000000;
+    else
+        f->due_bytes = f->w.pos + f->rotate_bytes / 16u + 1u;
     return telem_i_file_feed_fail(f, r, what, "");
 }
 
@@ -16830,7 +16910,8 @@ static telem_result telem_i_file_feed_rotate(telem_feed_writer *f) {
         r = f->w.error.code;
         telem_i_file_rotate_back(&f->w, &k);
     }
-    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, f->number + 1u)) != TELEM_OK) telem_i_file_rotate_back(&f->w, &k);
+    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, f->number + 1u)) != TELEM_OK)
+        telem_i_file_rotate_back(&f->w, &k);
     if (r != TELEM_OK) {
         telem_i_file_feed_unmake(f, io);
         return telem_i_file_feed_later(f, r, "the next file cannot be begun");
@@ -16880,9 +16961,11 @@ static int telem_i_file_feed_glance(telem_feed_writer *f) {
     return f->w.pos >= f->due_bytes || (f->rotate_ns && f->w.seq != f->blocks_seen);
 }
 
-TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, int64_t time, const void *rec) {
+TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, int64_t time,
+                                        const void *rec) {
     telem_result r = telem_file_write(&f->w, stream, time, rec);
-    if (r == TELEM_OK && telem_i_file_feed_glance(f)) (void)telem_feed_poll(f); /* the row is in: no error of its own */
+    if (r == TELEM_OK && telem_i_file_feed_glance(f))
+        (void)telem_feed_poll(f); /* the row is in: no error of its own */
     return r;
 }
 
@@ -16948,10 +17031,12 @@ TELEM_API telem_result telem_feed_acknowledge(const telem_dir *dir, const char *
     return r == TELEM_OK ? dir->rename(dir->user, fresh, file) : r;
 }
 
-static int telem_i_file_feed_too_much(const telem_feed_writer *f, const telem_i_file_feed_pass *p, uint32_t i, int64_t now) {
+static int telem_i_file_feed_too_much(const telem_feed_writer *f, const telem_i_file_feed_pass *p, uint32_t i,
+                                      int64_t now) {
     if (f->keep_bytes && p->bytes > f->keep_bytes) return 1;
     if (f->keep_files && p->files > f->keep_files) return 1;
-    return f->keep_ns && now > p->first[i].modified && telem_i_file_since(p->first[i].modified, now) > f->keep_ns;
+    return f->keep_ns && now > p->first[i].modified &&
+           telem_i_file_since(p->first[i].modified, now) > f->keep_ns;
 }
 
 /* The oldest files go; never the one at hand, never one that is not of this feed. */
@@ -16967,12 +17052,16 @@ static telem_result telem_i_file_feed_keep(telem_feed_writer *f) {
         telem_result r = telem_i_file_feed_look(&f->dir, f->name, from, &p);
         if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
         for (i = 0; i < p.n; i++) {
-            if (p.first[i].number >= f->number || p.first[i].number > acked || !telem_i_file_feed_too_much(f, &p, i, now)) return TELEM_OK;
+            if (p.first[i].number >= f->number || p.first[i].number > acked ||
+                !telem_i_file_feed_too_much(f, &p, i, now))
+                return TELEM_OK;
             telem_i_file_feed_numbered(file, f->name, p.first[i].number);
             from = (uint64_t)p.first[i].number + 1u;
-            if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence != f->w.desc.sequence) continue;
+            if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence != f->w.desc.sequence)
+                continue;
             r = f->dir.remove(f->dir.user, file);
-            if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND) return telem_i_file_feed_fail(f, r, "a file cannot be removed: ", file);
+            if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND)
+                return telem_i_file_feed_fail(f, r, "a file cannot be removed: ", file);
             f->files_removed++;
             p.files--;
             p.bytes -= p.first[i].size;
@@ -17042,7 +17131,7 @@ TELEM_API int64_t telem_feed_list(const telem_dir *dir, telem_feed_info *feeds, 
 /* >>feed-read -- the files of a feed as one stream. A file is left when a later one is there: that was begun when
    nothing more could come into the one before. So: look for a later file, read on to the end once more, go over. */
 
-#define TELEM_I_FILE_FEED_MARKS 256u
+#define TELEM_I_FILE_FEED_MARKS  256u
 #define TELEM_I_FILE_FEED_SELDOM 16u /* a look at the whole directory costs more: the distance of such ones */
 
 /* What is known of a stream over all files. */
@@ -17054,7 +17143,8 @@ typedef struct telem_i_file_mark {
     uint8_t has_next, by_row, by_time;
 } telem_i_file_mark;
 
-static telem_result telem_i_file_feedr_fail(telem_feed_reader *f, telem_result code, uint64_t offset, const char *what, const char *more) {
+static telem_result telem_i_file_feedr_fail(telem_feed_reader *f, telem_result code, uint64_t offset,
+                                            const char *what, const char *more) {
     telem_i_file_words t;
     t.s = f->text;
     t.n = 0;
@@ -17097,12 +17187,14 @@ static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above,
     char file[TELEM_FEED_FILE_MAX + 1u];
     telem_result r = TELEM_ERR_NOT_FOUND;
     uint32_t i, tries = 8;
-    if ((above >= 0 || !wide) && above < (int64_t)UINT32_MAX) { /* mostly it is the one behind, or the first */
+    if ((above >= 0 || !wide) &&
+        above < (int64_t)UINT32_MAX) { /* mostly it is the one behind, or the first */
         f->next_number = above < 0 ? 1u : (uint32_t)(above + 1);
         telem_i_file_feed_numbered(file, f->name, f->next_number);
         r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &f->next_io);
     }
-    while (r == TELEM_ERR_NOT_FOUND && wide && tries-- > 0) { /* what is listed may be gone when it is opened */
+    while (r == TELEM_ERR_NOT_FOUND && wide &&
+           tries-- > 0) { /* what is listed may be gone when it is opened */
         r = telem_i_file_feed_look(&f->dir, f->name, (uint64_t)(above + 1), &p);
         if (r != TELEM_OK || p.n == 0) return r == TELEM_OK ? TELEM_ERR_NOT_FOUND : r;
         /* A list may lack a file that got its name meanwhile. Those before one that is there have theirs by now. */
@@ -17149,11 +17241,16 @@ static telem_result telem_i_file_feedr_enter(telem_feed_reader *f) {
     f->has_next = f->has_pending = 0;
     f->reading = 1;
     f->telling = 0;
-    if (f->single) memcpy(f->file, f->name, sizeof f->file);
-    else telem_i_file_feed_numbered(f->file, f->name, f->number);
+    if (f->single)
+        memcpy(f->file, f->name, sizeof f->file);
+    else
+        telem_i_file_feed_numbered(f->file, f->name, f->number);
     r = telem_i_file_feedr_open_io(f);
-    if (r == TELEM_OK && (alien = telem_i_file_feedr_alien(f, &f->r.session)) != NULL) r = telem_i_file_feedr_fail(f, TELEM_ERR_UNSUPPORTED, 0, alien, "");
-    else if (r != TELEM_OK) (void)telem_i_file_feedr_fail(f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
+    if (r == TELEM_OK && (alien = telem_i_file_feedr_alien(f, &f->r.session)) != NULL)
+        r = telem_i_file_feedr_fail(f, TELEM_ERR_UNSUPPORTED, 0, alien, "");
+    else if (r != TELEM_OK)
+        (void)telem_i_file_feedr_fail(f, r, f->r.error.offset,
+                                      f->r.error.what ? f->r.error.what : "a file cannot be read", "");
     if (r != TELEM_OK) {
         telem_i_file_feedr_leave(f);
         return r;
@@ -17199,9 +17296,11 @@ TELEM_API telem_result telem_feed_reader_open(telem_feed_reader *f, const telem_
     size_t marks;
     if (!f) return TELEM_ERR_ARG;
     memset(f, 0, sizeof *f);
-    if (!d || !d->dir || !d->dir->open || !d->dir->close || !d->dir->list || !d->name || !telem_i_file_is_plain_name(d->name))
+    if (!d || !d->dir || !d->dir->open || !d->dir->close || !d->dir->list || !d->name ||
+        !telem_i_file_is_plain_name(d->name))
         return telem_i_file_feedr_fail(f, TELEM_ERR_ARG, 0, "the desc has no whole dir, or no name", "");
-    if (!d->memory || ((uintptr_t)d->memory & 7u)) return telem_i_file_feedr_fail(f, TELEM_ERR_ARG, 0, "desc.memory is NULL or not 8-aligned", "");
+    if (!d->memory || ((uintptr_t)d->memory & 7u))
+        return telem_i_file_feedr_fail(f, TELEM_ERR_ARG, 0, "desc.memory is NULL or not 8-aligned", "");
     f->desc = *d;
     f->dir = *d->dir;
     f->above = -1;
@@ -17213,21 +17312,26 @@ TELEM_API telem_result telem_feed_reader_open(telem_feed_reader *f, const telem_
     memcpy(f->name, d->name, strlen(d->name) + 1u);
     if (d->max_streams == 0) f->desc.max_streams = TELEM_I_FILE_FEED_MARKS;
     marks = f->desc.max_streams * sizeof(telem_i_file_mark);
-    if (f->desc.max_streams > 65535 || d->memory_size < marks) return telem_i_file_feedr_fail(f, TELEM_ERR_MEMORY, 0, "memory is below 32 bytes per stream", "");
+    if (f->desc.max_streams > 65535 || d->memory_size < marks)
+        return telem_i_file_feedr_fail(f, TELEM_ERR_MEMORY, 0, "memory is below 32 bytes per stream", "");
     f->desc.memory_size = (d->memory_size - marks) & ~(size_t)7u;
     f->marks = (telem_i_file_mark *)(void *)((uint8_t *)d->memory + f->desc.memory_size);
     f->is_feed = (uint8_t)telem_i_file_feed_is_name(f->name);
     r = f->is_feed ? telem_i_file_feedr_find(f, -1, 1) : TELEM_ERR_NOT_FOUND;
-    if (r == TELEM_ERR_NOT_FOUND && (r = f->dir.open(f->dir.user, f->name, TELEM_DIR_READ, &f->next_io)) == TELEM_OK)
+    if (r == TELEM_ERR_NOT_FOUND &&
+        (r = f->dir.open(f->dir.user, f->name, TELEM_DIR_READ, &f->next_io)) == TELEM_OK)
         f->single = f->has_next = 1;
     if (r != TELEM_OK && !(r == TELEM_ERR_NOT_FOUND && d->follow && f->is_feed))
-        return telem_i_file_feedr_fail(f, r, 0, r == TELEM_ERR_NOT_FOUND ? "there is no such feed or file: " : "cannot be opened: ", f->name);
+        return telem_i_file_feedr_fail(
+            f, r, 0,
+            r == TELEM_ERR_NOT_FOUND ? "there is no such feed or file: " : "cannot be opened: ", f->name);
     f->open = 1;
     if (r != TELEM_OK) return TELEM_AGAIN;
     if (!f->single) telem_i_file_feedr_learn_sequence(f);
     r = telem_i_file_feedr_enter(f);
     if (r == TELEM_OK) return r;
-    if (!f->single && r != TELEM_ERR_MEMORY && r != TELEM_ERR_LIMIT) { /* it is passed over when there is a later one */
+    if (!f->single && r != TELEM_ERR_MEMORY &&
+        r != TELEM_ERR_LIMIT) { /* it is passed over when there is a later one */
         f->has_damage = 1;
         if (d->follow || telem_i_file_feedr_find(f, f->above, 1) == TELEM_OK) return TELEM_OK;
     }
@@ -17286,7 +17390,9 @@ static int telem_i_file_feedr_item(telem_feed_reader *f, telem_file_item *item) 
     telem_i_file_mark *m;
     if (item->kind == TELEM_ITEM_STREAM) telem_i_file_feedr_stream(f, item);
     if (item->kind == TELEM_ITEM_ROW) return telem_i_file_feedr_wanted(f, item);
-    if (item->kind != TELEM_ITEM_MISSING || item->at_least || !(m = telem_i_file_mark_of(f, item->stream->id))) return 1;
+    if (item->kind != TELEM_ITEM_MISSING || item->at_least ||
+        !(m = telem_i_file_mark_of(f, item->stream->id)))
+        return 1;
     m->next_row = item->row + item->count;
     m->has_next = 1;
     return !(m->by_time || (m->by_row && m->next_row <= m->from_row));
@@ -17319,7 +17425,9 @@ static int telem_i_file_feedr_tell(telem_feed_reader *f, telem_file_item *item) 
 
 /* A clock reading, if there is a clock. */
 static uint64_t telem_i_file_feedr_now(const telem_feed_reader *f) {
-    return f->clock.read ? (uint64_t)telem_ticks_to_ns(&f->clock, telem_i_signed(f->clock.read(f->clock.user))) : 0;
+    return f->clock.read
+               ? (uint64_t)telem_ticks_to_ns(&f->clock, telem_i_signed(f->clock.read(f->clock.user)))
+               : 0;
 }
 
 /* Looks for a later file, when it is time: the very next one behind an end block at each call, else now and then;
@@ -17344,7 +17452,8 @@ static telem_result telem_i_file_feedr_more(telem_feed_reader *f) {
         if (telem_i_file_feedr_enter(f) != TELEM_OK) f->has_damage = 1;
         return TELEM_OK;
     }
-    if (!f->has_next && !f->single && telem_i_file_feedr_look(f)) return TELEM_OK; /* what is at hand is read once more */
+    if (!f->has_next && !f->single && telem_i_file_feedr_look(f))
+        return TELEM_OK; /* what is at hand is read once more */
     if (!f->has_next && f->desc.follow) return TELEM_AGAIN;
     if (!f->reading || f->finished) return TELEM_END;
     f->finished = 1;
@@ -17381,7 +17490,9 @@ TELEM_API telem_result telem_feed_next(telem_feed_reader *f, telem_file_item *it
                 if (telem_i_file_feedr_item(f, item)) return TELEM_OK;
                 continue;
             }
-            if (r != TELEM_END && r != TELEM_AGAIN) return telem_i_file_feedr_fail(f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
+            if (r != TELEM_END && r != TELEM_AGAIN)
+                return telem_i_file_feedr_fail(
+                    f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
             r = telem_i_file_feedr_more(f);
             f->quiet = r == TELEM_AGAIN && f->reading;
             if (r != TELEM_OK) return r;
@@ -17399,7 +17510,8 @@ static void telem_i_file_feedr_restart(telem_feed_reader *f) {
     f->mark_count = 0;
     f->looked = 0;
     f->has_pending = f->has_damage = f->telling = 0;
-    if (f->single && f->dir.open(f->dir.user, f->name, TELEM_DIR_READ, &f->next_io) == TELEM_OK) f->has_next = 1;
+    if (f->single && f->dir.open(f->dir.user, f->name, TELEM_DIR_READ, &f->next_io) == TELEM_OK)
+        f->has_next = 1;
 }
 
 /* Opens the first readable file from `number` on, at most `last`. */
@@ -17451,7 +17563,8 @@ static telem_i_file_rstream *telem_i_file_feedr_stream_of(telem_feed_reader *f, 
 /* Does the stream begin in the file at hand at or before what is sought? -1: it is not there, or has no rows. */
 static int telem_i_file_feedr_before(telem_feed_reader *f, const telem_i_file_feedr_aim *aim) {
     telem_i_file_rstream *s;
-    if (telem_file_reader_scan(&f->r, NULL, 0) < 0 || !(s = telem_i_file_feedr_stream_of(f, aim->name))) return -1;
+    if (telem_file_reader_scan(&f->r, NULL, 0) < 0 || !(s = telem_i_file_feedr_stream_of(f, aim->name)))
+        return -1;
     if (!aim->by_time) return s->pub.start_row <= aim->row;
     return s->scan_rows == 0 ? -1 : s->scan_first < aim->time;
 }
@@ -17466,7 +17579,8 @@ static telem_result telem_i_file_feedr_approach(telem_feed_reader *f, const tele
         int before = -1;
         mid = lo + (hi - lo) / 2;
         r = telem_i_file_feedr_at(f, mid, hi);
-        while (r == TELEM_OK && (before = telem_i_file_feedr_before(f, aim)) < 0) r = telem_i_file_feedr_at(f, f->above + 1, hi);
+        while (r == TELEM_OK && (before = telem_i_file_feedr_before(f, aim)) < 0)
+            r = telem_i_file_feedr_at(f, f->above + 1, hi);
         if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND) return r;
         if (r == TELEM_OK && before > 0) {
             best = f->above;
@@ -17479,16 +17593,20 @@ static telem_result telem_i_file_feedr_approach(telem_feed_reader *f, const tele
 }
 
 /* The same moment on another stream's clock; 0: it cannot be told. */
-static int telem_i_file_feedr_time_on(const telem_i_file_rstream *from, const telem_i_file_rstream *to, int64_t time, int64_t *out) {
+static int telem_i_file_feedr_time_on(const telem_i_file_rstream *from, const telem_i_file_rstream *to,
+                                      int64_t time, int64_t *out) {
     *out = time;
     if (from->pub.clock_id == to->pub.clock_id) return 1;
-    if (from->pub.clock.domain != to->pub.clock.domain || from->pub.clock.domain == TELEM_DOMAIN_USER) return 0;
+    if (from->pub.clock.domain != to->pub.clock.domain || from->pub.clock.domain == TELEM_DOMAIN_USER)
+        return 0;
     *out = telem_ns_to_ticks(&to->pub.clock, telem_ticks_to_ns(&from->pub.clock, time));
     return 1;
 }
 
 /* From where on a stream is wanted. 0: no matter. */
-static int telem_i_file_feedr_want(telem_i_file_mark *m, telem_i_file_rstream *s, const telem_i_file_rstream *base, const telem_i_file_feedr_aim *aim, telem_i_file_look *look) {
+static int telem_i_file_feedr_want(telem_i_file_mark *m, telem_i_file_rstream *s,
+                                   const telem_i_file_rstream *base, const telem_i_file_feedr_aim *aim,
+                                   telem_i_file_look *look) {
     memset(look, 0, sizeof *look);
     look->stream = s;
     if (!aim) { /* what comes from now on */
@@ -17547,9 +17665,12 @@ static telem_result telem_i_file_feedr_step_back(telem_feed_reader *f, const tel
     while (back && number > first) {
         back = 0;
         r = telem_i_file_feedr_at(f, number - 1, number - 1);
-        if (r == TELEM_OK && telem_file_reader_scan(&f->r, NULL, 0) >= 0 && (base = telem_i_file_feedr_stream_of(f, aim->name)) != NULL)
+        if (r == TELEM_OK && telem_file_reader_scan(&f->r, NULL, 0) >= 0 &&
+            (base = telem_i_file_feedr_stream_of(f, aim->name)) != NULL)
             for (s = f->r.streams; s; s = s->next)
-                if (s->scan_rows && telem_i_file_feedr_time_on(base, s, aim->time, &time) && s->scan_last >= time) back = 1;
+                if (s->scan_rows && telem_i_file_feedr_time_on(base, s, aim->time, &time) &&
+                    s->scan_last >= time)
+                    back = 1;
         if (back) number--;
     }
     return telem_i_file_feedr_at(f, number, UINT32_MAX);
@@ -17563,7 +17684,10 @@ static telem_result telem_i_file_feedr_seek(telem_feed_reader *f, const telem_i_
     r = telem_i_file_feedr_approach(f, aim);
     if (r == TELEM_OK && aim->by_time) r = telem_i_file_feedr_step_back(f, aim);
     if (r == TELEM_OK) r = telem_i_file_feedr_place(f, aim);
-    if (r != TELEM_OK) return r == TELEM_ERR_NOT_FOUND ? r : telem_i_file_feedr_fail(f, r, 0, "the feed cannot be sought in", "");
+    if (r != TELEM_OK)
+        return r == TELEM_ERR_NOT_FOUND
+                   ? r
+                   : telem_i_file_feedr_fail(f, r, 0, "the feed cannot be sought in", "");
     s = telem_i_file_feedr_stream_of(f, aim->name);
     if (!s) return TELEM_ERR_NOT_FOUND;
     if (aim->by_time || s->pub.start_row <= aim->row) return TELEM_OK;
@@ -17643,7 +17767,9 @@ TELEM_API telem_result telem_feed_reader_span(telem_feed_reader *f, const char *
     r = telem_i_file_feedr_range(f, &first, &last);
     for (number = first; r == TELEM_OK && number <= last; number = f->single ? last + 1 : f->above + 1) {
         r = telem_i_file_feedr_at(f, number, last);
-        if (r != TELEM_OK || telem_file_reader_scan(&f->r, NULL, 0) < 0 || !(s = telem_i_file_feedr_stream_of(f, name))) continue;
+        if (r != TELEM_OK || telem_file_reader_scan(&f->r, NULL, 0) < 0 ||
+            !(s = telem_i_file_feedr_stream_of(f, name)))
+            continue;
         if (!found) x.first_row = x.end_row = s->pub.start_row;
         found = 1;
         if (s->pub.end_row > x.end_row) x.end_row = s->pub.end_row;
@@ -17667,12 +17793,14 @@ static uint64_t telem_i_file_into_width(const telem_schema *schema, const telem_
     telem_column col;
     telem_columns_begin(&it, schema);
     while (telem_columns_next(&it, &col))
-        if (c->column >= col.index && c->column < col.index + col.count) return c->physical ? 8u : col.presence ? 1u : col.width;
+        if (c->column >= col.index && c->column < col.index + col.count)
+            return c->physical ? 8u : col.presence ? 1u : col.width;
     return 0;
 }
 
 /* A column of the request as it stands for the rows from index `at` on; texts since `done` are in no file: empty. */
-static uint32_t telem_i_file_feedr_aim_column(const telem_schema *schema, telem_file_into *c, uint64_t done, uint64_t at) {
+static uint32_t telem_i_file_feedr_aim_column(const telem_schema *schema, telem_file_into *c, uint64_t done,
+                                              uint64_t at) {
     uint32_t used;
     if (!c->offsets) {
         if (c->data) c->data = (uint8_t *)c->data + at * telem_i_file_into_width(schema, c);
@@ -17687,7 +17815,8 @@ static uint32_t telem_i_file_feedr_aim_column(const telem_schema *schema, telem_
 }
 
 /* Rows [lo, hi) of the request, which lie in the file at hand. */
-static telem_result telem_i_file_feedr_part(telem_feed_reader *f, telem_i_file_rstream *s, telem_file_read *read, uint64_t lo, uint64_t hi, uint64_t done) {
+static telem_result telem_i_file_feedr_part(telem_feed_reader *f, telem_i_file_rstream *s,
+                                            telem_file_read *read, uint64_t lo, uint64_t hi, uint64_t done) {
     telem_file_into part[TELEM_I_FILE_FEED_COLUMNS];
     uint32_t used[TELEM_I_FILE_FEED_COLUMNS], from = 0, i, n;
     telem_file_read q;
@@ -17721,14 +17850,17 @@ static telem_result telem_i_file_feedr_part(telem_feed_reader *f, telem_i_file_r
     return worst;
 }
 
-TELEM_API telem_result telem_feed_read_columns(telem_feed_reader *f, const char *name, telem_file_read *read) {
+TELEM_API telem_result telem_feed_read_columns(telem_feed_reader *f, const char *name,
+                                               telem_file_read *read) {
     telem_i_file_feedr_aim aim;
     telem_i_file_rstream *s;
     telem_result r, worst = TELEM_OK;
     uint64_t done = 0, fingerprint = 0, end;
     uint32_t i;
     int found = 0;
-    if (!f || !f->open || !name || !read || (read->count && !read->columns) || read->first > UINT64_MAX - read->rows) return TELEM_ERR_ARG;
+    if (!f || !f->open || !name || !read || (read->count && !read->columns) ||
+        read->first > UINT64_MAX - read->rows)
+        return TELEM_ERR_ARG;
     end = read->first + read->rows;
     read->got = read->next = 0;
     for (i = 0; i < read->count; i++) {
@@ -17740,16 +17872,19 @@ TELEM_API telem_result telem_feed_read_columns(telem_feed_reader *f, const char 
     aim.name = name;
     aim.row = read->first;
     telem_i_file_feedr_restart(f);
-    for (r = telem_i_file_feedr_approach(f, &aim); r == TELEM_OK; r = telem_i_file_feedr_at(f, f->above + 1, UINT32_MAX)) {
+    for (r = telem_i_file_feedr_approach(f, &aim); r == TELEM_OK;
+         r = telem_i_file_feedr_at(f, f->above + 1, UINT32_MAX)) {
         uint64_t lo = read->first, hi = end;
-        if (telem_file_reader_scan(&f->r, NULL, 0) >= 0 && (s = telem_i_file_feedr_stream_of(f, name)) != NULL) {
+        if (telem_file_reader_scan(&f->r, NULL, 0) >= 0 &&
+            (s = telem_i_file_feedr_stream_of(f, name)) != NULL) {
             if (s->pub.start_row >= end) break;
             if (lo < s->pub.start_row) lo = s->pub.start_row;
             if (lo < read->first + done) lo = read->first + done; /* what a file repeats */
             if (hi > s->pub.end_row) hi = s->pub.end_row;
             if (!found) fingerprint = s->pub.fingerprint;
             found = 1;
-            if (s->pub.fingerprint != fingerprint) worst = worst == TELEM_OK ? TELEM_ERR_MISMATCH : worst;
+            if (s->pub.fingerprint != fingerprint)
+                worst = worst == TELEM_OK ? TELEM_ERR_MISMATCH : worst;
             else if (lo < hi) {
                 r = telem_i_file_feedr_part(f, s, read, lo, hi, done);
                 if (worst == TELEM_OK) worst = r;
@@ -17759,7 +17894,8 @@ TELEM_API telem_result telem_feed_read_columns(telem_feed_reader *f, const char 
         if (f->single) break;
     }
     for (i = 0; i < read->count; i++)
-        for (end = done; read->columns[i].offsets && end < read->rows; end++) read->columns[i].offsets[end + 1u] = read->columns[i].offsets[end];
+        for (end = done; read->columns[i].offsets && end < read->rows; end++)
+            read->columns[i].offsets[end + 1u] = read->columns[i].offsets[end];
     telem_i_file_feedr_restart(f);
     if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND && worst == TELEM_OK) worst = r;
     return found ? worst : TELEM_ERR_NOT_FOUND;
