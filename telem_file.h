@@ -8737,25 +8737,40 @@ static int telem_i_file_same_string(const uint8_t *a, const uint8_t *b, uint32_t
     return telem_get64(a + n - 8u) == telem_get64(b + n - 8u);
 }
 
+typedef struct telem_i_file_short { /* a string of at most 8 bytes that was met: its hash and its length say all */
+    uint64_t hash;
+    uint32_t len, number;
+} telem_i_file_short;
+#define TELEM_I_FILE_SHORTS 128u
+
 /* idx[i] = number of row i's string, first[d] = row of the first with number d. Returns how many there are,
    0 when there are more than max. The table of hashes lies in a64. */
 static uint32_t telem_i_file_distinct(telem_i_file_codec *k, const uint8_t *bytes, const uint32_t *offsets, uint32_t n,
                                       uint32_t max, uint32_t *idx, uint32_t *first) {
     uint32_t *slots = k->a32, mask = (1u << (telem_i_file_bit_length(2u * (k->cap + 1024u)) - 1u)) - 1u, nd = 0, before = 0, i;
-    if (mask + 1u > 4u * n && mask > 255u) while (mask + 1u > 4u * n && mask > 255u) mask >>= 1;
+    telem_i_file_short met[TELEM_I_FILE_SHORTS];
+    while (mask + 1u > 4u * n && mask > 255u) mask >>= 1;
     if (max > mask / 4u * 3u) max = mask / 4u * 3u;
     memset(slots, 0, ((size_t)mask + 1u) * sizeof slots[0]);
+    memset(met, 0xFF, sizeof met);
     for (i = 0; i < n; i++) {
         const uint8_t *p = bytes + offsets[i];
-        uint32_t len = offsets[i + 1] - offsets[i];
-        uint32_t at;
-        if (i > 0 && len == before && telem_i_file_same_string(p - len, p, len)) { /* the row before's, which lies before it */
+        uint32_t len = offsets[i + 1] - offsets[i], at;
+        uint64_t hash;
+        telem_i_file_short *same;
+        if (len > 8u && i > 0 && len == before && telem_i_file_same_string(p - len, p, len)) { /* the row before's, which
+                                                                                                 lies before it */
             idx[i] = idx[i - 1u];
             continue;
         }
         before = len;
-        at = (uint32_t)(telem_i_file_string_hash(p, len) & mask);
-        for (; slots[at]; at = (at + 1u) & mask) {
+        hash = telem_i_file_string_hash(p, len);
+        same = met + hash % TELEM_I_FILE_SHORTS;
+        if (same->hash == hash && same->len == len) {
+            idx[i] = same->number;
+            continue;
+        }
+        for (at = (uint32_t)(hash & mask); slots[at]; at = (at + 1u) & mask) {
             uint32_t row = first[slots[at] - 1u];
             if (offsets[row + 1] - offsets[row] == len && telem_i_file_same_string(bytes + offsets[row], p, len)) break;
         }
@@ -8765,6 +8780,7 @@ static uint32_t telem_i_file_distinct(telem_i_file_codec *k, const uint8_t *byte
             slots[at] = ++nd;
         }
         idx[i] = slots[at] - 1u;
+        if (len <= 8u) same->hash = hash, same->len = len, same->number = idx[i];
     }
     return nd;
 }
