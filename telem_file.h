@@ -5877,15 +5877,25 @@ static void telem_i_file_decode_table(const telem_i_file_bins *b, telem_i_file_s
         }
 }
 
-/* The low n < 64 bits. Without the instruction for it a table is faster than a shift by a variable. */
+/* The low n < 64 bits. Without the instruction for it a table is faster than a shift by a variable; the loops have
+   a copy of it behind their own tables, so that one register tells where both are. */
 #if defined(__BMI2__) || !(defined(__x86_64__) || defined(__i386__))
 #define TELEM_I_FILE_MASK(n) (((uint64_t)1 << (n)) - 1u)
+#define TELEM_I_FILE_MASK_IN(near, n) TELEM_I_FILE_MASK(n)
+#define TELEM_I_FILE_MASKS_TO(near)
 #else
 #define TELEM_I_FILE_MASK(n) telem_i_file_masks[n]
+#define TELEM_I_FILE_MASK_IN(near, n) telem_i_file_mask_in(near, n)
+#define TELEM_I_FILE_MASKS_TO(near) memcpy(near, telem_i_file_masks, sizeof telem_i_file_masks);
 #define TELEM_I_FILE_M8(n) TELEM_I_FILE_M2(n), TELEM_I_FILE_M2((n) + 2), TELEM_I_FILE_M2((n) + 4), TELEM_I_FILE_M2((n) + 6)
 #define TELEM_I_FILE_M2(n) ((uint64_t)1 << (n)) - 1u, ((uint64_t)2 << (n)) - 1u
 static const uint64_t telem_i_file_masks[64] = {TELEM_I_FILE_M8(0),  TELEM_I_FILE_M8(8),  TELEM_I_FILE_M8(16), TELEM_I_FILE_M8(24),
                                                 TELEM_I_FILE_M8(32), TELEM_I_FILE_M8(40), TELEM_I_FILE_M8(48), TELEM_I_FILE_M8(56)};
+static inline uint64_t telem_i_file_mask_in(const void *near, size_t n) {
+    uint64_t m;
+    memcpy(&m, (const uint8_t *)near + sizeof m * n, sizeof m);
+    return m;
+}
 #endif
 
 typedef struct telem_i_file_symbol { /* what pushing a bin does to state x */
@@ -18559,17 +18569,18 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_try_binned)(telem_i_file_codec *k, T
 #define TELEM_I_FILE_PULL_SLACK (TELEM_I_FILE_CHUNK * 10u + 16u)
 
 /* The next 57 bits or more; one value out of them and the state that it came from. */
+#define TELEM_I_FILE_NEAR(n) TELEM_I_FILE_MASK_IN(table + TELEM_I_FILE_STATES, n)
 #define TELEM_I_FILE_LOOK(p, v, a) v = telem_i_file_get64((p) + ((a) >> 3)) >> ((a)&7u)
 #if TELEM_I_FILE_W == 32
-#define TELEM_I_FILE_VALUE(v, e, to) (to) = (e)->low + (uint32_t)(((v)&TELEM_I_FILE_MASK((e)->all)) >> (e)->few)
+#define TELEM_I_FILE_VALUE(v, e, to) (to) = (e)->low + (uint32_t)(((v)&TELEM_I_FILE_NEAR((e)->all)) >> (e)->few)
 #else
-#define TELEM_I_FILE_VALUE(v, e, to) (to) = low[(e)->low] + (((v)&TELEM_I_FILE_MASK((e)->all)) >> (e)->few)
+#define TELEM_I_FILE_VALUE(v, e, to) (to) = low[(e)->low] + (((v)&TELEM_I_FILE_NEAR((e)->all)) >> (e)->few)
 #endif
 #define TELEM_I_FILE_PULL(s, a, to)                                \
     do {                                                           \
         const telem_i_file_state *e = table + (s);                 \
         TELEM_I_FILE_VALUE(v, e, to);                              \
-        (s) = e->next + (uint32_t)(v & TELEM_I_FILE_MASK(e->few)); \
+        (s) = e->next + (size_t)(v & TELEM_I_FILE_NEAR(e->few)); \
         (a) += e->all;                                             \
         v >>= e->all & 63u;                                        \
     } while (0)
@@ -18577,7 +18588,7 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_try_binned)(telem_i_file_codec *k, T
     do {                                                           \
         const telem_i_file_state *e = table + (s);                 \
         (to) = (TELEM_I_FILE_T)e->low;                             \
-        (s) = e->next + (uint32_t)(v & TELEM_I_FILE_MASK(e->few)); \
+        (s) = e->next + (size_t)(v & TELEM_I_FILE_NEAR(e->few)); \
         (a) += e->few;                                             \
         v >>= e->few;                                              \
     } while (0)
@@ -18618,36 +18629,36 @@ TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_pull_one)(TELEM_I_FILE_SOUR
     const telem_i_file_state *table = s->table;
     const uint64_t *low = s->low;
     size_t a = s->at, stop = s->stop;
-    uint32_t s0 = s->state[0], s1 = s->state[1], s2 = s->state[2], s3 = s->state[3], i = s->done, n = s->n;
+    size_t s0 = s->state[0], s1 = s->state[1], s2 = s->state[2], s3 = s->state[3], i = s->done, n = s->n;
     TELEM_I_FILE_T *out = s->out;
     (void)low;
     while (n - i >= TELEM_I_FILE_CHUNK && a <= stop) {
-        uint32_t to = i + TELEM_I_FILE_CHUNK;
+        size_t to = i + TELEM_I_FILE_CHUNK;
         for (; i < to; i += 4u) TELEM_I_FILE_PULL4(p, a, s, out + i);
     }
-    s->at = a, s->done = i;
-    s->state[0] = s0, s->state[1] = s1, s->state[2] = s2, s->state[3] = s3;
+    s->at = a, s->done = (uint32_t)i;
+    s->state[0] = (uint32_t)s0, s->state[1] = (uint32_t)s1, s->state[2] = (uint32_t)s2, s->state[3] = (uint32_t)s3;
 }
-/* Two strings at a time: while the one waits for its bits the other one works. */
+/* Two strings of the same bytes at a time: while the one waits for its bits the other one works. */
 TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_pull_two)(TELEM_I_FILE_SOURCE *s, TELEM_I_FILE_SOURCE *t, uint32_t per) {
-    const uint8_t *p = s->p, *q = t->p;
+    const uint8_t *p = s->p;
     const telem_i_file_state *table = s->table;
     const uint64_t *low = s->low;
     size_t a = s->at, stop = s->stop, b = t->at, halt = t->stop;
-    uint32_t s0 = s->state[0], s1 = s->state[1], s2 = s->state[2], s3 = s->state[3], i = s->done, n = s->n;
-    uint32_t t0 = t->state[0], t1 = t->state[1], t2 = t->state[2], t3 = t->state[3];
+    size_t s0 = s->state[0], s1 = s->state[1], s2 = s->state[2], s3 = s->state[3], i = s->done, n = s->n;
+    size_t t0 = t->state[0], t1 = t->state[1], t2 = t->state[2], t3 = t->state[3];
     TELEM_I_FILE_T *out = s->out, *too = t->out;
     (void)low;
     while (n - i >= TELEM_I_FILE_CHUNK && a <= stop && b <= halt) {
-        uint32_t to = i + TELEM_I_FILE_CHUNK;
+        size_t to = i + TELEM_I_FILE_CHUNK;
         for (; i < to; i += 4u) {
             TELEM_I_FILE_PULL4(p, a, s, out + i);
-            TELEM_I_FILE_PULL4(q, b, t, too + i);
+            TELEM_I_FILE_PULL4(p, b, t, too + i);
         }
     }
-    s->at = a, s->done = t->done = i, t->at = b;
-    s->state[0] = s0, s->state[1] = s1, s->state[2] = s2, s->state[3] = s3;
-    t->state[0] = t0, t->state[1] = t1, t->state[2] = t2, t->state[3] = t3;
+    s->at = a, s->done = t->done = (uint32_t)i, t->at = b;
+    s->state[0] = (uint32_t)s0, s->state[1] = (uint32_t)s1, s->state[2] = (uint32_t)s2, s->state[3] = (uint32_t)s3;
+    t->state[0] = (uint32_t)t0, t->state[1] = (uint32_t)t1, t->state[2] = (uint32_t)t2, t->state[3] = (uint32_t)t3;
 }
 
 /* Any number of values of any width, one by one, to the end; that must be exactly there. */
@@ -18686,6 +18697,7 @@ static int TELEM_I_FILE_N(telem_i_file_pull)(TELEM_I_FILE_SOURCE *s, uint32_t st
     }
     return TELEM_I_FILE_N(telem_i_file_pull_rest)(s);
 }
+#undef TELEM_I_FILE_NEAR
 #undef TELEM_I_FILE_LOOK
 #undef TELEM_I_FILE_VALUE
 #undef TELEM_I_FILE_PULL
@@ -18713,8 +18725,9 @@ static int TELEM_I_FILE_N(telem_i_file_get_strings)(telem_i_file_codec *k, telem
     memcpy(copy, p, bytes);
     memset(copy + bytes, 0, TELEM_I_FILE_PULL_SLACK);
     telem_i_file_decode_table(b, table, TELEM_I_FILE_W == 32);
+    TELEM_I_FILE_MASKS_TO(table + TELEM_I_FILE_STATES)
     s[0].p = copy, s[0].stop = (size_t)length * 8u, s[0].n = first, s[0].out = out;
-    s[1].p = copy + length, s[1].stop = (bytes - (size_t)length) * 8u, s[1].n = n - first, s[1].out = out + first;
+    s[1].p = copy, s[1].at += (size_t)length * 8u, s[1].stop = bytes * 8u, s[1].n = n - first, s[1].out = out + first;
     s[0].table = s[1].table = table, s[0].low = s[1].low = b->lo, s[0].done = s[1].done = 0;
     return TELEM_I_FILE_N(telem_i_file_pull)(s, strings, b->wide, b->log);
 }
