@@ -5881,19 +5881,19 @@ static void telem_i_file_decode_table(const telem_i_file_bins *b, telem_i_file_s
    a copy of it behind their own tables, so that one register tells where both are. */
 #if defined(__BMI2__) || !(defined(__x86_64__) || defined(__i386__))
 #define TELEM_I_FILE_MASK(n) (((uint64_t)1 << (n)) - 1u)
-#define TELEM_I_FILE_MASK_IN(near, n) TELEM_I_FILE_MASK(n)
-#define TELEM_I_FILE_MASKS_TO(near)
+#define TELEM_I_FILE_MASK_IN(behind, n) TELEM_I_FILE_MASK(n)
+#define TELEM_I_FILE_MASKS_TO(behind)
 #else
 #define TELEM_I_FILE_MASK(n) telem_i_file_masks[n]
-#define TELEM_I_FILE_MASK_IN(near, n) telem_i_file_mask_in(near, n)
-#define TELEM_I_FILE_MASKS_TO(near) memcpy(near, telem_i_file_masks, sizeof telem_i_file_masks);
+#define TELEM_I_FILE_MASK_IN(behind, n) telem_i_file_mask_in(behind, n)
+#define TELEM_I_FILE_MASKS_TO(behind) memcpy(behind, telem_i_file_masks, sizeof telem_i_file_masks);
 #define TELEM_I_FILE_M8(n) TELEM_I_FILE_M2(n), TELEM_I_FILE_M2((n) + 2), TELEM_I_FILE_M2((n) + 4), TELEM_I_FILE_M2((n) + 6)
 #define TELEM_I_FILE_M2(n) ((uint64_t)1 << (n)) - 1u, ((uint64_t)2 << (n)) - 1u
 static const uint64_t telem_i_file_masks[64] = {TELEM_I_FILE_M8(0),  TELEM_I_FILE_M8(8),  TELEM_I_FILE_M8(16), TELEM_I_FILE_M8(24),
                                                 TELEM_I_FILE_M8(32), TELEM_I_FILE_M8(40), TELEM_I_FILE_M8(48), TELEM_I_FILE_M8(56)};
-static inline uint64_t telem_i_file_mask_in(const void *near, size_t n) {
+static inline uint64_t telem_i_file_mask_in(const void *behind, size_t n) {
     uint64_t m;
-    memcpy(&m, (const uint8_t *)near + sizeof m * n, sizeof m);
+    memcpy(&m, (const uint8_t *)behind + sizeof m * n, sizeof m);
     return m;
 }
 #endif
