@@ -1382,7 +1382,9 @@ TELEM_API telem_result telem_feed_seek_row(telem_feed_reader *f, const char *nam
 TELEM_API telem_result telem_feed_seek_time(telem_feed_reader *f, const char *name, int64_t time);
 /* Only what is written from now on. */
 TELEM_API telem_result telem_feed_seek_now(telem_feed_reader *f);
-/* As telem_file_read_columns, over the files: rows [first, first + rows) of one stream. Begins anew afterwards. */
+/* As telem_file_read_columns, over the files: rows [first, first + rows) of one stream. Begins anew afterwards. Rows
+   that are in a journal only (of the file being written, or of a writer that was killed) are not among them, nor in
+   telem_feed_reader_span; telem_feed_next has them. */
 TELEM_API telem_result telem_feed_read_columns(telem_feed_reader *f, const char *name, telem_file_read *read);
 /* First and last row number (one past it) and times of a stream over all files. ERR_NOT_FOUND: no such stream. */
 typedef struct telem_feed_span {
