@@ -617,8 +617,7 @@ TELEM_API telem_io telem_io_stdio(void *file);
 #if TELEM_HAS_SYSTEM
 /* Over an open file descriptor (file, pipe, socket, tty); stays the caller's to close. A pipe
    that is non-blocking answers TELEM_AGAIN. On Windows open it with O_BINARY. sync of a file that was
-   removed answers TELEM_ERR_IO: nobody will find what is written to it (unlinked on purpose: set
-   io.sync to NULL). */
+   removed since this call answers TELEM_ERR_IO: nobody will find what is written to it. */
 TELEM_API telem_io telem_io_fd(int fd);
 #endif
 
@@ -1178,14 +1177,20 @@ static telem_result telem_i_fd_seek(void *user, uint64_t pos) {
 }
 
 static telem_result telem_i_fd_sync(void *user) {
-#if !defined(_WIN32)
-    struct stat st;
-    if (fstat(telem_i_fd(user), &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0) return TELEM_ERR_IO;
-#endif
     if (telem_i_sys_sync(telem_i_fd(user)) == 0) return TELEM_OK;
     if (errno == EINVAL || errno == EBADF) return TELEM_OK; /* a pipe has nothing to sync */
     return telem_i_errno_result(errno);
 }
+#if !defined(_WIN32)
+/* Does a name lead to it? Temporary files never had one. */
+static int telem_i_fd_is_named(int fd) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink > 0;
+}
+static telem_result telem_i_fd_sync_named(void *user) {
+    return telem_i_fd_is_named(telem_i_fd(user)) ? telem_i_fd_sync(user) : TELEM_ERR_IO;
+}
+#endif
 
 static int64_t telem_i_fd_size(void *user) {
     int64_t at = (int64_t)telem_i_sys_seek(telem_i_fd(user), 0, SEEK_CUR), end;
@@ -1295,6 +1300,9 @@ TELEM_API telem_io telem_io_fd(int fd) {
     io.read = telem_i_fd_read;
     io.write = telem_i_fd_write;
     io.sync = telem_i_fd_sync;
+#if !defined(_WIN32)
+    if (telem_i_fd_is_named(fd)) io.sync = telem_i_fd_sync_named;
+#endif
     if (telem_i_sys_seek(fd, 0, SEEK_CUR) >= 0) { /* a pipe, socket or tty has no position */
         io.seek = telem_i_fd_seek;
         io.size = telem_i_fd_size;

@@ -10830,7 +10830,8 @@ static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j
     s->first_row += rows;
     j->q.first += j->q.n;
     j->q.n = j->end - j->q.first;
-    s->key = (uint8_t)(w->desc.key_bytes == 0 && telem_i_file_group_ends(w, s)); /* of the next part */
+    s->key = 0; /* of the next part; a KEY block's first row leaves step 0, rows that repeat this one have another */
+    if (j->q.first < j->end && telem_i_file_source_run(&j->q, 0) == 0 && w->desc.key_bytes == 0) s->key = (uint8_t)telem_i_file_group_ends(w, s);
     if (j->q.first == j->end || w->error.code != TELEM_OK) telem_i_file_job_end(w, j);
     return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
 }

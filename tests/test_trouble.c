@@ -270,7 +270,7 @@ static void recall(const char *path, uint64_t *rows, uint64_t *told, int *ended)
                 Row row;
                 (*rows)++;
                 if (telem_file_get(&item, &Row_schema, &row) != TELEM_OK || row.n != item.row || item.time != (int64_t)item.row * 10)
-                    kit_fail("WRONG ROW %lu", (unsigned long)item.row);
+                    kit_fail("WRONG ROW %lu: n %lu, time %ld", (unsigned long)item.row, (unsigned long)row.n, (long)item.time);
             }
             if (item.kind == TELEM_ITEM_LOSS) *told += item.loss.count;
             if (item.kind == TELEM_ITEM_END) *ended = 1;
