@@ -982,11 +982,13 @@ TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t strea
 TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t stream, uint64_t rows, const int64_t *times,
                                                 const telem_file_column *columns, uint32_t count);
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
 /* TELEM_FILE_HELPER: a step of what waits, by any one thread beside the writer's. 1: go on, more may wait; 0:
    nothing does, sleep a little; a code: the error that sticks (telem_file_writer_clear, by the writer's thread, may
    mend it), or ERR_STATE in another pace. Call it from after telem_file_writer_open until before
    telem_file_writer_close. It codes blocks and writes them to the io. */
 TELEM_API int telem_file_work(telem_file_writer *w);
+#endif
 
 TELEM_API telem_result telem_file_write_loss(telem_file_writer *w, const telem_loss *loss);
 TELEM_API telem_result telem_file_write_sync(telem_file_writer *w, const telem_sync *sync);
