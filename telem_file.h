@@ -953,7 +953,12 @@ typedef struct telem_file_writer telem_file_writer;
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d);
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s);
 
-/* Writes the stream header. ERR_ARG, ERR_MEMORY, ERR_UNSUPPORTED (a coding that is not built in), or
+/* desc.append: the file's own session goes on, with its header (desc's max_* must not be above the file's: ERR_LIMIT).
+   A block that is cut at the end is cut off, and rows that only the journal zone has become blocks, so that all
+   rows of the file are in blocks when this returns. Clocks and streams are added as always: those that the file has
+   go on where they were (ERR_MISMATCH: with the same id, but another schema, name or clock). A file of several
+   sessions is refused (UNSUPPORTED), so is one that another writer has (ERR_BUSY).
+   Writes the stream header. ERR_ARG, ERR_MEMORY, ERR_UNSUPPORTED (a coding that is not built in), or
    what io answers: telem_file_writer_error tells which, and all later calls answer the same. */
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d);
 /* Before the streams that use it, else ERR_STATE. ERR_EXISTS when the id was given already. `name` (NULL:
@@ -1019,6 +1024,8 @@ TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_
 TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clock, int64_t now);
 /* Journal mode: 1 when rows are in the file as soon as telem_file_write returns; 0: plain. */
 TELEM_API int telem_file_journals(const telem_file_writer *w);
+/* The number that the stream's next row gets; 0 for an unknown one. After append: one past the rows that the file has. */
+TELEM_API uint64_t telem_file_next_row(const telem_file_writer *w, uint32_t stream);
 /* What is with the io and, in journal mode, every row so far is on the medium on return: no block is closed.
    The one call that a second thread may make while the writer's own thread goes on writing. */
 TELEM_API telem_result telem_file_sync(telem_file_writer *w);
@@ -1424,7 +1431,7 @@ struct telem_i_file_windex;
 struct telem_i_file_wloss;
 struct telem_i_file_cshared;
 struct telem_i_file_wzone;
-struct telem_i_file_known;
+struct telem_i_file_past;
 
 struct telem_file_writer {
     telem_file_writer_desc desc; /* with the defaults filled in */
@@ -1442,11 +1449,10 @@ struct telem_file_writer {
     uint8_t *lz4;   /* state, then output; NULL: off */
     struct telem_i_file_cshared *columns; /* NULL: rows coding */
     struct telem_i_file_wzone *zone;      /* NULL: no journal */
-    struct telem_i_file_known *known;     /* append: streams of the file */
+    struct telem_i_file_past *past;       /* append: what the file had; NULL: begun by this writer */
     telem_atomic32 sealed;   /* counts blocks that the io has taken */
     telem_atomic32 synced;   /* the count that the latest sync covers */
     telem_atomic32 sync_failed; /* what it answered in another thread, negated */
-    uint32_t known_count;
     int64_t sync_time;       /* of the latest poll that synced */
     uint8_t sync_due, sync_timed, locked;
     uint32_t staged, stage_done, stream_count, loss_count, clock_count;
@@ -1515,6 +1521,7 @@ struct telem_file_reader {
     uint32_t stream_count, max_columns, queued, taken;
     uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held, stay;
     uint8_t moved;               /* the io stands elsewhere than behind the window */
+    uint64_t reread;             /* where bytes did not hold and were read once more, + 1 */
 };
 
 #if !defined(TELEM_FILE_NO_FEEDS)
@@ -3079,7 +3086,7 @@ typedef struct telem_i_file_wzone {
     uint64_t *ends;       /* per slot and stream: one past the last row in it */
     uint32_t *sealed_at;  /* per slot: what w->sealed was when all its rows were in blocks */
     uint8_t *is_sealed;
-    uint32_t slots, slot_bytes, generation, used;
+    uint32_t cap, slots, slot_bytes, generation, used; /* cap: of slots, in memory */
     uint32_t unsynced;    /* where the bytes of the slot begin that no sync has covered */
 } telem_i_file_wzone;
 
@@ -3101,9 +3108,9 @@ static size_t telem_i_file_zone_bytes(const telem_file_writer_desc *f) {
 }
 
 static size_t telem_i_file_wzone_memory(const telem_file_writer_desc *f) {
+    size_t slots = f->append ? 64 : f->journal_slots; /* a file that is there has a zone of its own size */
     if (!f->journal) return 0;
-    return telem_i_file_align8(sizeof(telem_i_file_wzone)) + 8u * (size_t)f->journal_slots * f->max_streams +
-           telem_i_file_align8(4u * (size_t)f->journal_slots) + telem_i_file_align8(f->journal_slots);
+    return telem_i_file_align8(sizeof(telem_i_file_wzone)) + 8u * slots * f->max_streams + telem_i_file_align8(4u * slots) + telem_i_file_align8(slots);
 }
 
 /* May the file have a zone at all? */
@@ -3115,9 +3122,10 @@ static void telem_i_file_wzone_make(telem_file_writer *w) {
     telem_i_file_wzone *z = w->zone = (telem_i_file_wzone *)telem_i_file_take(&w->arena, sizeof *z);
     z->slots = w->desc.journal_slots;
     z->slot_bytes = w->desc.journal_slot_bytes;
-    z->ends = (uint64_t *)telem_i_file_take(&w->arena, 8u * (size_t)z->slots * w->desc.max_streams);
-    z->sealed_at = (uint32_t *)telem_i_file_take(&w->arena, 4u * (size_t)z->slots);
-    z->is_sealed = (uint8_t *)telem_i_file_take(&w->arena, z->slots);
+    z->cap = w->desc.append ? 64 : z->slots;
+    z->ends = (uint64_t *)telem_i_file_take(&w->arena, 8u * (size_t)z->cap * w->desc.max_streams);
+    z->sealed_at = (uint32_t *)telem_i_file_take(&w->arena, 4u * (size_t)z->cap);
+    z->is_sealed = (uint8_t *)telem_i_file_take(&w->arena, z->cap);
 }
 
 /* The first `n` bytes of the file, on the medium and zero. */
@@ -3151,9 +3159,9 @@ static int telem_i_file_zone_map(telem_file_writer *w, uint64_t at, uint64_t byt
     z->base = z->map + at;
     z->slot = NULL;
     z->used = z->unsynced = 0;
-    memset(z->ends, 0, 8u * (size_t)z->slots * w->desc.max_streams);
-    memset(z->is_sealed, 1, z->slots);
-    memset(z->sealed_at, 0, 4u * (size_t)z->slots);
+    memset(z->ends, 0, 8u * (size_t)z->cap * w->desc.max_streams);
+    memset(z->is_sealed, 1, z->cap);
+    memset(z->sealed_at, 0, 4u * (size_t)z->cap);
     return 1;
 }
 
@@ -3400,25 +3408,22 @@ static telem_result telem_i_file_emit_schema(telem_file_writer *w, telem_i_file_
 }
 
 #if !defined(TELEM_FILE_NO_JOURNAL)
-/* The header before a journal zone: a page of its own. Blocks go on behind the zone. */
+/* The header before a journal zone: a page of its own, through the map; its magic comes last, so that it is there as a
+   whole or not at all. Blocks go on behind the zone. */
 static void telem_i_file_emit_long_header(telem_file_writer *w, const uint8_t *h) {
-    static const uint8_t zeros[512] = {0};
+    uint8_t *to = w->zone->map;
     telem_i_file_hash hash;
-    uint8_t check[4];
-    size_t n = TELEM_I_FILE_ZONE - 4u - TELEM_I_FILE_HEADER, part;
     telem_result r;
+    memset(to, 0, TELEM_I_FILE_ZONE);
+    memcpy(to + 8, h + 8, TELEM_I_FILE_HEADER - 8u);
     telem_i_file_hash_begin(&hash, 1, 0);
-    telem_i_file_hash_add(&hash, h, TELEM_I_FILE_HEADER);
-    (void)telem_i_file_out(w, h, TELEM_I_FILE_HEADER);
-    for (; n > 0; n -= part) {
-        part = n < sizeof zeros ? n : sizeof zeros;
-        telem_i_file_hash_add(&hash, zeros, part);
-        (void)telem_i_file_out(w, zeros, part);
-    }
-    telem_put32(check, telem_i_file_hash_end(&hash));
-    (void)telem_i_file_out(w, check, 4);
-    if (w->error.code != TELEM_OK) return;
-    w->pos += telem_get64(h + 88);
+    telem_i_file_hash_add(&hash, h, 8);
+    telem_i_file_hash_add(&hash, to + 8, TELEM_I_FILE_ZONE - 12u);
+    telem_put32(to + TELEM_I_FILE_ZONE - 4u, telem_i_file_hash_end(&hash));
+    TELEM_I_FILE_POINT();
+    telem_i_file_zone_store(to + 4, telem_get32(h + 4));
+    telem_i_file_zone_store(to, telem_get32(h));
+    w->pos = TELEM_I_FILE_ZONE + telem_get64(h + 88);
     r = w->desc.io->seek(w->desc.io->user, w->pos);
     if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io cannot seek behind the journal zone");
     else w->headed = 1;
@@ -3459,8 +3464,15 @@ static void telem_i_file_emit_header(telem_file_writer *w) {
     telem_put64(h + 80, (uint64_t)d->created);
 #if !defined(TELEM_FILE_NO_JOURNAL)
     if (telem_get64(h + 88)) {
+        w->announcement += sizeof h;
         telem_i_file_emit_long_header(w, h);
         return;
+    }
+    if (w->past) { /* as the file's own header, but for what only that says */
+        memcpy(h, w->past, TELEM_I_FILE_HEADER); /* stands first in it */
+        telem_put16(h + 10, TELEM_I_FILE_HEADER);
+        telem_put32(h + 24, 0);
+        telem_put64(h + 88, 0);
     }
 #endif
     telem_put32(h + TELEM_I_FILE_HEADER - 4, telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0));
@@ -3639,6 +3651,60 @@ typedef struct telem_i_file_wloss {
 /* Pairs of hop and stream whose losses are summed up. */
 static uint32_t telem_i_file_loss_cells(const telem_file_writer_desc *f) { return 3u * f->max_streams + 8u; }
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+/* >>append -- a writer goes on with a file that is there ------------------------------------------
+
+   The file is read by its headers, what is cut at its end is cut off, rows that only the journal zone has
+   become blocks; then it is read by its headers again, and the writer takes its state from what was there. */
+
+#define TELEM_I_FILE_TAIL_BLOCKS 64u /* the last blocks of a file, which are checked whole */
+
+/* A stream of the file. */
+typedef struct telem_i_file_known {
+    uint64_t fingerprint, name, start_row, next_row, schema_pos; /* name: its hash */
+    uint32_t id, clock_id;
+    uint8_t taken;
+    struct {
+        uint64_t rows;
+        int64_t min, max;
+    } covered[TELEM_I_FILE_LEVELS];
+} telem_i_file_known;
+
+typedef struct telem_i_file_known_clock {
+    uint64_t hash;
+    uint32_t id;
+} telem_i_file_known_clock;
+
+/* What a file says: kept behind the reader that learns it. */
+typedef struct telem_i_file_past {
+    uint8_t header[TELEM_I_FILE_HEADER];
+    telem_i_file_known *known;
+    telem_i_file_wloss *losses;
+    telem_i_file_entry *entries;
+    telem_i_file_windex index;
+    telem_i_file_known_clock clocks[TELEM_I_FILE_CLOCKS];
+    uint32_t known_count, known_cap, loss_count, loss_cap, clock_count, entry_cap;
+    uint64_t seq, end, announcement; /* end: behind the last whole block */
+    uint64_t tail[TELEM_I_FILE_TAIL_BLOCKS]; /* where the last blocks begin */
+    uint64_t tail_count;
+    uint64_t lacks;      /* pad bytes that the last block lacks */
+    uint64_t limit;      /* blocks from here on are not looked at */
+    uint64_t zone_at, zone_bytes;
+    uint64_t size;
+} telem_i_file_past;
+
+static size_t telem_i_file_past_bytes(const telem_file_writer_desc *f) {
+    return telem_i_file_align8(sizeof(telem_i_file_past)) + f->max_streams * telem_i_file_align8(sizeof(telem_i_file_known)) +
+           telem_i_file_align8(telem_i_file_loss_cells(f) * sizeof(telem_i_file_wloss)) + telem_i_file_align8(f->index_blocks * sizeof(telem_i_file_entry));
+}
+
+/* Memory that append needs before the writer's own is taken: a reader of headers, and a writer of rows. */
+static size_t telem_i_file_append_bytes(const telem_file_writer_desc *f) {
+    return telem_i_file_past_bytes(f) + 2u * telem_i_file_align8(f->max_block) + 8u * telem_i_file_align8(f->max_row) + (1u << 16) + f->max_streams * 1024u;
+}
+
+#endif
+
 static telem_i_file_writer_sizes telem_i_file_writer_layout(const telem_file_writer_desc *f) {
     telem_i_file_writer_sizes z;
     z.streams = telem_i_file_align8(f->max_streams * sizeof(telem_i_file_wstream *));
@@ -3658,6 +3724,12 @@ static telem_i_file_writer_sizes telem_i_file_writer_layout(const telem_file_wri
     z.zone = telem_i_file_wzone_memory(f);
 #endif
     z.all = z.streams + z.losses + z.stage + z.index + z.entries + z.lz4 + z.columns + z.zone;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (f->append) {
+        z.all += telem_i_file_past_bytes(f);
+        if (z.all < telem_i_file_append_bytes(f)) z.all = telem_i_file_append_bytes(f);
+    }
+#endif
     return z;
 }
 
@@ -3745,23 +3817,171 @@ static telem_result telem_i_file_not_open(const telem_file_writer *w) {
 }
 
 #if !defined(TELEM_FILE_NO_JOURNAL)
+static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, telem_error *error);
+static int telem_i_file_repeat_due(const telem_file_writer *w, uint64_t pos, uint8_t n);
+
+static telem_i_file_known *telem_i_file_known_find(telem_i_file_past *p, uint32_t id) {
+    uint32_t i;
+    for (i = 0; i < p->known_count; i++)
+        if (p->known[i].id == id) return &p->known[i];
+    return NULL;
+}
+
+static uint64_t telem_i_file_clock_hash(const telem_clock *c, const char *name) {
+    uint64_t v[5];
+    v[0] = telem_i_hz_num(c);
+    v[1] = telem_i_hz_den(c);
+    v[2] = c->bits == 0 || c->bits > 64 ? 64 : c->bits;
+    v[3] = c->domain;
+    v[4] = telem_i_file_hash_pair(name, telem_i_length(name));
+    return telem_i_file_hash_pair(v, sizeof v);
+}
+
+/* The state that the file's last writer left. */
+static telem_result telem_i_file_adopt(telem_file_writer *w, telem_i_file_past *p) {
+    telem_file_writer_desc *d = &w->desc;
+    telem_io *io = d->io;
+    telem_i_file_wzone *z = w->zone;
+    uint32_t i, g, newest = 0;
+    w->past = p;
+    d->session = telem_get64(p->header + 16);
+    w->framing.payload_hash = p->header[15];
+    telem_i_file_framing_init(&w->framing, d->session, TELEM_FILE_DISK, (uint32_t)1 << p->header[13], p->header[15]);
+    w->seq = p->seq;
+    w->pos = p->end;
+    w->headed = w->open = 1;
+    w->announcement = p->announcement;
+    w->loss_count = p->loss_count;
+    memcpy(w->losses, p->losses, p->loss_count * sizeof *p->losses);
+    if (w->index) {
+        telem_i_file_entry *entries = w->index->entries;
+        memcpy(w->index, &p->index, sizeof p->index);
+        w->index->entries = entries;
+        memcpy(entries, p->entries, p->index.count * sizeof *entries);
+        if (w->index->count == d->index_blocks) w->index->count--; /* one more comes before it is looked at */
+    }
+    if (z && p->zone_bytes && telem_i_file_zone_map(w, p->zone_at, p->zone_bytes)) {
+        z->slots = telem_get16(z->base + 6); /* as they are: the reader has checked them, or there is no zone */
+        z->slot_bytes = telem_get32(z->base + 16);
+        if (telem_get32(z->base) != TELEM_I_FILE_JMAGIC || telem_get16(z->base + 4) != 1 || telem_get32(z->base + 20) != telem_i_xxh32(z->base, 20, w->framing.seed) ||
+            z->slots < 2 || z->slots > 64 || z->slot_bytes < 128 || z->slot_bytes > 1u << 28 || z->slot_bytes % 64 || 64u + (uint64_t)z->slots * z->slot_bytes > p->zone_bytes) {
+            telem_i_file_zone_unmap(w);
+        } else {
+            d->journal_slots = z->slots;
+            d->journal_slot_bytes = z->slot_bytes;
+            for (i = 0; i < z->slots; i++) {
+                uint8_t *slot = z->base + 64u + (size_t)i * z->slot_bytes;
+                g = telem_get32(slot + 4);
+                if (g < 0xF0000000u && g > newest) newest = g;
+                telem_i_file_zone_store(slot, 0); /* its rows are in blocks now */
+            }
+            z->generation = newest;
+            telem_i_file_zone_store(z->base + 24, 1);
+        }
+    }
+    if (p->zone_bytes && !(z && z->base)) { /* nobody writes to the zone: it is closed */
+        static const uint8_t closed[4] = {0};
+        telem_result r = io->seek(io->user, p->zone_at + 24);
+        if (r == TELEM_OK) r = telem_io_write_all(io, closed, 4);
+        if (r != TELEM_OK) return r;
+    }
+    while (telem_i_file_repeat_due(w, 0, w->repeats)) w->repeats++;
+    return io->seek(io->user, w->pos);
+}
+
+/* A stream that the file has already. TELEM_OK, or MISMATCH, EXISTS; *k NULL: a new one. */
+static telem_result telem_i_file_known_stream(const telem_file_writer *w, const telem_file_stream_desc *d, telem_i_file_known **k) {
+    const char *text = d->name ? d->name : d->schema->name;
+    uint64_t name = telem_i_file_hash_pair(text, telem_i_length(text));
+    uint32_t i;
+    *k = NULL;
+    if (!w->past) return TELEM_OK;
+    *k = telem_i_file_known_find(w->past, d->id);
+    if (*k) return (*k)->name == name && (*k)->clock_id == d->clock && (*k)->fingerprint == telem_schema_fingerprint(d->schema) ? TELEM_OK : TELEM_ERR_MISMATCH;
+    for (i = 0; i < w->past->known_count; i++)
+        if (w->past->known[i].name == name) return TELEM_ERR_EXISTS;
+    return TELEM_OK;
+}
+
+static void telem_i_file_take_known(telem_file_writer *w, telem_i_file_wstream *s, telem_i_file_known *k) {
+    uint32_t i;
+    k->taken = 1;
+    s->start_row = k->start_row;
+    s->next_row = s->sealed_row = k->next_row;
+    s->schema_pos = k->schema_pos;
+    for (i = 0; i < TELEM_I_FILE_LEVELS; i++) {
+        s->covered[i].rows = k->covered[i].rows;
+        s->covered[i].min = k->covered[i].min;
+        s->covered[i].max = k->covered[i].max;
+    }
+    while (telem_i_file_repeat_due(w, s->schema_pos, s->repeats)) s->repeats++;
+}
 static void telem_i_file_unlock(telem_file_writer *w) {
     if (w->locked) (void)w->desc.io->lock(w->desc.io->user, 0);
     w->locked = 0;
 }
 
-/* The file is locked, its zone made, its header written. */
-static telem_result telem_i_file_begin_file(telem_file_writer *w) {
-    telem_io *io = w->desc.io;
-    telem_result r = io->lock && w->desc.profile == TELEM_FILE_DISK ? io->lock(io->user, 1) : TELEM_ERR_UNSUPPORTED;
-    if (r == TELEM_ERR_BUSY) return telem_i_file_refuse_open(w, r, "another writer has the file open");
-    w->locked = r == TELEM_OK;
-    if (w->zone && io->size && io->size(io->user) > 0) {
-        telem_i_file_unlock(w);
-        return telem_i_file_refuse_open(w, TELEM_ERR_STATE, "desc.journal wants an empty file, or desc.append");
+/* Nothing of value is in the file: its writer was killed before the stream header was there. */
+static int telem_i_file_is_blank(telem_io *io, uint64_t size) {
+    uint8_t b[512];
+    uint64_t at = 0, i;
+    int half = 0;
+    if (size < TELEM_I_FILE_HEADER) return 1;
+    if (io->seek(io->user, 0) != TELEM_OK) return 0;
+    for (; at < size; at += i) {
+        int64_t n = telem_io_read_all(io, b, sizeof b);
+        if (n <= 0) return 0;
+        if (at == TELEM_I_FILE_ZONE && n >= 64 && telem_get32(b) == TELEM_I_FILE_JMAGIC) /* the zone is made before the header */
+            return size <= TELEM_I_FILE_ZONE + ((64u + (uint64_t)telem_get16(b + 6) * telem_get32(b + 16) + 4095u) & ~(uint64_t)4095u);
+        if (at == 0) half = telem_get32(b) == 0;
+        for (i = 0; i < (uint64_t)n; i++)
+            if (b[i] && (at + i < 4u || at + i >= TELEM_I_FILE_ZONE || !half)) return 0; /* else a header without its magic */
     }
+    return 1;
+}
+
+/* The file is locked; one that goes on is mended and learnt. Before the writer's memory is used. */
+static telem_result telem_i_file_take_over(telem_file_writer_desc *f, telem_i_file_past **past, uint8_t *locked, telem_error *error) {
+    telem_io *io = f->io;
+    telem_file_reader r;
+    int64_t size;
+    telem_result e = io->lock && f->profile == TELEM_FILE_DISK ? io->lock(io->user, 1) : TELEM_ERR_UNSUPPORTED;
+    *locked = e == TELEM_OK;
+    *past = NULL;
+    error->what = "another writer has the file open";
+    if (e == TELEM_ERR_BUSY) return e;
+    if (!f->append && !f->journal) return TELEM_OK;
+    error->what = "desc.append needs an io that reads, seeks and tells its size";
+    if (f->append && (!io->read || !io->seek || !io->size || f->profile != TELEM_FILE_DISK || io->block_size)) return TELEM_ERR_ARG;
+    size = io->size ? io->size(io->user) : 0;
+    error->what = "the io does not tell its size";
+    if (size < 0) return (telem_result)size;
+    error->what = "desc.journal wants an empty file, or desc.append";
+    if (size > 0 && !f->append) return TELEM_ERR_STATE;
+    if (size == 0) return TELEM_OK;
+    if (telem_i_file_is_blank(io, (uint64_t)size)) {
+        if (io->truncate && (e = io->truncate(io->user, 0)) != TELEM_OK) return e;
+        return io->seek(io->user, 0);
+    }
+    memset(&r, 0, sizeof r);
+    e = telem_i_file_mend_file(f, &r, past, error);
+    if (e != TELEM_OK) return e;
+    error->what = "desc's max_block, max_row or max_streams is above the file's";
+    if (f->max_block > telem_get32((*past)->header + 36) || f->max_row > telem_get32((*past)->header + 40) || f->max_streams > telem_get32((*past)->header + 44)) return TELEM_ERR_LIMIT;
+    error->what = "the file's header has flags that forbid to append";
+    if (telem_get32((*past)->header + 32)) return TELEM_ERR_UNSUPPORTED;
+    return TELEM_OK;
+}
+
+static telem_result telem_i_file_begin_file(telem_file_writer *w, telem_i_file_past *past) {
+    telem_result r;
     w->open = 1;
-    if (telem_i_file_journal_begin(w) == TELEM_OK) telem_i_file_emit_header(w);
+    if (past) {
+        r = telem_i_file_adopt(w, past);
+        if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the file to append to cannot be taken over");
+    } else if (telem_i_file_journal_begin(w) == TELEM_OK) {
+        telem_i_file_emit_header(w);
+    }
     if (w->zone && w->zone->base && w->desc.sync != TELEM_FILE_SYNC_NONE) (void)telem_i_file_sync_now(w);
     return w->error.code;
 }
@@ -3770,6 +3990,12 @@ static telem_result telem_i_file_begin_file(telem_file_writer *w) {
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d) {
     telem_file_writer_desc f;
     telem_i_file_writer_sizes z;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_past *past;
+    telem_error error;
+    uint8_t locked;
+    telem_result r;
+#endif
     if (!w) return TELEM_ERR_ARG;
     if (!d || !d->io || !d->io->write) return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "desc.io cannot write");
     if (!d->memory || ((uintptr_t)d->memory & 7u)) return telem_i_file_refuse_open(w, TELEM_ERR_ARG, "desc.memory is NULL or not 8-aligned");
@@ -3800,10 +4026,22 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
     z = telem_i_file_writer_layout(&f);
     if (f.memory_size < z.all)
         return telem_i_file_refuse_open(w, TELEM_ERR_MEMORY, "desc.memory_size is below telem_file_writer_bytes()");
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    memset(&error, 0, sizeof error);
+    r = telem_i_file_take_over(&f, &past, &locked, &error);
+    if (r != TELEM_OK) {
+        if (locked) (void)f.io->lock(f.io->user, 0);
+        return telem_i_file_refuse_open(w, r, error.what ? error.what : "the file to append to cannot be read");
+    }
+#endif
     memset(w, 0, sizeof *w);
     w->desc = f;
     w->arena.base = (uint8_t *)f.memory;
     w->arena.size = f.memory_size;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    w->locked = locked;
+    if (past) w->arena.size = (size_t)((uint8_t *)past - (uint8_t *)f.memory); /* it stays behind */
+#endif
     w->streams = (telem_i_file_wstream **)telem_i_file_take(&w->arena, z.streams);
     w->losses = (telem_i_file_wloss *)telem_i_file_take(&w->arena, z.losses);
     if (z.stage) w->stage = (uint8_t *)telem_i_file_take(&w->arena, z.stage);
@@ -3822,7 +4060,7 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
 #endif
 #if !defined(TELEM_FILE_NO_JOURNAL)
     if (z.zone) telem_i_file_wzone_make(w);
-    return telem_i_file_begin_file(w);
+    return telem_i_file_begin_file(w, past);
 #else
     w->open = 1;
     telem_i_file_emit_header(w);
@@ -3887,6 +4125,14 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
     w->clock_names[w->clock_count] = name ? name : "";
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    for (i = 0; w->past && i < w->past->clock_count; i++)
+        if (w->past->clocks[i].id == id) {
+            if (w->past->clocks[i].hash != telem_i_file_clock_hash(clock, name ? name : "")) return TELEM_ERR_MISMATCH;
+            w->clock_count++;
+            return TELEM_OK; /* the file has it */
+        }
+#endif
     telem_i_file_acquire(w);
     pos = telem_i_file_tell(w);
     r = telem_i_file_emit_clock(w, w->clock_count);
@@ -3940,6 +4186,11 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->arena.size - w->arena.used < telem_file_stream_bytes(&w->desc, d)) return TELEM_ERR_MEMORY;
 #if !defined(TELEM_FILE_NO_JOURNAL)
+    {
+        telem_i_file_known *known;
+        telem_result r = telem_i_file_known_stream(w, d, &known);
+        if (r != TELEM_OK) return r;
+    }
     if (w->zone && w->zone->base && telem_i_file_jrow_bytes(telem_schema_row_size(d->schema)) > w->desc.journal_slot_bytes - TELEM_I_FILE_SLOT_HEAD) return TELEM_ERR_LIMIT;
 #endif
     return TELEM_OK;
@@ -3962,6 +4213,9 @@ static void telem_i_file_drop_stream(telem_file_writer *w, telem_i_file_wstream 
 
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *d) {
     telem_i_file_wstream *s;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_known *known;
+#endif
     const telem_clock *clock;
     size_t used;
     telem_result r = telem_i_file_writable(w), wrong;
@@ -4002,6 +4256,14 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
 #endif
 #if !defined(TELEM_FILE_NO_MINI)
     if (w->desc.coding == TELEM_FILE_MINI) telem_i_file_mini_make(w, s);
+#endif
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    (void)telem_i_file_known_stream(w, d, &known);
+    if (known) {
+        telem_i_file_take_known(w, s, known);
+        w->streams[w->stream_count++] = s;
+        return TELEM_OK;
+    }
 #endif
     telem_i_file_acquire(w);
     r = telem_i_file_emit_schema(w, s);
@@ -4458,15 +4720,27 @@ TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w) {
 
 static void telem_i_file_end_body(telem_i_file_body *b, const void *arg) {
     const telem_file_writer *w = (const telem_file_writer *)arg;
-    uint32_t i;
+    uint32_t i, others = 0;
     telem_i_file_body_put_varint(b, telem_i_file_index_of(w) ? telem_i_file_back(b->start, w->index->last[0]) : 0);
     telem_i_file_body_put_varint(b, w->seq);
-    telem_i_file_body_put_varint(b, w->stream_count);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    for (i = 0; w->past && i < w->past->known_count; i++) others += !w->past->known[i].taken;
+#endif
+    telem_i_file_body_put_varint(b, w->stream_count + others);
     for (i = 0; i < w->stream_count; i++) {
         telem_i_file_body_put_varint(b, w->streams[i]->id);
         telem_i_file_body_put_varint(b, b->start - w->streams[i]->schema_pos);
         telem_i_file_body_put_varint(b, w->streams[i]->next_row);
     }
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    for (i = 0; w->past && i < w->past->known_count; i++) { /* streams of the file that this writer does not go on with */
+        const telem_i_file_known *k = &w->past->known[i];
+        if (k->taken) continue;
+        telem_i_file_body_put_varint(b, k->id);
+        telem_i_file_body_put_varint(b, b->start - k->schema_pos);
+        telem_i_file_body_put_varint(b, k->next_row);
+    }
+#endif
 }
 
 /* Rows that the io will never get are lost. */
@@ -4522,6 +4796,11 @@ TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w) {
     telem_error e = w->error;
     telem_i_file_release(own);
     return e;
+}
+
+TELEM_API uint64_t telem_file_next_row(const telem_file_writer *w, uint32_t stream) {
+    const telem_i_file_wstream *s = w ? telem_i_file_find_stream(w, stream) : NULL;
+    return s ? s->next_row : 0;
 }
 
 static uint64_t telem_i_file_lost_before(const telem_i_file_wstream *s) {
@@ -13688,6 +13967,17 @@ static void telem_i_file_doubt(telem_file_reader *r, const telem_i_file_data *d)
 static void telem_i_file_seek_schema(telem_file_reader *r, uint32_t id);
 #endif
 
+/* Bytes at the position do not hold. A writer that appends may have written them anew while they were read: they
+   are read a second time. 0: they were. */
+static int telem_i_file_once_more(telem_file_reader *r) {
+    uint64_t where = telem_i_file_where(r);
+    if (r->desc.map || !r->desc.io->seek || r->has_bad || r->finish || r->reread == where + 1u) return 0;
+    r->reread = where + 1u;
+    r->have = r->at;
+    r->moved = 1;
+    return 1;
+}
+
 /* A block header stands at the position and its check holds: the whole block. Returns TELEM_OK when
    something was dealt with (the position moved), TELEM_END when bytes are missing. */
 static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_header *h) {
@@ -13718,6 +14008,7 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
             h->code = TELEM_ERR_TRUNCATED;
             h->wrong = "the stream ends inside a block";
         } else if (telem_get32(p + h->size + h->len) != telem_i_file_payload_hash(&r->framing, p + h->size, (size_t)h->len, h->check)) h->wrong = "a block's payload does not match its check";
+        if (h->wrong && telem_i_file_once_more(r)) return TELEM_OK;
     }
     if (h->wrong) { /* the header is good, so what it says of rows is known */
         telem_i_file_bad_begins(r, h->code, h->wrong);
@@ -13947,7 +14238,7 @@ static telem_result telem_i_file_zone_peek(telem_file_reader *r, uint32_t *g, ui
         if (!telem_i_file_zone_head(r, *g % z->slots, &got, &committed)) return TELEM_END;
         if (got != *g) return got > *g ? TELEM_AGAIN : TELEM_END;
         *end = committed;
-        if (committed > z->slot_bytes - TELEM_I_FILE_SLOT_HEAD || committed % 8 || committed < *pos) {
+        if (committed > z->slot_bytes - TELEM_I_FILE_SLOT_HEAD || committed % 8) {
             if (tries++ < 3) continue;
             return TELEM_ERR_CORRUPT;
         }
@@ -14442,6 +14733,7 @@ static telem_result telem_i_file_read_step(telem_file_reader *r) {
         return TELEM_OK;
     }
     if (e != TELEM_ERR_CORRUPT) return e;
+    if (r->has_session && telem_i_file_once_more(r)) return TELEM_OK;
     telem_i_file_bad_begins(r, TELEM_ERR_CORRUPT, "bytes that belong to no block");
     telem_i_file_skip_bad(r);
     return TELEM_OK;
@@ -15296,6 +15588,350 @@ static telem_result telem_i_file_seek(telem_file_reader *r, telem_file_stream *s
     r->adrift = 1;
     return telem_i_file_read_up_to(r, look);
 }
+
+#if !defined(TELEM_FILE_NO_JOURNAL)
+typedef struct telem_i_file_learner {
+    telem_i_file_look look; /* first */
+    telem_i_file_past *past;
+} telem_i_file_learner;
+
+static void telem_i_file_learn_schema(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_header *h) {
+    const telem_i_file_rstream *s;
+    for (s = r->streams; s; s = s->next) {
+        telem_i_file_known *k;
+        if (!s->known || telem_i_file_known_find(p, s->pub.id) || p->known_count == p->known_cap) continue;
+        k = &p->known[p->known_count++];
+        memset(k, 0, sizeof *k);
+        k->id = s->pub.id;
+        k->clock_id = s->pub.clock_id;
+        k->fingerprint = s->pub.fingerprint;
+        k->name = telem_i_file_hash_pair(s->pub.name, telem_i_length(s->pub.name));
+        k->start_row = k->next_row = s->pub.start_row;
+        k->schema_pos = h->offset;
+        p->announcement += h->total;
+    }
+}
+
+static void telem_i_file_learn_clocks(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_header *h) {
+    const telem_i_file_rclock *k;
+    uint32_t i;
+    for (k = r->clocks; k; k = k->next) {
+        for (i = 0; i < p->clock_count && p->clocks[i].id != k->id; i++) {
+        }
+        if (i < p->clock_count || i == TELEM_I_FILE_CLOCKS) continue;
+        p->clocks[i].id = k->id;
+        p->clocks[i].hash = telem_i_file_clock_hash(&k->clock, k->name);
+        p->clock_count++;
+        p->announcement += h->total;
+    }
+}
+
+static void telem_i_file_learn_loss(telem_file_reader *r, telem_i_file_past *p) {
+    const telem_loss *l;
+    uint32_t i;
+    if (r->queued == 0 || r->queue[r->queued - 1u].kind != TELEM_ITEM_LOSS) return;
+    l = &r->queue[r->queued - 1u].loss;
+    for (i = 0; i < p->loss_count; i++)
+        if (p->losses[i].hop == l->hop && p->losses[i].stream == l->stream) break;
+    if (i == p->loss_cap) return;
+    if (i == p->loss_count) p->loss_count++;
+    p->losses[i].hop = l->hop;
+    p->losses[i].stream = l->stream;
+    if (l->total > p->losses[i].total) p->losses[i].total = l->total;
+}
+
+static void telem_i_file_learn_data(telem_i_file_past *p, const telem_i_file_data *d) {
+    telem_i_file_known *k = telem_i_file_known_find(p, d->stream);
+    int64_t min = d->has_times ? d->min : d->base_time, max = d->has_times ? d->max : d->base_time;
+    uint32_t i;
+    if (!k || !d->known) return;
+    if (d->first_row + d->rows > k->next_row) k->next_row = d->first_row + d->rows;
+    for (i = 0; i < TELEM_I_FILE_LEVELS; i++) {
+        if (k->covered[i].rows == 0 || min < k->covered[i].min) k->covered[i].min = min;
+        if (k->covered[i].rows == 0 || max > k->covered[i].max) k->covered[i].max = max;
+        k->covered[i].rows += d->rows;
+    }
+}
+
+/* As the writer would have noted it. */
+static void telem_i_file_learn_index(telem_file_reader *r, telem_i_file_past *p, telem_i_file_header *h, const telem_i_file_data *d) {
+    telem_i_file_windex *x = &p->index;
+    telem_i_file_cursor c;
+    uint32_t i, k;
+    if (h->type != TELEM_BLOCK_INDEX) {
+        telem_i_file_entry *e;
+        if (x->count >= p->entry_cap) return;
+        e = &p->entries[x->count++];
+        memset(e, 0, sizeof *e);
+        e->kind = (uint8_t)(h->type | (h->key ? TELEM_I_FILE_KEY : 0u) | (h->lz4 ? TELEM_I_FILE_LZ4 : 0u));
+        e->pos = h->offset;
+        if (!d->rows || !d->known) {
+            if (d->rows) x->count--;
+            return;
+        }
+        e->stream = d->stream;
+        e->first_row = d->first_row;
+        e->rows = d->rows;
+        e->min = d->has_times ? d->min : d->base_time;
+        e->max = d->has_times ? d->max : d->base_time;
+        return;
+    }
+    if (!telem_i_file_whole_block(r, h, &c)) return;
+    k = (uint32_t)telem_i_file_take_limited(&h->fields, 8) - 1u;
+    if (k >= TELEM_I_FILE_LEVELS) return;
+    x->last[k] = h->offset;
+    x->below_count[k] = 0;
+    if (k + 1u < TELEM_I_FILE_LEVELS && x->below_count[k + 1u] < TELEM_I_FILE_FAN) x->below[k + 1u][x->below_count[k + 1u]++] = h->offset;
+    if (k == 0) x->count = 0;
+    for (i = 0; i < p->known_count; i++) p->known[i].covered[k].rows = 0;
+}
+
+static void telem_i_file_visit_learn(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
+    telem_i_file_cursor c;
+    uint64_t bare = h->offset + h->size + h->len + 4u;
+    if (h->offset >= p->limit || h->offset + h->total > p->size) { /* cut; perhaps in its pad only */
+        if (h->offset < p->limit && bare <= p->size) p->lacks = h->offset + h->total - p->size;
+        look->stop = 1;
+        return;
+    }
+    p->tail[p->tail_count++ % TELEM_I_FILE_TAIL_BLOCKS] = h->offset;
+    if (h->seq >= p->seq) p->seq = h->seq + 1u;
+    p->end = h->offset + h->total;
+    if (d->rows) telem_i_file_learn_data(p, d);
+    else if ((h->type == TELEM_BLOCK_SCHEMA || h->type == TELEM_BLOCK_CLOCK || h->type == TELEM_BLOCK_LOSS) && telem_i_file_whole_block(r, h, &c))
+        if (telem_i_file_use_block(r, h, d) == NULL) {
+            if (h->type == TELEM_BLOCK_SCHEMA) telem_i_file_learn_schema(r, p, h);
+            if (h->type == TELEM_BLOCK_CLOCK) telem_i_file_learn_clocks(r, p, h);
+            if (h->type == TELEM_BLOCK_LOSS) telem_i_file_learn_loss(r, p);
+        }
+    telem_i_file_learn_index(r, p, h, d);
+}
+
+/* Reads the file by its headers, up to `limit`. The reader takes the front of the memory, `past` its end. */
+static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, uint64_t limit, telem_error *error) {
+    telem_file_reader_desc d;
+    telem_i_file_learner l;
+    telem_i_file_pool tail;
+    telem_i_file_past *p;
+    telem_result e;
+    size_t keep = telem_i_file_past_bytes(f);
+    memset(&d, 0, sizeof d);
+    d.io = f->io;
+    d.memory = f->memory;
+    d.memory_size = (f->memory_size & ~(size_t)7u) - keep;
+    tail.base = (uint8_t *)f->memory + d.memory_size;
+    tail.size = keep;
+    tail.used = 0;
+    *past = p = (telem_i_file_past *)telem_i_file_take(&tail, sizeof *p);
+    p->known_cap = f->max_streams;
+    p->known = (telem_i_file_known *)telem_i_file_take(&tail, f->max_streams * telem_i_file_align8(sizeof *p->known));
+    p->loss_cap = telem_i_file_loss_cells(f);
+    p->losses = (telem_i_file_wloss *)telem_i_file_take(&tail, p->loss_cap * sizeof *p->losses);
+    p->entry_cap = f->index_blocks;
+    p->entries = (telem_i_file_entry *)telem_i_file_take(&tail, p->entry_cap * sizeof *p->entries);
+    p->size = (uint64_t)f->io->size(f->io->user);
+    p->limit = limit;
+    e = f->io->seek(f->io->user, 0);
+    if (e == TELEM_OK) e = telem_file_reader_open(r, &d);
+    if (e != TELEM_OK) {
+        *error = r->error;
+        if (!error->what) error->what = "the file to append to cannot be read";
+        return e;
+    }
+    error->what = "the file to append to does not begin with a stream header that holds"; /* or another session follows */
+    if (r->start != 0 || r->session.profile != TELEM_FILE_DISK) return TELEM_ERR_UNSUPPORTED;
+    memcpy(p->header, r->header, sizeof p->header);
+    p->announcement = TELEM_I_FILE_HEADER;
+    p->end = r->blocks_at;
+    if (telem_get64(p->header + 88)) p->zone_at = r->blocks_at - telem_get64(p->header + 88);
+    p->zone_bytes = telem_get64(p->header + 88);
+    memset(&l, 0, sizeof l);
+    l.past = p;
+    r->queued = r->taken = 0;
+    e = telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_learn, &l.look);
+    if (e != TELEM_OK) return e;
+    if (!l.look.stop && telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK && memcmp(telem_i_file_here(r), telem_i_file_magic, 8) == 0 &&
+        telem_get64(telem_i_file_here(r) + 16) != r->session.id) return TELEM_ERR_UNSUPPORTED; /* another session behind */
+    return TELEM_OK;
+}
+
+/* Where the first of the last blocks begins that is not whole, or that others are missing before; UINT64_MAX: none. */
+static uint64_t telem_i_file_first_bad(telem_file_reader *r, const telem_i_file_past *p) {
+    uint64_t i = p->tail_count > TELEM_I_FILE_TAIL_BLOCKS ? p->tail_count - TELEM_I_FILE_TAIL_BLOCKS : 0, expected = i ? p->tail[i % TELEM_I_FILE_TAIL_BLOCKS] : r->blocks_at;
+    for (; i < p->tail_count; i++) {
+        uint64_t pos = p->tail[i % TELEM_I_FILE_TAIL_BLOCKS];
+        telem_i_file_header h;
+        telem_i_file_cursor c;
+        while (expected < pos) { /* free space, or a header that was repeated, is no damage */
+            if (telem_i_file_goto(r, expected) != TELEM_OK || telem_i_file_fill(r, 1) != TELEM_OK) return expected;
+            if (telem_i_file_here(r)[0] == 0 || telem_i_file_here(r)[0] == 0xFF) expected++;
+            else if (telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK && memcmp(telem_i_file_here(r), telem_i_file_magic, 8) == 0 &&
+                     telem_get32(telem_i_file_here(r) + 100) == telem_i_xxh32(telem_i_file_here(r), 100, 0)) expected += TELEM_I_FILE_HEADER;
+            else return expected;
+        }
+        if (telem_i_file_goto(r, pos) != TELEM_OK || telem_i_file_read_header(r, &h) != TELEM_OK || h.wrong || !telem_i_file_whole_block(r, &h, &c)) return pos;
+        expected = pos + h.total;
+    }
+    return UINT64_MAX;
+}
+
+/* Does the zone go on where stream `k` stands? */
+static int telem_i_file_zone_continues(telem_file_reader *r, const telem_i_file_known *k) {
+    telem_i_file_rzone *z = r->zone;
+    telem_i_file_jrow row;
+    uint32_t g, pos = 0, end;
+    if (!z || !telem_i_file_zone_used(r) || (g = telem_i_file_zone_oldest(r)) == 0) return 0;
+    z->scan = 1;
+    for (;;) {
+        telem_result e = telem_i_file_zone_peek(r, &g, &pos, &end, &row);
+        if (e == TELEM_OK) {
+            if (row.stream == k->id && row.number == k->next_row) return 1;
+            pos += row.bytes;
+        } else if (e == TELEM_END || (g = telem_i_file_zone_after(r, g)) == 0) {
+            return 0;
+        } else {
+            pos = 0;
+        }
+    }
+}
+
+/* The file ends at p->end from now on. */
+static telem_result telem_i_file_cut_off(const telem_file_writer_desc *f, const telem_i_file_past *p) {
+    static const uint8_t zeros[64] = {0};
+    telem_io *io = f->io;
+    uint64_t n = p->size > p->end ? p->size - p->end : 0;
+    telem_result r = TELEM_OK;
+    if (n == 0) return TELEM_OK;
+    if (io->truncate) return io->truncate(io->user, p->end);
+    r = io->seek(io->user, p->end);
+    for (; r == TELEM_OK && n > 0; n -= n < sizeof zeros ? n : sizeof zeros) r = telem_io_write_all(io, zeros, (size_t)(n < sizeof zeros ? n : sizeof zeros));
+    return r;
+}
+
+/* The rows of one stream that only the zone has become blocks, behind p->end. */
+static telem_result telem_i_file_recover_stream(telem_file_writer *w, telem_file_reader *r, telem_i_file_known *k, telem_i_file_wstream *s) {
+    telem_i_file_rzone *z = r->zone;
+    telem_i_file_jrow row;
+    uint32_t g = telem_i_file_zone_oldest(r), pos = 0, end;
+    z->scan = 1;
+    while (g && w->error.code == TELEM_OK) {
+        telem_result e = telem_i_file_zone_peek(r, &g, &pos, &end, &row);
+        if (e == TELEM_END) break;
+        if (e != TELEM_OK) {
+            g = telem_i_file_zone_after(r, g);
+            pos = 0;
+            continue;
+        }
+        pos += row.bytes;
+        if (row.stream != k->id || row.number < s->next_row || row.n != s->row_size || row.number == UINT64_MAX) continue;
+        e = w->desc.io->seek(w->desc.io->user, w->pos); /* the reader has moved it */
+        if (e != TELEM_OK) return e;
+        if (row.number > s->next_row) { /* rows between are lost */
+            (void)telem_i_file_close_block(w, s);
+            s->next_row = row.number;
+            s->need_key = 1;
+        }
+        memcpy(s->row, row.data, row.n);
+        s->ageless = 1;
+        (void)telem_i_file_take_row(w, s, row.time);
+    }
+    if (w->error.code == TELEM_OK && w->desc.io->seek(w->desc.io->user, w->pos) != TELEM_OK) return TELEM_ERR_IO;
+    (void)telem_i_file_close_block(w, s);
+    return w->error.code;
+}
+
+/* A writer of rows alone does it, in what the reader leaves of the memory. */
+static telem_result telem_i_file_recover(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past *p, telem_error *error) {
+    telem_file_writer w;
+    telem_i_file_rstream *rs;
+    memset(&w, 0, sizeof w);
+    w.desc = *f;
+    w.desc.coding = TELEM_FILE_ROWS;
+    w.desc.block_rows = 65536;
+    w.desc.key_bytes = 1;
+    w.desc.key_rows = 1; /* each block by itself */
+    w.desc.max_block = telem_get32(p->header + 36);
+    w.framing = r->framing;
+    w.pos = p->end;
+    w.seq = p->seq;
+    w.repeats = 40; /* nothing but rows */
+    w.open = w.headed = 1;
+    for (rs = r->streams; rs && w.error.code == TELEM_OK; rs = rs->next) {
+        telem_i_file_known *k = telem_i_file_known_find(p, rs->pub.id);
+        telem_i_file_wstream *s;
+        if (!k || !rs->known) continue;
+        w.arena.base = r->arena.base + r->arena.used;
+        w.arena.size = r->arena.size - r->arena.used;
+        w.arena.used = 0;
+        s = (telem_i_file_wstream *)telem_i_file_take(&w.arena, sizeof *s);
+        if (s) {
+            s->schema = rs->pub.schema;
+            s->id = k->id;
+            s->fingerprint = k->fingerprint;
+            s->row_size = rs->pub.row_size;
+            s->start_row = s->next_row = s->sealed_row = k->next_row;
+            s->need_key = 1;
+            s->repeats = 40;
+            s->row = (uint8_t *)telem_i_file_take(&w.arena, s->row_size);
+            s->prev = (uint8_t *)telem_i_file_take(&w.arena, s->row_size);
+            s->capacity = (uint32_t)telem_i_file_worst_row(s->schema);
+            if (s->capacity < 16384u) s->capacity = 16384u;
+            if (s->capacity + 2u * TELEM_I_FILE_ROOM > w.desc.max_block) s->capacity = w.desc.max_block - 2u * TELEM_I_FILE_ROOM;
+            s->out = (uint8_t *)telem_i_file_take(&w.arena, TELEM_I_FILE_ROOM + s->capacity + TELEM_I_FILE_SLACK);
+        }
+        error->what = "the memory is too small to recover rows of the journal zone";
+        if (!s || !s->row || !s->prev || !s->out) return TELEM_ERR_MEMORY;
+        s->out += TELEM_I_FILE_ROOM;
+        telem_i_file_look_at_schema(s);
+        if (telem_i_file_recover_stream(&w, r, k, s) != TELEM_OK) break;
+    }
+    if (w.error.code != TELEM_OK) *error = w.error;
+    if (w.error.code == TELEM_OK && f->io->sync) return f->io->sync(f->io->user); /* before the zone is used again */
+    return w.error.code;
+}
+
+/* Makes the file whole up to its end and reads what it says. */
+static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, telem_error *error) {
+    static const uint8_t zeros[64] = {0};
+    telem_i_file_past *p;
+    uint64_t bad, limit = UINT64_MAX;
+    uint32_t i;
+    telem_result e = telem_i_file_learn_file(f, r, past, limit, error);
+    if (e != TELEM_OK) return e;
+    p = *past;
+    if (p->lacks) { /* a whole block without all of its pad */
+        error->what = "the end of the file cannot be mended";
+        e = f->io->seek(f->io->user, p->size);
+        if (e == TELEM_OK) e = telem_io_write_all(f->io, zeros, (size_t)p->lacks);
+        if (e == TELEM_OK) e = telem_i_file_learn_file(f, r, past, limit, error);
+        if (e != TELEM_OK) return e;
+        p = *past;
+    }
+    bad = telem_i_file_first_bad(r, p);
+    if (bad != UINT64_MAX) { /* blocks that did not reach the medium: rows in the zone take their place, and that of what follows them */
+        e = telem_i_file_learn_file(f, r, past, bad, error);
+        if (e != TELEM_OK) return e;
+        p = *past;
+        for (i = 0; i < p->known_count && !telem_i_file_zone_continues(r, &p->known[i]); i++) {
+        }
+        limit = i < p->known_count ? bad : UINT64_MAX;
+        if (limit == UINT64_MAX) {
+            e = telem_i_file_learn_file(f, r, past, limit, error); /* no: what is good behind it stays */
+            if (e != TELEM_OK) return e;
+            p = *past;
+        }
+    }
+    error->what = "the end of the file cannot be cut off";
+    e = telem_i_file_cut_off(f, p);
+    if (e == TELEM_OK && r->zone && telem_i_file_zone_used(r)) {
+        e = telem_i_file_recover(f, r, p, error);
+        if (e == TELEM_OK) e = telem_i_file_learn_file(f, r, past, UINT64_MAX, error);
+    }
+    return e;
+}
+
+#endif
 
 #if !defined(TELEM_FILE_NO_COLUMNS)
 #if defined(TELEM_I_FILE_FASTER)
