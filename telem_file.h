@@ -3682,7 +3682,7 @@ typedef struct telem_i_file_past {
     telem_i_file_wloss *losses;
     telem_i_file_entry *entries;
     telem_i_file_windex index;
-    telem_i_file_known_clock clocks[TELEM_I_FILE_CLOCKS];
+    telem_i_file_known_clock clocks[TELEM_FILE_CLOCKS];
     uint32_t known_count, known_cap, loss_count, loss_cap, clock_count, entry_cap;
     uint64_t seq, end, announcement; /* end: behind the last whole block */
     uint64_t tail[TELEM_I_FILE_TAIL_BLOCKS]; /* where the last blocks begin */
@@ -15618,7 +15618,7 @@ static void telem_i_file_learn_clocks(telem_file_reader *r, telem_i_file_past *p
     for (k = r->clocks; k; k = k->next) {
         for (i = 0; i < p->clock_count && p->clocks[i].id != k->id; i++) {
         }
-        if (i < p->clock_count || i == TELEM_I_FILE_CLOCKS) continue;
+        if (i < p->clock_count || i == TELEM_FILE_CLOCKS) continue;
         p->clocks[i].id = k->id;
         p->clocks[i].hash = telem_i_file_clock_hash(&k->clock, k->name);
         p->clock_count++;
