@@ -1351,8 +1351,13 @@ typedef struct telem_i_sink {
 } telem_i_sink;
 
 static void telem_i_put(telem_i_sink *k, const void *p, size_t n) {
-    uint64_t lo = k->pos > k->from ? k->pos : k->from, end = k->from + k->cap;
-    uint64_t hi = k->pos + n < end ? k->pos + n : end;
+    uint64_t lo, hi, end = k->from + k->cap;
+    if (!k->cap && !k->hash) { /* it only counts */
+        k->pos += n;
+        return;
+    }
+    lo = k->pos > k->from ? k->pos : k->from;
+    hi = k->pos + n < end ? k->pos + n : end;
     if (k->hash && n > 0) {
         (void)XXH32_update(&k->hash[0], p, n);
         (void)XXH32_update(&k->hash[1], p, n);
