@@ -8952,7 +8952,7 @@ static uint64_t telem_i_file_index_guess(telem_i_file_codec *k, uint32_t mode, c
 /* The mode that is likely to be the shortest; 3: mode 0 with a predictor. tmp: n + nd elements. */
 static uint32_t telem_i_file_index_mode(telem_i_file_codec *k, const uint32_t *idx, uint32_t n, uint32_t nd, uint32_t *tmp) {
     static const uint64_t offs[3] = {0, TELEM_I_FILE_OFF_FRONT, TELEM_I_FILE_OFF_FOLLOW};
-    static const uint32_t margin[3] = {3, 3, 64};
+    static const uint32_t margin[3] = {6, 3, 64};
     uint64_t least = UINT64_MAX, bits;
     uint32_t mode, best = 0;
     int predict = 1;
