@@ -11220,6 +11220,15 @@ static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstr
     return 2u * (uint64_t)s->last_bytes > state || s->group_bytes > 2u * (uint64_t)s->g->key_len;
 }
 
+/* Records of the next block of rows that come one by one. It and the one before share the writer's pages, with some
+   left for others. */
+static uint32_t telem_i_file_fill_goal(const telem_file_writer *w, const telem_i_file_wstream *s) {
+    const telem_i_file_gather *g = s->g;
+    uint32_t n = telem_i_file_block_goal(w, s), most = w->desc.gather_bytes / 8u * 3u / g->record;
+    if (n > g->cap) n = g->cap;
+    return !g->own && n > most ? (most ? most : 1u) : n;
+}
+
 /* A block begins: KEY when one is due, or when the group ends. */
 static void telem_i_file_begin_columns(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_announce(w, s, time);
@@ -11487,10 +11496,13 @@ static void telem_i_file_settle(telem_file_writer *w, int whole) {
     while (j->phase >= (whole ? TELEM_I_FILE_JOB_PART : TELEM_I_FILE_JOB_HASH) && w->error.code == TELEM_OK) (void)telem_i_file_pace_step(w);
 }
 
-/* What each row pays: the next block has about as many rows, and a quarter less is to do. */
+/* What each row pays: the next block has about as many rows (or its limit), and a quarter less is to do. What was
+   sealed by its age must be out soon. */
 static uint32_t telem_i_file_share(const telem_i_file_gather *g, uint32_t records, uint32_t rows, int aged) {
     uint64_t cost = telem_i_file_job_cost(g, records), each;
-    each = aged ? cost * 4u / rows : cost * 5u / 4u / rows;
+    if (g->limit < records) rows = (uint32_t)((uint64_t)rows * g->limit / records);
+    if (rows == 0) rows = 1;
+    each = aged ? cost * 9u / rows : cost * 5u / 4u / rows;
     return each > 0x3FFFFFFFu ? 0x3FFFFFFFu : (uint32_t)each + 1u;
 }
 
@@ -11506,8 +11518,7 @@ static telem_result telem_i_file_seal(telem_file_writer *w, telem_i_file_wstream
         if (g->sealed.count) return r;
     }
     telem_i_file_tile_out(g);
-    g->limit = telem_i_file_block_goal(w, s);
-    if (g->limit > g->cap) g->limit = g->cap;
+    g->limit = telem_i_file_fill_goal(w, s);
     g->share = telem_i_file_share(g, g->fill.count, g->fill.rows, aged);
     was = g->sealed;
     g->sealed = g->fill;
@@ -11901,12 +11912,11 @@ static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream 
     g->columns = z.columns;
     g->heap_size = z.heap;
     g->head_size = z.head;
-    g->limit = telem_i_file_block_goal(w, s);
-    if (g->limit > g->cap) g->limit = g->cap;
+    g->limit = telem_i_file_fill_goal(w, s);
     g->share = telem_i_file_share(g, g->limit, g->limit, 0);
     g->flat = (uint8_t)telem_i_file_is_flat(s, 0);
     g->native = (uint8_t)telem_i_file_is_flat(s, 1);
-    g->seal_ticks = s->age_ticks ? s->age_ticks - s->age_ticks / 4u : UINT64_MAX;
+    g->seal_ticks = s->age_ticks ? s->age_ticks - s->age_ticks / 8u : UINT64_MAX; /* the rest is for coding it */
 }
 
 /* The stream was the last one made: its page is the first free one. */
@@ -12168,8 +12178,7 @@ static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream
     s->next_row += n;
     s->taken += n - (s->lost - lost);
     w->rows += n - (s->lost - lost);
-    g->limit = telem_i_file_block_goal(w, s);
-    if (g->limit > g->cap) g->limit = g->cap;
+    g->limit = telem_i_file_fill_goal(w, s);
 }
 
 /* What a row of the stream takes, roughly: some rows are coded and thrown away. */
