@@ -10937,7 +10937,7 @@ typedef struct telem_i_file_job {
     uint32_t element, fix, number;
     uint32_t end; /* rows to be coded */
     uint8_t phase;
-    uint8_t queued;
+    uint8_t halves; /* times that a part was coded for nothing: the rows that come pay more then */
     telem_i_file_hash *hash; /* 64-aligned */
     telem_i_file_frame frame;
 } telem_i_file_job;
@@ -10968,6 +10968,7 @@ static void telem_i_file_job_halve(telem_file_writer *w, telem_i_file_job *j) {
         return;
     }
     j->q.n = (j->q.n + 1u) / 2u;
+    j->halves = (uint8_t)(j->halves < 8u ? j->halves + 2u : 8u);
     j->phase = TELEM_I_FILE_JOB_PART;
 }
 
@@ -11151,11 +11152,11 @@ static uint64_t telem_i_file_job_cost(const telem_i_file_gather *g, uint32_t n) 
 }
 
 /* The job's source is q; s->key, s->first_row are set. */
-static void telem_i_file_job_begin(telem_i_file_job *j, telem_i_file_wstream *s, const telem_i_file_source *q, int queued) {
+static void telem_i_file_job_begin(telem_i_file_job *j, telem_i_file_wstream *s, const telem_i_file_source *q) {
     j->s = s;
     j->q = *q;
     j->end = q->first + q->n;
-    j->queued = (uint8_t)queued;
+    j->halves = 0;
     j->e.g = s->g;
     j->phase = TELEM_I_FILE_JOB_PART;
 }
@@ -11170,7 +11171,7 @@ static void telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream
         telem_i_file_lose(w, s, rows, 0, 0);
         return;
     }
-    telem_i_file_job_begin(j, s, q, 0);
+    telem_i_file_job_begin(j, s, q);
     while (j->phase != TELEM_I_FILE_JOB_NONE) (void)telem_i_file_job_step(w, j);
 }
 
@@ -11225,6 +11226,11 @@ static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstr
 static uint32_t telem_i_file_fill_goal(const telem_file_writer *w, const telem_i_file_wstream *s) {
     const telem_i_file_gather *g = s->g;
     uint32_t n = telem_i_file_block_goal(w, s), most = w->desc.gather_bytes / 8u * 3u / g->record;
+    if (g->bytes_per_row == 0) { /* a first block that comes out too large would be coded twice */
+        uint64_t opening = 2u * (uint64_t)s->goal / g->raw;
+        if (opening < TELEM_I_FILE_LEAST_ROWS) opening = TELEM_I_FILE_LEAST_ROWS;
+        if (n > opening) n = (uint32_t)opening;
+    }
     if (n > g->cap) n = g->cap;
     return !g->own && n > most ? (most ? most : 1u) : n;
 }
@@ -11445,7 +11451,7 @@ static void telem_i_file_job_of(telem_file_writer *w, telem_i_file_wstream *s) {
     if (f->repeats) q.runs = w->columns->runs;
     telem_i_file_begin_columns(w, s, f->first);
     s->first_row = f->first_row;
-    telem_i_file_job_begin(w->columns->job, s, &q, 1);
+    telem_i_file_job_begin(w->columns->job, s, &q);
 }
 
 /* One step of what waits, by who holds `owner`. About what it cost; 0: nothing waits, or an error sticks. */
@@ -11558,7 +11564,7 @@ static void telem_i_file_pay_out(telem_file_writer *w, telem_i_file_wstream *s, 
 
 static void telem_i_file_pay(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     if (w->desc.pace != TELEM_FILE_SPREAD || !telem_i_file_pending(w)) return;
-    w->columns->credit += s->g->share;
+    w->columns->credit += (int64_t)s->g->share * (1 + w->columns->job->halves);
     if (w->columns->credit > 0) telem_i_file_pay_out(w, s, time);
 }
 
