@@ -1044,8 +1044,9 @@ TELEM_API telem_result telem_ring_image_note(const telem_ring_image *im, uint32_
 
 /* Takes the ring over in its place: it goes on being used, with all records that could be saved,
    for readers and writers as after init. Records that were open count as aborted, readers and
-   owners of the earlier life are forgotten; of a damaged lane stays what lies behind the damage
-   (so attach and read first). One thread, before all others, when nobody of the earlier life is
+   owners of the earlier life are forgotten; of a damaged lane stays what lies behind the damage, and
+   of one that a gating reader had held full, all but up to a block of the oldest (so attach and read
+   first). One thread, before all others, when nobody of the earlier life is
    left. clock: as in desc; NULL: callers stamp. account: NULL or as attach says.
    As attach; ERR_ARG: alignment; ERR_MEMORY: the ring is larger than memory_size; ERR_UNSUPPORTED:
    another machine's byte order or cursors; ERR_MISMATCH: the clock has another frequency, width
