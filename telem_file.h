@@ -5068,10 +5068,6 @@ TELEM_API telem_result telem_file_view_column(telem_file_reader *r, telem_file_s
     (void)r, (void)stream, (void)column, (void)row, (void)view;
     return TELEM_ERR_UNSUPPORTED;
 }
-TELEM_API int telem_file_work(telem_file_writer *w) {
-    (void)w;
-    return 0; /* nothing is left for later */
-}
 #endif
 
 /* >>attachments-out ------------------------------------------------------------------------------ */
