@@ -17,6 +17,7 @@ deviations() { cat <<'TABLE'
 7.2   constants that fit a signed type are written without a suffix
 8.7   functions of the interface have external linkage; TELEM_STATIC makes them static
 8.9   tables stand beside the functions that explain them
+9.4   arrays of short texts, one initialiser each: the addon counts their letters
 10.1  a bool of C99 is an int here (C++11 and C99 compile the same text); shifts by expressions
 10.2  letters are counted as ASCII; files are UTF-8, so are the headers
 10.3  compilers check narrowing instead (-Wconversion -Wsign-conversion, no warning on five of them)
