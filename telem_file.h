@@ -46,6 +46,8 @@
        - A writer's first error sticks: later calls return it. Rows not written since are counted
          and told by a loss block after telem_file_writer_clear, to the row, whatever write failed;
          a stream that was added meanwhile is there.           test_trouble.c
+       - The writer's own health (rows, bytes, losses, worst row time, queue depth, sync times) is a
+         stream when asked for.                                health_rows_say_how_the_writer_is
        - Nothing is allocated. Writer memory is telem_file_writer_bytes() plus
          telem_file_stream_bytes() per stream; reader memory is bounded by its desc.
                                                                memory_formulas_are_exact
@@ -949,6 +951,28 @@ typedef struct telem_file_writer_stats {
 
 typedef struct telem_file_writer telem_file_writer;
 
+/* How the writer itself is, as rows of a stream (telem_file_add_health). Counts are since the begin. */
+#define TELEM_FILE_HEALTH_TABLE(F) \
+    F(FIELD, u64, rows, "", "rows taken, of all streams") \
+    F(FIELD, u64, bytes, "B", "bytes that the io took") \
+    F(FIELD, u64, blocks, "", "blocks written") \
+    F(FIELD, u64, lost, "", "rows lost to errors of the io") \
+    F(FIELD, u64, waiting, "", "queue depth: rows in memory that are not with the io") \
+    F(FIELD, u32, errors, "", "errors of the io that were cleared") \
+    F(FIELD, u32, row_ns_worst, "ns", "longest telem_file_write since the row before") \
+    F(FIELD, u32, row_ns_mean, "ns", "its mean since the row before") \
+    F(FIELD, u32, syncs, "", "syncs of the io") \
+    F(FIELD, u32, sync_ns_worst, "ns", "the longest of them so far")
+TELEM_DEFINE(telem_file_health, TELEM_FILE_HEALTH_TABLE, "how a telem_file writer is");
+
+/* What the writer keeps for it: the caller's memory until the writer is closed; nothing in it is yours. */
+typedef struct telem_file_watch {
+    telem_clock clock;
+    uint32_t stream, errors, calls, syncs, sync_ns;
+    uint64_t period, sum, worst; /* ticks */
+    int64_t last;
+} telem_file_watch;
+
 /* Bytes of memory for a writer of this desc without streams, and for one stream more. */
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d);
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s);
@@ -970,6 +994,14 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
    as lost until telem_file_writer_clear, which writes what it is; adding it once more then answers OK. (A
    build without columns forgets it: add it again behind telem_file_writer_clear.) */
 TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_file_stream_desc *s);
+
+/* The writer's own health as a stream: s->id, s->name (NULL: "telem_file_health") and s->clock are taken, the
+   schema is telem_file_health_schema. A row comes every period_ns (0: 1 s), with a row of any stream or at
+   telem_file_writer_poll. It costs two readings of the clock for each telem_file_write. The clock is the one
+   added under s->clock, which must have a `read` and 64 bits; 0: telem_clock_monotonic. What
+   telem_file_add_stream answers; ERR_ARG: no such clock; ERR_STATE: there is one; ERR_UNSUPPORTED: built without
+   columns. */
+TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_watch *h, const telem_file_stream_desc *s, uint64_t period_ns);
 
 /* One record: a C struct as the stream's schema describes it, or its row form (pack / write_row).
    `time` in ticks of the stream's clock. ERR_NOT_FOUND for an unknown id; ERR_RANGE for a string
@@ -1460,6 +1492,7 @@ struct telem_file_writer {
     uint32_t clock_ids[TELEM_FILE_CLOCKS];
     const char *clock_names[TELEM_FILE_CLOCKS];
     uint8_t open, headed; /* headed: the stream header is with the io */
+    telem_file_watch *health; /* NULL: not asked for */
     uint8_t repeats;      /* of the stream header, on a disk */
     uint32_t clocks_refused, clocks_unsaid; /* bits: their add answered an error; they are not with the io */
     uint64_t header_pos;  /* of the latest one */
@@ -1575,7 +1608,7 @@ struct telem_feed_reader {
 #include <lz4.h>
 #endif
 
-/* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer
+/* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer >>health
                    >>attachments-out >>window
                    >>rows-decode >>mini-decode
                    >>columns-common >>columns-ints >>columns-numbers >>columns-text >>columns-index
@@ -2292,6 +2325,34 @@ static void telem_i_file_out_flush(telem_file_writer *w) {
     memset(w->stage + w->staged, 0, block - w->staged);
     w->staged = (uint32_t)block;
     telem_i_file_stage_out(w);
+}
+
+#if !defined(TELEM_FILE_NO_COLUMNS)
+static uint64_t telem_i_file_watch_now(const telem_file_watch *h) { return h->clock.read(h->clock.user); }
+static uint32_t telem_i_file_watch_ns(const telem_file_watch *h, uint64_t ticks) {
+    int64_t ns = telem_ticks_to_ns(&h->clock, ticks > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)ticks);
+    return ns > (int64_t)UINT32_MAX ? UINT32_MAX : ns < 0 ? 0 : (uint32_t)ns;
+}
+#endif
+
+/* The io's sync. Where the writer's health is asked for its time is taken: one thread syncs at a time, the
+   writer's own reads. */
+static telem_result telem_i_file_io_sync(telem_file_writer *w) {
+    telem_io *io = w->desc.io;
+    telem_result r;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_file_watch *h = w->health;
+    uint64_t begin = h ? telem_i_file_watch_now(h) : 0;
+    uint32_t ns;
+#endif
+    r = io->sync ? io->sync(io->user) : TELEM_OK;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (!h || !io->sync) return r;
+    ns = telem_i_file_watch_ns(h, telem_i_file_watch_now(h) - begin);
+    TELEM_STORE32_RELAXED(&h->syncs, TELEM_LOAD32_RELAXED(&h->syncs) + 1u);
+    if (ns > TELEM_LOAD32_RELAXED(&h->sync_ns)) TELEM_STORE32_RELAXED(&h->sync_ns, ns);
+#endif
+    return r;
 }
 
 /* Writes a block's header at p (TELEM_I_FILE_ROOM bytes); returns its size with pad. *check is H. */
@@ -3235,7 +3296,7 @@ static void telem_i_file_journal_sealed(telem_file_writer *w) {
 static telem_result telem_i_file_sync_io(telem_file_writer *w) {
     telem_io *io = w->desc.io;
     uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed);
-    telem_result r = io->sync ? io->sync(io->user) : TELEM_OK;
+    telem_result r = telem_i_file_io_sync(w);
     if (r == TELEM_OK && w->zone && w->zone->base && io->sync_map) r = io->sync_map(io->user, w->zone->map, w->zone->mapped);
     if (r == TELEM_OK) TELEM_STORE32_RELEASE(&w->synced, sealed);
     else TELEM_STORE32_RELEASE(&w->sync_failed, (uint32_t)-(int32_t)r);
@@ -4515,11 +4576,92 @@ static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, i
     return telem_i_file_row_in(w, s, time, rec, packed);
 }
 
+#if defined(TELEM_FILE_NO_COLUMNS)
+TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_watch *h, const telem_file_stream_desc *s, uint64_t period_ns) {
+    (void)w, (void)h, (void)s, (void)period_ns;
+    return TELEM_ERR_UNSUPPORTED;
+}
+#define telem_i_file_watched(w) 0
+#define telem_i_file_timed_row telem_i_file_row_to
+#else
+/* >>health ---------------------------------------------------------------------------------------- */
+
+/* A row of the health stream. */
+static void telem_i_file_tell_health(telem_file_writer *w, int64_t now) {
+    telem_file_watch *h = w->health;
+    telem_file_health row;
+    uint32_t i;
+    memset(&row, 0, sizeof row);
+    telem_i_file_acquire(w);
+    row.rows = w->rows;
+    row.bytes = w->pos;
+    row.blocks = w->seq;
+    row.lost = w->lost;
+    for (i = 0; i < w->stream_count; i++) row.waiting += w->streams[i]->g ? telem_i_file_waiting(w->streams[i]) : w->streams[i]->rows;
+    telem_i_file_release(w);
+    row.errors = h->errors;
+    row.row_ns_worst = telem_i_file_watch_ns(h, h->worst);
+    row.row_ns_mean = h->calls ? telem_i_file_watch_ns(h, h->sum / h->calls) : 0;
+    row.syncs = TELEM_LOAD32_RELAXED(&h->syncs);
+    row.sync_ns_worst = TELEM_LOAD32_RELAXED(&h->sync_ns);
+    h->calls = 0;
+    h->sum = h->worst = 0;
+    h->last = now;
+    (void)telem_i_file_row_to(w, h->stream, now, &row, 0);
+}
+
+static void telem_i_file_health_due(telem_file_writer *w, uint64_t now) {
+    if (telem_i_file_since(w->health->last, telem_i_signed(now)) >= w->health->period) telem_i_file_tell_health(w, telem_i_signed(now));
+}
+
+static int telem_i_file_watched(const telem_file_writer *w) { return w && w->health && w->open; }
+
+static telem_result telem_i_file_timed_row(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec, int packed) {
+    telem_file_watch *h = w->health;
+    uint64_t begin = telem_i_file_watch_now(h), now, took;
+    telem_result r = telem_i_file_row_to(w, stream, time, rec, packed);
+    now = telem_i_file_watch_now(h);
+    took = now - begin;
+    if (took > h->worst) h->worst = took;
+    h->sum += took;
+    h->calls++;
+    telem_i_file_health_due(w, now);
+    return r;
+}
+
+TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_watch *h, const telem_file_stream_desc *s, uint64_t period_ns) {
+    telem_file_stream_desc d;
+    const telem_clock *clock;
+    telem_result r;
+    if (!w || !w->open) return telem_i_file_not_open(w);
+    if (!h || !s) return TELEM_ERR_ARG;
+    if (w->health) return TELEM_ERR_STATE;
+    memset(h, 0, sizeof *h);
+    clock = telem_i_file_find_clock(w, s->clock, NULL);
+    if (clock) h->clock = *clock;
+#if TELEM_HAS_SYSTEM
+    else h->clock = telem_clock_monotonic();
+#endif
+    if (!h->clock.read || (h->clock.bits && h->clock.bits < 64)) return TELEM_ERR_ARG;
+    d = *s;
+    d.schema = &telem_file_health_schema;
+    r = telem_file_add_stream(w, &d);
+    if (!telem_i_file_find_stream(w, d.id) || r == TELEM_ERR_EXISTS) return r;
+    h->stream = d.id;
+    h->period = telem_i_file_ticks(&h->clock, period_ns ? period_ns : 1000000000u);
+    h->last = telem_i_signed(telem_i_file_watch_now(h));
+    w->health = h;
+    return r;
+}
+#endif
+
 TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec) {
+    if (telem_i_file_watched(w)) return telem_i_file_timed_row(w, stream, time, rec, 0);
     return telem_i_file_row_to(w, stream, time, rec, 0);
 }
 
 TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t stream, int64_t time, const void *row) {
+    if (telem_i_file_watched(w)) return telem_i_file_timed_row(w, stream, time, row, 1);
     return telem_i_file_row_to(w, stream, time, row, 1);
 }
 
@@ -4658,7 +4800,7 @@ static void telem_i_file_sync_timed(telem_file_writer *w, uint32_t clock, int64_
 static telem_result telem_i_file_sync_now(telem_file_writer *w) {
     telem_result r;
     if (w->error.code != TELEM_OK || !w->desc.io->sync) return w->error.code;
-    r = w->desc.io->sync(w->desc.io->user);
+    r = telem_i_file_io_sync(w);
     if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
     return r;
 }
@@ -4691,6 +4833,9 @@ TELEM_API telem_result telem_file_writer_poll(telem_file_writer *w, uint32_t clo
     }
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_i_file_sync_timed(w, clock, now);
+#endif
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->health) telem_i_file_health_due(w, telem_i_file_watch_now(w->health));
 #endif
     r = w->error.code;
     telem_i_file_release(w);
@@ -4861,6 +5006,9 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     telem_i_file_say_rest(w);
 #endif
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) telem_i_file_tell_loss(w, w->streams[i]);
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->health && w->error.code == TELEM_OK) w->health->errors++;
+#endif
     r = w->error.code;
     telem_i_file_release(w);
     return r;

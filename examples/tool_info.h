@@ -22,6 +22,8 @@ static const char info_help[] =
     "  telem info --json flight.tlm | jq '.sessions[0].streams[].rows'\n";
 
 typedef struct info_stream {
+    telem_file_health health; /* the latest row, where it is the writer's own stream */
+    uint8_t is_health, has_health;
     uint32_t id, clock_id, row_size;
     telem_clock clock;
     text name, schema;
@@ -102,6 +104,7 @@ static void info_add_stream(info *f, const telem_file_stream *st) {
     p->row_size = st->row_size;
     p->from = st;
     p->fingerprint = st->fingerprint;
+    p->is_health = st->fingerprint == telem_schema_fingerprint(&telem_file_health_schema);
     p->fields = st->schema->field_count;
     p->columns = telem_schema_columns(st->schema);
     text_puts(&p->name, st->name);
@@ -130,6 +133,14 @@ static void info_row(info *f, const telem_file_item *item) {
     p->latest = item->time;
     p->bytes = item->stream->bytes;
     p->rows++;
+    if (p->is_health) {
+        telem_file_health h;
+        uint32_t worst = p->health.row_ns_worst;
+        if (telem_file_get(item, &telem_file_health_schema, &h) != TELEM_OK) return;
+        p->health = h;
+        if (worst > h.row_ns_worst) p->health.row_ns_worst = worst; /* of all */
+        p->has_health = 1;
+    }
 }
 
 static void info_missing(info *f, const telem_file_item *item) {
@@ -312,6 +323,10 @@ static void info_print_stream(text *t, const info_stream *p, int colour, int wit
         text_printf(t, " (%s s, clock %u)%s\n", buf, p->clock_id,
                     p->backwards ? ", times go back in places" : "");
     }
+    if (p->has_health)
+        text_printf(t, "    writer: %" PRIu64 " rows, %" PRIu64 " lost, %" PRIu64 " waiting, %u errors cleared, worst row %.1f us, %u syncs, worst %.1f us\n",
+                    p->health.rows, p->health.lost, p->health.waiting, p->health.errors, p->health.row_ns_worst / 1e3, p->health.syncs,
+                    p->health.sync_ns_worst / 1e3);
     if (p->missing || p->lost) {
         text_printf(t, "    %sLOST%s", colour ? "\033[31m" : "", colour ? "\033[0m" : "");
         if (p->missing)

@@ -445,6 +445,121 @@ TEST(a_read_only_file_is_told) {
     rmdir(folder);
 }
 
+/* The writer's own account as a stream: a clock that steps tells what a row took. */
+typedef struct step_clock {
+    uint64_t now, step;
+} step_clock;
+static uint64_t step_read(void *user) {
+    step_clock *c = (step_clock *)user;
+    return c->now += c->step;
+}
+
+static telem_result slow_sync(void *user) {
+    (void)user;
+    return TELEM_OK;
+}
+
+TEST(health_rows_say_how_the_writer_is) {
+    kit_file f;
+    kit_writer w;
+    telem_file_writer_desc d;
+    telem_file_stream_desc sd;
+    telem_file_watch watch;
+    telem_file_health last;
+    telem_io io;
+    bad_disk disk;
+    telem_clock clock = TELEM_ZERO;
+    step_clock steps = {0, 100};
+    telem_file_reader r;
+    telem_file_reader_desc rd = TELEM_ZERO;
+    telem_memory_io view;
+    telem_file_item item;
+    uint64_t rng = kit_seed(9), rows = 0, healths = 0, lost = 0, refused = 0;
+    uint32_t i;
+    memset(&f, 0, sizeof f);
+    memset(&d, 0, sizeof d);
+    memset(&sd, 0, sizeof sd);
+    memset(&io, 0, sizeof io);
+    memset(&disk, 0, sizeof disk);
+    memset(&last, 0, sizeof last);
+    disk.f = &f;
+    disk.rng = 7;
+    io.user = &disk;
+    io.write = bad_write;
+    io.sync = slow_sync;
+    d.coding = TELEM_FILE_COLUMNS;
+    d.max_block = 16384;
+    d.block_bytes = 1000;
+    d.block_rows = 100;
+    d.max_row = 256;
+    d.max_streams = 4;
+    clock.hz_num = 1000000000;
+    clock.read = step_read;
+    clock.user = &steps;
+    (void)kit_add(&f, 1, &Row_schema, 0);
+    (void)kit_add(&f, 2, &telem_file_health_schema, 0);
+    REQUIRE_OK(kit_open(&w, &f, &d, &io));
+    sd.id = 2;
+    CHECK_EQ_INT(telem_file_add_health(&w.w, NULL, &sd, 0), TELEM_ERR_ARG);
+    CHECK_OK(telem_file_add_clock(&w.w, 4, &clock, "steps"));
+    sd.id = 1;
+    sd.schema = &Row_schema;
+    sd.name = "rows";
+    CHECK_OK(telem_file_add_stream(&w.w, &sd));
+    sd.id = 2;
+    sd.name = NULL;
+    sd.clock = 4;
+    CHECK_OK(telem_file_add_health(&w.w, &watch, &sd, 5000));
+    CHECK_EQ_INT(telem_file_add_health(&w.w, &watch, &sd, 5000), TELEM_ERR_STATE);
+    for (i = 0; i < 2000; i++) {
+        Row row = some_row(&rng, i);
+        steps.step = i == 700 ? 40000 : 100; /* one row takes long */
+        if (i == 1000) disk.trouble = 1u << 30, disk.error = TELEM_ERR_SPACE;
+        if (i == 1300) {
+            disk.trouble = 0;
+            refused = telem_file_writer_get_stats(&w.w).lost;
+            CHECK_OK(telem_file_writer_clear(&w.w));
+        }
+        if (i % 500 == 499) CHECK(telem_file_writer_sync(&w.w) == telem_file_writer_error(&w.w).code);
+        rows += telem_file_write(&w.w, 1, (int64_t)i * 10, &row) == TELEM_OK;
+    }
+    steps.now += 1000000; /* no row comes: poll does it */
+    CHECK_OK(telem_file_writer_poll(&w.w, 0, 20000));
+    CHECK_OK(kit_close(&w));
+    io = telem_io_memory_view(&view, f.bytes, f.size);
+    rd.io = &io;
+    rd.memory_size = READER_MEMORY;
+    rd.memory = kit_alloc(rd.memory_size);
+    REQUIRE_OK(telem_file_reader_open(&r, &rd));
+    for (;;) {
+        telem_file_health h;
+        telem_result e = telem_file_next(&r, &item);
+        if (e == TELEM_END && !r.finish) {
+            (void)telem_file_reader_finish(&r);
+            continue;
+        }
+        if (e != TELEM_OK) break;
+        if (item.kind != TELEM_ITEM_ROW || item.stream->id != 2) continue;
+        CHECK_OK(telem_file_get(&item, &telem_file_health_schema, &h));
+        CHECK_STR(item.stream->name, "telem_file_health");
+        CHECK(h.rows >= last.rows && h.bytes >= last.bytes && h.lost >= last.lost && h.waiting <= h.rows);
+        if (h.row_ns_worst > 39000) lost++;
+        else CHECK(h.row_ns_worst == 0 || h.row_ns_worst == 100);
+        CHECK(h.row_ns_mean <= h.row_ns_worst);
+        last = h;
+        healths++;
+    }
+    CHECK_EQ_INT(lost, 1); /* the slow row shows once */
+    CHECK(healths > 20);
+    CHECK(last.rows >= rows);
+    CHECK(refused > 100 && last.lost >= refused);
+    CHECK_EQ_INT(last.errors, 1);
+    CHECK_EQ_INT(last.syncs, 4);
+    CHECK_EQ_INT(last.sync_ns_worst, 100);
+    free(rd.memory);
+    kit_free_file(&f);
+}
+
 int main(void) {
     RUN(trouble_at_any_write_of_columns_is_counted_to_the_row);
     RUN(trouble_at_any_write_of_rows_is_counted_to_the_row);
@@ -454,5 +569,6 @@ int main(void) {
     RUN(dev_full_is_told_by_open_and_by_all_behind_it);
     RUN(a_removed_file_is_told_by_sync);
     RUN(a_read_only_file_is_told);
+    RUN(health_rows_say_how_the_writer_is);
     return CHECK_MAIN_END();
 }
