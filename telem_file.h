@@ -51,8 +51,16 @@
        - Nothing is allocated. Writer memory is telem_file_writer_bytes() plus
          telem_file_stream_bytes() per stream; reader memory is bounded by its desc.
                                                                memory_formulas_are_exact
-       - One thread per writer and per reader at a time. Not for interrupt handlers: they push
-         into a telem_ring, and a task drains it into the writer.
+       - A row costs about the same as the next: full blocks of columns are coded by the rows that come
+         after them, each a column's or 16 KB's worth at most at a time (desc.pace); the blocks are the
+         same bytes when one row, or a thread of yours, does it all.        test_pace.c, make bench-latency
+         In the default pace up to two blocks of a stream wait in memory: a crash without a journal loses
+         them. A row is with the io max_age after it came, as far as rows come or poll is called.
+       - One thread per writer and per reader at a time, and one more that calls telem_file_work beside a
+         writer of pace TELEM_FILE_HELPER. A call that writes another block, or must wait for room, then
+         waits for a step to end: some microseconds, and longer where the helper may be kept from
+         running (give it a processor, or the same priority).               test_pace_threads.c (TSan)
+       - Not for interrupt handlers: they push into a telem_ring, and a task drains it into the writer.
        - A column comes back bit for bit (NaN payloads, -0.0, denormals), the same with every
          compiler, instruction set and byte order.             test_columns.c, make bench-file
        - Columns in a coding that a reader does not have (LZ4 under TELEM_NO_LZ4) cost that reader
@@ -11329,12 +11337,18 @@ static uint64_t telem_i_file_opening(const telem_file_writer *w, uint64_t raw) {
     return (raw >= TELEM_I_FILE_WIDE && most < TELEM_I_FILE_OPENING ? most : TELEM_I_FILE_OPENING) / raw;
 }
 
+/* A block is not closed for its bytes before it has so many rows. What each column costs by itself counts most in
+   wide rows: level `fast` takes twice as many of them. */
+static uint32_t telem_i_file_least_rows(const telem_file_writer_desc *f, int wide) {
+    return wide && f->level == TELEM_FILE_FAST ? 2u * TELEM_I_FILE_LEAST_ROWS : TELEM_I_FILE_LEAST_ROWS;
+}
+
 /* Rows of the next block of a stream by what its blocks took so far. */
 static uint32_t telem_i_file_rows_for(const telem_file_writer *w, const telem_i_file_wstream *s, uint32_t goal) {
     const telem_i_file_gather *g = s->g;
     uint64_t n = telem_i_file_opening(w, g->raw);
     if (g->bytes_per_row) n = (uint64_t)goal * 256u / g->bytes_per_row;
-    if (n < TELEM_I_FILE_LEAST_ROWS) n = TELEM_I_FILE_LEAST_ROWS;
+    if (n < telem_i_file_least_rows(&w->desc, g->own)) n = telem_i_file_least_rows(&w->desc, g->own);
     return n > w->desc.block_rows ? w->desc.block_rows : (uint32_t)n;
 }
 /* Of rows that are gathered: somewhat less, since a block above its goal is coded again in halves. */
@@ -11975,7 +11989,7 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
     z.shift = TELEM_I_FILE_TILE_SHIFT;
     while (!z.own && (size_t)z.record << (z.shift + 1u) <= TELEM_I_FILE_PAGE) z.shift++;
     rows = (z.own ? TELEM_I_FILE_GATHER_OWN : TELEM_I_FILE_GATHER) / z.record;
-    if (rows < TELEM_I_FILE_LEAST_ROWS) rows = TELEM_I_FILE_LEAST_ROWS;
+    if (rows < telem_i_file_least_rows(f, z.own)) rows = telem_i_file_least_rows(f, z.own);
     if (rows > telem_i_file_rows_most(f, z.record)) rows = telem_i_file_rows_most(f, z.record);
     z.cap = (uint32_t)rows;
     z.pages = (z.cap >> z.shift) + 1u;
