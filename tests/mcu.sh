@@ -264,7 +264,7 @@ if [ $scale = 1 ]; then
         uart m4 -DSECONDS=2
     fi
     blackbox stm32f4 0
-    blackbox stm32f4 3
+    blackbox stm32f4 2
     good m0 isr_ring
     bad m4 isr_ring 2
     good m4 sweep_ring
