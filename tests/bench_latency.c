@@ -243,11 +243,13 @@ static void run(const kind *k, const way *v, uint32_t rows, int timed, result *r
     d.io = &io;
     d.level = strcmp(v->level, "fast") == 0 ? TELEM_FILE_FAST : TELEM_FILE_DEFAULT;
     d.pace = helped ? TELEM_FILE_HELPER : strcmp(v->pace, "once") == 0 ? TELEM_FILE_AT_ONCE : TELEM_FILE_SPREAD;
+    d.journal = (uint8_t)v->journal;
     s.id = 1;
     s.schema = k->schema;
     d.memory_size = telem_file_writer_bytes(&d) + telem_file_stream_bytes(&d, &s);
     d.memory = get(d.memory_size);
     if (telem_file_writer_open(&w, &d) != TELEM_OK || telem_file_add_stream(&w, &s) != TELEM_OK) die("open");
+    if (v->journal && !telem_file_journals(&w)) die("no journal here");
     h.w = &w;
     h.stop = 0;
     h.cpu = 0;
@@ -398,13 +400,13 @@ int main(void) {
     for (l = 0; l < 2; l++)
         for (i = 0; i < 4; i++)
             for (where = 0; where < 2; where++)
-                for (pace = 0; pace < 3; pace++) {
+                for (pace = 0; pace < 6; pace++) {
                     if (level && !strstr(level, levels[l])) continue;
                     v.where = where ? "disk" : "tmpfs";
                     v.dir = where ? disk : "/dev/shm";
-                    v.pace = paces[pace];
+                    v.pace = paces[pace / 2u];
                     v.level = levels[l];
-                    v.journal = 0;
+                    v.journal = (int)(pace & 1u);
                     one(&kinds[i], &v, scale ? (uint32_t)atoi(scale) : 100u);
                 }
     return 0;
