@@ -3217,6 +3217,7 @@ static void telem_i_file_zone_unmap(telem_file_writer *w) {
 /* The zone at `at` bytes from the start of the file. 0: it cannot be mapped so. */
 static int telem_i_file_zone_map(telem_file_writer *w, uint64_t at, uint64_t bytes) {
     telem_i_file_wzone *z = w->zone;
+    uint32_t i;
     if (at + bytes > SIZE_MAX / 2u) return 0;
     z->mapped = (size_t)(at + bytes);
     z->map = (uint8_t *)w->desc.io->map(w->desc.io->user, 0, z->mapped, 1);
@@ -3228,6 +3229,7 @@ static int telem_i_file_zone_map(telem_file_writer *w, uint64_t at, uint64_t byt
     z->base = z->map + at;
     z->slot = NULL;
     z->used = z->unsynced = 0;
+    for (i = 0; i < w->stream_count; i++) w->streams[i]->journal_generation = 0; /* what they repeat is in another zone */
     memset(z->ends, 0, 8u * (size_t)z->cap * w->desc.max_streams);
     memset(z->is_sealed, 1, z->cap);
     memset(z->sealed_at, 0, 4u * (size_t)z->cap);
@@ -4481,7 +4483,14 @@ static int telem_i_file_too_old(const telem_i_file_wstream *s, int64_t now) {
 static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int fresh;
 #if !defined(TELEM_FILE_NO_JOURNAL)
-    if (w->zone && w->zone->base) telem_i_file_journal_row(w, s, time); /* an error of it is in w->error, and met below */
+    if (w->zone && w->zone->base) {
+        telem_i_file_journal_row(w, s, time);
+        if (w->error.code != TELEM_OK) { /* this row is not in the file; those that wait are, and stay */
+            s->next_row++;
+            telem_i_file_lose(w, s, 1, time, time);
+            return w->error.code;
+        }
+    }
 #endif
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (s->g) return telem_i_file_gather_row(w, s, time);
@@ -5007,6 +5016,9 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     telem_i_file_trouble(w, 0);
 #endif
     if (w->stage && w->staged == w->desc.io->block_size) telem_i_file_stage_out(w);
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (w->columns) telem_i_file_settle(w, 0); /* a block that was going out when a sync failed: nothing may stand in it */
+#endif
     (void)telem_i_file_out(w, pad, w->framing.align - 1u); /* a block may lack its last bytes */
     if (!w->stage && w->error.code == TELEM_OK) w->turn++;
     if (!w->headed) telem_i_file_emit_header(w);

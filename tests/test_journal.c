@@ -343,6 +343,7 @@ typedef struct plain {
     telem_io io;
     handle h;
     void *memory;
+    uint32_t spare; /* streams that come later */
 } plain;
 
 static telem_result plain_open(plain *p, shared_file *f, uint8_t sync) {
@@ -356,7 +357,7 @@ static telem_result plain_open(plain *p, shared_file *f, uint8_t sync) {
     p->d.max_streams = 4;
     sd.id = 1;
     sd.schema = &Sample_schema;
-    p->d.memory_size = telem_file_writer_bytes(&p->d) + telem_file_stream_bytes(&p->d, &sd);
+    p->d.memory_size = telem_file_writer_bytes(&p->d) + (1u + p->spare) * telem_file_stream_bytes(&p->d, &sd);
     p->d.memory = p->memory = kit_alloc(p->d.memory_size);
     r = telem_file_writer_open(&p->w, &p->d);
     return r == TELEM_OK ? telem_file_add_stream(&p->w, &sd) : r;
@@ -482,6 +483,176 @@ TEST(second_writer_is_refused) {
     free(f.bytes);
 }
 
+/* Reads all of a file: rows, and rows that are missing. */
+static void plain_read(shared_file *f, uint64_t *rows, uint64_t *missing, uint64_t *damage) {
+    telem_file_reader r;
+    telem_file_reader_desc d;
+    telem_file_item item;
+    handle h;
+    telem_io io = shared_io(&h, f);
+    *rows = *missing = *damage = 0;
+    memset(&d, 0, sizeof d);
+    d.io = &io;
+    d.memory_size = 8u << 20;
+    d.memory = kit_alloc(d.memory_size);
+    CHECK_OK(telem_file_reader_open(&r, &d));
+    while (telem_file_next(&r, &item) == TELEM_OK) {
+        *rows += item.kind == TELEM_ITEM_ROW;
+        *damage += item.kind == TELEM_ITEM_DAMAGE;
+        *missing += item.kind == TELEM_ITEM_MISSING ? item.count : 0;
+    }
+    free(d.memory);
+}
+
+static telem_result plain_add(plain *p, uint32_t id) { /* in the writer's spare memory */
+    telem_file_stream_desc sd;
+    memset(&sd, 0, sizeof sd);
+    sd.id = id;
+    sd.name = "another";
+    sd.schema = &Sample_schema;
+    return telem_file_add_stream(&p->w, &sd);
+}
+
+/* What a stream wrote last into the zone of the file before is not what its rows in the next one repeat. */
+TEST(rows_behind_a_rotation_repeat_nothing_before_it) {
+    shared_file f, g;
+    plain p;
+    handle h;
+    telem_io next;
+    telem_i_file_rotation k;
+    Sample other;
+    uint64_t rows, missing, damage;
+    shared_init(&f, 1u << 20);
+    shared_init(&g, 1u << 20);
+    memset(&p, 0, sizeof p);
+    memset(&k, 0, sizeof k);
+    memset(&other, 0, sizeof other);
+    p.d.coding = TELEM_FILE_ROWS;
+    p.d.journal = 1;
+    p.d.journal_slots = 3;
+    p.d.journal_slot_bytes = 4096;
+    p.spare = 1;
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    REQUIRE_OK(plain_add(&p, 2));
+    CHECK_OK(plain_row(&p, 5));
+    CHECK_OK(plain_row(&p, 6));
+    CHECK_OK(telem_i_file_rotate_end(&p.w, &k));
+    next = shared_io(&h, &g);
+    REQUIRE_OK(telem_i_file_rotate_begin(&p.w, &next, 78, 0, &k));
+    telem_i_file_rotate_zone_end(&p.w, &k);
+    CHECK_OK(telem_file_write(&p.w, 2, 7, &other));
+    CHECK_OK(plain_row(&p, 0)); /* as what stands there: nothing */
+    CHECK_OK(plain_row(&p, 1));
+    plain_read(&g, &rows, &missing, &damage);
+    CHECK_EQ_INT(rows, 3);
+    CHECK_EQ_INT(missing + damage, 0);
+    CHECK_OK(telem_file_writer_close(&p.w));
+    free(p.memory);
+    free(f.bytes);
+    free(g.bytes);
+}
+
+/* A slot's sync fails: the row that wanted it is lost, those that wait for their block are not. */
+TEST(failed_sync_of_a_slot_costs_its_row_only) {
+    uint8_t coding;
+    for (coding = TELEM_FILE_ROWS; coding <= TELEM_FILE_MINI; coding++) {
+        shared_file f;
+        plain p;
+        uint32_t i, lost = 0;
+        uint64_t rows, missing, damage;
+        Sample other;
+        shared_init(&f, 1u << 20);
+        memset(&p, 0, sizeof p);
+        p.d.coding = coding;
+        p.d.journal = 1;
+        p.d.journal_slots = 2;
+        p.d.journal_slot_bytes = 256;
+        p.d.sync_ns = UINT64_MAX;
+        p.d.max_age_ns = UINT64_MAX;
+        p.spare = 1;
+        REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_INTERVAL));
+        REQUIRE_OK(plain_add(&p, 2));
+        memset(&other, 0, sizeof other);
+        for (i = 0; i < 4; i++) { /* they fill the first slot: the third one wants it, and what waits is in the second */
+            other.n = i;
+            CHECK_OK(telem_file_write(&p.w, 2, i, &other));
+        }
+        f.sync_fails = TELEM_ERR_IO;
+        for (i = 0; i < 30; i++) {
+            if (plain_row(&p, i) == TELEM_OK) continue;
+            lost++;
+            f.sync_fails = TELEM_OK;
+            CHECK_OK(telem_file_writer_clear(&p.w));
+        }
+        CHECK_EQ_INT(lost, 1);
+        CHECK_EQ_INT(telem_file_writer_get_stats(&p.w).lost, lost);
+        CHECK_OK(telem_file_writer_close(&p.w));
+        plain_read(&f, &rows, &missing, &damage);
+        CHECK_EQ_INT(rows, 34 - lost);
+        CHECK_EQ_INT(missing, lost);
+        CHECK_EQ_INT(damage, 0);
+        free(p.memory);
+        free(f.bytes);
+    }
+}
+
+#define WIDE_TABLE(F) F(FIELD, u64, a, "", "") F(FIELD, u64, b, "", "") F(FIELD, u64, c, "", "") F(FIELD, u64, d, "", "")
+TELEM_DEFINE(Wide, WIDE_TABLE, "");
+
+/* A sync fails while a block is going out piece by piece; behind telem_file_writer_clear it goes on, whole. */
+TEST(failed_sync_within_a_block_leaves_it_whole) {
+    uint64_t rng = kit_seed(75);
+    uint8_t pace;
+    for (pace = TELEM_FILE_SPREAD; pace <= TELEM_FILE_HELPER; pace = (uint8_t)(pace + 2)) {
+        shared_file f;
+        plain p;
+        handle h;
+        telem_file_stream_desc sd;
+        uint32_t i, hits = 0;
+        uint64_t rows, missing, damage;
+        shared_init(&f, 1u << 20);
+        memset(&p, 0, sizeof p);
+        memset(&sd, 0, sizeof sd);
+        p.io = shared_io(&h, &f);
+        p.d.io = &p.io;
+        p.d.max_streams = 2;
+        p.d.coding = TELEM_FILE_COLUMNS;
+        p.d.pace = pace;
+        p.d.block_rows = 1000;
+        p.d.sync = TELEM_FILE_SYNC_BLOCK;
+        p.d.max_age_ns = UINT64_MAX;
+        sd.id = 1;
+        sd.schema = &Wide_schema;
+        p.d.memory_size = telem_file_writer_bytes(&p.d) + telem_file_stream_bytes(&p.d, &sd);
+        p.d.memory = kit_alloc(p.d.memory_size);
+        REQUIRE_OK(telem_file_writer_open(&p.w, &p.d));
+        REQUIRE_OK(telem_file_add_stream(&p.w, &sd));
+        for (i = 0; i < 6000; i++) {
+            Wide x;
+            x.a = check_rand(&rng);
+            x.b = check_rand(&rng);
+            x.c = check_rand(&rng);
+            x.d = check_rand(&rng);
+            CHECK_OK(telem_file_write(&p.w, 1, i, &x));
+            if (pace == TELEM_FILE_HELPER) (void)telem_file_work(&p.w);
+            if (p.w.columns->job->phase != TELEM_I_FILE_JOB_WRITE || p.w.columns->job->frame.done == 0) continue;
+            f.sync_fails = TELEM_ERR_IO;
+            p.w.sync_due = 1;
+            CHECK_EQ_INT(telem_file_writer_poll(&p.w, 0, i), TELEM_ERR_IO);
+            f.sync_fails = TELEM_OK;
+            CHECK_OK(telem_file_writer_clear(&p.w));
+            hits++;
+        }
+        CHECK(hits > 0);
+        CHECK_OK(telem_file_writer_close(&p.w));
+        plain_read(&f, &rows, &missing, &damage);
+        CHECK_EQ_INT(rows, i);
+        CHECK_EQ_INT(missing + damage, 0);
+        free(p.d.memory);
+        free(f.bytes);
+    }
+}
+
 int main(void) {
     RUN(row_is_in_the_file_when_write_returns);
     RUN(follower_sees_every_row_once);
@@ -491,5 +662,8 @@ int main(void) {
     RUN(plain_where_the_io_cannot_map);
     RUN(sync_policies_sync_when_they_say);
     RUN(second_writer_is_refused);
+    RUN(rows_behind_a_rotation_repeat_nothing_before_it);
+    RUN(failed_sync_of_a_slot_costs_its_row_only);
+    RUN(failed_sync_within_a_block_leaves_it_whole);
     return CHECK_MAIN_END();
 }
