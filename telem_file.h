@@ -3734,7 +3734,7 @@ static uint32_t telem_i_file_loss_cells(const telem_file_writer_desc *f) { retur
 typedef struct telem_i_file_known {
     uint64_t fingerprint, name, start_row, next_row, schema_pos; /* name: its hash */
     uint32_t id, clock_id;
-    uint8_t taken;
+    uint8_t taken, beyond; /* beyond: it has blocks from `limit` on */
     struct {
         uint64_t rows;
         int64_t min, max;
@@ -3759,7 +3759,8 @@ typedef struct telem_i_file_past {
     uint64_t tail[TELEM_I_FILE_TAIL_BLOCKS]; /* where the last blocks begin */
     uint64_t tail_count;
     uint64_t lacks;      /* pad bytes that the last block lacks */
-    uint64_t limit;      /* blocks from here on are not looked at */
+    uint64_t limit;      /* of blocks from here on only the streams are noted */
+    uint8_t strange;     /* there are some of streams that are not known before */
     uint64_t zone_at, zone_bytes;
     uint64_t size;
 } telem_i_file_past;
@@ -15879,9 +15880,15 @@ static void telem_i_file_visit_learn(telem_file_reader *r, telem_i_file_header *
     telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
     telem_i_file_cursor c;
     uint64_t bare = h->offset + h->size + h->len + 4u;
-    if (h->offset >= p->limit || h->offset + h->total > p->size) { /* cut; perhaps in its pad only */
+    if (h->offset + h->total > p->size) { /* cut; perhaps in its pad only */
         if (h->offset < p->limit && bare <= p->size) p->lacks = h->offset + h->total - p->size;
         look->stop = 1;
+        return;
+    }
+    if (h->offset >= p->limit) {
+        telem_i_file_known *k = d->rows ? telem_i_file_known_find(p, d->stream) : NULL;
+        if (k) k->beyond = 1;
+        else if (d->rows) p->strange = 1;
         return;
     }
     p->tail[p->tail_count++ % TELEM_I_FILE_TAIL_BLOCKS] = h->offset;
@@ -16102,9 +16109,14 @@ static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, tele
         e = telem_i_file_learn_file(f, r, past, bad, error);
         if (e != TELEM_OK) return e;
         p = *past;
-        for (i = 0; i < p->known_count && !telem_i_file_zone_continues(r, &p->known[i]); i++) {
+        for (i = 0; i < p->known_count; i++) {
+            int goes_on = telem_i_file_zone_continues(r, &p->known[i]);
+            if (goes_on) limit = bad;
+            if (!goes_on && p->known[i].beyond) p->strange = 1;
         }
-        limit = i < p->known_count ? bad : UINT64_MAX;
+        /* Where a writer syncs, slots are taken only behind a sync: what a power cut left behind `bad` no sync covered.
+           Where it does not, good blocks may stand there whose rows the zone has no more. */
+        if (p->strange && f->sync == TELEM_FILE_SYNC_NONE) limit = UINT64_MAX;
         if (limit == UINT64_MAX) {
             e = telem_i_file_learn_file(f, r, past, limit, error); /* no: what is good behind it stays */
             if (e != TELEM_OK) return e;

@@ -653,6 +653,51 @@ TEST(failed_sync_within_a_block_leaves_it_whole) {
     }
 }
 
+/* A block in the middle is damaged, its writer was killed: append takes its rows out of the zone, but not at the
+   price of a good block behind it whose rows the zone has no more. */
+TEST(append_cuts_no_block_that_the_zone_cannot_replace) {
+    shared_file f;
+    plain p;
+    Sample other;
+    uint32_t i;
+    uint64_t rows, missing, damage;
+    uint8_t *bad;
+    shared_init(&f, 1u << 20);
+    memset(&p, 0, sizeof p);
+    memset(&other, 0, sizeof other);
+    p.d.coding = TELEM_FILE_ROWS;
+    p.d.block_rows = 20;
+    p.d.max_age_ns = UINT64_MAX;
+    p.d.journal = p.d.append = 1;
+    p.d.journal_slots = 4;
+    p.d.journal_slot_bytes = 1024; /* 24 rows */
+    p.spare = 1;
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    REQUIRE_OK(plain_add(&p, 2));
+    for (i = 0; i < 3; i++) {
+        other.n = i;
+        CHECK_OK(telem_file_write(&p.w, 2, i, &other));
+    }
+    for (i = 0; i < 61; i++) CHECK_OK(plain_row(&p, i));
+    bad = f.bytes + f.size - 20; /* in the block of rows 40 to 59 */
+    for (; i < 96; i++) CHECK_OK(plain_row(&p, i)); /* the first slot is taken again: the other stream's block is closed */
+    *bad ^= 1u;
+    plain_read(&f, &rows, &missing, &damage);
+    CHECK_EQ_INT(rows + missing, 99);
+    f.locked = 0; /* killed */
+    free(p.memory);
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    REQUIRE_OK(plain_add(&p, 2));
+    CHECK_EQ_INT(telem_file_next_row(&p.w, 1), 96);
+    CHECK_EQ_INT(telem_file_next_row(&p.w, 2), 3);
+    CHECK_OK(telem_file_writer_close(&p.w));
+    plain_read(&f, &rows, &missing, &damage);
+    CHECK(rows >= 59); /* those of the damaged block's group are gone, and told */
+    CHECK_EQ_INT(rows + missing, 99);
+    free(p.memory);
+    free(f.bytes);
+}
+
 int main(void) {
     RUN(row_is_in_the_file_when_write_returns);
     RUN(follower_sees_every_row_once);
@@ -665,5 +710,6 @@ int main(void) {
     RUN(rows_behind_a_rotation_repeat_nothing_before_it);
     RUN(failed_sync_of_a_slot_costs_its_row_only);
     RUN(failed_sync_within_a_block_leaves_it_whole);
+    RUN(append_cuts_no_block_that_the_zone_cannot_replace);
     return CHECK_MAIN_END();
 }
