@@ -642,6 +642,7 @@
          4   4  generation    fillings are numbered from 1 in the order in which they begin; number g
                               stands in slot g mod slots. 0: never filled. A slot whose number is not
                               so, or is older than the newest by `slots` or more, counts as never filled
+                              (so does the newest that would do this to others and whose first row fails)
          8  56                written 0, not read
         64      rows, one behind the other
        row  8  number         of the row in its stream
@@ -14342,12 +14343,29 @@ static int telem_i_file_zone_used(telem_file_reader *r) {
     return z->state != 0;
 }
 
+static int telem_i_file_zone_row(telem_file_reader *r, uint32_t g, uint32_t pos, uint32_t end, telem_i_file_jrow *row);
+
+/* The newest generation of the zone. One that would make others too old is believed when its first row holds: a
+   damaged number costs its slot only. 0: none. */
+static uint32_t telem_i_file_zone_newest(telem_file_reader *r) {
+    telem_i_file_rzone *z = r->zone;
+    telem_i_file_jrow row;
+    uint32_t i, g, committed, newest, most = UINT32_MAX, end, far;
+    do {
+        newest = end = far = 0;
+        for (i = 0; i < z->slots; i++)
+            if (telem_i_file_zone_head(r, i, &g, &committed) && g % z->slots == i && g > newest && g <= most) newest = g, end = committed;
+        for (i = 0; i < z->slots; i++)
+            if (telem_i_file_zone_head(r, i, &g, &committed) && g && g % z->slots == i && g < newest && newest - g >= z->slots) far = 1;
+        most = newest - 1u;
+    } while (far && (end > z->slot_bytes - TELEM_I_FILE_SLOT_HEAD || !telem_i_file_zone_row(r, newest, 0, end, &row)));
+    return newest;
+}
+
 /* The oldest generation of the zone. 0: none. */
 static uint32_t telem_i_file_zone_oldest(telem_file_reader *r) {
     telem_i_file_rzone *z = r->zone;
-    uint32_t i, g, committed, newest = 0, oldest = 0;
-    for (i = 0; i < z->slots; i++)
-        if (telem_i_file_zone_head(r, i, &g, &committed) && g % z->slots == i && g > newest) newest = g;
+    uint32_t i, g, committed, newest = telem_i_file_zone_newest(r), oldest = 0;
     for (i = 0; i < z->slots; i++)
         if (telem_i_file_zone_head(r, i, &g, &committed) && g && g % z->slots == i && g <= newest && newest - g < z->slots && (oldest == 0 || g < oldest)) oldest = g;
     return oldest;
@@ -14356,11 +14374,10 @@ static uint32_t telem_i_file_zone_oldest(telem_file_reader *r) {
 /* The generation behind g: the next one, or, when no more comes (z->scan), the next that holds. 0: none. */
 static uint32_t telem_i_file_zone_after(telem_file_reader *r, uint32_t g) {
     telem_i_file_rzone *z = r->zone;
-    uint32_t i, at, committed, newest = 0, next = 0;
+    uint32_t i, at, committed, newest, next = 0;
     if (telem_i_file_zone_head(r, (g + 1u) % z->slots, &at, &committed) && at == g + 1u) return at;
     if (!z->scan) return 0;
-    for (i = 0; i < z->slots; i++)
-        if (telem_i_file_zone_head(r, i, &at, &committed) && at % z->slots == i && at > newest) newest = at;
+    newest = telem_i_file_zone_newest(r);
     for (i = 0; i < z->slots; i++)
         if (telem_i_file_zone_head(r, i, &at, &committed) && at % z->slots == i && at <= newest && newest - at < z->slots && at > g && (next == 0 || at < next)) next = at;
     return next;
