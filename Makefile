@@ -21,7 +21,7 @@ demo: ## record this machine and a simulated quadrotor for ten seconds, look at 
 
 test: ## every test that this machine can run, about five minutes, set-up included
 	@sh tests/deps.sh small
-	@$(MAKE) --no-print-directory -s -k -j$(JOBS) examples >/dev/null 2>&1 || true # examples.sh tells
+	@$(MAKE) --no-print-directory -s -k -j$(JOBS) $(EXAMPLES:$(BUILD)/bin/%=$(BUILD)/bin-test/%) >/dev/null 2>&1 || true # examples.sh tells
 	@sh tests/run.sh small
 
 test-all: ## make test, then the other targets, fuzzing and stress
@@ -118,7 +118,10 @@ examples: $(EXAMPLES) ## build the examples and the tool into build/bin
 $(BUILD)/bin/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) | $(BUILD)/bin
 	$(CC) -std=c99 $(CFLAGS) $(WARN) -I. -Iexamples $< -o $@ -llz4 -lpthread -lm
 
-$(BUILD)/bin:
+$(BUILD)/bin-test/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) | $(BUILD)/bin-test # for tests: compiled in a sixth of the time
+	$(CC) -std=c99 $(CFLAGS) -O0 $(WARN) -I. -Iexamples $< -o $@ -llz4 -lpthread -lm
+
+$(BUILD)/bin $(BUILD)/bin-test:
 	@mkdir -p $@
 
 install-deps: ## install everything that test-all uses (apt)

@@ -3,7 +3,7 @@
 #   sh tests/demo.sh
 set -u
 export BUILD=${BUILD:-build}
-export BIN=${BIN:-$BUILD/bin}
+export BIN=${BIN:-$BUILD/bin-test}
 tmp=$BUILD/tmp/demo
 passed=0 failed=0 skipped=0
 rm -rf "$tmp"

@@ -2,7 +2,7 @@
 # telem feeds, telem follow and telem cat over the files of a feed, as their users meet them. Uses what `make examples`
 # built; builds it when it is not there.
 set -u
-BUILD=${BUILD:-build}
+BUILD=${BUILD:-build} BIN=${BIN:-${BUILD:-build}/bin-test}
 T=$BUILD/tmp/feed_tool
 passed=0 failed=0
 rm -rf "$T"
@@ -11,12 +11,12 @@ pass() { passed=$((passed + 1)); [ -z "${CHECK_VERBOSE:-}" ] || echo "ok $1"; }
 fail() { failed=$((failed + 1)); echo "FAIL $1"; shift; for line in "$@"; do echo "     $line"; done; }
 is() { [ "$2" = "$3" ] && pass "$1" || fail "$1" "got  $2" "want $3"; }
 
-make -s --no-print-directory "$BUILD/bin/telem" "$BUILD/bin/feed_hello" >"$T/log" 2>&1 || {
+make -s --no-print-directory "$BIN/telem" "$BIN/feed_hello" >"$T/log" 2>&1 || {
     fail the_tools_are_built "$(tail -n 5 "$T/log")"
     echo "$passed passed, $failed failed, 0 skipped"
     exit 1
 }
-bin=$(cd "$BUILD/bin" && pwd)
+bin=$(cd "$BIN" && pwd)
 cd "$T" || exit 1
 telem=$bin/telem status=0
 run() { status=0; timeout 60 "$telem" "$@" >out 2>err || status=$?; }

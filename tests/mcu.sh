@@ -10,7 +10,7 @@
 #   n what      below "BREAK=n": a defect that it has to find: built with -DBREAK=n it must fail
 #   BOARDS: ..  on which it runs       SHIFT: n   an instruction takes 2^n ns (5)
 set -u
-BUILD=${BUILD:-build}
+BUILD=${BUILD:-build} BIN=${BIN:-${BUILD:-build}/bin-test}
 out=$BUILD/mcu
 passed=0 failed=0
 mkdir -p "$out"
@@ -174,7 +174,7 @@ uart() {
 # ---- examples/stm32: what they record is read by the tool
 
 tool() { # how the tool is had: what make examples built, or built now
-    telem=$BUILD/bin/telem
+    telem=$BIN/telem
     [ -x "$telem" ] || ${MAKE:-make} -s --no-print-directory "$telem" >"$out/tool.log" 2>&1
     [ -x "$telem" ] || { note 1 "examples/telem.c" "$out/tool.log"; return 1; }
 }

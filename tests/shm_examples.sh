@@ -4,7 +4,7 @@
 #   sh tests/shm_examples.sh
 set -u
 export BUILD=${BUILD:-build}
-bin=${BIN:-$BUILD/bin}
+bin=${BIN:-$BUILD/bin-test}
 tmp=$BUILD/tmp/shm
 name=example-$$
 passed=0 failed=0 skipped=0

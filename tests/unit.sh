@@ -16,7 +16,7 @@ set -u
 start=$(date +%s)
 config=$1 what=$2
 export BUILD=${BUILD:-build} CC=${CC:-cc} CFLAGS=${CFLAGS:--O2}
-export BIN=$BUILD/bin LOCPATH=$PWD/$BUILD/locale
+export BIN=$BUILD/bin-test LOCPATH=$PWD/$BUILD/locale
 base=$(basename "$what") && base=${base%.*}
 name=$config-$base
 bin=$BUILD/$config/$base
