@@ -100,7 +100,7 @@ native() { # compiler command...
 # cross "runner" command...
 cross() {
     runner=$1; shift
-    set -- "$@" -std=c99 -O1 $STRICT -I. -Itests -isystem "$BUILD/dep"
+    set -- "$@" -std=c99 -O1 -DTELEM_FILE_NO_O3 $STRICT -I. -Itests -isystem "$BUILD/dep"
     build "$bin" "$@" "$what" $(lz4_object "$@") $LIBS
     CHECK_QUICK=1 run $runner "$bin"
 }
