@@ -70,7 +70,7 @@
          a chunk that is missing is told, and one flipped byte never passes for good.
                                                                test_attachments.c
        - Journal mode: a row is in the file when telem_file_write returns; kill -9 loses none of them,
-         a power cut at most those since the last sync.       scenario_journal.c, journal_power_cut.c
+         a power cut at most those since the last sync.       scenario_journal.c, test_journal.c
        - One writer: a second one is refused (TELEM_ERR_BUSY) where the io locks.
                                                                second_writer_is_refused
        - A feed: rotation loses no row; a writer killed in front of or in any step of it leaves files
@@ -733,7 +733,8 @@ typedef enum telem_file_level { TELEM_FILE_DEFAULT = 0, TELEM_FILE_FAST = 1, TEL
 
 /* When a writer asks the io to sync. Syncs run inside the call that says so, never elsewhere. */
 typedef enum telem_file_sync_policy {
-    TELEM_FILE_SYNC_NONE = 0,     /* never by itself */
+    TELEM_FILE_SYNC_NONE = 0,     /* never by itself; after a telem_file_sync of yours also when the journal
+                                     zone is full, so that what you synced stays synced */
     TELEM_FILE_SYNC_INTERVAL = 1, /* telem_file_writer_poll, when sync_ns have passed; or a thread of yours
                                      that calls telem_file_sync every so often */
     TELEM_FILE_SYNC_BLOCK = 2,    /* the call in which a block was written */
@@ -1493,6 +1494,7 @@ struct telem_file_writer {
     struct telem_i_file_past *past;       /* append: what the file had; NULL: begun by this writer */
     telem_atomic32 sealed;   /* counts blocks that the io has taken */
     telem_atomic32 synced;   /* the count that the latest sync covers */
+    telem_atomic32 sync_used;   /* telem_file_sync was called */
     telem_atomic32 sync_failed; /* what it answered in another thread, negated */
     int64_t sync_time;       /* of the latest poll that synced */
     uint8_t sync_due, sync_timed, locked;
@@ -3338,7 +3340,7 @@ static int telem_i_file_next_slot(telem_file_writer *w) {
         z->is_sealed[k] = 1;
         z->sealed_at[k] = w->sealed;
     }
-    if (w->error.code == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE && z->sealed_at[k] &&
+    if (w->error.code == TELEM_OK && (w->desc.sync != TELEM_FILE_SYNC_NONE || TELEM_LOAD32_RELAXED(&w->sync_used)) && z->sealed_at[k] &&
         (int32_t)(TELEM_LOAD32_ACQUIRE(&w->synced) - z->sealed_at[k]) < 0) (void)telem_i_file_sync_now(w);
     if (w->desc.sync == TELEM_FILE_SYNC_ROW && w->error.code == TELEM_OK && z->unsynced < z->used) (void)telem_i_file_sync_now(w);
     if (w->error.code != TELEM_OK || !telem_i_file_all_sealed(w, k)) return 0;
@@ -3729,13 +3731,12 @@ static uint32_t telem_i_file_loss_cells(const telem_file_writer_desc *f) { retur
    The file is read by its headers, what is cut at its end is cut off, rows that only the journal zone has
    become blocks; then it is read by its headers again, and the writer takes its state from what was there. */
 
-#define TELEM_I_FILE_TAIL_BLOCKS 64u /* the last blocks of a file, which are checked whole */
-
 /* A stream of the file. */
 typedef struct telem_i_file_known {
     uint64_t fingerprint, name, start_row, next_row, schema_pos; /* name: its hash */
+    uint64_t zone_least, zone_end, at_row; /* of its rows in the zone, the first and behind the last; behind the blocks checked so far */
     uint32_t id, clock_id;
-    uint8_t taken, beyond; /* beyond: it has blocks from `limit` on */
+    uint8_t taken;
     struct {
         uint64_t rows;
         int64_t min, max;
@@ -3757,11 +3758,10 @@ typedef struct telem_i_file_past {
     telem_i_file_known_clock clocks[TELEM_FILE_CLOCKS];
     uint32_t known_count, known_cap, loss_count, loss_cap, clock_count, entry_cap;
     uint64_t seq, end, announcement; /* end: behind the last whole block */
-    uint64_t tail[TELEM_I_FILE_TAIL_BLOCKS]; /* where the last blocks begin */
-    uint64_t tail_count;
+    uint64_t bad, check_end, check_seq; /* telem_i_file_first_bad */
+    uint8_t checking, careful;
     uint64_t lacks;      /* pad bytes that the last block lacks */
-    uint64_t limit;      /* of blocks from here on only the streams are noted */
-    uint8_t strange;     /* there are some of streams that are not known before */
+    uint64_t limit;      /* blocks from here on are not looked at */
     uint64_t zone_at, zone_bytes;
     uint64_t size;
 } telem_i_file_past;
@@ -4798,6 +4798,7 @@ TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_ann
 #if !defined(TELEM_FILE_NO_JOURNAL)
 TELEM_API telem_result telem_file_sync(telem_file_writer *w) {
     if (!w || !w->open) return telem_i_file_not_open(w);
+    TELEM_STORE32_RELAXED(&w->sync_used, 1);
     return telem_i_file_sync_io(w);
 }
 
@@ -15897,18 +15898,11 @@ static void telem_i_file_visit_learn(telem_file_reader *r, telem_i_file_header *
     telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
     telem_i_file_cursor c;
     uint64_t bare = h->offset + h->size + h->len + 4u;
-    if (h->offset + h->total > p->size) { /* cut; perhaps in its pad only */
+    if (h->offset >= p->limit || h->offset + h->total > p->size) { /* cut; perhaps in its pad only */
         if (h->offset < p->limit && bare <= p->size) p->lacks = h->offset + h->total - p->size;
         look->stop = 1;
         return;
     }
-    if (h->offset >= p->limit) {
-        telem_i_file_known *k = d->rows ? telem_i_file_known_find(p, d->stream) : NULL;
-        if (k) k->beyond = 1;
-        else if (d->rows) p->strange = 1;
-        return;
-    }
-    p->tail[p->tail_count++ % TELEM_I_FILE_TAIL_BLOCKS] = h->offset;
     if (h->seq >= p->seq) p->seq = h->seq + 1u;
     p->end = h->offset + h->total;
     if (d->rows) telem_i_file_learn_data(p, d);
@@ -15969,44 +15963,82 @@ static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, tel
     return TELEM_OK;
 }
 
-/* Where the first of the last blocks begins that is not whole, or that others are missing before; UINT64_MAX: none. */
-static uint64_t telem_i_file_first_bad(telem_file_reader *r, const telem_i_file_past *p) {
-    uint64_t i = p->tail_count > TELEM_I_FILE_TAIL_BLOCKS ? p->tail_count - TELEM_I_FILE_TAIL_BLOCKS : 0, expected = i ? p->tail[i % TELEM_I_FILE_TAIL_BLOCKS] : r->blocks_at;
-    for (; i < p->tail_count; i++) {
-        uint64_t pos = p->tail[i % TELEM_I_FILE_TAIL_BLOCKS];
-        telem_i_file_header h;
-        telem_i_file_cursor c;
-        while (expected < pos) { /* free space, or a header that was repeated, is no damage */
-            if (telem_i_file_goto(r, expected) != TELEM_OK || telem_i_file_fill(r, 1) != TELEM_OK) return expected;
-            if (telem_i_file_here(r)[0] == 0 || telem_i_file_here(r)[0] == 0xFF) expected++;
-            else if (telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK && memcmp(telem_i_file_here(r), telem_i_file_magic, 8) == 0 &&
-                     telem_get32(telem_i_file_here(r) + 100) == telem_i_xxh32(telem_i_file_here(r), 100, 0)) expected += TELEM_I_FILE_HEADER;
-            else return expected;
-        }
-        if (telem_i_file_goto(r, pos) != TELEM_OK || telem_i_file_read_header(r, &h) != TELEM_OK || h.wrong || !telem_i_file_whole_block(r, &h, &c)) return pos;
-        expected = pos + h.total;
-    }
-    return UINT64_MAX;
-}
-
-/* Does the zone go on where stream `k` stands? */
-static int telem_i_file_zone_continues(telem_file_reader *r, const telem_i_file_known *k) {
+/* Which rows of each stream the zone has. */
+static void telem_i_file_zone_range(telem_file_reader *r, telem_i_file_past *p) {
     telem_i_file_rzone *z = r->zone;
     telem_i_file_jrow row;
-    uint32_t g, pos = 0, end;
-    if (!z || !telem_i_file_zone_used(r) || (g = telem_i_file_zone_oldest(r)) == 0) return 0;
+    uint32_t i, g = telem_i_file_zone_oldest(r), pos = 0, end;
+    for (i = 0; i < p->known_count; i++) {
+        p->known[i].zone_least = UINT64_MAX;
+        p->known[i].zone_end = 0;
+        p->known[i].at_row = p->known[i].start_row;
+    }
     z->scan = 1;
-    for (;;) {
+    while (g) {
         telem_result e = telem_i_file_zone_peek(r, &g, &pos, &end, &row);
         if (e == TELEM_OK) {
-            if (row.stream == k->id && row.number == k->next_row) return 1;
+            telem_i_file_known *k = telem_i_file_known_find(p, row.stream);
+            if (k && row.number < k->zone_least) k->zone_least = row.number;
+            if (k && row.number >= k->zone_end) k->zone_end = row.number + 1u;
             pos += row.bytes;
-        } else if (e == TELEM_END || (g = telem_i_file_zone_after(r, g)) == 0) {
-            return 0;
+        } else if (e == TELEM_END) {
+            return;
         } else {
+            g = telem_i_file_zone_after(r, g);
             pos = 0;
         }
     }
+}
+
+/* Here a block is missing or torn: does the zone have rows that come from here on? */
+static int telem_i_file_zone_goes_on(const telem_i_file_past *p) {
+    uint32_t i;
+    for (i = 0; i < p->known_count; i++)
+        if (p->known[i].at_row < p->known[i].zone_end) return 1;
+    return 0;
+}
+
+/* Numbers tell which blocks are missing. Payloads are read from the first block on whose rows the zone has as well.
+   Rows behind the place that are older than those of the zone say that the damage is old: these blocks stay. Where a
+   writer syncs, slots are taken only behind a sync: a stream that the zone does not have at all was not synced behind
+   the place. Where it does not (careful), its good blocks stay. */
+static void telem_i_file_visit_check(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
+    telem_i_file_cursor c;
+    telem_i_file_known *k = d->rows ? telem_i_file_known_find(p, d->stream) : NULL;
+    int whole = 1;
+    if (h->offset + h->total > p->size) {
+        look->stop = 1;
+        return;
+    }
+    if (k && (!d->known || d->first_row + d->rows > k->zone_least)) p->checking = 1;
+    if (p->checking) whole = telem_i_file_whole_block(r, h, &c);
+    if (p->bad == UINT64_MAX && telem_i_file_zone_goes_on(p)) {
+        if (h->seq > p->check_seq) p->bad = p->check_end;
+        else if (!whole) p->bad = h->offset;
+    }
+    if (whole && k && d->known && (k->zone_end ? d->first_row < k->zone_least : p->careful)) p->bad = UINT64_MAX;
+    if (whole && d->rows && !k && p->careful) p->bad = UINT64_MAX;
+    if (h->seq + 1u > p->check_seq) p->check_seq = h->seq + 1u;
+    p->check_end = h->offset + h->total;
+    if (k && d->known && d->first_row + d->rows > k->at_row) k->at_row = d->first_row + d->rows;
+}
+
+/* Where blocks begin that a power cut took, while the zone still has rows of them. UINT64_MAX: nowhere. */
+static uint64_t telem_i_file_first_bad(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past *p) {
+    telem_i_file_learner l;
+    if (!r->zone || !telem_i_file_zone_used(r)) return UINT64_MAX;
+    telem_i_file_zone_range(r, p);
+    memset(&l, 0, sizeof l);
+    l.past = p;
+    p->bad = UINT64_MAX;
+    p->check_end = r->blocks_at;
+    p->check_seq = 0;
+    p->checking = 0;
+    p->careful = f->sync == TELEM_FILE_SYNC_NONE;
+    telem_i_file_streams_restart(r, 0);
+    (void)telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_check, &l.look);
+    return p->bad;
 }
 
 /* The file ends at p->end from now on. */
@@ -16108,40 +16140,27 @@ static telem_result telem_i_file_recover(const telem_file_writer_desc *f, telem_
 static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, telem_error *error) {
     static const uint8_t zeros[64] = {0};
     telem_i_file_past *p;
-    uint64_t bad, limit = UINT64_MAX;
-    uint32_t i;
-    telem_result e = telem_i_file_learn_file(f, r, past, limit, error);
+    uint64_t bad;
+    telem_result e = telem_i_file_learn_file(f, r, past, UINT64_MAX, error);
     if (e != TELEM_OK) return e;
     p = *past;
     if (p->lacks) { /* a whole block without all of its pad */
         error->what = "the end of the file cannot be mended";
         e = f->io->seek(f->io->user, p->size);
         if (e == TELEM_OK) e = telem_io_write_all(f->io, zeros, (size_t)p->lacks);
-        if (e == TELEM_OK) e = telem_i_file_learn_file(f, r, past, limit, error);
+        if (e == TELEM_OK) e = telem_i_file_learn_file(f, r, past, UINT64_MAX, error);
         if (e != TELEM_OK) return e;
         p = *past;
     }
-    bad = telem_i_file_first_bad(r, p);
-    if (bad != UINT64_MAX) { /* blocks that did not reach the medium: rows in the zone take their place, and that of what follows them */
+    bad = telem_i_file_first_bad(f, r, p);
+    if (bad != UINT64_MAX) { /* blocks that did not reach the medium: rows of the zone take their place, and that of what follows them */
         e = telem_i_file_learn_file(f, r, past, bad, error);
         if (e != TELEM_OK) return e;
         p = *past;
-        for (i = 0; i < p->known_count; i++) {
-            int goes_on = telem_i_file_zone_continues(r, &p->known[i]);
-            if (goes_on) limit = bad;
-            if (!goes_on && p->known[i].beyond) p->strange = 1;
-        }
-        /* Where a writer syncs, slots are taken only behind a sync: what a power cut left behind `bad` no sync covered.
-           Where it does not, good blocks may stand there whose rows the zone has no more. */
-        if (p->strange && f->sync == TELEM_FILE_SYNC_NONE) limit = UINT64_MAX;
-        if (limit == UINT64_MAX) {
-            e = telem_i_file_learn_file(f, r, past, limit, error); /* no: what is good behind it stays */
-            if (e != TELEM_OK) return e;
-            p = *past;
-        }
     }
     error->what = "the end of the file cannot be cut off";
     e = telem_i_file_cut_off(f, p);
+    if (e == TELEM_OK && p->size > p->end && f->io->sync) e = f->io->sync(f->io->user); /* what was cut off must not come back under new blocks */
     if (e == TELEM_OK && r->zone && telem_i_file_zone_used(r)) {
         e = telem_i_file_recover(f, r, p, error);
         if (e == TELEM_OK) e = telem_i_file_learn_file(f, r, past, UINT64_MAX, error);

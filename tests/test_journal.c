@@ -8,6 +8,8 @@
 typedef struct shared_file {
     uint8_t *bytes; /* 8-aligned, stays where it is: it can be mapped */
     size_t size, cap;
+    uint8_t *medium; /* what a power cut leaves for certain; NULL: not asked for */
+    size_t medium_size;
     uint32_t syncs, map_syncs, locked;
     telem_result sync_fails;
 } shared_file;
@@ -38,19 +40,27 @@ static telem_result shared_seek(void *user, uint64_t pos) {
     return TELEM_OK;
 }
 static telem_result shared_sync(void *user) {
-    ((handle *)user)->f->syncs++;
-    return ((handle *)user)->f->sync_fails;
+    shared_file *f = ((handle *)user)->f;
+    size_t zone = f->size > 4096 && f->bytes[24] ? 4096u + (size_t)telem_get64(f->bytes + 88) : 0;
+    f->syncs++;
+    if (f->medium && f->size > zone) memcpy(f->medium + zone, f->bytes + zone, f->size - zone); /* what was mapped is not in it */
+    if (f->medium) f->medium_size = f->size;
+    if (f->medium) memset(f->medium + f->size, 0, f->cap - f->size);
+    return f->sync_fails;
 }
 static telem_result shared_sync_map(void *user, void *p, size_t n) {
-    (void)p, (void)n;
-    ((handle *)user)->f->map_syncs++;
-    return ((handle *)user)->f->sync_fails;
+    shared_file *f = ((handle *)user)->f;
+    size_t from = (size_t)((uint8_t *)p - f->bytes) / 512 * 512, to = ((size_t)((uint8_t *)p - f->bytes) + n + 511) / 512 * 512;
+    f->map_syncs++;
+    if (f->medium) memcpy(f->medium + from, f->bytes + from, to - from);
+    return f->sync_fails;
 }
 static int64_t shared_size(void *user) { return (int64_t)((handle *)user)->f->size; }
 static telem_result shared_truncate(void *user, uint64_t size) {
     shared_file *f = ((handle *)user)->f;
     if (size > f->cap) return TELEM_ERR_SPACE;
     if (size > f->size) memset(f->bytes + f->size, 0, (size_t)size - f->size);
+    else memset(f->bytes + size, 0, f->size - (size_t)size);
     f->size = (size_t)size;
     return TELEM_OK;
 }
@@ -131,6 +141,8 @@ static void random_desc(telem_file_writer_desc *d, uint64_t *rng) {
     d->sync = (uint8_t)kit_below(rng, 4);
 }
 
+static int appending; /* files that are gone on with */
+
 static telem_result work_begin(work *k, uint64_t *rng, shared_file *f, uint32_t streams) {
     uint32_t i;
     telem_result r;
@@ -140,6 +152,8 @@ static telem_result work_begin(work *k, uint64_t *rng, shared_file *f, uint32_t 
     k->calm = 1u + kit_below(rng, 40);
     k->pace = (kit_pace)kit_below(rng, KIT_PACES);
     random_desc(&k->d, rng);
+    k->d.append = (uint8_t)appending;
+    if (appending && k->d.sync == TELEM_FILE_SYNC_NONE) k->d.sync = TELEM_FILE_SYNC_INTERVAL; /* the promise is for writers that sync */
     for (i = 0; i < streams; i++) {
         kit_random_schema(&k->schemas[i], rng);
         (void)kit_add(&k->file, i + 1u, k->schemas[i].schema, 0);
@@ -329,6 +343,110 @@ TEST(zone_mends_damaged_blocks) {
         kit_reader_end(&r);
         CHECK_OK(kit_close(&k.kw));
         work_free(&k);
+        free(f.bytes);
+    }
+}
+
+/* The power goes: of each sector of 512 bytes that was written since its last sync, the old bytes, the new ones, or
+   a part of both; the file may be as long as at its last sync. */
+static void power_cut(shared_file *f, uint64_t *rng) {
+    size_t size = kit_one_in(rng, 2) ? f->size : f->medium_size, at, part;
+    uint32_t luck = kit_below(rng, 4);
+    if (size < f->medium_size) size = f->medium_size;
+    for (at = 0; at < size; at += 512) {
+        part = size - at < 512 ? size - at : 512;
+        if (memcmp(f->bytes + at, f->medium + at, part) == 0) continue;
+        if (kit_below(rng, 4) < luck) continue; /* it got there */
+        memcpy(f->bytes + at, f->medium + at, kit_one_in(rng, 4) ? kit_below(rng, (uint32_t)part + 1u) : part);
+    }
+    f->size = size;
+    memcpy(f->medium, f->bytes, size);
+    f->medium_size = size;
+    f->locked = 0;
+}
+
+/* What was synced is there, row by row, in the file as it is and after another writer has gone on with it. */
+TEST(synced_rows_survive_a_power_cut) {
+    uint64_t rng = kit_seed(75);
+    int rounds = check_quick() ? 40 : 1000;
+    while (rounds-- > 0) {
+        shared_file f;
+        work k;
+        kit_reader r;
+        static uint8_t gone[KIT_STREAMS][4096]; /* rows that an earlier cut took: they were not synced */
+        uint64_t durable[KIT_STREAMS], before[KIT_STREAMS];
+        uint32_t i, n = 30u + kit_below(&rng, 900), syncs, lives;
+        shared_init(&f, 8u << 20);
+        f.medium = (uint8_t *)kit_alloc(f.cap);
+        memset(f.medium, 0, f.cap);
+        memset(f.bytes, 0, f.cap);
+        memset(durable, 0, sizeof durable);
+        memset(gone, 0, sizeof gone);
+        appending = 1;
+        REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 3)));
+        appending = 0;
+        kit_at("power cut, seed %lu, %d rounds left, sync %d, coding %d", (unsigned long)check_seed(), rounds, (int)k.d.sync, (int)k.d.coding);
+        CHECK_OK(telem_file_sync(&k.kw.w)); /* schemas are there */
+        for (lives = 0; lives < 3; lives++) {
+            for (i = 0; i < n; i++) {
+                uint32_t s;
+                int told;
+                syncs = f.syncs;
+                for (s = 0; s < k.streams; s++) before[s] = k.file.s[s].n;
+                CHECK_OK(work_row(&k));
+                told = kit_one_in(&rng, 200);
+                if (told) CHECK_OK(telem_file_sync(&k.kw.w));
+                for (s = 0; s < k.streams && (told || k.d.sync == TELEM_FILE_SYNC_ROW || (f.syncs != syncs && k.d.sync == TELEM_FILE_SYNC_BLOCK)); s++)
+                    durable[s] = told || k.d.sync == TELEM_FILE_SYNC_ROW ? k.file.s[s].n : before[s]; /* a sync within a call may come before its row */
+                if (kit_one_in(&rng, 300)) CHECK_OK(telem_file_writer_flush(&k.kw.w));
+            }
+            free(k.kw.memory);
+            power_cut(&f, &rng);
+            REQUIRE_OK(kit_read_memory(&r, &k.file, f.bytes, f.size, READER));
+            CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+            for (i = 0; i < k.streams; i++) {
+                uint64_t j;
+                for (j = 0; j < durable[i] && (k.file.s[i].seen[j] == KIT_DELIVERED || gone[i][j]); j++) {
+                }
+                if (j < durable[i]) kit_fail("stream %u: row %lu was synced (%lu were)", (unsigned)k.file.s[i].id, (unsigned long)j, (unsigned long)durable[i]);
+            }
+            kit_reader_end(&r);
+            REQUIRE_OK(kit_open(&k.kw, &k.file, &k.d, &k.io));
+            CHECK(telem_file_journals(&k.kw.w));
+            REQUIRE_OK(kit_add_streams(&k.kw, &k.file));
+            for (i = 0; i < k.streams; i++) { /* what is lost at the end was never written: its numbers come again */
+                uint64_t next = telem_file_next_row(&k.kw.w, k.file.s[i].id);
+                if (next < durable[i] || next > k.file.s[i].n) kit_fail("stream %u goes on at %lu, %lu were synced", (unsigned)k.file.s[i].id, (unsigned long)next, (unsigned long)durable[i]);
+                else k.file.s[i].n = (size_t)next;
+                memset(gone[i] + next, 0, sizeof gone[i] - (size_t)next);
+                durable[i] = k.file.s[i].n < durable[i] ? k.file.s[i].n : durable[i];
+            }
+            CHECK_OK(telem_file_sync(&k.kw.w));
+            REQUIRE_OK(kit_read_memory(&r, &k.file, f.bytes, f.size, READER)); /* what append made of it */
+            CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+            for (i = 0; i < k.streams; i++) {
+                uint64_t j;
+                for (j = 0; j < k.file.s[i].n; j++) {
+                    if (k.file.s[i].seen[j] == KIT_DELIVERED) continue;
+                    if (j < durable[i] && !gone[i][j]) kit_fail("stream %u: append lost row %lu, which was synced", (unsigned)k.file.s[i].id, (unsigned long)j);
+                    gone[i][j] = 1;
+                }
+            }
+            kit_reader_end(&r);
+        }
+        for (i = 0; i < 50; i++) CHECK_OK(work_row(&k));
+        CHECK_OK(kit_close(&k.kw));
+        REQUIRE_OK(kit_read_memory(&r, &k.file, f.bytes, f.size, READER));
+        CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+        kit_check_account(&k.file);
+        for (i = 0; i < k.streams; i++) {
+            uint64_t j;
+            for (j = 0; j < durable[i]; j++)
+                if (k.file.s[i].seen[j] != KIT_DELIVERED && !gone[i][j]) kit_fail("stream %u: row %lu was synced, and is gone after append", (unsigned)k.file.s[i].id, (unsigned long)j);
+        }
+        kit_reader_end(&r);
+        work_free(&k);
+        free(f.medium);
         free(f.bytes);
     }
 }
@@ -742,6 +860,7 @@ int main(void) {
     RUN(follower_sees_every_row_once);
     RUN(damaged_zone_delivers_no_wrong_row);
     RUN(zone_mends_damaged_blocks);
+    RUN(synced_rows_survive_a_power_cut);
     RUN(zone_has_the_bytes_of_section_12);
     RUN(plain_where_the_io_cannot_map);
     RUN(sync_policies_sync_when_they_say);
