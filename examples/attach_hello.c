@@ -1,7 +1,8 @@
 /* cc -O2 -I. examples/attach_hello.c -o examples/attach_hello -llz4
 
    Rows that refer to an image by its id; the image lies in the same file, in pieces, and comes out again
-   byte for byte without either side ever holding all of it. */
+   byte for byte without either side ever holding all of it. attach_hello shots.tlm keeps the file, so that
+   telem extract shots.tlm first.pgm takes the image out. */
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_IMPLEMENTATION
 #include "telem_file.h"
@@ -76,8 +77,8 @@ static int look(FILE *f) {
     return 0;
 }
 
-int main(void) {
-    FILE *f = tmpfile();
+int main(int argc, char **argv) {
+    FILE *f = argc > 1 ? fopen(argv[1], "w+b") : tmpfile();
     if (!f || record(f) != 0) return 1;
     rewind(f);
     return look(f);
