@@ -3999,11 +3999,11 @@ static int telem_i_file_is_blank(telem_io *io, uint64_t size) {
     uint8_t b[512];
     uint64_t at = 0, i;
     int half = 0;
-    if (size < TELEM_I_FILE_HEADER) return 1;
     if (io->seek(io->user, 0) != TELEM_OK) return 0;
     for (; at < size; at += i) {
         int64_t n = telem_io_read_all(io, b, sizeof b);
         if (n <= 0) return 0;
+        if (size < TELEM_I_FILE_HEADER && memcmp(b, telem_i_file_magic, size < 8u ? (size_t)size : 8u) == 0) return 1; /* cut inside it */
         if (at == TELEM_I_FILE_ZONE && n >= 64 && telem_get32(b) == TELEM_I_FILE_JMAGIC) /* the zone is made before the header */
             return size <= TELEM_I_FILE_ZONE + ((64u + (uint64_t)telem_get16(b + 6) * telem_get32(b + 16) + 4095u) & ~(uint64_t)4095u);
         if (at == 0) half = telem_get32(b) == 0;

@@ -582,6 +582,45 @@ TEST(sync_policies_sync_when_they_say) {
     }
 }
 
+TEST(append_leaves_a_short_file_of_others_alone) {
+    static const char text[] = "hello, I am not of telem";
+    shared_file f;
+    plain p;
+    uint8_t begun[104];
+    size_t n;
+    shared_init(&f, 1u << 20);
+    for (n = 1; n < sizeof text; n++) {
+        memset(&p, 0, sizeof p);
+        p.d.append = 1;
+        p.io = shared_io(&p.h, &f);
+        memcpy(f.bytes, text, n);
+        f.size = n;
+        CHECK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE) != TELEM_OK);
+        CHECK(f.size == n && memcmp(f.bytes, text, n) == 0);
+        CHECK(!f.locked);
+        free(p.memory);
+    }
+    f.size = 0;
+    memset(&p, 0, sizeof p);
+    p.d.append = 1;
+    p.io = shared_io(&p.h, &f);
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    CHECK_OK(telem_file_writer_close(&p.w));
+    memcpy(begun, f.bytes, sizeof begun);
+    free(p.memory);
+    for (n = 1; n < sizeof begun; n++) { /* a header that was cut is begun anew */
+        memset(&p, 0, sizeof p);
+        p.d.append = 1;
+        p.io = shared_io(&p.h, &f);
+        memcpy(f.bytes, begun, n);
+        f.size = n;
+        CHECK_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+        CHECK_OK(telem_file_writer_close(&p.w));
+        free(p.memory);
+    }
+    free(f.bytes);
+}
+
 TEST(second_writer_is_refused) {
     shared_file f;
     plain p, q;
@@ -864,6 +903,7 @@ int main(void) {
     RUN(zone_has_the_bytes_of_section_12);
     RUN(plain_where_the_io_cannot_map);
     RUN(sync_policies_sync_when_they_say);
+    RUN(append_leaves_a_short_file_of_others_alone);
     RUN(second_writer_is_refused);
     RUN(rows_behind_a_rotation_repeat_nothing_before_it);
     RUN(failed_sync_of_a_slot_costs_its_row_only);
