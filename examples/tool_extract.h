@@ -199,6 +199,7 @@ static int command_extract(int argc, char **argv) {
     for (; optind < argc; optind++) extract_choose(&x, argv[optind]), x.all = 1;
     if (x.all) return extract_do(&x);
     extract_list(&x);
+    if (!x.n && !x.json) note(x.path, "holds no attachments");
     for (i = 0; i < x.n; i++)
         if (!x.one[i].whole) code = EXIT_LOST;
     return code;

@@ -58,7 +58,7 @@ typedef struct info_clock {
 
 typedef struct info_session {
     telem_file_session head;
-    uint8_t ended;
+    uint8_t ended, journal; /* has a journal zone */
     info_stream *streams;
     info_loss *losses;
     info_meta *meta;
@@ -88,6 +88,7 @@ static info_session *info_now(info *f) { return &f->sessions[f->n_sessions - 1];
 static void info_begin(info *f) {
     f->sessions = (info_session *)array_more(f->sessions, &f->n_sessions, sizeof *f->sessions);
     info_now(f)->head = *telem_file_reader_session(&f->src->feed.r);
+    info_now(f)->journal = telem_file_reader_journal(&f->src->feed.r) != 0;
 }
 
 /* ---- gathering ---- */
@@ -377,6 +378,7 @@ static void info_print_session(text *t, const info *f, const info_session *s, in
         text_printf(t, ", file %u of sequence %016" PRIx64, s->head.file_number, s->head.sequence);
     text_printf(t, ", %s\n",
                 s->ended ? "closed cleanly" : "not closed (the writer was stopped or still runs)");
+    if (s->journal) text_puts(t, "  journal: rows are kept when the writer is killed; its zone is part of the file's bytes\n");
     for (i = 0; i < s->n_meta; i++)
         text_printf(t, "  %s%s%s = %s\n",
                     s->meta[i].stream == TELEM_ALL_STREAMS ? ""
