@@ -1075,7 +1075,8 @@ TELEM_API telem_result telem_file_sync(telem_file_writer *w);
 TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w);
 /* flush, then the io's sync. */
 TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w);
-/* flush, last index, end block. Returns the first error of all, also one that stuck before. */
+/* flush, last index, end block. Returns the first error of the io, also one that stuck before; not that a row was
+   refused (ERR_NOT_FOUND, ERR_RANGE). */
 TELEM_API telem_result telem_file_writer_close(telem_file_writer *w);
 
 /* The first error, with the offset in the stream at which it hit; code TELEM_OK: none. */
