@@ -7357,17 +7357,17 @@ static int telem_i_file_stray(telem_i_file_num_split *t, const telem_i_file_num_
 /* m values of 64 bits that all lie within `reach` ulps of what was made: their ulps. Else 0, and nothing is changed that counts. */
 static int telem_i_file_all_stay(telem_i_file_num_split *t, const uint8_t *p, const uint64_t *made, uint32_t m, uint32_t reach) {
     uint32_t i, off = 0, *to = t->ulps + t->kept;
-    uint64_t far = 0;
+    uint64_t beyond = 0;
     for (i = 0; i < m; i++) {
         uint64_t x, d;
         memcpy(&x, p + 8u * (size_t)i, 8);
         d = x - made[i];
-        far |= (d + reach) & ~(uint64_t)255u; /* 2 * reach is 128 */
-        far |= (uint64_t)((uint32_t)(d + reach) > 2u * reach);
+        beyond |= (d + reach) & ~(uint64_t)255u; /* 2 * reach is 128 */
+        beyond |= (uint64_t)((uint32_t)(d + reach) > 2u * reach);
         off += d != 0;
         to[i] = (uint32_t)d;
     }
-    if (far) return 0;
+    if (beyond) return 0;
     t->off += off;
     t->kept += m;
     return 1;
@@ -8405,13 +8405,13 @@ static const uint8_t *telem_i_file_narrowed(telem_i_file_codec *k, const telem_i
 static uint8_t *telem_i_file_put_plain(telem_i_file_codec *k, uint32_t *ints, uint32_t *front, const telem_i_file_num_view *s, uint32_t declared,
                                        uint8_t *codec, uint8_t *p, const uint8_t *end) {
     uint32_t kind = TELEM_I_FILE_INTS32, *v = (uint32_t *)(void *)k->c64;
-    telem_i_file_num_view small = *s;
-    if (s->type == TELEM_F64 && !(k->off & TELEM_I_FILE_OFF_NARROW) && (small.p = telem_i_file_narrowed(k, s)) != NULL) {
-        small.width = 4;
-        small.type = TELEM_F32;
+    telem_i_file_num_view fewer = *s;
+    if (s->type == TELEM_F64 && !(k->off & TELEM_I_FILE_OFF_NARROW) && (fewer.p = telem_i_file_narrowed(k, s)) != NULL) {
+        fewer.width = 4;
+        fewer.type = TELEM_F32;
         if (end - p < 2) return NULL;
         *codec = TELEM_I_FILE_NARROW;
-        return telem_i_file_put_reals(k, ints, front, &small, declared, p, p + 1, end);
+        return telem_i_file_put_reals(k, ints, front, &fewer, declared, p, p + 1, end);
     }
     if (s->type == TELEM_F32 || s->type == TELEM_F64) return telem_i_file_put_reals(k, ints, front, s, declared, codec, p, end);
     if (s->type == TELEM_F16 || s->type == TELEM_BF16) {
@@ -14352,15 +14352,15 @@ static int telem_i_file_zone_row(telem_file_reader *r, uint32_t g, uint32_t pos,
 static uint32_t telem_i_file_zone_newest(telem_file_reader *r) {
     telem_i_file_rzone *z = r->zone;
     telem_i_file_jrow row;
-    uint32_t i, g, committed, newest, most = UINT32_MAX, end, far;
+    uint32_t i, g, committed, newest, most = UINT32_MAX, end, apart;
     do {
-        newest = end = far = 0;
+        newest = end = apart = 0;
         for (i = 0; i < z->slots; i++)
             if (telem_i_file_zone_head(r, i, &g, &committed) && g % z->slots == i && g > newest && g <= most) newest = g, end = committed;
         for (i = 0; i < z->slots; i++)
-            if (telem_i_file_zone_head(r, i, &g, &committed) && g && g % z->slots == i && g < newest && newest - g >= z->slots) far = 1;
+            if (telem_i_file_zone_head(r, i, &g, &committed) && g && g % z->slots == i && g < newest && newest - g >= z->slots) apart = 1;
         most = newest - 1u;
-    } while (far && (end > z->slot_bytes - TELEM_I_FILE_SLOT_HEAD || !telem_i_file_zone_row(r, newest, 0, end, &row)));
+    } while (apart && (end > z->slot_bytes - TELEM_I_FILE_SLOT_HEAD || !telem_i_file_zone_row(r, newest, 0, end, &row)));
     return newest;
 }
 

@@ -162,6 +162,9 @@ option_cells() { # standard
         cells "$group-$1-$(echo "$o" | tr -d ' ')" $compiler -std="$1" -fsyntax-only -DTELEM_NO_XXH3 $o -- \
             $(ls "$out"/telem_file.impl.c 2>/dev/null)
     done
+    # names that windows.h takes
+    cells "$group-$1-taken" $compiler -std="$1" -fsyntax-only -Dfar= -Dnear= -Dsmall=char -Dinterface=struct \
+        -DPATTERN=struct -DERROR=0 -DDELETE=1 -DIN= -DOUT= -- "$out"/all.impl.c
     cells "$group-$1-gnu" $compiler -std=$(echo "$1" | sed 's/^c/gnu/') -fsyntax-only -- "$out"/*.gnu.c
 }
 
