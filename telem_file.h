@@ -665,7 +665,14 @@
          taken and, where it syncs, that was synced since; it stores committed = 0, then generation;
        - stores a row wholly, then committed with release order: that moment is the commit;
        - gives generations that were not in the zone when it opened the file: the checks of rows from
-         before then never hold for its own.
+         before then never hold for its own;
+       - that appends first makes blocks of the zone's rows that are in none. Where a block is damaged
+         or missing it may cut off what is good behind it only when that comes again: blocks whose rows
+         the zone has, each with its number, and index and end blocks. Never a block with a row whose
+         slot was taken again: there the damage stays where it is, readers tell it and the rows missing
+         there, and writing goes on behind the last good block. Where it syncs it may also cut off
+         blocks that hold no rows, and, when the zone itself lacks rows of slots that were not taken
+         again (a power cut took them), blocks of these rows: no sync covered them.
        A reader takes generation, then committed with acquire order, copies the rows and believes
        only checks. Following, it reads the blocks to their end and then the zone: a row number above
        the expected one says that blocks came in between, which it reads first. The zone is never
@@ -989,9 +996,11 @@ TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const 
 
 /* desc.append: the file's own session goes on, with its header (desc's max_* must not be above the file's: ERR_LIMIT).
    A block that is cut at the end is cut off, and rows that only the journal zone has become blocks, so that all
-   rows of the file are in blocks when this returns. Clocks and streams are added as always: those that the file has
-   go on where they were (ERR_MISMATCH: with the same id, but another schema, name or clock). A file of several
-   sessions is refused (UNSUPPORTED), so is one that another writer has (ERR_BUSY).
+   rows of the file are in blocks when this returns. Damage before good blocks that the zone cannot replace stays
+   (section 12): then its rows, and those of blocks that need it, are lost even where the zone still had them.
+   Clocks and streams are added as always: those that the file has go on where they were (ERR_MISMATCH: with the
+   same id, but another schema, name or clock). A file of several sessions is refused (UNSUPPORTED), so is one that
+   another writer has (ERR_BUSY).
    Writes the stream header. ERR_ARG, ERR_MEMORY, ERR_UNSUPPORTED (a coding that is not built in), or
    what io answers: telem_file_writer_error tells which, and all later calls answer the same. */
 TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_file_writer_desc *d);
@@ -3736,6 +3745,7 @@ static uint32_t telem_i_file_loss_cells(const telem_file_writer_desc *f) { retur
 typedef struct telem_i_file_known {
     uint64_t fingerprint, name, start_row, next_row, schema_pos; /* name: its hash */
     uint64_t zone_least, zone_end, at_row; /* of its rows in the zone, the first and behind the last; behind the blocks checked so far */
+    uint64_t zone_solid;                   /* from here to zone_end the zone has every row */
     uint32_t id, clock_id;
     uint8_t taken;
     struct {
@@ -3760,7 +3770,8 @@ typedef struct telem_i_file_past {
     uint32_t known_count, known_cap, loss_count, loss_cap, clock_count, entry_cap;
     uint64_t seq, end, announcement; /* end: behind the last whole block */
     uint64_t bad, check_end, check_seq; /* telem_i_file_first_bad */
-    uint8_t checking, careful;
+    uint8_t checking, torn; /* torn: rows of the zone are gone that a power cut took, or damage */
+    uint8_t syncs;
     uint64_t lacks;      /* pad bytes that the last block lacks */
     uint64_t limit;      /* blocks from here on are not looked at */
     uint64_t zone_at, zone_bytes;
@@ -15964,6 +15975,16 @@ static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, tel
     return TELEM_OK;
 }
 
+/* Notes a row that the zone has. Numbers that it skips are those of rows in a slot that is damaged or torn. */
+static void telem_i_file_zone_note(telem_i_file_past *p, const telem_i_file_jrow *row) {
+    telem_i_file_known *k = telem_i_file_known_find(p, row->stream);
+    if (!k || row->number == UINT64_MAX) return;
+    if (row->number < k->zone_least) k->zone_least = row->number;
+    if (row->number != k->zone_end) k->zone_solid = row->number;
+    if (k->zone_end && row->number != k->zone_end) p->torn = 1;
+    if (row->number >= k->zone_end) k->zone_end = row->number + 1u;
+}
+
 /* Which rows of each stream the zone has. */
 static void telem_i_file_zone_range(telem_file_reader *r, telem_i_file_past *p) {
     telem_i_file_rzone *z = r->zone;
@@ -15971,24 +15992,24 @@ static void telem_i_file_zone_range(telem_file_reader *r, telem_i_file_past *p) 
     uint32_t i, g = telem_i_file_zone_oldest(r), pos = 0, end;
     for (i = 0; i < p->known_count; i++) {
         p->known[i].zone_least = UINT64_MAX;
-        p->known[i].zone_end = 0;
+        p->known[i].zone_end = p->known[i].zone_solid = 0;
         p->known[i].at_row = p->known[i].start_row;
     }
     z->scan = 1;
     while (g) {
         telem_result e = telem_i_file_zone_peek(r, &g, &pos, &end, &row);
+        if (e == TELEM_END) break;
         if (e == TELEM_OK) {
-            telem_i_file_known *k = telem_i_file_known_find(p, row.stream);
-            if (k && row.number < k->zone_least) k->zone_least = row.number;
-            if (k && row.number >= k->zone_end) k->zone_end = row.number + 1u;
+            telem_i_file_zone_note(p, &row);
             pos += row.bytes;
-        } else if (e == TELEM_END) {
-            return;
         } else {
+            p->torn = 1;
             g = telem_i_file_zone_after(r, g);
             pos = 0;
         }
     }
+    for (i = 0; i < p->known_count; i++) /* a row is in the zone before it is in a block */
+        if (p->known[i].zone_end && p->known[i].next_row > p->known[i].zone_end) p->torn = 1;
 }
 
 /* Here a block is missing or torn: does the zone have rows that come from here on? */
@@ -15999,10 +16020,22 @@ static int telem_i_file_zone_goes_on(const telem_i_file_past *p) {
     return 0;
 }
 
-/* Numbers tell which blocks are missing. Payloads are read from the first block on whose rows the zone has as well.
-   Rows behind the place that are older than those of the zone say that the damage is old: these blocks stay. Where a
-   writer syncs, slots are taken only behind a sync: a stream that the zone does not have at all was not synced behind
-   the place. Where it does not (careful), its good blocks stay. */
+/* A good block behind the place: may it be cut off? A row whose slot was taken again is in the block only: there
+   the block stays, and so does what is before it (where the writer syncs, that was synced before the slot was
+   taken, so that no power cut took it: the damage is of another kind). A row that the zone lacks though its slot
+   was not taken again is one that a power cut took out of it: where the writer syncs, no sync covered that row. */
+static int telem_i_file_may_cut(const telem_i_file_past *p, const telem_i_file_header *h, const telem_i_file_data *d,
+                                const telem_i_file_known *k) {
+    if (h->type == TELEM_BLOCK_INDEX || h->type == TELEM_BLOCK_END) return 1;
+    if (!d->rows) return p->syncs;
+    if (!k || !k->zone_end) return p->syncs && p->torn;
+    if (!d->known) return 1; /* nobody can read it */
+    if (d->first_row < k->zone_least) return 0;
+    if (p->syncs && p->torn) return 1;
+    return d->first_row >= k->zone_solid && d->first_row + d->rows <= k->zone_end;
+}
+
+/* Numbers tell which blocks are missing. Payloads are read from the first block on whose rows the zone has as well. */
 static void telem_i_file_visit_check(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
     telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
     telem_i_file_cursor c;
@@ -16018,8 +16051,7 @@ static void telem_i_file_visit_check(telem_file_reader *r, telem_i_file_header *
         if (h->seq > p->check_seq) p->bad = p->check_end;
         else if (!whole) p->bad = h->offset;
     }
-    if (whole && k && d->known && (k->zone_end ? d->first_row < k->zone_least : p->careful)) p->bad = UINT64_MAX;
-    if (whole && d->rows && !k && p->careful) p->bad = UINT64_MAX;
+    if (whole && p->bad != UINT64_MAX && !telem_i_file_may_cut(p, h, d, k)) p->bad = UINT64_MAX;
     if (h->seq + 1u > p->check_seq) p->check_seq = h->seq + 1u;
     p->check_end = h->offset + h->total;
     if (k && d->known && d->first_row + d->rows > k->at_row) k->at_row = d->first_row + d->rows;
@@ -16029,6 +16061,7 @@ static void telem_i_file_visit_check(telem_file_reader *r, telem_i_file_header *
 static uint64_t telem_i_file_first_bad(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past *p) {
     telem_i_file_learner l;
     if (!r->zone || !telem_i_file_zone_used(r)) return UINT64_MAX;
+    p->torn = 0;
     telem_i_file_zone_range(r, p);
     memset(&l, 0, sizeof l);
     l.past = p;
@@ -16036,7 +16069,7 @@ static uint64_t telem_i_file_first_bad(const telem_file_writer_desc *f, telem_fi
     p->check_end = r->blocks_at;
     p->check_seq = 0;
     p->checking = 0;
-    p->careful = f->sync == TELEM_FILE_SYNC_NONE;
+    p->syncs = f->sync != TELEM_FILE_SYNC_NONE;
     telem_i_file_streams_restart(r, 0);
     (void)telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_check, &l.look);
     return p->bad;

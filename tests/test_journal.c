@@ -815,13 +815,14 @@ TEST(failed_sync_within_a_block_leaves_it_whole) {
 
 /* A block in the middle is damaged, its writer was killed: append takes its rows out of the zone, but not at the
    price of a good block behind it whose rows the zone has no more. */
-TEST(append_cuts_no_block_that_the_zone_cannot_replace) {
+static void flipped_before_a_good_block(uint8_t sync) {
     shared_file f;
     plain p;
     Sample other;
     uint32_t i;
     uint64_t rows, missing, damage;
     uint8_t *bad;
+    kit_at("sync %u", (unsigned)sync);
     shared_init(&f, 1u << 20);
     memset(&p, 0, sizeof p);
     memset(&other, 0, sizeof other);
@@ -832,7 +833,7 @@ TEST(append_cuts_no_block_that_the_zone_cannot_replace) {
     p.d.journal_slots = 4;
     p.d.journal_slot_bytes = 1024; /* 24 rows */
     p.spare = 1;
-    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    REQUIRE_OK(plain_open(&p, &f, sync));
     REQUIRE_OK(plain_add(&p, 2));
     for (i = 0; i < 3; i++) {
         other.n = i;
@@ -846,7 +847,7 @@ TEST(append_cuts_no_block_that_the_zone_cannot_replace) {
     CHECK_EQ_INT(rows + missing, 99);
     f.locked = 0; /* killed */
     free(p.memory);
-    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    REQUIRE_OK(plain_open(&p, &f, sync));
     REQUIRE_OK(plain_add(&p, 2));
     CHECK_EQ_INT(telem_file_next_row(&p.w, 1), 96);
     CHECK_EQ_INT(telem_file_next_row(&p.w, 2), 3);
@@ -854,8 +855,14 @@ TEST(append_cuts_no_block_that_the_zone_cannot_replace) {
     plain_read(&f, &rows, &missing, &damage);
     CHECK(rows >= 59); /* those of the damaged block's group are gone, and told */
     CHECK_EQ_INT(rows + missing, 99);
+    CHECK(damage > 0);
     free(p.memory);
     free(f.bytes);
+}
+
+TEST(append_cuts_no_block_that_the_zone_cannot_replace) {
+    uint8_t sync;
+    for (sync = TELEM_FILE_SYNC_NONE; sync <= TELEM_FILE_SYNC_ROW; sync++) flipped_before_a_good_block(sync);
 }
 
 /* One bit of a slot's number is wrong: the rows of that slot may be gone, those of the others are not. */
