@@ -15927,6 +15927,19 @@ static void telem_i_file_visit_learn(telem_file_reader *r, telem_i_file_header *
     telem_i_file_learn_index(r, p, h, d);
 }
 
+/* A stream header that was repeated behind the last block stays where it is: a follower may have gone past it. */
+static telem_result telem_i_file_learn_repeats(telem_file_reader *r, telem_i_file_past *p) {
+    telem_result e = telem_i_file_goto(r, p->end);
+    while (e == TELEM_OK && telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK) {
+        const uint8_t *h = telem_i_file_here(r);
+        if (p->end + TELEM_I_FILE_HEADER > p->limit || memcmp(h, telem_i_file_magic, 8) != 0 || telem_get16(h + 10) != TELEM_I_FILE_HEADER ||
+            telem_get32(h + TELEM_I_FILE_HEADER - 4) != telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0) || telem_get64(h + 16) != r->session.id) break;
+        p->end += TELEM_I_FILE_HEADER;
+        r->at += TELEM_I_FILE_HEADER;
+    }
+    return e == TELEM_END ? TELEM_OK : e;
+}
+
 /* Reads the file by its headers, up to `limit`. The reader takes the front of the memory, `past` its end. */
 static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, uint64_t limit, telem_error *error) {
     telem_file_reader_desc d;
@@ -15972,7 +15985,7 @@ static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, tel
     if (e != TELEM_OK) return e;
     if (!l.look.stop && telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK && memcmp(telem_i_file_here(r), telem_i_file_magic, 8) == 0 &&
         telem_get64(telem_i_file_here(r) + 16) != r->session.id) return TELEM_ERR_UNSUPPORTED; /* another session behind */
-    return TELEM_OK;
+    return telem_i_file_learn_repeats(r, p);
 }
 
 /* Notes a row that the zone has. Numbers that it skips are those of rows in a slot that is damaged or torn. */
