@@ -85,7 +85,7 @@ static const telem_schema *kit_random_struct(kit_schema *k, uint64_t *rng, int d
     telem_schema_builder b;
     const telem_schema *out = NULL;
     void *memory = k->memory[k->count++] = kit_alloc(KIT_SCHEMA_MEMORY);
-    char name[16];
+    char name[24];
     uint32_t i;
     snprintf(name, sizeof name, "S%u", (unsigned)k->count);
     if (telem_schema_builder_init(&b, memory, KIT_SCHEMA_MEMORY, name, "random") != TELEM_OK) abort();
@@ -222,7 +222,7 @@ typedef struct kit_stream {
     uint8_t *seen;   /* by kit_take */
     uint64_t delivered, missing, doubtful;
     uint64_t next;   /* one past the last row delivered or told as missing */
-    char name[16];
+    char name[24];
 } kit_stream;
 
 typedef struct kit_file {

@@ -264,7 +264,8 @@ static int follow(const char *path, uint64_t seed) {
     d.io = &io;
     d.memory = reader_memory;
     d.memory_size = sizeof reader_memory;
-    while (e != TELEM_OK && !TELEM_LOAD32_ACQUIRE(&ctl->last)) { /* the file is being made */
+    while (!TELEM_LOAD32_ACQUIRE(&ctl->acked[0]) && !TELEM_LOAD32_ACQUIRE(&ctl->last)) nap(); /* the file is being made, */
+    while (e != TELEM_OK && !TELEM_LOAD32_ACQUIRE(&ctl->last)) {                               /* perhaps more than once */
         (void)io.seek(io.user, 0);
         e = telem_file_reader_open(&r, &d);
         if (e != TELEM_OK) nap();

@@ -200,7 +200,7 @@ TEST(blocks_of_an_old_session_are_not_read) {
         kit_make(&old, &rng, 2, 300, &d);
         d.session = 200;
         kit_make(&new, &rng, 2, 60, &d);
-        if (old.file.size > new.file.size + 200) {
+        if (old.file.size > new.file.size + 200 && old.file.size < 65536u) { /* its header did not come again */
             cut = 104 + kit_below(&rng, (uint32_t)new.file.size - 103);
             p = (uint8_t *)kit_alloc(old.file.size);
             memcpy(p, old.file.bytes, old.file.size);

@@ -193,7 +193,7 @@ static void live(uint64_t *rng, uint8_t coding, uint8_t profile) {
 static void lives(uint8_t coding, uint8_t profile, uint64_t salt) {
     uint64_t rng = kit_seed(salt);
     uint32_t i;
-    for (i = 0; i < (check_quick() ? 25u : 700u); i++) {
+    for (i = 0; i < (check_quick() ? 25u : 60u); i++) {
         kit_at("life %u", (unsigned)i);
         live(&rng, coding, profile);
         if (check_g.bad > 5) break;
@@ -268,6 +268,7 @@ static void recall(const char *path, uint64_t *rows, uint64_t *told, int *ended)
             if (e != TELEM_OK) break;
             if (item.kind == TELEM_ITEM_ROW) {
                 Row row;
+                memset(&row, 0, sizeof row);
                 (*rows)++;
                 if (telem_file_get(&item, &Row_schema, &row) != TELEM_OK || row.n != item.row || item.time != (int64_t)item.row * 10)
                     kit_fail("WRONG ROW %lu: n %lu, time %ld", (unsigned long)item.row, (unsigned long)row.n, (long)item.time);
