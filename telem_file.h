@@ -3651,7 +3651,10 @@ static void telem_i_file_index_emit(telem_file_writer *w) {
         }
         x->last[k] = pos;
         x->below_count[k] = 0;
-        if (k + 1 < TELEM_I_FILE_LEVELS) x->below[k + 1][x->below_count[k + 1]++] = pos;
+        if (k + 1 < TELEM_I_FILE_LEVELS) {
+            if (x->below_count[k + 1] >= TELEM_I_FILE_FAN) x->below_count[k + 1] = 0; /* its index was cut off: as above */
+            x->below[k + 1][x->below_count[k + 1]++] = pos;
+        }
         for (i = 0; i < w->stream_count; i++) w->streams[i]->covered[k].rows = 0;
     }
     x->count = 0;

@@ -411,7 +411,10 @@ static void power_cuts(uint64_t rng, int rounds, uint32_t cuts) {
             }
             kit_reader_end(&r);
             if (cuts == 1) goto next_file;
-            if (kit_open(&k.kw, &k.file, &k.d, &k.io) == TELEM_ERR_CORRUPT) goto next_file;
+            if (kit_open(&k.kw, &k.file, &k.d, &k.io) == TELEM_ERR_CORRUPT) {
+                free(k.kw.memory);
+                goto next_file;
+            }
             CHECK(telem_file_journals(&k.kw.w));
             REQUIRE_OK(kit_add_streams(&k.kw, &k.file));
             for (i = 0; i < k.streams; i++) { /* what is lost at the end was never written: its numbers come again */
