@@ -123,7 +123,7 @@ fuzz() {
     [ "$1" -gt 0 ] || level=-O0 bin=$bin-replay
     build "$bin" clang -std=c11 $level -gline-tables-only -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=all $STRICT -I. -Itests "$what" -lpthread -lm -llz4
-    limit=-max_total_time=$1
+    limit="-max_total_time=$1 -seed=$((${CHECK_SEED:-0} % 4294967295))"
     [ "$1" -gt 0 ] || limit=-runs=0
     if timeout -k 5 $(($1 + 120)) "$bin" $limit -rss_limit_mb=1024 -timeout=20 -max_len=65536 \
         -print_final_stats=1 -artifact_prefix="$bin." "$found" $kept >"$log" 2>&1; then passed 1 0 0
