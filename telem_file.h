@@ -1718,6 +1718,7 @@ static void telem_i_file_hash_begin(telem_i_file_hash *h, uint8_t id, uint32_t s
     h->id = id;
 #if !defined(TELEM_NO_XXH3)
     if (id == 2) {
+        XXH3_INITSTATE(&h->u.h3); /* else a reset believes what lies there: the same seed, and its secret half overwritten */
         (void)XXH3_64bits_reset_withSeed(&h->u.h3, seed);
         return;
     }
@@ -13491,6 +13492,13 @@ static void telem_i_file_gap(telem_file_reader *r, telem_i_file_rstream *s, uint
     s->decodable = 0;
 }
 
+/* An end block said how many rows there are before a schema said where they begin: those between are missing. */
+static void telem_i_file_gap_to_end(telem_file_reader *r, telem_i_file_rstream *s, uint64_t offset) {
+    if (!s->has_end || s->anywhere) return;
+    telem_i_file_gap(r, s, s->end_row, NULL, offset);
+    s->has_end = 0;
+}
+
 /* A KEY block's header: what follows it counts from its row, and does not continue what was before. */
 static void telem_i_file_see_key(telem_i_file_rstream *s, const telem_i_file_header *h, const telem_i_file_data *d) {
     s->has_key = 1;
@@ -14201,6 +14209,7 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
     const char *wrong;
     size_t pad;
     int data = telem_i_file_is_data(h->type);
+    telem_i_file_rstream *s;
     memset(&d, 0, sizeof d);
     if (!h->fields.bad && data && !telem_i_file_read_data(r, h, &d)) {
         memset(&d, 0, sizeof d); /* nothing of it is believed */
@@ -14247,6 +14256,7 @@ static telem_result telem_i_file_take_block(telem_file_reader *r, telem_i_file_h
             telem_i_file_damage(r, h->code, h->offset, h->total, wrong);
             if (data) telem_i_file_lose_block(r, h, &d, h->code, wrong);
         }
+        for (s = h->type == TELEM_BLOCK_SCHEMA ? r->streams : NULL; s; s = s->next) telem_i_file_gap_to_end(r, s, h->offset);
     }
     r->at += pad; /* the window stays until the block's rows and texts are taken */
     return TELEM_OK;
@@ -15032,8 +15042,7 @@ static void telem_i_file_tail_item(telem_file_reader *r) {
     uint64_t doubtful = s->doubtful;
     if (!s->known && !r->adrift && r->session.sequence == 0) s->anywhere = 0; /* stands alone: rows from 0 on */
     if (r->tail_end && s->has_end && !s->anywhere) {
-        telem_i_file_gap(r, s, s->end_row, NULL, r->tail_offset);
-        s->has_end = 0;
+        telem_i_file_gap_to_end(r, s, r->tail_offset);
     } else if (doubtful && !s->anywhere) {
         (void)telem_i_file_missing(r, s, s->next_row, doubtful, 1, TELEM_ERR_CORRUPT, r->tail_offset, "rows lost whose numbers are not known");
     }
@@ -15480,6 +15489,7 @@ static void telem_i_file_seek_schema(telem_file_reader *r, uint32_t id) {
     r->bad = keep.bad;
     r->error = keep.error;
     if (!known && s->known) telem_i_file_push(r, TELEM_ITEM_STREAM, at)->stream = &s->pub;
+    telem_i_file_gap_to_end(r, s, at);
     if (r->clocks != clocks) telem_i_file_push(r, TELEM_ITEM_CLOCK, at)->clock_id = s->pub.clock_id;
 }
 #endif

@@ -1127,6 +1127,32 @@ TEST(a_bool_that_is_not_one_or_zero_is_one) {
     kit_free_file(&f);
 }
 
+/* A block's hash is fed in parts where the block does not lie in one piece. Its state is memory of any kind: a writer
+   that had the same place before, of the same session even, may have left half of its own there. */
+TEST(a_hash_does_not_believe_what_its_memory_held) {
+    static const size_t sizes[] = {0, 1, 16, 100, 240, 241, 255, 256, 1000, 3000};
+    static uint8_t text[3000];
+    uint64_t rng = kit_seed(21);
+    telem_i_file_hash *h;
+    uint8_t *memory = (uint8_t *)kit_alloc(sizeof *h + 64u);
+    uint32_t i, j;
+    h = (telem_i_file_hash *)(void *)(memory + (64u - ((uintptr_t)memory & 63u)));
+    memset(h, 0, sizeof *h);
+    for (i = 0; i < sizeof text; i++) text[i] = (uint8_t)check_rand(&rng);
+    for (j = 0; j < 10; j++)
+        for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            telem_i_file_framing f;
+            uint32_t seed = j % 3 ? 77 : (uint32_t)check_rand(&rng);
+            telem_i_file_framing_init(&f, 7, TELEM_FILE_DISK, 8, (uint8_t)(1u + j % 2u));
+            telem_i_file_hash_begin(h, f.payload_hash, seed);
+            telem_i_file_hash_add(h, text, sizes[i] / 3u);
+            telem_i_file_hash_add(h, text + sizes[i] / 3u, sizes[i] - sizes[i] / 3u);
+            CHECK_EQ_INT(telem_i_file_hash_end(h), telem_i_file_payload_hash(&f, text, sizes[i], seed));
+            memset((uint8_t *)(void *)h + 64u, (int)check_rand(&rng), 256); /* others were here; not at its end, where the seed is */
+        }
+    free(memory);
+}
+
 int main(void) {
     RUN(every_prefix_yields_its_whole_blocks);
     RUN(no_flipped_byte_delivers_a_wrong_row);
@@ -1143,5 +1169,6 @@ int main(void) {
     RUN(extreme_rows_come_back);
     RUN(extreme_times_come_back);
     RUN(a_bool_that_is_not_one_or_zero_is_one);
+    RUN(a_hash_does_not_believe_what_its_memory_held);
     return CHECK_MAIN_END();
 }

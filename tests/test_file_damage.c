@@ -118,6 +118,47 @@ TEST(lost_doubled_and_moved_bytes_on_a_disk) {
     }
 }
 
+/* In a file of a sequence rows may begin anywhere: an end block that comes before a stream's schema cannot tell what is
+   missing of it. Whoever reads on is told with the schema. */
+TEST(an_end_before_a_schema_is_remembered) {
+    static kit_block blocks[100];
+    uint64_t rng = kit_seed(39);
+    int later;
+    for (later = 0; later < 2; later++) {
+        kit_random_file k;
+        telem_file_writer_desc d = small_desc(0, 5);
+        kit_reader r;
+        size_t count, i, at = 0, end = 0, key = 0, schema = 0;
+        uint8_t *p;
+        kit_make(&k, &rng, 1, 60, &d);
+        count = kit_blocks(k.file.bytes, k.file.size, blocks, 100);
+        p = (uint8_t *)kit_alloc(k.file.size + 1000);
+        for (i = 0; i < count; i++) {
+            if (blocks[i].kind == TELEM_BLOCK_END) end = i;
+            if (blocks[i].kind == TELEM_BLOCK_SCHEMA && !schema) schema = i;
+            if ((blocks[i].kind & 0x5Fu) == (KIT_CODING == TELEM_FILE_MINI ? 0x40u | TELEM_BLOCK_MINI : 0x40u | TELEM_BLOCK_ROWS) && !key) key = i;
+        }
+        REQUIRE(end && schema && key);
+        {
+            size_t order[4];
+            order[0] = 0, order[1] = end, order[2] = key, order[3] = schema;
+            for (i = 0; i < 4; i++) {
+                memcpy(p + at, k.file.bytes + blocks[order[i]].offset, blocks[order[i]].size);
+                at += blocks[order[i]].size;
+            }
+        }
+        if (later) at -= blocks[schema].size; /* never: the stream has no name, but rows that were written */
+        REQUIRE_OK(kit_read_memory(&r, &k.file, p, at, READER_MEMORY));
+        CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+        CHECK(telem_file_reader_stream(&r.r, 0) != NULL);
+        CHECK_EQ_INT(telem_file_reader_stream(&r.r, 0)->end_row, k.file.s[0].start_row + k.file.s[0].n);
+        if (!later) kit_check_account(&k.file);
+        kit_reader_end(&r);
+        free(p);
+        kit_free_random(&k);
+    }
+}
+
 TEST(lost_doubled_and_moved_bytes_on_a_wire) {
     uint64_t rng = kit_seed(31);
     int i, j, n = check_quick() ? 20 : 300;
@@ -361,6 +402,7 @@ TEST(a_header_behind_garbage_is_found) {
 
 int main(void) {
     RUN(lost_doubled_and_moved_bytes_on_a_disk);
+    RUN(an_end_before_a_schema_is_remembered);
     RUN(lost_doubled_and_moved_bytes_on_a_wire);
     RUN(files_can_be_joined);
     RUN(blocks_of_an_old_session_are_not_read);

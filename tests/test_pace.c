@@ -1,5 +1,5 @@
 /* test_pace.c - when blocks of columns are coded: by the rows that come next, by the row that fills the block, by a
-   helper. The same data blocks whatever the pace, no row does much in the first, none waits longer than max_age. UNIT: native (on i386 two paces may choose differently, not yet understood; rows are right) */
+   helper. The same bytes whatever the pace, no row does much in the first, none waits longer than max_age. */
 #define _POSIX_C_SOURCE 200809L
 #include "file_kit.h"
 
