@@ -1,7 +1,7 @@
 #!/bin/sh
 # Programs for emulated Cortex-M boards (QEMU): built, linked against the unmodified headers, run.
 #   sh tests/mcu.sh           what `make test` takes: a slice of it in half a minute
-#   sh tests/mcu.sh full      every program on every board (make mcu)
+#   sh tests/mcu.sh full      every program on every board (make mcu); full PART [board..]: examples, lines, boxes, programs, links
 #   sh tests/mcu.sh run BOARD PROGRAM [flags]    one, with its output
 #   sh tests/mcu.sh build BOARD PROGRAM IMAGE [flags]    only that; boot BOARD IMAGE: then this
 #   sh tests/mcu.sh stm32 BOARD NAME [n]         one of examples/stm32, and what the tool makes of its bytes
@@ -277,35 +277,51 @@ if [ $scale = 1 ]; then
     fi
     finish
 fi
-if tool; then
+# ---- The full run, in parts
+examples() {
+    tool || return
     for b in m3 m4 m7 m33 stm32f4; do
         for e in uart_dma sd_card blackbox; do stm32 $b $e 0; done
     done
     for e in uart_dma sd_card blackbox; do stm32 m4 $e 1; done
     stm32 m4 uart_dma 2
-fi
-for b in m4 stm32f4; do
-    uart "$b" -DSECONDS=10 -DCODING=1
-    uart "$b" -DSECONDS=10 -DCODING=3
-    small "$b" 1 -DTELEM_FILE_NO_MINI
-    small "$b" 3 -DTELEM_FILE_NO_ROWS
-    has_lz4 || continue
-    for block in 256 1024 4096; do uart "$b" -DSECONDS=10 -DBLOCK=$block; done
-    uart "$b" -DSECONDS=10 -DCODING=3 -DBLOCK=512
-done
-has_lz4 || without_lz4
-for b in $boards; do
-    blackbox "$b" 0
-    case $b in m0 | m3 | m4) for n in $(defects blackbox); do blackbox "$b" "$n"; done ;; esac
-done
-for source in $(grep -l '^ *BOARDS:\|BOARDS: .*\*/' tests/mcu/*.c); do
-    p=$(basename "$source" .c)
-    [ "$p" != lz4 ] || has_lz4 || continue
-    for b in $boards; do
-        case " $(mark BOARDS "$p") " in *" $b "*) ;; *) continue ;; esac
-        good "$b" "$p"
-        case $b in m0 | m3 | m4) for n in $(defects "$p"); do bad "$b" "$p" "$n"; done ;; esac
+}
+lines() {
+    for b in ${*:-m4 stm32f4}; do
+        uart "$b" -DSECONDS=10 -DCODING=1
+        uart "$b" -DSECONDS=10 -DCODING=3
+        small "$b" 1 -DTELEM_FILE_NO_MINI
+        small "$b" 3 -DTELEM_FILE_NO_ROWS
+        has_lz4 || continue
+        for block in 256 1024 4096; do uart "$b" -DSECONDS=10 -DBLOCK=$block; done
+        uart "$b" -DSECONDS=10 -DCODING=3 -DBLOCK=512
     done
-done
-links m0 m3 m4 m7 m33
+    has_lz4 || without_lz4
+}
+boxes() {
+    for b in ${*:-$boards}; do
+        blackbox "$b" 0
+        case $b in m0 | m3 | m4) for n in $(defects blackbox); do blackbox "$b" "$n"; done ;; esac
+    done
+}
+programs() {
+    for source in $(grep -l '^ *BOARDS:\|BOARDS: .*\*/' tests/mcu/*.c); do
+        p=$(basename "$source" .c)
+        [ "$p" != lz4 ] || has_lz4 || continue
+        for b in ${*:-$boards}; do
+            case " $(mark BOARDS "$p") " in *" $b "*) ;; *) continue ;; esac
+            good "$b" "$p"
+            case $b in m0 | m3 | m4) for n in $(defects "$p"); do bad "$b" "$p" "$n"; done ;; esac
+        done
+    done
+}
+[ $# -gt 0 ] && shift
+case ${1:-all} in
+all)
+    examples; lines; boxes; programs
+    links m0 m3 m4 m7 m33 ;;
+links) links m0 m3 m4 m7 m33 ;;
+examples | lines | boxes | programs) "$@" ;;
+*) echo "mcu.sh: what part is $1?" >&2; exit 2 ;;
+esac
 finish
