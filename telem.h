@@ -207,6 +207,27 @@ TELEM_API const char *telem_result_cause(telem_result r);
      TELEM_FENCE_ACQUIRE()     TELEM_FENCE_RELEASE()       TELEM_FENCE_SEQ_CST()
      and the same with 64 when TELEM_HAS_ATOMIC64 is 1. */
 
+/* Interrupts masked, on every Cortex-M. A critical section of your own: define both macros. The argument
+   holds the state between. */
+#if !defined(TELEM_CRITICAL_ENTER) && defined(__ARM_ARCH_PROFILE) && (defined(__GNUC__) || defined(__clang__))
+#if __ARM_ARCH_PROFILE == 'M'
+#define TELEM_CRITICAL_ENTER(s) \
+    do { \
+        __asm__ volatile("mrs %0, primask" : "=r"(s)::"memory"); \
+        __asm__ volatile("cpsid i" ::: "memory"); \
+    } while (0)
+#define TELEM_CRITICAL_EXIT(s) __asm__ volatile("msr primask, %0" ::"r"(s) : "memory")
+#endif
+#endif
+
+/* Holds back the compiler only: between an interrupt and what it interrupts, on one core. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#define TELEM_I_ONE_CORE_BARRIER() _ReadWriteBarrier()
+#else
+#define TELEM_I_ONE_CORE_BARRIER() __asm__ volatile("" ::: "memory")
+#endif
+
 #ifdef TELEM_LOAD32_RELAXED
 #ifndef TELEM_HAS_ATOMIC64
 #define TELEM_HAS_ATOMIC64 0
@@ -307,15 +328,6 @@ static inline void telem_i_store32_release(volatile uint32_t *p, uint32_t v) {
     *p = v;
 }
 #if TELEM_I_ARMV6M
-/* A critical section of your own: define both macros. The argument holds the state between. */
-#ifndef TELEM_CRITICAL_ENTER
-#define TELEM_CRITICAL_ENTER(s) \
-    do { \
-        __asm__ volatile("mrs %0, primask" : "=r"(s)::"memory"); \
-        __asm__ volatile("cpsid i" ::: "memory"); \
-    } while (0)
-#define TELEM_CRITICAL_EXIT(s) __asm__ volatile("msr primask, %0" ::"r"(s) : "memory")
-#endif
 static inline uint32_t telem_i_fetch_add32(volatile uint32_t *p, uint32_t v) {
     uint32_t s, was;
     TELEM_CRITICAL_ENTER(s);

@@ -100,7 +100,7 @@
 
    CONTENTS
        concepts . who may call what . sizes . layout . full . parked producers . time . black box
-       . triggers . options . porting . horizons;  ordering stands in front of the implementation
+       . triggers . small ring . options . porting . horizons;  ordering stands in front of the implementation
 
    CONCEPTS
        A ring has single-writer LANES and, for whoever has none, one SHARED lane. Give each thread
@@ -270,6 +270,39 @@
        bank: a bank would halve what a small part can keep before the event, and one ring can give
        its room to either side; reading makes room again, so M may exceed it.
        Size the ring for N and the delay until the predicate's reader looks.
+
+   SMALL RING
+       For one core, where flash and instructions count: telem_ring_small is one stretch of memory for
+       the writers of one place, and one reader. Nothing of the ring above is linked with it.
+
+           static uint64_t memory[1024 / 8];
+           telem_ring_small *r;
+           telem_ring_small_init(&r, memory, sizeof memory, TELEM_RING_REFUSE, now);
+           telem_ring_small_push(r, 1, ticks, "hello", 5);             // stream 1, 32 bits of time
+           while (telem_ring_small_peek(r, &rec) == TELEM_OK) {
+               use(rec.stream, rec.time, rec.data, rec.len);
+               telem_ring_small_release(r);
+           }
+
+       What it gives up: several readers, filters, timeouts of readers, triggers, dumps for other
+       machines, threads on two cores. What it keeps: a record whole or not at all, in order, once;
+       the accounts; REFUSE and OVERWRITE; spans to be filled in place, always in one piece; memory
+       that survives a reset (telem_ring_small_attach).
+                                            small_ring_* (test_ring_small.c)
+                                            interrupts at every instruction: tests/mcu/small_ring.c
+       telem_ring_small_push is for one writer at a time: main, or interrupts of one priority. It masks
+       nothing; the reader may be anywhere. telem_ring_small_push_shared is for writers that interrupt
+       each other in one ring: it masks interrupts for as long as a record is copied (8 bytes: 20
+       instructions) by TELEM_CRITICAL_ENTER of telem.h, which is there on Cortex-M and which others
+       define. One ring takes one of both. OVERWRITE needs the macro in either case: the oldest record
+       is taken away, and a record is given back, with interrupts masked for about 20 instructions.
+       A reader of several small rings peeks at all of them and takes the smallest stamp.
+       Time is 32 bits of a clock's ticks; the reader extends it to 64 as long as it looks at records
+       that are less than half a wrap apart, and begins at init's `now`. A record takes 8 bytes
+       besides its payload, rounded up to 8; it may be 16368 bytes long, or somewhat less than half of
+       the memory. Streams are 0..65535.
+       An open record (begun, not ended) holds up the reader and, once the ring is full, everything.
+       Cortex-M4 -Os, 8 bytes: SMALL_FIGURES
 
    OPTIONS (besides those of telem.h; the same in all files)
        TELEM_RING_MEMCPY     payloads move by memcpy instead of relaxed atomic words: faster, but
@@ -1104,6 +1137,115 @@ TELEM_API telem_result telem_ring_trigger_read(telem_ring_trigger *t, telem_ring
                                                size_t cap);
 /* Lets go of the capture: the ring overwrites again. The thread that reads. */
 TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t);
+
+/* ------------------------------------------------------------------------------ small ring ---- */
+
+/* For one core. It lies at the start of its memory, without pointers; records follow it. */
+typedef struct telem_ring_small {
+    telem_atomic32 at;   /* bytes from here to where the next record begins; all before is published */
+    telem_atomic32 from; /* to the oldest record that the reader has not given back */
+    uint32_t end;        /* the writer's: up to here it writes without looking */
+    uint32_t magic, bytes, policy, most;
+    telem_atomic32 taken; /* OVERWRITE: steps that a writer moved `from` */
+    uint32_t seen, next; /* the reader's: taken, and the end of the record that is peeked at (0: none) */
+    int64_t time;        /* the reader's: stamp of the latest record */
+    uint64_t delivered, lost, refused, aborted;
+    uint32_t refused_stream, refused_first, refused_last, unused;
+} telem_ring_small;
+
+/* 1: interrupts can be masked here: telem_ring_small_push_shared, .._begin_shared and OVERWRITE exist. */
+#ifdef TELEM_CRITICAL_ENTER
+#define TELEM_RING_SMALL_SHARED 1
+#else
+#define TELEM_RING_SMALL_SHARED 0
+#define TELEM_CRITICAL_ENTER(s) ((s) = 0)
+#define TELEM_CRITICAL_EXIT(s) ((void)(s))
+#endif
+
+/* Lays an empty ring out in `memory`, 8-aligned, size at most 1 GB; what is over a multiple of 8 is
+   not used. now: a stamp near the first record's. ERR_ARG; ERR_MEMORY: below 160 bytes;
+   ERR_UNSUPPORTED: OVERWRITE without TELEM_CRITICAL_ENTER. */
+TELEM_API telem_result telem_ring_small_init(telem_ring_small **ring, void *memory, size_t size,
+                                             uint32_t policy, int64_t now);
+/* After a reset: takes up the ring that `memory` holds, with all that was committed; open records
+   count as aborted. NOT_FOUND: no ring was there; ERR_CORRUPT: its words contradict each other (payloads,
+   stamps and streams have no check of their own). Then init. */
+TELEM_API telem_result telem_ring_small_attach(telem_ring_small **ring, void *memory, size_t size);
+
+/* One record, copied. TELEM_OK; TELEM_FULL: refused and counted; ERR_LIMIT: too long; ERR_ARG: a stream
+   above 65535. data may be NULL when len is 0. */
+TELEM_API telem_result telem_ring_small_push(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                             const void *data, uint32_t len);
+/* In two steps: *span gets len bytes in one piece, 8-aligned. Any number may be open. Answers as push;
+   commit and abort: ERR_STATE when the span has ended. They may be called from anywhere, once. */
+TELEM_API telem_result telem_ring_small_begin(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                              uint32_t len, void **span);
+TELEM_API telem_result telem_ring_small_commit(void *span);
+TELEM_API telem_result telem_ring_small_abort(void *span);
+#if TELEM_RING_SMALL_SHARED
+/* The same for writers that interrupt each other. */
+TELEM_API telem_result telem_ring_small_push_shared(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                                    const void *data, uint32_t len);
+TELEM_API telem_result telem_ring_small_begin_shared(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                                     uint32_t len, void **span);
+#endif
+
+/* The oldest record, in place; the same until release. TELEM_EMPTY: none, or it is still open. release:
+   TELEM_EXPELLED (OVERWRITE): the record was overwritten meanwhile and is counted as lost: forget what
+   was read; ERR_STATE: none is peeked at. rec->lane is 0. */
+TELEM_API telem_result telem_ring_small_peek(telem_ring_small *r, telem_ring_record *rec);
+TELEM_API telem_result telem_ring_small_release(telem_ring_small *r);
+
+/* offered == committed + refused + aborted + open, committed == delivered + lost + queued. The reader;
+   walks what is queued, with interrupts masked where that can be. bytes and expelled are 0. Either may
+   be NULL. */
+TELEM_API void telem_ring_small_stats(const telem_ring_small *r, telem_ring_counts *counts,
+                                      telem_ring_reader_counts *reader);
+
+/* Compiled into the caller, for a length that is a constant, up to 64. */
+#define TELEM_I_SMALL_ORDER() TELEM_I_ONE_CORE_BARRIER()
+#define TELEM_I_SMALL_LENGTH 0x3FFFu /* a record's first word: length, open, void, stream << 16 */
+#define TELEM_I_SMALL_OPEN 0x4000u
+#define TELEM_I_SMALL_VOID 0x8000u
+TELEM_I_INLINE telem_i_ring_cell *telem_i_small_cell(const telem_ring_small *r, uint32_t at) {
+    return (telem_i_ring_cell *)(void *)((char *)(uintptr_t)r + at);
+}
+TELEM_I_INLINE int telem_i_small_push_plain(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                            const void *data, uint32_t len) {
+    uint32_t at = TELEM_LOAD32_RELAXED(&r->at), next = at + 8u + ((len + 7u) & ~7u);
+    telem_i_ring_cell *to = telem_i_small_cell(r, at);
+    if (next > r->end) return 0;
+    telem_i_pair_put(to, stream << 16 | len, time);
+    telem_i_cells_put(to + TELEM_I_CELLS, data, len);
+    TELEM_I_SMALL_ORDER(); /* the reader that interrupts here sees nothing of it yet */
+    TELEM_STORE32_RELAXED(&r->at, next);
+    return 1;
+}
+TELEM_I_INLINE int telem_i_small_is_plain(uint32_t stream, uint32_t len) {
+    (void)stream, (void)len; /* where the compiler knows no constants */
+    return TELEM_I_CONSTANT(len) && TELEM_I_CONSTANT(stream > 0xFFFFu) && len <= 64u && stream <= 0xFFFFu;
+}
+TELEM_I_INLINE telem_result telem_ring_small_push_inline(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                                        const void *data, uint32_t len) {
+    if (telem_i_small_is_plain(stream, len) && telem_i_small_push_plain(r, stream, time, data, len))
+        return TELEM_OK;
+    return telem_ring_small_push(r, stream, time, data, len);
+}
+#if TELEM_RING_SMALL_SHARED
+TELEM_I_INLINE telem_result telem_ring_small_push_shared_inline(telem_ring_small *r, uint32_t stream,
+                                                               uint32_t time, const void *data,
+                                                               uint32_t len) {
+    if (telem_i_small_is_plain(stream, len)) {
+        uint32_t mask;
+        int is;
+        TELEM_CRITICAL_ENTER(mask);
+        is = telem_i_small_push_plain(r, stream, time, data, len);
+        TELEM_CRITICAL_EXIT(mask);
+        if (is) return TELEM_OK;
+    }
+    return telem_ring_small_push_shared(r, stream, time, data, len);
+}
+#endif
 
 #endif /* TELEM_RING_H */
 
@@ -4782,6 +4924,292 @@ TELEM_API void telem_ring_trigger_arm(telem_ring_trigger *t) {
     if (!t || !t->ring || TELEM_LOAD32_ACQUIRE(&t->state) != TELEM_I_TRIGGER_FIRED) return; /* E14 */
     telem_ring_reader_deinit(&t->hold);
     TELEM_STORE32_RELEASE(&t->state, TELEM_I_TRIGGER_ARMED); /* E14 */
+}
+
+/* >>small  One core: whoever interrupts has ended before the interrupted goes on, and sees its stores in
+   program order. Words: at and end are the writer's (shared: with interrupts masked); from, with
+   interrupts masked where writers move it, too. Records lie in [from, at), or, when at < from, in
+   [from, bytes) and [start, at); TELEM_I_SMALL_WRAP says that the rest up to `bytes` is empty. at equals
+   from only when there is none: a writer that came round stops 8 bytes before. A record's first word
+   may change from OPEN to committed or VOID, by who began it. */
+
+#define TELEM_I_SMALL_MAGIC 0x6C6D7374u /* "tsml" */
+#define TELEM_I_SMALL_WRAP UINT32_MAX
+#define TELEM_I_SMALL_START ((uint32_t)sizeof(telem_ring_small))
+
+static uint32_t telem_i_small_size(uint32_t word) {
+    return 8u + (((word & TELEM_I_SMALL_LENGTH) + 7u) & ~7u);
+}
+/* Without memcpy, which takes more flash than all that is here. */
+static void telem_i_small_copy(telem_i_ring_cell *to, const void *data, uint32_t n) {
+    const char *p = (const char *)data;
+    char *q;
+    if (TELEM_I_CELL_FITS(p))
+        for (; n >= sizeof *to; n -= (uint32_t)sizeof *to, p += sizeof *to)
+            telem_i_cell_put(to++, p, sizeof *to, 0);
+    for (q = (char *)(void *)to; n > 0; n--) {
+        *q++ = *p++;
+        TELEM_I_SMALL_ORDER(); /* gcc would call memcpy */
+    }
+}
+static int telem_i_small_is_open(uint32_t word) {
+    return (word & (TELEM_I_SMALL_OPEN | TELEM_I_SMALL_VOID)) == TELEM_I_SMALL_OPEN;
+}
+static uint32_t telem_i_small_word(const telem_ring_small *r, uint32_t at, uint32_t *time) {
+    uint32_t word;
+    telem_i_pair_get(telem_i_small_cell(r, at), &word, time);
+    return word;
+}
+
+/* The record at `from` or, at the end of the room, the one at the front; 0: there is none. */
+static uint32_t telem_i_small_find(const telem_ring_small *r, uint32_t from, uint32_t *word, uint32_t *time) {
+    uint32_t at = TELEM_LOAD32_RELAXED(&r->at);
+    TELEM_I_SMALL_ORDER(); /* what lies before at is read behind it */
+    if (from == at) return 0;
+    *word = TELEM_I_SMALL_WRAP;
+    if (from < r->bytes) *word = telem_i_small_word(r, from, time);
+    if (*word != TELEM_I_SMALL_WRAP) return from;
+    if (at == TELEM_I_SMALL_START) return 0;
+    *word = telem_i_small_word(r, TELEM_I_SMALL_START, time);
+    return TELEM_I_SMALL_START;
+}
+
+static void telem_i_small_limit(telem_ring_small *r) {
+    r->most = ((r->bytes - TELEM_I_SMALL_START) / 2u - 8u) & ~7u; /* fits wherever an empty ring stands */
+    if (r->most > 8u + 0x3FF0u) r->most = 8u + 0x3FF0u;
+}
+
+TELEM_API telem_result telem_ring_small_init(telem_ring_small **ring, void *memory, size_t size,
+                                             uint32_t policy, int64_t now) {
+    telem_ring_small *r = (telem_ring_small *)memory;
+    uint32_t at;
+    if (!ring || !r || ((uintptr_t)r & 7u) != 0 || size > 1u << 30 || policy > TELEM_RING_OVERWRITE)
+        return TELEM_ERR_ARG;
+    if (size < TELEM_I_SMALL_START + 32u) return TELEM_ERR_MEMORY;
+    if (policy == TELEM_RING_OVERWRITE && !TELEM_RING_SMALL_SHARED) return TELEM_ERR_UNSUPPORTED;
+    for (at = 0; at < TELEM_I_SMALL_START; at += 8u) telem_i_pair_put(telem_i_small_cell(r, at), 0, 0);
+    r->bytes = (uint32_t)size & ~7u;
+    r->policy = policy;
+    telem_i_small_limit(r);
+    r->end = r->bytes;
+    r->time = now;
+    TELEM_STORE32_RELAXED(&r->from, TELEM_I_SMALL_START);
+    TELEM_STORE32_RELAXED(&r->at, TELEM_I_SMALL_START);
+    TELEM_I_SMALL_ORDER();
+    r->magic = TELEM_I_SMALL_MAGIC;
+    *ring = r;
+    return TELEM_OK;
+}
+
+/* Takes the oldest records away: up to 16, or an eighth of the room, so that not every push comes here.
+   0: there is none, or it is open. */
+static int telem_i_small_drop(telem_ring_small *r) {
+    uint32_t from, at, word, time, mask, n, freed = 0, voids = 0;
+    TELEM_CRITICAL_ENTER(mask);
+    from = TELEM_LOAD32_RELAXED(&r->from);
+    for (n = 0; n < 16u && freed < r->bytes / 8u; n++) {
+        at = telem_i_small_find(r, from, &word, &time);
+        if (at == 0 || telem_i_small_is_open(word)) break;
+        if (word & TELEM_I_SMALL_VOID) voids++;
+        freed += telem_i_small_size(word);
+        from = at + telem_i_small_size(word);
+    }
+    r->aborted += voids, r->lost += n - voids;
+    TELEM_STORE32_RELAXED(&r->from, from);
+    if (n) TELEM_STORE32_RELAXED(&r->taken, TELEM_LOAD32_RELAXED(&r->taken) + 1u);
+    TELEM_CRITICAL_EXIT(mask);
+    return n != 0;
+}
+
+/* Room for n bytes in one piece at r->at. */
+static int telem_i_small_room(telem_ring_small *r, uint32_t n) {
+    for (;;) {
+        uint32_t at = TELEM_LOAD32_RELAXED(&r->at), from = TELEM_LOAD32_RELAXED(&r->from);
+        r->end = from > at ? from - 8u : r->bytes;
+        if (r->end - at >= n) return 1;
+        if (from <= at && TELEM_I_SMALL_START + n + 8u <= from) {
+            if (at < r->bytes) telem_i_pair_put(telem_i_small_cell(r, at), TELEM_I_SMALL_WRAP, 0);
+            TELEM_I_SMALL_ORDER();
+            TELEM_STORE32_RELAXED(&r->at, TELEM_I_SMALL_START);
+        } else if (r->policy != TELEM_RING_OVERWRITE || !telem_i_small_drop(r)) return 0;
+    }
+}
+
+static telem_result telem_i_small_write(telem_ring_small *r, uint32_t stream, uint32_t time, const void *data,
+                                        uint32_t len, void **span) {
+    uint32_t n = 8u + ((len + 7u) & ~7u), at = TELEM_LOAD32_RELAXED(&r->at);
+    telem_i_ring_cell *to;
+    if (r->end - at < n && !telem_i_small_room(r, n)) {
+        if (r->refused++ == 0) r->refused_stream = stream, r->refused_first = time;
+        if (r->refused_stream != stream) r->refused_stream = TELEM_RING_MANY;
+        r->refused_last = time;
+        return TELEM_FULL;
+    }
+    at = TELEM_LOAD32_RELAXED(&r->at);
+    to = telem_i_small_cell(r, at);
+    telem_i_pair_put(to, stream << 16 | len | (span ? TELEM_I_SMALL_OPEN : 0), time);
+    if (span) *span = (void *)(to + TELEM_I_CELLS);
+    else telem_i_small_copy(to + TELEM_I_CELLS, data, len);
+    TELEM_I_SMALL_ORDER();
+    TELEM_STORE32_RELAXED(&r->at, at + n);
+    return TELEM_OK;
+}
+static telem_result telem_i_small_check(const telem_ring_small *r, uint32_t stream, uint32_t len) {
+    if (stream > 0xFFFFu) return TELEM_ERR_ARG;
+    return len > r->most - 8u ? TELEM_ERR_LIMIT : TELEM_OK;
+}
+
+TELEM_API telem_result telem_ring_small_push(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                             const void *data, uint32_t len) {
+    telem_result res = telem_i_small_check(r, stream, len);
+    return res == TELEM_OK ? telem_i_small_write(r, stream, time, data, len, NULL) : res;
+}
+TELEM_API telem_result telem_ring_small_begin(telem_ring_small *r, uint32_t stream, uint32_t time, uint32_t len,
+                                              void **span) {
+    telem_result res = telem_i_small_check(r, stream, len);
+    return res == TELEM_OK ? telem_i_small_write(r, stream, time, NULL, len, span) : res;
+}
+#if TELEM_RING_SMALL_SHARED
+TELEM_API telem_result telem_ring_small_push_shared(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                                    const void *data, uint32_t len) {
+    uint32_t mask;
+    telem_result res;
+    TELEM_CRITICAL_ENTER(mask);
+    res = telem_ring_small_push(r, stream, time, data, len);
+    TELEM_CRITICAL_EXIT(mask);
+    return res;
+}
+TELEM_API telem_result telem_ring_small_begin_shared(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                                     uint32_t len, void **span) {
+    uint32_t mask;
+    telem_result res;
+    TELEM_CRITICAL_ENTER(mask);
+    res = telem_ring_small_begin(r, stream, time, len, span);
+    TELEM_CRITICAL_EXIT(mask);
+    return res;
+}
+#endif
+
+static telem_result telem_i_small_ended(void *span, uint32_t flip) {
+    telem_i_ring_cell *head = (telem_i_ring_cell *)span - TELEM_I_CELLS;
+    uint32_t word, time;
+    telem_i_pair_get(head, &word, &time);
+    if (!telem_i_small_is_open(word)) return TELEM_ERR_STATE;
+    TELEM_I_SMALL_ORDER(); /* the payload is there before the record is */
+    telem_i_pair_put(head, word ^ flip, time);
+    return TELEM_OK;
+}
+TELEM_API telem_result telem_ring_small_commit(void *span) {
+    return telem_i_small_ended(span, TELEM_I_SMALL_OPEN);
+}
+TELEM_API telem_result telem_ring_small_abort(void *span) {
+    return telem_i_small_ended(span, TELEM_I_SMALL_OPEN | TELEM_I_SMALL_VOID);
+}
+
+/* Gives back what lies before `next`, unless a writer has taken it. */
+static int telem_i_small_pass(telem_ring_small *r, uint32_t next, uint64_t *count) {
+    uint32_t mask;
+    int is;
+    TELEM_CRITICAL_ENTER(mask);
+    is = TELEM_LOAD32_RELAXED(&r->taken) == r->seen;
+    if (is) {
+        (*count)++;
+        TELEM_STORE32_RELAXED(&r->from, next);
+    }
+    TELEM_CRITICAL_EXIT(mask);
+    return is;
+}
+
+TELEM_API telem_result telem_ring_small_peek(telem_ring_small *r, telem_ring_record *rec) {
+    uint32_t at, word, time;
+    for (;;) {
+        r->next = 0;
+        r->seen = TELEM_LOAD32_RELAXED(&r->taken);
+        TELEM_I_SMALL_ORDER();
+        at = telem_i_small_find(r, TELEM_LOAD32_RELAXED(&r->from), &word, &time);
+        TELEM_I_SMALL_ORDER(); /* the words are those of a record if nothing was taken up to here */
+        if (TELEM_LOAD32_RELAXED(&r->taken) != r->seen) continue;
+        if (at == 0 || telem_i_small_is_open(word)) return TELEM_EMPTY;
+        r->next = at + telem_i_small_size(word);
+        if (!(word & TELEM_I_SMALL_VOID)) break;
+        (void)telem_i_small_pass(r, r->next, &r->aborted);
+    }
+    r->time += (int32_t)(time - (uint32_t)((uint64_t)r->time & UINT32_MAX));
+    rec->stream = word >> 16;
+    rec->len = word & TELEM_I_SMALL_LENGTH;
+    rec->time = r->time;
+    rec->data = (const char *)r + at + 8u;
+    rec->lane = 0;
+    return TELEM_OK;
+}
+
+TELEM_API telem_result telem_ring_small_release(telem_ring_small *r) {
+    uint32_t next = r->next;
+    if (next == 0) return TELEM_ERR_STATE;
+    r->next = 0;
+    return telem_i_small_pass(r, next, &r->delivered) ? TELEM_OK : TELEM_EXPELLED;
+}
+
+TELEM_API void telem_ring_small_stats(const telem_ring_small *r, telem_ring_counts *counts,
+                                      telem_ring_reader_counts *reader) {
+    telem_ring_counts c = TELEM_ZERO;
+    telem_ring_reader_counts n = TELEM_ZERO;
+    uint32_t from, at, word, time, mask;
+    TELEM_CRITICAL_ENTER(mask);
+    c.refused = r->refused, c.aborted = r->aborted;
+    n.delivered = r->delivered, n.lost = r->lost;
+    for (from = TELEM_LOAD32_RELAXED(&r->from); (at = telem_i_small_find(r, from, &word, &time)) != 0;
+         from = at + telem_i_small_size(word)) {
+        if (word & TELEM_I_SMALL_OPEN) c.open++;
+        else if (word & TELEM_I_SMALL_VOID) c.aborted++;
+        else n.queued++;
+    }
+    c.refused_stream = r->refused ? r->refused_stream : TELEM_RING_MANY;
+    c.refused_first = r->time + (int32_t)(r->refused_first - (uint32_t)((uint64_t)r->time & UINT32_MAX));
+    c.refused_last = r->time + (int32_t)(r->refused_last - (uint32_t)((uint64_t)r->time & UINT32_MAX));
+    TELEM_CRITICAL_EXIT(mask);
+    c.committed = n.delivered + n.lost + n.queued;
+    c.offered = c.committed + c.refused + c.aborted + c.open;
+    if (counts) *counts = c;
+    if (reader) *reader = n;
+}
+
+/* Do the records of a ring that survived lead from `from` to `at`? Open ones become void. */
+static int telem_i_small_is_sound(telem_ring_small *r) {
+    uint32_t at = TELEM_LOAD32_RELAXED(&r->at), from = TELEM_LOAD32_RELAXED(&r->from), word, time, end;
+    int wrapped = at >= from;
+    if (((at | from) & 7u) != 0 || at < TELEM_I_SMALL_START || from < TELEM_I_SMALL_START || at > r->bytes ||
+        from > r->bytes)
+        return 0;
+    while (from != at) {
+        word = TELEM_I_SMALL_WRAP, time = 0;
+        if (from < r->bytes) word = telem_i_small_word(r, from, &time);
+        if (word == TELEM_I_SMALL_WRAP) {
+            if (wrapped++) return 0;
+            from = TELEM_I_SMALL_START;
+            if (from == at) TELEM_STORE32_RELAXED(&r->from, from); /* nothing there: room from the front on */
+            continue;
+        }
+        end = wrapped ? at : r->bytes;
+        if (telem_i_small_size(word) > end - from) return 0;
+        if (word & TELEM_I_SMALL_OPEN)
+            telem_i_pair_put(telem_i_small_cell(r, from), (word & ~TELEM_I_SMALL_OPEN) | TELEM_I_SMALL_VOID, time);
+        from += telem_i_small_size(word);
+    }
+    return wrapped != 0;
+}
+
+TELEM_API telem_result telem_ring_small_attach(telem_ring_small **ring, void *memory, size_t size) {
+    telem_ring_small *r = (telem_ring_small *)memory;
+    if (!ring || !r || ((uintptr_t)r & 7u) != 0) return TELEM_ERR_ARG;
+    if (size < TELEM_I_SMALL_START + 32u || r->magic != TELEM_I_SMALL_MAGIC) return TELEM_ERR_NOT_FOUND;
+    if (r->bytes != ((uint32_t)size & ~7u) || r->policy > TELEM_RING_OVERWRITE || !telem_i_small_is_sound(r))
+        return TELEM_ERR_CORRUPT;
+    telem_i_small_limit(r);
+    r->end = TELEM_LOAD32_RELAXED(&r->at); /* the first record asks for room */
+    r->next = 0;
+    *ring = r;
+    return TELEM_OK;
 }
 
 #endif /* TELEM_IMPLEMENTATION */

@@ -80,6 +80,11 @@ mark() { sed -n "s/.*$1: *\([a-z0-9 ]*\).*/\1/p" "tests/mcu/$2.c" | head -n 1; }
 defects() { sed -n '/BREAK=n/,/\*\//s/^ *\([0-9]\) .*/\1/p' "tests/mcu/$1.c"; } # program
 shift_of() { s=$(mark SHIFT "$1"); echo "${s:-5}" | tr -d ' '; }
 
+# name sed: what is compiled next takes telem_ring.h with that change
+change() {
+    mkdir -p "$out/$1" && sed "$2" telem_ring.h >"$out/$1/telem_ring.h" && changed="-I$out/$1 -w"
+    ! cmp -s telem_ring.h "$out/$1/telem_ring.h" || { note 1 "$1: nothing to change"; changed=; return 1; }
+}
 # board program: it must pass
 good() {
     name=$1-$2; log=$out/$name.log
@@ -89,8 +94,10 @@ good() {
 # board program defect: it must build, run and fail with status 1 (not crash, not hang)
 bad() {
     name=$1-$2-break$3; log=$out/$name.log
+    case $2$3 in small_ring5) change "$name" 's/^    telem_i_pair_put(to, stream << 16 | len, time);/TELEM_STORE32_RELAXED(\&r->at, next); TELEM_I_SMALL_ORDER(); &/' || return ;; esac
     compile "$out/$name.elf" "$1" "$2" -UBREAK -DBREAK="$3" -DSCALE=$scale >"$log" 2>&1 ||
-        { note 1 "$name does not build" "$log"; return; }
+        { note 1 "$name does not build" "$log"; changed=; return; }
+    changed=
     emulate "$out/$name.elf" "$(shift_of "$2")" >>"$log" 2>&1
     [ $? = 1 ]
     note $? "$name: the seeded defect is not found" "$log"
@@ -116,10 +123,7 @@ blackbox() { # board defect (0: none; it must be found by the board, or by the P
     3) how='/^static int telem_i_image_agrees/,/^}/s/what != TELEM_I_IMAGE_RECORD) return what/1) return TELEM_I_IMAGE_RECORD/' ;;
     4) how='/TELEM_I_POS_SET_RELEASE(&w->lane->floor, w->floor);/d' ;;
     esac
-    if [ -n "$how" ]; then
-        mkdir -p "$at" && sed "$how" telem_ring.h >"$at/telem_ring.h" && changed="-I$at -w"
-        ! cmp -s telem_ring.h "$at/telem_ring.h" || { note 1 "$name: nothing to change"; return; }
-    fi
+    [ -z "$how" ] || change "$name" "$how" || return
     compile "$at.elf" "$1" blackbox -UBREAK -DBREAK="$2" -DSCALE=$scale >"$at.log" 2>&1 || { note 1 "$name does not build" "$at.log"; return; }
     changed=
     rm -f "$at.tlm"

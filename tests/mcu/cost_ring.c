@@ -50,6 +50,27 @@ static __attribute__((noinline)) void peek_release_inline(void) {
     if (telem_ring_peek_inline(&rd, &rec) == TELEM_OK) (void)telem_ring_release_inline(&rd);
 }
 
+static telem_ring_small *small;
+static __attribute__((noinline)) void small_push(void) { (void)telem_ring_small_push(small, 1, (uint32_t)now++, payload, len); }
+static __attribute__((noinline)) void small_push_shared(void) { (void)telem_ring_small_push_shared(small, 1, (uint32_t)now++, payload, len); }
+static __attribute__((noinline)) void small_begin_commit(void) {
+    void *span;
+    if (telem_ring_small_begin(small, 1, (uint32_t)now++, len, &span) == TELEM_OK) (void)telem_ring_small_commit(span);
+}
+static __attribute__((noinline)) void small_begin_commit_shared(void) {
+    void *span;
+    if (telem_ring_small_begin_shared(small, 1, (uint32_t)now++, len, &span) == TELEM_OK) (void)telem_ring_small_commit(span);
+}
+#define SMALL_INLINE(n) \
+    static __attribute__((noinline)) void small_inline_##n(void) { (void)telem_ring_small_push_inline(small, 1, (uint32_t)now++, payload, n); } \
+    static __attribute__((noinline)) void small_shared_inline_##n(void) { (void)telem_ring_small_push_shared_inline(small, 1, (uint32_t)now++, payload, n); }
+SMALL_INLINE(8)
+SMALL_INLINE(32)
+static __attribute__((noinline)) void small_peek_release(void) {
+    telem_ring_record rec;
+    if (telem_ring_small_peek(small, &rec) == TELEM_OK) (void)telem_ring_small_release(small);
+}
+
 /* Also the call through a pointer, which the empty call takes off again. */
 static uint32_t cost(void (*call)(void)) {
     uint32_t i, from;
@@ -75,6 +96,29 @@ static void fresh(uint32_t policy) {
     if (telem_ring_init(&ring, &d) != TELEM_OK || telem_ring_writer_init(&lane, ring, 0) != TELEM_OK ||
         telem_ring_writer_init(&shared, ring, TELEM_RING_SHARED) != TELEM_OK ||
         telem_ring_reader_init(&rd, ring, &r) != TELEM_OK) host_exit(1);
+}
+
+/* Full, and overwriting or read along; the dear pushes that look for room are among the 64. */
+static void small_ring(const uint32_t *sizes, const char *const *names) {
+    uint32_t i, k;
+    for (i = 0; i < 3; i++) {
+        len = sizes[i];
+        (void)telem_ring_small_init(&small, memory, sizeof memory, TELEM_RING_OVERWRITE, 0);
+        for (k = 0; k < 1000; k++) small_push();
+        line("small_overwriting.push.", names[i], small_push);
+        line("small_overwriting.begin_commit.", names[i], small_begin_commit);
+        line("small_shared_overwriting.push.", names[i], small_push_shared);
+        line("small_shared_overwriting.begin_commit.", names[i], small_begin_commit_shared);
+        if (i < 2) line("small_overwriting.push_inline.", names[i], i ? small_inline_32 : small_inline_8);
+        (void)telem_ring_small_init(&small, memory, sizeof memory, TELEM_RING_REFUSE, 0);
+        if (i < 2) line("small.push_inline.", names[i], i ? small_inline_32 : small_inline_8);
+        if (i < 2) line("small_shared.push_inline.", names[i], i ? small_shared_inline_32 : small_shared_inline_8);
+        (void)telem_ring_small_init(&small, memory, sizeof memory, TELEM_RING_REFUSE, 0);
+        line("small.push.", names[i], small_push);
+        (void)telem_ring_small_init(&small, memory, sizeof memory, TELEM_RING_REFUSE, 0);
+        line("small_shared.push.", names[i], small_push_shared);
+        line("small.peek_release.", names[i], small_peek_release);
+    }
 }
 
 int main(void) {
@@ -103,5 +147,6 @@ int main(void) {
         for (k = 0; k < CALLS; k++) push();
         line("lane.peek_release_inline.", "8B", peek_release_inline);
     }
+    small_ring(sizes, names);
     return 0;
 }

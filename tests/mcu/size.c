@@ -2,7 +2,7 @@
    PART: 0 nothing, what all images share; 1 ring, a lane and a reader; 2 the same with the shared lane;
    3 black box: attach and read a ring that survived; 4 schema: check, encode, fingerprint; 5 wire writer,
    rows; 6 wire writer, mini; 7 the reader of both; 8 all of it;
-   9, 10 as 5 and 6 with all options for less flash. With REPORT it runs and prints
+   9, 10 as 5 and 6 with all options for less flash; 11, 12 the small ring, its shared writers with it. With REPORT it runs and prints
    mcu.<board>.<part>.ram <bytes> and mcu.<board>.<part>.stack <bytes>, the stack as it was painted over. */
 #include <stdlib.h>
 #include "board.h"
@@ -31,12 +31,12 @@
 #define TELEM_FILE_CLOCKS 1u
 #endif
 #include "telem.h"
-#if (PART >= 1 && PART <= 3) || PART == 8
+#if (PART >= 1 && PART <= 3) || PART == 8 || PART > 10
 #include "telem_ring.h"
 #endif
 #if PART == 4
 #include "telem_schema.h"
-#elif PART >= 5
+#elif PART >= 5 && PART < 11
 #include "telem_file.h"
 #endif
 
@@ -81,6 +81,29 @@ static void use_ring(void) {
 }
 #endif
 
+#if HAS(11) || PART == 12
+static uint64_t small_memory[512 / 8];
+static void use_small(void) {
+    telem_ring_record rec;
+    telem_ring_small *ring;
+    uint32_t i;
+    must(telem_ring_small_init(&ring, small_memory, sizeof small_memory, TELEM_RING_OVERWRITE, 0));
+    for (i = 0; i < 200; i++) {
+        must(telem_ring_small_push(ring, 1, i, &i, 4));
+#if PART != 11
+        must(telem_ring_small_push_shared(ring, 2, i, &i, 4));
+#endif
+        if (i % 3 == 0) continue;
+        must(telem_ring_small_peek(ring, &rec));
+        sink += (int)rec.len;
+        must(telem_ring_small_release(ring));
+    }
+#ifdef REPORT
+    ram = (uint32_t)sizeof *ring;
+#endif
+}
+#endif
+
 #if HAS(3)
 /* What survives here is empty: the walk over its records is linked all the same. */
 static uint64_t survived[1024 / 8];
@@ -96,7 +119,7 @@ static void use_attach(void) {
 }
 #endif
 
-#if PART >= 4
+#if PART >= 4 && PART < 11
 #define R8_TABLE(F) F(ARRAY, f32, v, 8, "m", "eight floats")
 TELEM_DEFINE(R8, R8_TABLE, "");
 #endif
@@ -110,7 +133,7 @@ static void use_schema(void) {
 }
 #endif
 
-#if HAS(5) || HAS(6) || PART > 8
+#if HAS(5) || HAS(6) || PART == 9 || PART == 10
 static int64_t take(void *user, const void *p, size_t n) {
     (void)user;
     sink += *(const uint8_t *)p;
@@ -184,6 +207,9 @@ static void use(void) {
 #if PART == 1 || HAS(2)
     use_ring();
 #endif
+#if HAS(11) || PART == 12
+    use_small();
+#endif
 #if HAS(3)
     use_attach();
 #endif
@@ -205,7 +231,7 @@ static void use(void) {
 extern uint32_t end[];
 int main(void) {
     static const char *const boards[5] = {"", "m4.", "m33.", "m0.", "stm32f4."};
-    static const char *const parts[11] = {"nothing", "ring", "ring_shared", "attach", "schema", "rows", "mini", "reader", "all", "rows_small", "mini_small"};
+    static const char *const parts[13] = {"nothing", "ring", "ring_shared", "attach", "schema", "rows", "mini", "reader", "all", "rows_small", "mini_small", "small", "small_shared"};
     uint32_t *p;
     uintptr_t here;
     __asm__ volatile("mov %0, sp" : "=r"(here));
