@@ -64,7 +64,7 @@ compile() {
         -o "$elf"
 }
 emulate() { # image shift: prints what it says, answers its status
-    timeout -k 2 "${MCU_TIMEOUT:-60}" qemu-system-arm -M "$machine" -icount shift="$2" -nographic -monitor none \
+    timeout -k 2 "${MCU_TIMEOUT:-$((scale * 60))}" qemu-system-arm -M "$machine" -icount shift="$2" -nographic -monitor none \
         -serial "${SERIAL:-none}" -semihosting-config "enable=on,target=native${WORDS:+,arg=$WORDS}" -kernel "$1" </dev/null 2>&1
 }
 

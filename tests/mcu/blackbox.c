@@ -330,7 +330,8 @@ static void check_survivors(void) {
         told.done[i] = next[i];
         done += next[i];
     }
-    if (a->committed != done || a->committed != sum_of(a))
+    /* a lane's record is counted just before it comes into sight: one in each may have been on its way */
+    if (a->committed - done > (a->half < 2u ? a->half : 2u) || a->committed != sum_of(a))
         fail("the account does not close", (uint32_t)a->committed, done);
     if (a->damaged + a->outside + a->lanes_lost + a->unknown)
         fail("sound memory is called damaged", (uint32_t)a->damaged, a->unknown);
