@@ -303,8 +303,8 @@
        the memory. Streams are 0..65535.
        An open record (begun, not ended) holds up the reader and, once the ring is full, everything.
        Cortex-M4 -Os: 1.0 KB of flash with the reader, and 8 bytes take 19 instructions through
-       telem_ring_small_push_inline, 22 through .._push_shared_inline (Cortex-M0: 23 and 28), 89 and 98 through
-       the functions; where the oldest must go, 60 more on the average. peek and release: 107.
+       telem_ring_small_push_inline, 22 through .._push_shared_inline (Cortex-M0: 23 and 28), 89 and 98
+       through the functions; where the oldest must go, 60 more on the average. peek and release: 107.
 
    OPTIONS (besides those of telem.h; the same in all files)
        TELEM_RING_MEMCPY     payloads move by memcpy instead of relaxed atomic words: faster, but
@@ -5195,7 +5195,8 @@ static int telem_i_small_is_sound(telem_ring_small *r) {
         end = wrapped ? at : r->bytes;
         if (telem_i_small_size(word) > end - from) return 0;
         if (telem_i_small_is_open(word))
-            telem_i_pair_put(telem_i_small_cell(r, from), word ^ (TELEM_I_SMALL_OPEN | TELEM_I_SMALL_VOID), time);
+            telem_i_pair_put(telem_i_small_cell(r, from),
+                             word ^ (TELEM_I_SMALL_OPEN | TELEM_I_SMALL_VOID), time);
         from += telem_i_small_size(word);
     }
     return wrapped != 0;
