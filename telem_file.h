@@ -908,8 +908,9 @@ typedef struct telem_file_writer_desc {
     uint32_t key_rows;   /* a group has at least so many rows before key_bytes ends it; 0: disk
                             256, wire 1 */
     uint32_t gather_bytes; /* columns: memory in which rows wait to become blocks, all streams together; 0:
-                            2 x max_block, at most 32 MiB. When it is full the stream that holds most closes
-                            its block. Rows above 2 KiB wait in memory of their stream instead */
+                            8 x block_bytes, at most 32 MiB. Each stream brings an eighth of it more, one with
+                            STRING or BLOB as much again. When all is full the stream that holds most closes
+                            its block. Rows above 512 bytes wait in memory of their stream instead */
     uint64_t key_ns;     /* a KEY at least so often; 0: disk never by time, wire 5 s */
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
                             0: disk 1 s, wire 100 ms; UINT64_MAX: no limit (data that is not
@@ -990,7 +991,10 @@ typedef struct telem_file_watch {
     int64_t last;
 } telem_file_watch;
 
-/* Bytes of memory for a writer of this desc without streams, and for one stream more. */
+/* Bytes of memory for a writer of this desc without streams, and for one stream more. Columns: the first
+   stream with texts, and the first with rows above 512 bytes, bring what others of their kind use with them: then
+   less than the sum does. With a zero desc 1.9 MB and 0.1 MB per stream of numbers; the first with texts takes 3.5 MB,
+   rows above 512 bytes 1.2 MB and twice the rows of a block (416 KiB, or 256 rows). */
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d);
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s);
 
@@ -2265,7 +2269,8 @@ static void telem_i_file_release(telem_file_writer *w);
 static void telem_i_file_settle(telem_file_writer *w, int whole);
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s);
 static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s);
-static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_schema *schema);
+struct telem_i_file_cshared;
+static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_file_stream_desc *s, const struct telem_i_file_cshared *x);
 static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f);
 static void telem_i_file_shared_make(telem_file_writer *w);
 #else
@@ -3702,7 +3707,7 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
 #if defined(TELEM_FILE_NO_ROWS)
     if (d->coding == 0 && f.coding == TELEM_FILE_ROWS) f.coding = TELEM_FILE_MINI;
 #endif
-    f.gather_bytes = telem_i_file_or(d->gather_bytes, f.max_block > 1u << 24 ? 1u << 25 : 2u * f.max_block);
+    f.gather_bytes = telem_i_file_or(d->gather_bytes, f.block_bytes > 1u << 22 ? 1u << 25 : 8u * f.block_bytes);
     f.block_rows = telem_i_file_or(d->block_rows, f.coding == TELEM_FILE_ROWS ? 65536 : f.coding == TELEM_FILE_MINI ? TELEM_I_FILE_MINI_DEFAULT : TELEM_I_FILE_COLUMN_DEFAULT);
     f.key_bytes = telem_i_file_or(d->key_bytes, wire ? 8192 : f.coding == TELEM_FILE_COLUMNS ? 0 : 65536);
     f.key_rows = telem_i_file_or(d->key_rows, wire ? 1 : 256);
@@ -3850,17 +3855,24 @@ static uint64_t telem_i_file_block_capacity(const telem_file_writer_desc *f, con
     return bytes < worst ? worst : bytes;
 }
 
-TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s) {
+/* x: what all streams of a writer share; NULL: as of the first one. */
+static size_t telem_i_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s, const struct telem_i_file_cshared *x) {
     telem_file_writer_desc f = telem_i_file_writer_defaults(d);
     size_t rows = 2u * telem_i_file_align8(telem_schema_row_size(s->schema));
 #if !defined(TELEM_FILE_NO_COLUMNS)
-    if (f.coding == TELEM_FILE_COLUMNS) rows += (size_t)telem_i_file_gather_bytes(&f, s->schema);
+    if (f.coding == TELEM_FILE_COLUMNS) rows += (size_t)telem_i_file_gather_bytes(&f, s, x);
+#else
+    (void)x;
 #endif
 #if !defined(TELEM_FILE_NO_MINI)
     if (f.coding == TELEM_FILE_MINI) rows = telem_i_file_mini_bytes(&f, s->schema);
 #endif
     return rows + telem_i_file_align8(sizeof(telem_i_file_wstream)) + TELEM_I_FILE_ROOM +
            telem_i_file_align8((size_t)telem_i_file_block_capacity(&f, s) + TELEM_I_FILE_SLACK);
+}
+
+TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s) {
+    return telem_i_file_stream_bytes(d, s, NULL);
 }
 
 static int64_t telem_i_file_utc_now(void) {
@@ -4276,7 +4288,7 @@ static telem_result telem_i_file_check_stream(const telem_file_writer *w, const 
     if (telem_i_file_block_capacity(&w->desc, d) + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return TELEM_ERR_LIMIT;
     if (w->columns && telem_i_file_worst_row(d->schema) + 16u * (uint64_t)telem_schema_columns(d->schema) + 512u > w->desc.max_block) return TELEM_ERR_LIMIT;
     if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
-    if (w->arena.size - w->arena.used < telem_file_stream_bytes(&w->desc, d)) return TELEM_ERR_MEMORY;
+    if (w->arena.size - w->arena.used < telem_i_file_stream_bytes(&w->desc, d, w->columns)) return TELEM_ERR_MEMORY;
 #if !defined(TELEM_FILE_NO_JOURNAL)
     {
         telem_i_file_known *known;
@@ -10099,22 +10111,32 @@ typedef struct telem_i_file_pages {
 
 struct telem_i_file_job;
 
+/* Room that all streams share, as much as the one needs that needs most: it comes with that stream. */
+typedef struct telem_i_file_room {
+    uint8_t *out;     /* the coded block, and behind it a column's texts, or its values in another order */
+    size_t out_size;
+    uint8_t *text;    /* of the codecs; with it: */
+    size_t text_size;
+    uint32_t *cursor; /* where each row's next text lies in the heap while columns are coded, cap elements */
+    uint8_t *split;   /* one text that lies in two pages */
+    size_t split_size;
+} telem_i_file_room;
+
 /* What all streams of a writer share: what is needed while one block is coded, and the pages of the rows
    that wait. */
 typedef struct telem_i_file_cshared {
     telem_i_file_codec k;
     uint8_t *column; /* one column, native: cap + 64 values of 8 bytes */
-    uint32_t *place[TELEM_I_FILE_KEYED], *first[TELEM_I_FILE_KEYED]; /* of the open block's keys, cap elements each */
-    uint32_t *runs, *pick; /* of the open block's rows, cap elements each */
-    uint32_t *cursor; /* where each row's next text lies in the heap while columns are coded */
+    uint16_t *place[TELEM_I_FILE_KEYED], *first[TELEM_I_FILE_KEYED]; /* of the open block's keys, cap elements each; first
+                         lies behind place */
+    uint32_t *runs;   /* of the open block's rows, cap elements */
+    uint16_t *pick;   /* the same */
     uint8_t *same;    /* cap bytes: which rows repeat */
-    uint8_t *out;     /* the coded block */
-    uint8_t *split;   /* one text that lies in two pages */
     telem_i_file_pages pool; /* of all streams whose records are small, and of texts */
-    size_t out_size;
+    telem_i_file_room room, before; /* before: what was there without the stream added last */
     struct telem_i_file_job *job;           /* the block being coded */
     struct telem_i_file_wstream **queue;    /* streams whose sealed block waits, a ring of max_streams + 1 places */
-    uint32_t room;                          /* of the ring */
+    uint32_t places;                        /* of the ring */
     telem_atomic32 sealed, coded;           /* counts: put into the ring; taken out of it when coded */
     uint32_t reaped;                        /* those whose pages were taken back */
     int64_t credit;                         /* what rows paid for coding and was not yet spent */
@@ -10177,6 +10199,7 @@ typedef struct telem_i_file_gather {
     uint8_t trial;     /* a block is coded only to see its size */
     uint8_t own;       /* records are large: their pages are the stream's own, TILE records each */
     uint8_t shorts;    /* a short block was written straight from the caller's columns */
+    uint32_t given;    /* pages that came with the stream */
     telem_i_file_pages own_pool;
     size_t head_size;
     int64_t t, step;   /* section 6, before the block being coded */
@@ -10193,7 +10216,7 @@ typedef struct telem_i_file_source {
     telem_i_file_cshared *x;
     const telem_file_column *columns; /* NULL: gathered */
     const int64_t *times;
-    const uint32_t *pick;  /* whole columns: the distinct rows, counted from `from`; NULL: each row is */
+    const uint16_t *pick;  /* whole columns: the distinct rows, counted from `from`; NULL: each row is */
     const uint32_t *runs;  /* NULL: nothing repeats */
     uint64_t from;         /* whole columns: first row */
     uint64_t number;       /* of the row at times[0] when times is NULL */
@@ -10370,7 +10393,7 @@ static const uint8_t *telem_i_file_source_text(const telem_i_file_source *q, con
         size_t in = TELEM_I_FILE_RECORD + fix;
         if (telem_i_file_codes_variable(c->type)) {
             *n = telem_get32(telem_i_file_cell(q->f, q->first + i, in + 4u * element, 4));
-            return telem_i_file_heap_text(q->f, q->x->cursor[q->first + i], *n, q->x->split);
+            return telem_i_file_heap_text(q->f, q->x->room.cursor[q->first + i], *n, q->x->room.split);
         }
         p = telem_i_file_cell(q->f, q->first + i, in + (size_t)element * w, w);
     }
@@ -10385,6 +10408,7 @@ typedef struct telem_i_file_cencoder {
     const telem_i_file_source *q;
     telem_i_file_citem *item;
     uint8_t *data, *p, *limit;
+    uint8_t *end;    /* of the room: limit, but while something lies there */
     uint8_t aligned; /* a raw column is there */
 } telem_i_file_cencoder;
 
@@ -10460,7 +10484,7 @@ static const uint8_t *telem_i_file_source_texts(telem_i_file_cencoder *e, const 
         at[i] = (uint32_t)total;
         if (n) memmove(to + (size_t)total, p, n);
         total += n;
-        if (!q->columns && telem_i_file_codes_variable(c->type)) q->x->cursor[q->first + i] += n;
+        if (!q->columns && telem_i_file_codes_variable(c->type)) q->x->room.cursor[q->first + i] += n;
     }
     at[q->n] = (uint32_t)total;
     *offsets = at;
@@ -10571,7 +10595,7 @@ static int telem_i_file_view_texts(telem_i_file_cencoder *e, const telem_column 
         if (heap) { /* cursors stand anywhere */
             uint32_t row = q->first + i;
             len = telem_get32(telem_i_file_cell(q->f, row, TELEM_I_FILE_RECORD + fix + 4u * element, 4));
-            p = telem_i_file_heap_text(q->f, telem_i_file_record_texts(q->f, row) + telem_i_file_texts_before(e, c, element, row), len, q->x->split);
+            p = telem_i_file_heap_text(q->f, telem_i_file_record_texts(q->f, row) + telem_i_file_texts_before(e, c, element, row), len, q->x->room.split);
         } else {
             p = telem_i_file_source_text(q, c, element, fix, i, &len);
         }
@@ -10602,6 +10626,18 @@ static int telem_i_file_view_column(void *user, uint32_t column, uint32_t n, tel
     return 1;
 }
 
+static void telem_i_file_narrow(const uint32_t *v, uint32_t n, uint16_t *to) {
+    uint32_t i;
+    for (i = 0; i < n; i++) to[i] = (uint16_t)v[i];
+}
+
+/* Where the rows of the block go that is grouped by a key: until the codecs work. */
+static const uint32_t *telem_i_file_places(telem_i_file_cshared *x, uint32_t key, uint32_t n) {
+    uint32_t i;
+    for (i = 0; i < n; i++) x->k.a32[i] = x->place[key][i];
+    return x->k.a32;
+}
+
 /* The index items, and where each row goes. A key that does not hold here is left out with its columns. */
 static int telem_i_file_put_indices(telem_i_file_cencoder *e) {
     telem_i_file_keyed *x = e->g->keyed;
@@ -10611,7 +10647,7 @@ static int telem_i_file_put_indices(telem_i_file_cencoder *e) {
     for (i = 0; i < x->found.keys && n >= TELEM_I_FILE_LEAST_ROWS; i++) {
         telem_i_file_key *key = &e->g->keys.key[i];
         size_t room = (size_t)(e->limit - e->p), used;
-        uint32_t *spare = w->first[i];
+        uint32_t *spare = (uint32_t *)(void *)w->place[i]; /* and first[i] */
         nd = telem_i_file_key_index(&w->k, telem_i_file_view_column, e, x->found.key[i].member, x->found.key[i].members, n, spare);
         if (nd == 0) return 0;
         memcpy(idx, spare, (size_t)n * 4u);
@@ -10622,8 +10658,10 @@ static int telem_i_file_put_indices(telem_i_file_cencoder *e) {
         for (m = 0; m < key->members; m++) key->member[m] = x->found.key[i].member[m] + 2u;
         key->distinct = nd;
         key->length = (uint32_t)used;
-        telem_i_file_key_firsts(idx, n, w->first[i]);
-        telem_i_file_key_places(idx, n, nd, w->k.b32, w->place[i]);
+        telem_i_file_key_firsts(idx, n, w->k.a32);
+        telem_i_file_narrow(w->k.a32, nd, w->first[i]);
+        telem_i_file_key_places(idx, n, nd, w->k.b32, w->k.a32);
+        telem_i_file_narrow(w->k.a32, n, w->place[i]);
         e->g->keys.count++;
     }
     return 1;
@@ -10702,7 +10740,7 @@ static int telem_i_file_put_column(telem_i_file_cencoder *e, const telem_column 
     }
     to = slot >= 0 ? telem_i_file_end_room(e, v, (size_t)n * c->width) : NULL;
     if (to) {
-        telem_i_file_group(c->width, x->place[e->g->keyed->found.by[slot]], n, v, to);
+        telem_i_file_group(c->width, telem_i_file_places(x, e->g->keyed->found.by[slot], n), n, v, to);
         if (!telem_i_file_put_values(e, c, &e->g->keyed->choice[slot], to, n, old)) return 0;
         grouped = *e->item;
         memset(e->item, 0, sizeof *e->item);
@@ -10739,17 +10777,17 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
         e->g->keyed->saved[key] += e->g->keys.key[key].length; /* in row order it would have an index of its own */
         e->limit = (uint8_t *)(void *)offsets; /* nothing is written over them */
         i = (uint32_t)telem_i_file_put_strings(e, c, choice, to, offsets, nd, old);
-        e->limit = x->out + x->out_size;
+        e->limit = e->end;
         return (int)i;
     }
     to = slot >= 0 ? telem_i_file_end_room(e, p, (at[n] - at[0]) + 8u * ((size_t)n + 1u)) : NULL;
     if (to) {
         offsets = (uint32_t *)(void *)to;
         to += 8u * ((size_t)n + 1u);
-        telem_i_file_group_strings(x->place[e->g->keyed->found.by[slot]], n, p, at, offsets + n + 1u, to, offsets);
+        telem_i_file_group_strings(telem_i_file_places(x, e->g->keyed->found.by[slot], n), n, p, at, offsets + n + 1u, to, offsets);
         e->limit = (uint8_t *)(void *)offsets;
         i = (uint32_t)telem_i_file_put_strings(e, c, &e->g->keyed->choice[slot], to, offsets, n, old);
-        e->limit = x->out + x->out_size;
+        e->limit = e->end;
         if (!i) return 0;
         grouped = *e->item;
         memset(e->item, 0, sizeof *e->item);
@@ -10830,7 +10868,7 @@ static int telem_i_file_put_opening(telem_i_file_cencoder *e) {
     e->p = e->data;
     e->aligned = 0;
     if (e->s->has_variable && !e->q->columns)
-        for (i = 0; i < e->q->n; i++) e->q->x->cursor[e->q->first + i] = telem_i_file_record_texts(e->q->f, e->q->first + i);
+        for (i = 0; i < e->q->n; i++) e->q->x->room.cursor[e->q->first + i] = telem_i_file_record_texts(e->q->f, e->q->first + i);
     memset(g->items, 0, (2u + (size_t)telem_schema_columns(e->s->schema)) * sizeof *g->items);
     if (!telem_i_file_put_indices(e)) return 0;
     e->item = &g->items[0];
@@ -11058,7 +11096,7 @@ static void telem_i_file_source_state(telem_i_file_wstream *s, const telem_i_fil
     last.first = q->first + q->n - 1u;
     last.n = 1;
     last.runs = NULL;
-    if (s->has_variable && !q->columns) q->x->cursor[last.first] = telem_i_file_record_texts(q->f, last.first);
+    if (s->has_variable && !q->columns) q->x->room.cursor[last.first] = telem_i_file_record_texts(q->f, last.first);
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &c)) {
         uint32_t size = telem_i_file_codes_variable(c.type) ? 4u : c.width;
@@ -11074,7 +11112,7 @@ static void telem_i_file_source_state(telem_i_file_wstream *s, const telem_i_fil
             if (telem_i_file_codes_variable(c.type)) {
                 telem_put32(to, n);
                 to += 4;
-                if (!q->columns) q->x->cursor[last.first] += n;
+                if (!q->columns) q->x->room.cursor[last.first] += n;
             }
             if (n) memcpy(to, p, n);
         }
@@ -11174,8 +11212,8 @@ static void telem_i_file_job_part(telem_file_writer *w, telem_i_file_job *j) {
     e->s = s;
     e->g = g;
     e->q = &j->q;
-    e->data = e->p = w->columns->out + g->head_size;
-    e->limit = w->columns->out + w->columns->out_size;
+    e->data = e->p = w->columns->room.out + g->head_size;
+    e->limit = e->end = w->columns->room.out + w->columns->room.out_size;
     telem_i_file_source_times(s, &j->q);
     s->all_present = (uint8_t)telem_i_file_source_all_present(s, &j->q, w->columns->column);
     if (s->key) memset(g->state, 0, s->row_size);
@@ -11658,7 +11696,7 @@ static uint32_t telem_i_file_pace_step(telem_file_writer *w) {
     if (w->error.code != TELEM_OK) return 0;
     if (j->phase == TELEM_I_FILE_JOB_NONE) {
         if (coded == TELEM_LOAD32_ACQUIRE(&x->sealed)) return 0; /* P1 */
-        telem_i_file_job_of(w, x->queue[coded % x->room]);
+        telem_i_file_job_of(w, x->queue[coded % x->places]);
     }
     cost = telem_i_file_job_step(w, j);
     if (j->phase == TELEM_I_FILE_JOB_NONE) {
@@ -11673,7 +11711,7 @@ static void telem_i_file_reap(telem_file_writer *w) {
     telem_i_file_cshared *x = w->columns;
     uint32_t coded = TELEM_LOAD32_ACQUIRE(&x->coded); /* P2 */
     for (; x->reaped != coded; x->reaped++) {
-        telem_i_file_gather *g = x->queue[x->reaped % x->room]->g;
+        telem_i_file_gather *g = x->queue[x->reaped % x->places]->g;
         telem_i_file_free_pages(x, g, &g->sealed);
         g->safe_row = g->coded_row;
     }
@@ -11728,7 +11766,7 @@ static telem_result telem_i_file_seal(telem_file_writer *w, telem_i_file_wstream
     g->fill = was;
     g->fill.t = g->sealed.t;
     g->fill.step = g->sealed.step;
-    x->queue[sealed % x->room] = s;
+    x->queue[sealed % x->places] = s;
     TELEM_STORE32_RELEASE(&x->sealed, sealed + 1u); /* P1 */
     return w->desc.pace == TELEM_FILE_AT_ONCE ? telem_i_file_finish(w, s) : TELEM_OK;
 }
@@ -11824,7 +11862,7 @@ static int telem_i_file_gather_room(telem_file_writer *w, telem_i_file_wstream *
     while (telem_i_file_pages_short(x, g, texts)) {
         telem_i_file_wstream *most = s;
         if (telem_i_file_pending(w)) {
-            if (telem_i_file_finish(w, x->queue[x->reaped % x->room]) != TELEM_OK) return 0;
+            if (telem_i_file_finish(w, x->queue[x->reaped % x->places]) != TELEM_OK) return 0;
             continue;
         }
         for (i = 0; i < w->stream_count; i++)
@@ -11994,17 +12032,53 @@ static uint32_t telem_i_file_rows_most(const telem_file_writer_desc *f, uint32_t
 
 typedef struct telem_i_file_gather_sizes {
     uint32_t record, cap, heap, raw, columns, strips, shift, pages, heap_pages;
+    uint32_t given; /* pages that come with the stream into the pool of all */
     uint8_t variable, own;
     size_t head;
+    size_t out, text, cursor, split; /* what the stream needs of the room of all */
     uint64_t total;
 } telem_i_file_gather_sizes;
 
-static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_writer_desc *f, const telem_schema *schema) {
+/* Blocks of narrow rows of numbers have block_bytes, a first one may come out larger; and a column lies there in
+   another order. */
+static size_t telem_i_file_out_least(const telem_file_writer_desc *f, uint32_t block_bytes) {
+    uint64_t n = 4u * (uint64_t)block_bytes, order = 16u * (uint64_t)f->block_rows, all = f->max_block + 8u * (uint64_t)f->block_rows;
+    if (n < order) n = order;
+    return telem_i_file_round64((size_t)(n < all ? n : all) + 4096u);
+}
+
+/* Wide rows and texts have blocks of max_block; texts lie there twice beside what is coded. `longest`: of the texts, 0:
+   there are none. */
+static void telem_i_file_room_layout(const telem_file_writer_desc *f, uint32_t block_bytes, uint32_t longest, telem_i_file_gather_sizes *z) {
+    size_t n = telem_i_file_out_least(f, block_bytes ? block_bytes : f->block_bytes), all = (size_t)f->max_block + 8u * (size_t)f->block_rows;
+    uint64_t text = (uint64_t)longest * f->block_rows;
+    if (text > TELEM_I_FILE_TEXT) text = TELEM_I_FILE_TEXT;
+    if (longest && text < z->raw) text = z->raw;
+    if ((z->own || longest) && n < all) n = all;
+    z->out = telem_i_file_round64(n + 2u * (size_t)text);
+    z->text = longest ? telem_i_file_round64((size_t)text + f->block_rows + 64u) : 0;
+    z->cursor = z->variable ? 4u * telem_i_file_round64(f->block_rows) : 0;
+    z->split = z->variable ? telem_i_file_round64(z->raw) : 0;
+    z->given = z->own ? 0 : f->gather_bytes / TELEM_I_FILE_PAGE / 8u + 1u;
+    if (z->variable) z->given += (uint32_t)(((uint64_t)f->gather_bytes + z->raw) / TELEM_I_FILE_PAGE) + 2u;
+}
+
+/* Bytes of what the room lacks; NULL: of what a writer has without streams. */
+static size_t telem_i_file_room_bytes(const telem_file_writer_desc *f, const telem_i_file_gather_sizes *z, const telem_i_file_room *have) {
+    size_t n = 0;
+    if (z->out > (have ? have->out_size : telem_i_file_out_least(f, f->block_bytes))) n += TELEM_I_FILE_ROOM + z->out + TELEM_I_FILE_SLACK;
+    if (z->text > (have ? have->text_size : 0)) n += z->text;
+    if (z->cursor && !(have && have->cursor)) n += z->cursor;
+    if (z->split > (have ? have->split_size : 0)) n += z->split;
+    return telem_i_file_align8(n);
+}
+
+static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_writer_desc *f, const telem_schema *schema, uint32_t block_bytes) {
     telem_i_file_gather_sizes z;
     telem_columns it;
     telem_column c;
     uint64_t fixed = 0, texts = 0, rows;
-    uint32_t before = 0;
+    uint32_t before = 0, longest = 0;
     memset(&z, 0, sizeof z);
     telem_columns_begin(&it, schema);
     while (telem_columns_next(&it, &c)) {
@@ -12013,6 +12087,7 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
         texts += variable ? (uint64_t)c.count * (c.width - 4u) : 0;
         z.variable |= (uint8_t)variable;
         if (c.count == 0) continue;
+        if (telem_i_file_codes_text(c.type) && longest < c.width) longest = c.width;
         z.strips += (variable ? 4u : c.width) != before;
         before = variable ? 4u : c.width;
     }
@@ -12029,18 +12104,21 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
     z.pages = (z.cap >> z.shift) + 1u;
     if (z.variable) z.heap = texts > TELEM_I_FILE_GATHER ? (uint32_t)texts : TELEM_I_FILE_GATHER;
     z.heap_pages = z.variable ? z.heap / TELEM_I_FILE_PAGE + 2u : 0;
+    telem_i_file_room_layout(f, block_bytes, longest, &z);
     z.head = telem_i_file_round64(256u + (size_t)z.columns * 16u + (size_t)(z.columns / TELEM_I_FILE_SECTION + 1u) * 16u);
     z.total = telem_i_file_align8(sizeof(telem_i_file_gather)) + 2u * telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.pages) +
               2u * telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.heap_pages) +
-              (z.own ? 2u * (uint64_t)z.pages * telem_i_file_align8((size_t)TELEM_I_FILE_TILE * z.record) : TELEM_I_FILE_PAGE) +
+              (z.own ? 2u * (uint64_t)z.pages * telem_i_file_align8((size_t)TELEM_I_FILE_TILE * z.record) : 0) + (uint64_t)z.given * TELEM_I_FILE_PAGE +
               telem_i_file_align8((size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD)) + telem_i_file_align8(z.strips * sizeof(telem_i_file_strip)) +
               telem_i_file_align8(telem_schema_row_size(schema)) + telem_i_file_align8(z.columns * sizeof(telem_i_file_citem)) +
               telem_i_file_align8(z.columns * sizeof(telem_i_file_choice)) + telem_i_file_align8(sizeof(telem_i_file_keyed));
     return z;
 }
 
-static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_schema *schema) {
-    return telem_i_file_gather_layout(f, schema).total;
+/* With what comes with the stream into the room of all; `x`: of a writer that is open. */
+static uint64_t telem_i_file_gather_bytes(const telem_file_writer_desc *f, const telem_file_stream_desc *s, const telem_i_file_cshared *x) {
+    telem_i_file_gather_sizes z = telem_i_file_gather_layout(f, s->schema, s->block_bytes);
+    return z.total + telem_i_file_room_bytes(f, &z, x ? &x->room : NULL);
 }
 
 /* As telem_i_file_take, but what large buffers held before does not matter: a PC gives their pages only
@@ -12084,21 +12162,51 @@ static int telem_i_file_is_flat(const telem_i_file_wstream *s, int native) {
     return 1;
 }
 
+/* A stream that needs more of the room than is there brings it. What is being coded stays where it is. */
+static void telem_i_file_room_make(telem_file_writer *w, const telem_i_file_gather_sizes *z) {
+    telem_i_file_cshared *x = w->columns;
+    telem_i_file_room *r = &x->room;
+    uint8_t *p = telem_i_file_grab(&w->arena, telem_i_file_room_bytes(&w->desc, z, r));
+    x->before = *r;
+    if (z->text > r->text_size) {
+        r->text = x->k.text = p;
+        r->text_size = x->k.text_size = z->text;
+        p += z->text;
+    }
+    if (z->cursor && !r->cursor) {
+        r->cursor = (uint32_t *)(void *)p;
+        p += z->cursor;
+    }
+    if (z->split > r->split_size) {
+        r->split = p;
+        r->split_size = z->split;
+        p += z->split;
+    }
+    if (z->out > r->out_size) {
+        r->out = p + TELEM_I_FILE_ROOM; /* for the block's header */
+        r->out_size = z->out;
+    }
+}
+
 /* Memory was counted before. */
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s) {
-    telem_i_file_gather_sizes z = telem_i_file_gather_layout(&w->desc, s->schema);
+    telem_i_file_gather_sizes z = telem_i_file_gather_layout(&w->desc, s->schema, s->goal);
     telem_i_file_gather *g = s->g = (telem_i_file_gather *)telem_i_file_take(&w->arena, sizeof *g);
     telem_i_file_batch *f;
     uint32_t i;
-    s->room = w->columns->out;
-    s->room_size = w->columns->out_size;
+    telem_i_file_acquire(w);
+    telem_i_file_room_make(w, &z);
+    telem_i_file_release(w);
+    s->room = w->columns->room.out;
+    s->room_size = w->columns->room.out_size;
     for (f = &g->fill;; f = &g->sealed) {
         f->page = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *f->page * (size_t)z.pages);
         f->heap = (uint8_t **)(void *)telem_i_file_take(&w->arena, sizeof *f->heap * (size_t)z.heap_pages);
         f->shift = z.shift;
         if (f == &g->sealed) break;
     }
-    if (!z.own) telem_i_file_free_page(&w->columns->pool, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE)); /* one for each stream */
+    for (i = 0; i < z.given; i++) telem_i_file_free_page(&w->columns->pool, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE));
+    g->given = z.given;
     for (i = 0; z.own && i < 2u * z.pages; i++) telem_i_file_free_page(&g->own_pool, telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * z.record));
     g->own = z.own;
     g->tile = telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD));
@@ -12121,29 +12229,25 @@ static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream 
     g->seal_ticks = s->age_ticks ? s->age_ticks - s->age_ticks / 8u : UINT64_MAX; /* the rest is for coding it */
 }
 
-/* The stream was the last one made: its page is the first free one. */
+/* The stream was the last one made: its pages are the first free ones. */
 static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s) {
-    if (!s->g->own) (void)telem_i_file_take_page(&w->columns->pool);
+    telem_i_file_cshared *x = w->columns;
+    uint32_t i;
+    for (i = 0; i < s->g->given; i++) (void)telem_i_file_take_page(&x->pool);
+    x->room = x->before;
+    x->k.text = x->room.text;
+    x->k.text_size = x->room.text_size;
 }
 
-/* What the writer has once. The coded block: its head and data, and behind them a column's texts, or its
-   values in another order. */
-static size_t telem_i_file_out_size(const telem_file_writer_desc *f) {
-    return telem_i_file_round64(2u * (size_t)f->max_block + (f->max_row > TELEM_I_FILE_TEXT ? f->max_row : TELEM_I_FILE_TEXT) + 8u * (size_t)f->block_rows);
-}
-static size_t telem_i_file_room_for_text(const telem_file_writer_desc *f) {
-    return telem_i_file_round64((f->max_row > TELEM_I_FILE_TEXT ? f->max_row : TELEM_I_FILE_TEXT) + (size_t)f->block_rows + 64u);
-}
-static uint32_t telem_i_file_shared_pages(const telem_file_writer_desc *f) {
-    return (uint32_t)(((uint64_t)f->gather_bytes + f->max_row) / TELEM_I_FILE_PAGE) + 3u;
-}
+/* What the writer has once, and what comes with a stream that needs more. */
+static uint32_t telem_i_file_shared_pages(const telem_file_writer_desc *f) { return f->gather_bytes / TELEM_I_FILE_PAGE + 3u; }
 
 static size_t telem_i_file_shared_bytes(const telem_file_writer_desc *f) {
     size_t rows = telem_i_file_round64(f->block_rows);
     return telem_i_file_align8(sizeof(telem_i_file_cshared)) + telem_i_file_align8(sizeof(telem_i_file_job)) + sizeof(telem_i_file_hash) + 64u +
            telem_i_file_align8((f->max_streams + 1u) * sizeof(telem_i_file_wstream *)) + telem_i_file_align8(telem_i_file_scratch_bytes(f->block_rows)) + 8u * (rows + 64u) +
-           8u * TELEM_I_FILE_KEYED * rows + 3u * 4u * rows + rows + TELEM_I_FILE_ROOM + telem_i_file_out_size(f) + TELEM_I_FILE_SLACK +
-           telem_i_file_room_for_text(f) + telem_i_file_align8(f->max_row) + (size_t)telem_i_file_shared_pages(f) * TELEM_I_FILE_PAGE;
+           4u * TELEM_I_FILE_KEYED * rows + (4u + 2u + 1u) * rows + telem_i_file_align8(TELEM_I_FILE_ROOM + telem_i_file_out_least(f, f->block_bytes) + TELEM_I_FILE_SLACK) +
+           (size_t)telem_i_file_shared_pages(f) * TELEM_I_FILE_PAGE;
 }
 
 static void telem_i_file_shared_make(telem_file_writer *w) {
@@ -12154,23 +12258,19 @@ static void telem_i_file_shared_make(telem_file_writer *w) {
     telem_i_file_scratch_make(&x->k, p, w->desc.block_rows, w->desc.level);
     x->column = telem_i_file_grab(&w->arena, 8u * (rows + 64u));
     for (i = 0; i < TELEM_I_FILE_KEYED; i++) {
-        x->place[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
-        x->first[i] = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
+        x->place[i] = (uint16_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
+        x->first[i] = x->place[i] + rows;
     }
     x->runs = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
-    x->pick = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
-    x->cursor = (uint32_t *)(void *)telem_i_file_grab(&w->arena, 4u * rows);
+    x->pick = (uint16_t *)(void *)telem_i_file_grab(&w->arena, 2u * rows);
     x->same = telem_i_file_grab(&w->arena, rows);
-    x->out_size = telem_i_file_out_size(&w->desc);
-    x->out = telem_i_file_grab(&w->arena, TELEM_I_FILE_ROOM + x->out_size + TELEM_I_FILE_SLACK) + TELEM_I_FILE_ROOM; /* for the block's header */
-    x->k.text_size = telem_i_file_room_for_text(&w->desc);
-    x->k.text = telem_i_file_grab(&w->arena, x->k.text_size);
-    x->split = telem_i_file_grab(&w->arena, w->desc.max_row);
+    x->room.out_size = telem_i_file_out_least(&w->desc, w->desc.block_bytes);
+    x->room.out = telem_i_file_grab(&w->arena, TELEM_I_FILE_ROOM + x->room.out_size + TELEM_I_FILE_SLACK) + TELEM_I_FILE_ROOM; /* for the block's header */
     x->job = (telem_i_file_job *)telem_i_file_take(&w->arena, sizeof *x->job);
     hash = telem_i_file_grab(&w->arena, sizeof *x->job->hash + 64u);
     x->job->hash = (telem_i_file_hash *)(void *)(hash + ((64u - ((uintptr_t)hash & 63u)) & 63u));
-    x->room = w->desc.max_streams + 1u;
-    x->queue = (telem_i_file_wstream **)(void *)telem_i_file_take(&w->arena, x->room * sizeof *x->queue);
+    x->places = w->desc.max_streams + 1u;
+    x->queue = (telem_i_file_wstream **)(void *)telem_i_file_take(&w->arena, x->places * sizeof *x->queue);
     for (i = telem_i_file_shared_pages(&w->desc); i > 0; i--) telem_i_file_free_page(&x->pool, telem_i_file_grab(&w->arena, TELEM_I_FILE_PAGE));
 }
 
@@ -12346,7 +12446,7 @@ static int telem_i_file_seem_to_repeat(const telem_i_file_wstream *s, const tele
 }
 
 /* Which rows of a block repeat: pick and runs of q, when enough do. */
-static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_source *q, uint32_t *pick, uint32_t *runs, uint8_t *same) {
+static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_source *q, uint16_t *pick, uint32_t *runs, uint8_t *same) {
     uint32_t i, n = q->n, left, distinct = 0, least = n / TELEM_I_FILE_REPEATS;
     int64_t t = telem_i_file_source_time(q, 0);
     if ((q->x->k.off & TELEM_I_FILE_OFF_ROWS) || !telem_i_file_seem_to_repeat(s, q, n)) return;
@@ -12357,7 +12457,7 @@ static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_sour
             runs[distinct - 1u]++;
             continue;
         }
-        pick[distinct] = i;
+        pick[distinct] = (uint16_t)i;
         runs[distinct++] = 0;
     }
     q->pick = pick;
@@ -12371,7 +12471,8 @@ static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream
     uint64_t lost = s->lost;
     q->first = 0;
     q->n = n;
-    q->pick = q->runs = NULL;
+    q->pick = NULL;
+    q->runs = NULL;
     telem_i_file_begin_columns(w, s, telem_i_file_source_time(q, 0));
     s->first_row = s->next_row;
     telem_i_file_find_repeats(s, q, q->x->pick, q->x->runs, q->x->same);
@@ -12390,7 +12491,8 @@ static void telem_i_file_try_rows(telem_file_writer *w, telem_i_file_wstream *s,
     uint8_t key = s->key;
     some.first = 0;
     some.n = some.rows = n;
-    some.pick = some.runs = NULL;
+    some.pick = NULL;
+    some.runs = NULL;
     s->key = 1;
     s->g->trial = 1;
     telem_i_file_write_source(w, s, &some);
@@ -12443,7 +12545,7 @@ static uint32_t telem_i_file_direct_rows(telem_file_writer *w, telem_i_file_wstr
 
 /* A column of numbers, CHARS or BYTES into the records [base, base + n); pick: their rows; NULL: from q->from on. */
 static void telem_i_file_gather_values(telem_i_file_gather *g, const telem_i_file_source *q, const telem_column *c, const uint8_t *p, size_t in, uint32_t base,
-                                       uint32_t n, const uint32_t *pick) {
+                                       uint32_t n, const uint16_t *pick) {
     uint32_t i, k, w = c->width, page = (uint32_t)1 << g->fill.shift;
     for (i = 0; i < n;) {
         uint32_t row = base + i, part = page - (row & (page - 1u));
@@ -12495,7 +12597,8 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
     telem_i_file_pages *pool = telem_i_file_pool_of(x, g);
     telem_columns it;
     telem_column c;
-    uint32_t text[TELEM_I_FILE_GATHER_TEXTS], texts = 0, base = f->count, n, m, i, k, left, run, *pick = NULL;
+    uint32_t text[TELEM_I_FILE_GATHER_TEXTS], texts = 0, base = f->count, n, m, i, k, left, run;
+    uint16_t *pick = NULL;
     size_t in = TELEM_I_FILE_RECORD;
     int64_t t, last;
     if (f->count >= g->limit || n64 == 0 || f->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS) return 0;
@@ -12517,7 +12620,7 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
     left = telem_i_file_same_rows(s, &before, n + 1u, f->t, f->step, 1, x->same);
     if (left && f->rows == 1) left -= x->same[1], x->same[1] = 0; /* the second row of a block: see telem_i_file_gather_row */
     for (i = 0, m = 0; left && i < n; i++)
-        if (!x->same[i + 1u]) x->pick[m++] = i;
+        if (!x->same[i + 1u]) x->pick[m++] = (uint16_t)i;
     if (left) pick = x->pick;
     else m = n;
     for (i = 0, k = base - 1u, t = f->t; i < n; i++) { /* the heads of the records */
@@ -13270,7 +13373,7 @@ static telem_result telem_i_file_begin_crows(telem_file_reader *r, telem_i_file_
 
 /* The most that a block of a stream takes while its rows are read, above the block itself. */
 static uint64_t telem_i_file_crows_bytes(const telem_file_writer_desc *f, const telem_schema *schema) {
-    telem_i_file_gather_sizes z = telem_i_file_gather_layout(f, schema);
+    telem_i_file_gather_sizes z = telem_i_file_gather_layout(f, schema, 0);
     uint64_t n = telem_i_file_rows_most(f, z.record), size = sizeof(struct telem_i_file_crows) + 64u * 16u;
     telem_columns it;
     telem_column c;
