@@ -927,8 +927,8 @@ typedef struct telem_file_writer_desc {
     uint32_t journal_slot_bytes; /* multiple of 64; holds the largest row; 0: 512 KiB. All slots together hold
                             the rows that are in no block yet: blocks close early when they are full */
     uint64_t sync_ns;    /* TELEM_FILE_SYNC_INTERVAL; 0: 1 s */
-    void (*wait)(void *user); /* TELEM_FILE_HELPER: called again and again while a call waits for the helper to end
-                            its step (some microseconds); NULL: it spins */
+    void (*wait)(void *user); /* called again and again while a call waits for the helper to end its step (some
+                            microseconds; NULL: it spins), or for a sync to end (NULL: it sleeps a little) */
     void *wait_user;
 } telem_file_writer_desc;
 
@@ -1085,7 +1085,9 @@ TELEM_API int telem_file_journals(const telem_file_writer *w);
 /* The number that the stream's next row gets; 0 for an unknown one. After append: one past the rows that the file has. */
 TELEM_API uint64_t telem_file_next_row(const telem_file_writer *w, uint32_t stream);
 /* What is with the io and, in journal mode, every row so far is on the medium on return: no block is closed.
-   The one call that a second thread may make while the writer's own thread goes on writing. */
+   The one call that other threads may make at any time from behind telem_file_writer_open (or telem_feed_open, with
+   &f->w) on, whatever the writer's own thread does: it waits while a feed begins its next file, and a rotation and
+   a close wait until it has ended. Behind a close: ERR_STATE. Built without journal mode: the writer's thread only. */
 TELEM_API telem_result telem_file_sync(telem_file_writer *w);
 /* Closes all open blocks: every row so far is with the io. */
 TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w);
@@ -1380,7 +1382,8 @@ typedef struct telem_feed_writer_desc {
     uint64_t keep_ns;            /* and those not written to for so long; 0: they stay */
     uint32_t keep_files;         /* and while there are more than so many; 0: any number */
     const telem_clock *clock;    /* POSIX time, for rotate_ns, keep_ns, created; NULL: the system's */
-    void (*begin)(void *user, telem_file_writer *w); /* NULL, or called in each new file behind the schemas: metadata */
+    void (*begin)(void *user, telem_file_writer *w); /* NULL, or called in each new file behind the schemas: metadata,
+                                    rows that each file shall have. It calls nothing of the feed */
     void *user;
 } telem_feed_writer_desc;
 
@@ -1396,8 +1399,7 @@ TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, i
    written, and a clock reading per block with rotate_ns. A file that cannot be begun is no error that sticks: rows
    go on into the old one, and it is tried again later; what is answered then is that error. */
 TELEM_API telem_result telem_feed_poll(telem_feed_writer *f);
-/* The next file, now: all rows so far are in the one before, which is closed and synced. A thread that calls
-   telem_file_sync of its own accord must not do so meanwhile (nor during telem_feed_poll). */
+/* The next file, now: all rows so far are in the one before, which is closed and synced. */
 TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f);
 TELEM_API telem_result telem_feed_close(telem_feed_writer *f);
 /* What went wrong last; `what` lives in f. */
@@ -1525,6 +1527,10 @@ struct telem_file_writer {
     uint32_t clocks_refused, clocks_unsaid; /* bits: their add answered an error; they are not with the io */
     uint64_t header_pos;  /* of the latest one */
     uint64_t announcement; /* bytes of header, clocks and schemas together */
+    /* From here on not put back when a rotation fails: telem_file_sync of another thread looks at it meanwhile. */
+    telem_atomic32 sync_gate; /* its calls at work; TELEM_I_FILE_SHUT: the io may go now */
+    void (*gate_wait)(void *user);
+    void *gate_user;
 };
 
 struct telem_i_file_rstream;
@@ -1853,6 +1859,7 @@ typedef struct telem_i_file_wstream {
 #if !defined(TELEM_FILE_NO_FEEDS)
     uint64_t old_schema_pos, old_start_row; /* of the file before, while the next one begins */
     uint64_t lost_before;                   /* in files before this one */
+    uint8_t old_repeats;
 #endif
     uint32_t place;      /* in the writer's table */
     uint32_t journal_at, journal_generation; /* of its latest whole row in the zone */
@@ -3324,6 +3331,43 @@ static void telem_i_file_journal_sealed(telem_file_writer *w) {
     }
 }
 
+/* The gate of telem_file_sync, which another thread may call at any time: an io goes (a rotation, a close) only when no
+   such call is at work, and none begins meanwhile.
+   G1  gate_leave, gate_open: CAS with release order -> gate_shut, gate_enter: CAS with acquire order. */
+#define TELEM_I_FILE_SHUT 0x80000000u
+
+static void telem_i_file_gate_wait(const telem_file_writer *w) {
+    if (w->gate_wait) w->gate_wait(w->gate_user);
+#if TELEM_I_SYSTEM && defined(_WIN32)
+    else Sleep(1);
+#elif TELEM_I_SYSTEM
+    else {
+        struct timespec nap = {0, 50000};
+        (void)nanosleep(&nap, NULL);
+    }
+#endif
+}
+
+static void telem_i_file_gate_add(telem_file_writer *w, uint32_t n) {
+    uint32_t was = TELEM_LOAD32_RELAXED(&w->sync_gate);
+    while (!TELEM_CAS32(&w->sync_gate, &was, was + n)) {} /* G1 */
+}
+
+static void telem_i_file_gate_enter(telem_file_writer *w) {
+    for (;;) {
+        uint32_t was = TELEM_LOAD32_RELAXED(&w->sync_gate);
+        if (was & TELEM_I_FILE_SHUT) telem_i_file_gate_wait(w);
+        else if (TELEM_CAS32(&w->sync_gate, &was, was + 1u)) return; /* G1 */
+    }
+}
+static void telem_i_file_gate_leave(telem_file_writer *w) { telem_i_file_gate_add(w, (uint32_t)-1); }
+
+static void telem_i_file_gate_shut(telem_file_writer *w) {
+    telem_i_file_gate_add(w, TELEM_I_FILE_SHUT); /* none begins from here on */
+    while (TELEM_LOAD32_ACQUIRE(&w->sync_gate) != TELEM_I_FILE_SHUT) telem_i_file_gate_wait(w);
+}
+static void telem_i_file_gate_open(telem_file_writer *w) { telem_i_file_gate_add(w, TELEM_I_FILE_SHUT); } /* the bit goes */
+
 /* Syncs what the io has and the zone. Safe beside the writer's own thread: it only reads what that stores. */
 static telem_result telem_i_file_sync_io(telem_file_writer *w) {
     telem_io *io = w->desc.io;
@@ -4140,6 +4184,8 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
 #endif
     memset(w, 0, sizeof *w);
     w->desc = f;
+    w->gate_wait = f.wait;
+    w->gate_user = f.wait_user;
     w->arena.base = (uint8_t *)f.memory;
     w->arena.size = f.memory_size;
 #if !defined(TELEM_FILE_NO_JOURNAL)
@@ -4828,9 +4874,13 @@ TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_ann
 
 #if !defined(TELEM_FILE_NO_JOURNAL)
 TELEM_API telem_result telem_file_sync(telem_file_writer *w) {
-    if (!w || !w->open) return telem_i_file_not_open(w);
-    TELEM_STORE32_RELAXED(&w->sync_used, 1);
-    return telem_i_file_sync_io(w);
+    telem_result r;
+    if (!w) return telem_i_file_not_open(w);
+    telem_i_file_gate_enter(w);
+    if (w->open) TELEM_STORE32_RELAXED(&w->sync_used, 1);
+    r = w->open ? telem_i_file_sync_io(w) : telem_i_file_not_open(w);
+    telem_i_file_gate_leave(w);
+    return r;
 }
 
 static void telem_i_file_sync_timed(telem_file_writer *w, uint32_t clock, int64_t now) {
@@ -4971,11 +5021,15 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     (void)telem_i_file_end_session(w);
     if (w->error.code != TELEM_OK) telem_i_file_give_up(w);
 #if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_gate_shut(w);
     telem_i_file_journal_end(w);
     telem_i_file_unlock(w);
+    w->open = 0;
+    telem_i_file_gate_open(w);
+#else
+    w->open = 0;
 #endif
     telem_i_file_release(w);
-    w->open = 0;
     return w->error.code;
 }
 
@@ -5114,7 +5168,7 @@ static telem_result telem_i_file_emit_chain(telem_file_writer *w) {
 
 /* What comes back when the new file cannot be begun. */
 typedef struct telem_i_file_rotation {
-    telem_file_writer old;
+    telem_file_writer old; /* as far as its sync_gate */
     telem_i_file_windex index;
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_i_file_wzone zone;
@@ -5126,11 +5180,13 @@ typedef struct telem_i_file_rotation {
 /* The new file's lock and zone, beside those of the old one. */
 static telem_result telem_i_file_rotate_zone(telem_file_writer *w) {
     telem_io *io = w->desc.io;
+    int journals = w->zone && w->zone->base;
     telem_result r = io->lock && w->desc.profile == TELEM_FILE_DISK ? io->lock(io->user, 1) : TELEM_ERR_UNSUPPORTED;
     w->locked = r == TELEM_OK;
     if (r == TELEM_ERR_BUSY) telem_i_file_writer_fail(w, r, "another writer has the next file open");
     if (w->zone) w->zone->map = w->zone->base = w->zone->slot = NULL;
     if (w->zone && w->error.code == TELEM_OK && telem_i_file_can_journal(&w->desc)) (void)telem_i_file_journal_begin(w);
+    if (journals && !w->zone->base) telem_i_file_writer_fail(w, TELEM_ERR_UNSUPPORTED, "the next file's journal zone cannot be mapped");
     return w->error.code;
 }
 
@@ -5160,7 +5216,7 @@ static void telem_i_file_rotate_back(telem_file_writer *w, const telem_i_file_ro
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_i_file_rotate_zone_back(w, k);
 #endif
-    *w = k->old;
+    memcpy(w, &k->old, offsetof(telem_file_writer, sync_gate));
 #if !defined(TELEM_FILE_NO_COLUMNS)
     telem_i_file_trouble(w, w->error.code != TELEM_OK);
 #endif
@@ -5168,6 +5224,7 @@ static void telem_i_file_rotate_back(telem_file_writer *w, const telem_i_file_ro
         telem_i_file_wstream *s = w->streams[i];
         s->schema_pos = s->old_schema_pos;
         s->start_row = s->old_start_row;
+        s->repeats = s->old_repeats;
         s->need_key = 1;
     }
     if (!w->index) return;
@@ -5208,9 +5265,10 @@ static telem_result telem_i_file_rotate_end(telem_file_writer *w, telem_i_file_r
         telem_i_file_wstream *s = w->streams[i];
         s->old_schema_pos = s->schema_pos;
         s->old_start_row = s->start_row;
+        s->old_repeats = s->repeats;
         s->need_key = 1; /* the next block stands behind an end */
     }
-    k->old = *w;
+    memcpy(&k->old, w, offsetof(telem_file_writer, sync_gate));
     if (w->index) k->index = *w->index;
 #if !defined(TELEM_FILE_NO_JOURNAL)
     if (w->zone) k->zone = *w->zone;
@@ -5221,7 +5279,6 @@ static telem_result telem_i_file_rotate_end(telem_file_writer *w, telem_i_file_r
 /* Begins a file of a new session on `io` (of the same block_size). On an error the writer stands in the old one as
    before, behind an end block. */
 static telem_result telem_i_file_rotate_begin(telem_file_writer *w, telem_io *io, uint64_t session, int64_t created, const telem_i_file_rotation *k) {
-    uint32_t i;
     telem_error e;
     w->desc.io = io;
     w->desc.previous = w->desc.session;
@@ -5246,12 +5303,22 @@ static telem_result telem_i_file_rotate_begin(telem_file_writer *w, telem_io *io
         telem_i_file_rotate_back(w, k);
         return e.code;
     }
+    return TELEM_OK;
+}
+
+/* The new file has its name: what was of the old one is forgotten. */
+static void telem_i_file_rotate_done(telem_file_writer *w, const telem_i_file_rotation *k) {
+    uint32_t i;
     for (i = 0; i < w->stream_count; i++) {
         memset(w->streams[i]->covered, 0, sizeof w->streams[i]->covered);
         w->streams[i]->has_announced = 0;
         w->streams[i]->lost_before = w->streams[i]->lost;
     }
-    return TELEM_OK;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_rotate_zone_end(w, k);
+#else
+    (void)k;
+#endif
 }
 #endif
 
@@ -17815,7 +17882,7 @@ static telem_result telem_i_file_feed_begin(telem_feed_writer *f, const telem_fe
     telem_result r;
     uint32_t i;
     wd.io = &f->io[0];
-    wd.session = 0;
+    wd.append = 0;
     wd.previous = past->any ? past->place.session : 0;
     wd.file_number = past->last + 1u;
     wd.created = telem_i_file_feed_now(f);
@@ -17963,40 +18030,43 @@ static telem_result telem_i_file_feed_later(telem_feed_writer *f, telem_result r
     return telem_i_file_feed_fail(f, r, what, "");
 }
 
-/* The calling thread owns the writer's coding side. */
-static telem_result telem_i_file_feed_rotate(telem_feed_writer *f) {
+/* From the file at hand into NAME.new, which gets its name. */
+static telem_result telem_i_file_feed_over(telem_feed_writer *f, telem_io *io) {
     telem_i_file_rotation k;
-    telem_io *io;
-    telem_result r;
-    if ((r = f->w.error.code) != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
-    if (f->number == UINT32_MAX) return telem_i_file_feed_later(f, TELEM_ERR_LIMIT, "no file number is left");
-    io = &f->io[1 - f->at];
-    r = telem_i_file_feed_make(f, io);
-    if (r != TELEM_OK) return telem_i_file_feed_later(f, r, "the next file cannot be made");
-    r = telem_i_file_rotate_end(&f->w, &k);
-    if (r != TELEM_OK) {
-        telem_i_file_feed_unmake(f, io);
-        return telem_i_file_feed_writer_failed(f, r);
-    }
+    telem_result r = telem_i_file_rotate_end(&f->w, &k);
+    if (r != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
     r = telem_i_file_rotate_begin(&f->w, io, telem_i_file_new_session(io), telem_i_file_feed_now(f), &k);
-    if (r == TELEM_OK && f->begin) f->begin(f->user, &f->w);
-    if (r == TELEM_OK && f->w.error.code != TELEM_OK) {
-        r = f->w.error.code;
-        telem_i_file_rotate_back(&f->w, &k);
-    }
     if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, f->number + 1u)) != TELEM_OK)
         telem_i_file_rotate_back(&f->w, &k);
+    if (r != TELEM_OK) return telem_i_file_feed_later(f, r, "the next file cannot be begun");
+    telem_i_file_rotate_done(&f->w, &k);
+    (void)f->dir.close(f->dir.user, &f->io[f->at]); /* it was synced */
+    f->at = (uint8_t)(1 - f->at);
+    return r;
+}
+
+/* The calling thread owns the writer's coding side. */
+static telem_result telem_i_file_feed_rotate(telem_feed_writer *f) {
+    telem_io *io = &f->io[1 - f->at];
+    telem_result r = f->w.error.code;
+    if (r != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
+    if (f->number == UINT32_MAX) return telem_i_file_feed_later(f, TELEM_ERR_LIMIT, "no file number is left");
+    r = telem_i_file_feed_make(f, io);
+    if (r != TELEM_OK) return telem_i_file_feed_later(f, r, "the next file cannot be made");
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_gate_shut(&f->w);
+#endif
+    r = telem_i_file_feed_over(f, io);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_gate_open(&f->w);
+#endif
     if (r != TELEM_OK) {
         telem_i_file_feed_unmake(f, io);
-        return telem_i_file_feed_later(f, r, "the next file cannot be begun");
+        return r;
     }
-#if !defined(TELEM_FILE_NO_JOURNAL)
-    telem_i_file_rotate_zone_end(&f->w, &k);
-#endif
-    (void)f->dir.close(f->dir.user, &f->io[f->at]);
-    f->at = (uint8_t)(1 - f->at);
+    if (f->begin) f->begin(f->user, &f->w);
     (void)telem_i_file_feed_keep(f);
-    return TELEM_OK;
+    return f->w.error.code == TELEM_OK ? TELEM_OK : telem_i_file_feed_writer_failed(f, f->w.error.code);
 }
 
 TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f) {

@@ -1,5 +1,5 @@
-/* test_feed_threads.c - a feed written with a helper thread, rotated and followed meanwhile: three threads, and nothing
-   in common between writer and reader but the directory.   UNIT: threads */
+/* test_feed_threads.c - a feed written with a helper thread, synced by another one, rotated and followed meanwhile: four
+   threads, and nothing in common between writer and reader but the directory.   UNIT: threads */
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_IMPLEMENTATION
 #include "telem_file.h"
@@ -42,6 +42,20 @@ static void *helper(void *arg) {
             struct timespec nap = {0, 50000};
             (void)nanosleep(&nap, NULL);
         }
+    return NULL;
+}
+
+/* Syncs without pause: in front of, in and behind every rotation, and behind the close. */
+static uint32_t syncs, refused;
+static void *syncer(void *arg) {
+    uint64_t *bad = (uint64_t *)arg;
+    telem_result r;
+    do {
+        r = telem_file_sync(&w.w);
+        if (r == TELEM_OK) syncs++;
+        else if (r == TELEM_ERR_STATE) refused++; /* closed */
+        else ++*bad;
+    } while (refused < 3 && *bad == 0);
     return NULL;
 }
 
@@ -95,8 +109,8 @@ static void run(int journal) {
     telem_feed_writer_desc d = TELEM_ZERO;
     telem_file_stream_desc s = TELEM_ZERO;
     telem_dir dir;
-    pthread_t h, f;
-    uint64_t n, bad = 0;
+    pthread_t h, f, y;
+    uint64_t n, bad = 0, unsynced = 0;
     const char *build = getenv("BUILD");
     snprintf(path, sizeof path, "%s/feed-threads-%ld", build && *build ? build : ".", (long)getpid());
     dir = telem_dir_system(path);
@@ -122,6 +136,8 @@ static void run(int journal) {
     TELEM_STORE32_RELEASE(&stop, 0);
     REQUIRE(pthread_create(&h, NULL, helper, NULL) == 0);
     REQUIRE(pthread_create(&f, NULL, follower, &bad) == 0);
+    syncs = refused = 0;
+    REQUIRE(pthread_create(&y, NULL, syncer, &unsynced) == 0);
     for (n = 0; n < rows_wanted; n++) {
         Row r = row_of(n);
         CHECK_OK(telem_feed_write(&w, 1, (int64_t)n, &r));
@@ -132,7 +148,11 @@ static void run(int journal) {
     CHECK(w.number > 3);
     CHECK_OK(telem_feed_close(&w));
     (void)pthread_join(f, NULL);
+    (void)pthread_join(y, NULL);
     CHECK_EQ_INT(bad, 0);
+    CHECK_EQ_INT(unsynced, 0);
+    CHECK(syncs > 0);
+    CHECK_EQ_INT(refused, 3);
     wipe();
 }
 
