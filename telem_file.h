@@ -2475,12 +2475,13 @@ static void telem_i_file_body_put_ref(telem_i_file_body *b, uint32_t stream) {
     telem_i_file_body_put_varint(b, stream == TELEM_ALL_STREAMS ? 0 : (uint64_t)stream + 1u);
 }
 
-/* Emits a block that is not data. On a sticky error nothing is written. */
+/* Emits a block that is not data. On a sticky error nothing is written. TELEM_OK: it can be read; where the io failed in
+   its pad, which telem_file_writer_clear completes, the error sticks all the same. */
 static telem_result telem_i_file_emit_block(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
                                        void (*body)(telem_i_file_body *b, const void *arg), const void *arg) {
     uint8_t room[TELEM_I_FILE_ROOM];
     telem_i_file_body b;
-    size_t size, total;
+    size_t size, total, tail;
     uint32_t check;
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (w->columns) telem_i_file_settle(w, 0);
@@ -2501,9 +2502,10 @@ static telem_result telem_i_file_emit_block(telem_file_writer *w, uint8_t kind, 
     telem_i_file_body_flush(&b);
     memset(room, 0, sizeof room);
     telem_put32(room, telem_i_file_hash_end(&b.hash));
-    telem_i_file_out(w, room, (size_t)(total - size - b.len));
+    tail = (size_t)(total - size - b.len);
+    tail = telem_i_file_out(w, room, tail) + 4u <= tail ? 0 : 1; /* it lacks more than its pad */
     w->seq++;
-    return w->error.code;
+    return tail ? w->error.code : TELEM_OK;
 }
 /* .. and any but an index block goes into the index. */
 static telem_result telem_i_file_emit(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
@@ -2513,7 +2515,7 @@ static telem_result telem_i_file_emit(telem_file_writer *w, uint8_t kind, const 
     if (r != TELEM_OK) return r;
     telem_i_file_index_add(w, kind, start, NULL);
     telem_i_file_index_due(w);
-    return w->error.code;
+    return r; /* the block is there, even where the index behind it failed */
 }
 
 /* The frame of a data block: everything but its payload. */
@@ -3684,36 +3686,38 @@ static void telem_i_file_index_body(telem_i_file_body *b, const void *arg) {
     }
 }
 
-/* Writes an index block of level k (0-based), and of the next level when that is full. */
-static void telem_i_file_index_emit(telem_file_writer *w) {
+/* Writes an index block of level k (0-based). 0: the io failed; then what it covers waits for telem_file_writer_clear. */
+static int telem_i_file_index_level(telem_file_writer *w, uint32_t k) {
     telem_i_file_windex *x = w->index;
     telem_i_file_index_arg a;
     uint8_t fields[TELEM_VARINT_MAX];
-    uint32_t i, k;
+    uint64_t pos = telem_i_file_tell(w);
+    uint32_t i;
     a.w = w;
-    for (k = 0; k < TELEM_I_FILE_LEVELS; k++) {
-        uint64_t pos = telem_i_file_tell(w);
-        if (k > 0 && x->below_count[k] < TELEM_I_FILE_FAN) break;
-        a.level = k;
-        if (telem_i_file_emit_block(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_file_index_body, &a) != TELEM_OK) {
-            x->below_count[k] = 0; /* a cache: its children are still found one by one */
-            break;
-        }
-        x->last[k] = pos;
-        x->below_count[k] = 0;
-        if (k + 1 < TELEM_I_FILE_LEVELS) {
-            if (x->below_count[k + 1] >= TELEM_I_FILE_FAN) x->below_count[k + 1] = 0; /* its index was cut off: as above */
-            x->below[k + 1][x->below_count[k + 1]++] = pos;
-        }
-        for (i = 0; i < w->stream_count; i++) w->streams[i]->covered[k].rows = 0;
+    a.level = k;
+    if (telem_i_file_emit_block(w, TELEM_BLOCK_INDEX, fields, telem_varint_put(fields, k + 1u), telem_i_file_index_body, &a) != TELEM_OK) return 0;
+    x->last[k] = pos;
+    x->below_count[k] = 0;
+    if (k == 0) x->count = 0;
+    if (k + 1 < TELEM_I_FILE_LEVELS) {
+        if (x->below_count[k + 1] >= TELEM_I_FILE_FAN) x->below_count[k + 1] = 0; /* its index was cut off: a cache, its children are found one by one */
+        x->below[k + 1][x->below_count[k + 1]++] = pos;
     }
-    x->count = 0;
+    for (i = 0; i < w->stream_count; i++) w->streams[i]->covered[k].rows = 0;
+    return 1;
+}
+
+/* And of the next levels as long as they are full. */
+static void telem_i_file_index_emit(telem_file_writer *w) {
+    uint32_t i, k;
+    for (k = 0; k < TELEM_I_FILE_LEVELS && (k == 0 || w->index->below_count[k] >= TELEM_I_FILE_FAN); k++)
+        if (!telem_i_file_index_level(w, k)) break;
     for (i = 0; i < w->stream_count; i++) w->streams[i]->need_key = 1;
 }
 
 static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t pos, telem_i_file_wstream *s) {
     telem_i_file_entry *e;
-    if (!telem_i_file_index_of(w) || w->error.code != TELEM_OK) return;
+    if (!telem_i_file_index_of(w) || w->index->count >= w->desc.index_blocks) return; /* full: an error keeps it from the io */
     e = &w->index->entries[w->index->count++];
     memset(e, 0, sizeof *e);
     e->kind = kind;
@@ -3729,6 +3733,14 @@ static void telem_i_file_index_add(telem_file_writer *w, uint8_t kind, uint64_t 
 /* Called between blocks, when no stream's state is half changed. */
 static void telem_i_file_index_due(telem_file_writer *w) {
     if (telem_i_file_index_of(w) && w->index->count == w->desc.index_blocks) telem_i_file_index_emit(w);
+}
+
+/* Those that an error kept from the io: before anything else comes, there is no room for more. */
+static void telem_i_file_index_again(telem_file_writer *w) {
+    uint32_t k;
+    if (!telem_i_file_index_of(w)) return;
+    for (k = 0; k < TELEM_I_FILE_LEVELS; k++)
+        if (k ? w->index->below_count[k] >= TELEM_I_FILE_FAN : w->index->count == w->desc.index_blocks) (void)telem_i_file_index_level(w, k);
 }
 
 /* >>writer ------------------------------------------------------------------------------------- */
@@ -5110,6 +5122,7 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     (void)telem_i_file_out(w, pad, w->framing.align - 1u); /* a block may lack its last bytes */
     if (!w->stage && w->error.code == TELEM_OK) w->turn++;
     if (!w->headed) telem_i_file_emit_header(w);
+    else telem_i_file_index_again(w);
 #if !defined(TELEM_FILE_NO_COLUMNS)
     telem_i_file_say_rest(w);
 #endif

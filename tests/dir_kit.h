@@ -35,6 +35,14 @@ struct dir_kit {
     size_t space;     /* bytes that all files may take; 0: any */
     int refuse;       /* steps that change names are refused with this code */
     int64_t now;      /* POSIX ns */
+    long calls;       /* by writers, so far: also those that change nothing */
+    long fail_at;     /* this call (counted from 1) fails once; 0: none */
+    int fail_code;    /* how */
+    int half;         /* the call that fails took a part of its bytes */
+    int fail_more;    /* and so many more, each 57 behind the one before */
+    int failed;       /* calls that did */
+    char failure[140]; /* the latest one: call and file; "": none yet */
+    int costly;       /* of them writes and syncs of files that have their name */
 };
 
 static int64_t dir_total(const dir_kit *k) {
@@ -43,6 +51,16 @@ static int64_t dir_total(const dir_kit *k) {
     for (i = 0; i < DIR_FILES; i++)
         if (k->file[i].inode) n += (int64_t)k->file[i].inode->size;
     return n;
+}
+
+/* Is this the call that fails? */
+static int dir_fails(dir_kit *k, const char *call, const char *name) {
+    if (k->owner == 0 || ++k->calls != k->fail_at) return 0;
+    snprintf(k->failure, sizeof k->failure, "%s %s", call, name);
+    k->failed++;
+    k->costly += (strcmp(call, "write") == 0 || strcmp(call, "sync") == 0) && strstr(name, ".0");
+    if (k->fail_more-- > 0) k->fail_at = k->calls + 57;
+    return 1;
 }
 
 /* Returns 1 when the step is to be done by half before the kill. */
@@ -57,6 +75,13 @@ static int dir_find(const dir_kit *k, const char *name) {
     for (i = 0; i < DIR_FILES; i++)
         if (k->file[i].inode && strcmp(k->file[i].name, name) == 0) return i;
     return -1;
+}
+
+static const char *dir_name(const dir_handle *h) { /* of a file that is open */
+    int i;
+    for (i = 0; i < DIR_FILES; i++)
+        if (h->dir->file[i].inode == h->inode) return h->dir->file[i].name;
+    return "";
 }
 
 static void dir_unref(dir_inode *n) {
@@ -79,6 +104,7 @@ static void dir_resize(dir_inode *n, size_t size) {
 static int64_t dir_read(void *user, void *buf, size_t n) {
     dir_handle *h = (dir_handle *)user;
     uint64_t left = h->pos < h->inode->size ? h->inode->size - h->pos : 0;
+    if (dir_fails(h->dir, "read", dir_name(h))) return h->dir->fail_code;
     if (n > left) n = (size_t)left;
     if (n) memcpy(buf, h->inode->data + h->pos, n);
     h->pos += n;
@@ -90,6 +116,16 @@ static int64_t dir_write(void *user, const void *buf, size_t n) {
     dir_kit *k = h->dir;
     int half = dir_step(k);
     if (half) n = n / 2;
+    if (dir_fails(k, "write", dir_name(h))) {
+        if (!k->torn || n < 2 || k->half) {
+            k->half = 0;
+            return k->fail_code;
+        }
+        n /= 2; /* a part of it, then the error */
+        k->half = 1;
+        k->fail_more += k->fail_at > k->calls; /* the one that was meant next comes later */
+        k->fail_at = k->calls + 1;
+    }
     if (k->space) {
         int64_t free_bytes = (int64_t)k->space - dir_total(k);
         if (free_bytes <= 0) return TELEM_ERR_SPACE;
@@ -106,17 +142,21 @@ static int64_t dir_write(void *user, const void *buf, size_t n) {
 }
 
 static telem_result dir_seek(void *user, uint64_t pos) {
+    dir_handle *h = (dir_handle *)user;
+    if (dir_fails(h->dir, "seek", dir_name(h))) return (telem_result)h->dir->fail_code;
     ((dir_handle *)user)->pos = pos;
     return TELEM_OK;
 }
 static telem_result dir_sync_file(void *user) {
-    (void)dir_step(((dir_handle *)user)->dir);
-    return TELEM_OK;
+    dir_handle *h = (dir_handle *)user;
+    (void)dir_step(h->dir);
+    return dir_fails(h->dir, "sync", dir_name(h)) ? (telem_result)h->dir->fail_code : TELEM_OK;
 }
 static int64_t dir_size(void *user) { return (int64_t)((dir_handle *)user)->inode->size; }
 static telem_result dir_truncate(void *user, uint64_t size) {
     dir_handle *h = (dir_handle *)user;
     if (dir_step(h->dir)) longjmp(h->dir->killed, 1);
+    if (dir_fails(h->dir, "truncate", dir_name(h))) return (telem_result)h->dir->fail_code;
     dir_resize(h->inode, (size_t)size);
     return TELEM_OK;
 }
@@ -160,6 +200,7 @@ static int dir_make(dir_kit *k, const char *name) {
 static telem_result dir_open(void *user, const char *name, int how, telem_io *io) {
     dir_kit *k = (dir_kit *)user;
     int i = dir_find(k, name);
+    if (dir_fails(k, "open", name)) return (telem_result)k->fail_code;
     if (how == TELEM_DIR_CREATE) {
         if (dir_step(k)) longjmp(k->killed, 1);
         if (i >= 0) return TELEM_ERR_EXISTS;
@@ -171,18 +212,19 @@ static telem_result dir_open(void *user, const char *name, int how, telem_io *io
 
 static telem_result dir_close(void *user, telem_io *io) {
     dir_handle *h = (dir_handle *)io->user;
-    (void)user;
+    int fails = user && dir_fails(h->dir, "close", dir_name(h));
     if (!h->used) abort(); /* closed twice */
     h->used = 0;
     h->inode->opens--;
     if (h->lock) h->inode->locked = 0;
     dir_unref(h->inode);
-    return TELEM_OK;
+    return fails ? (telem_result)h->dir->fail_code : TELEM_OK;
 }
 
 static telem_result dir_list(void *user, int (*fn)(void *arg, const telem_dir_entry *entry), void *arg) {
     dir_kit *k = (dir_kit *)user;
     int i;
+    if (dir_fails(k, "list", "")) return (telem_result)k->fail_code;
     for (i = DIR_FILES; i-- > 0;) { /* in no helpful order */
         telem_dir_entry e;
         if (!k->file[i].inode) continue;
@@ -198,6 +240,7 @@ static telem_result dir_remove(void *user, const char *name) {
     dir_kit *k = (dir_kit *)user;
     int i = dir_find(k, name);
     if (dir_step(k)) longjmp(k->killed, 1);
+    if (dir_fails(k, "remove", name)) return (telem_result)k->fail_code;
     if (i < 0) return TELEM_ERR_NOT_FOUND;
     k->file[i].inode->links--;
     dir_unref(k->file[i].inode);
@@ -211,6 +254,7 @@ static telem_result dir_rename(void *user, const char *from, const char *to) {
     if (dir_step(k)) longjmp(k->killed, 1);
     if (i < 0) return TELEM_ERR_NOT_FOUND;
     if (k->refuse) return (telem_result)k->refuse;
+    if (dir_fails(k, "rename", from)) return (telem_result)k->fail_code;
     if (j >= 0) {
         k->file[j].inode->links--;
         dir_unref(k->file[j].inode);
@@ -224,6 +268,7 @@ static telem_result dir_lock(void *user, const char *name, telem_io *held) {
     dir_kit *k = (dir_kit *)user;
     int i = dir_find(k, name);
     if (dir_step(k)) longjmp(k->killed, 1);
+    if (dir_fails(k, "lock", name)) return (telem_result)k->fail_code;
     if (i < 0) i = dir_make(k, name);
     if (k->file[i].inode->locked) return TELEM_ERR_BUSY;
     k->file[i].inode->locked = 1;
@@ -231,8 +276,9 @@ static telem_result dir_lock(void *user, const char *name, telem_io *held) {
 }
 
 static telem_result dir_sync(void *user) {
-    if (dir_step((dir_kit *)user)) longjmp(((dir_kit *)user)->killed, 1);
-    return TELEM_OK;
+    dir_kit *k = (dir_kit *)user;
+    if (dir_step(k)) longjmp(k->killed, 1);
+    return dir_fails(k, "sync names", "") ? (telem_result)k->fail_code : TELEM_OK;
 }
 
 static telem_dir dir_of(dir_kit *k) {
@@ -255,7 +301,7 @@ static void dir_kill(dir_kit *k, int owner) {
     for (i = 0; i < DIR_OPEN; i++)
         if (k->handle[i].used && k->handle[i].owner == owner) {
             io.user = &k->handle[i];
-            (void)dir_close(k, &io);
+            (void)dir_close(NULL, &io);
         }
 }
 

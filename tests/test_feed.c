@@ -1,8 +1,11 @@
 /* test_feed.c - feeds: files of one sequence in a directory, in memory. Rotation, keeping, following, seeking, what
    kills and strangers do to it. With processes and the system's directories: scenario_feed.c. */
 #define _POSIX_C_SOURCE 200809L
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 #include "file_kit.h"
 #include "dir_kit.h"
+#include "decoder.h"
 
 #define FAST_TABLE(F) \
     F(FIELD, u64, n, "", "the row's number") \
@@ -604,6 +607,136 @@ TEST(no_room_for_the_next_file_loses_nothing) {
         }
 }
 
+/* Any one call of a directory or a file fails once, in front of, in or behind a rotation: what is not of the file
+   being written costs no row; of what is, each row that is not read is told, to the row. Behind it all goes on. */
+static int clears;
+static void write_next(uint32_t stream) { /* a row that carries the number it gets; an error is cleared */
+    telem_result r;
+    uint64_t n = telem_file_next_row(&w.w, stream);
+    if (stream == 1) {
+        Fast a = fast_row(n);
+        r = telem_feed_write(&w, 1, (int64_t)n * 1000, &a);
+    } else {
+        Slow b;
+        memset(&b, 0, sizeof b);
+        b.n = n;
+        b.y = (int16_t)(n * 7 % 1000);
+        r = telem_feed_write(&w, 2, (int64_t)n * 7000, &b);
+    }
+    if (r == TELEM_OK) return;
+    clears++;
+    CHECK_EQ_INT(r, kit.fail_code);
+    r = telem_file_writer_clear(&w.w);
+    CHECK_OK(r == kit.fail_code ? telem_file_writer_clear(&w.w) : r);
+}
+
+/* Each file by the second decoder: what its index and end blocks say is true, its loss blocks add up. */
+static void decode_files(int clean) {
+    int i;
+    for (i = 0; i < DIR_FILES; i++) {
+        decoder dec;
+        const char *p;
+        uint64_t told[3] = {0, 0, 0};
+        if (!kit.file[i].inode || !strstr(kit.file[i].name, ".tlm")) continue;
+        decoder_run(&dec, kit.file[i].inode->data, kit.file[i].inode->size, 0);
+        CHECK(!strstr(dec.text, " wrong\n"));
+        if (getenv("SHOW") && strstr(dec.text, " wrong\n")) printf("%s:\n%s\n", kit.file[i].name, dec.text);
+        if (clean) CHECK(!strstr(dec.text, "CORRUPT") && !strstr(dec.text, " unseen\n"));
+        for (p = strstr(dec.text, "loss "); p; p = strstr(p + 1, "loss ")) {
+            unsigned id = 0, hop, cause;
+            unsigned long long count = 0, total = 0;
+            if (sscanf(p, "loss %u hop %u cause %u count %llu total %llu", &id, &hop, &cause, &count, &total) != 5 || id > 2) continue;
+            told[id] += count;
+            CHECK_EQ_INT(total, told[id]);
+        }
+        decoder_free(&dec);
+    }
+}
+
+static void note_begin(void *user, telem_file_writer *to) { /* each file begins with metadata and a row */
+    telem_metadata m = TELEM_ZERO;
+    (void)user;
+    m.stream = TELEM_ALL_STREAMS;
+    m.type = TELEM_VALUE_TEXT;
+    m.key = "vehicle";
+    m.data = "kestrel";
+    (void)telem_file_write_metadata(to, &m);
+    if (telem_file_next_row(to, 2)) {
+        Slow b;
+        uint64_t n = telem_file_next_row(to, 2);
+        memset(&b, 0, sizeof b);
+        b.n = n;
+        b.y = (int16_t)(n * 7 % 1000);
+        (void)telem_file_write(to, 2, (int64_t)n * 7000, &b);
+    }
+}
+
+static void fail_calls(size_t c, long call, int more, long *calls) {
+    telem_feed_writer_desc *d = feed_desc(codings[c]);
+    account a;
+    telem_result r;
+    uint64_t i, lost[3], next[3];
+    memset(&a, 0, sizeof a);
+    clears = 0;
+    kit.torn = (int)(call & 1);
+    kit.fail_at = call;
+    kit.fail_more = more;
+    kit.fail_code = call % 3 == 0 ? TELEM_ERR_SPACE : TELEM_ERR_IO;
+    d->file.block_bytes = 500;
+    d->rotate_bytes = 1500;
+    d->keep_files = 100;
+    d->begin = note_begin;
+    kit.owner = 1;
+    r = telem_feed_open(&w, d);
+    if (r != TELEM_OK) {
+        CHECK_EQ_INT(r, kit.fail_code);
+        CHECK_EQ_INT(dir_count(&kit, ".tlm"), 0);
+        r = telem_feed_open(&w, d);
+        REQUIRE_OK(r == kit.fail_code ? telem_feed_open(&w, d) : r);
+    }
+    for (i = 0; i < (codings[c] == TELEM_FILE_COLUMNS ? 3000 : 1000); i++) {
+        write_next(1);
+        if (i % 7 == 0) write_next(2);
+        kit.now += 5000000; /* a rotation that failed is tried again after a second */
+    }
+    next[1] = telem_file_next_row(&w.w, 1);
+    next[2] = telem_file_next_row(&w.w, 2);
+    CHECK(w.number > 2);
+    r = telem_feed_close(&w);
+    if (r != TELEM_OK) CHECK_EQ_INT(r, kit.fail_code);
+    lost[1] = telem_file_stream_get_stats(&w.w, 1).lost;
+    lost[2] = telem_file_stream_get_stats(&w.w, 2).lost;
+    *calls = kit.calls;
+    CHECK(kit.failed || call > kit.calls);
+    kit.fail_at = kit.fail_more = 0;
+    d->begin = NULL;
+    REQUIRE_OK(telem_feed_open(&w, d)); /* and the next writer finds nothing in its way */
+    CHECK_OK(telem_feed_close(&w));
+    REQUIRE_OK(reader(0));
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+    CHECK_EQ_INT(a.bad, 0);
+    for (i = 1; i <= 2; i++) {
+        CHECK_EQ_INT(a.first[i], 0);
+        CHECK_EQ_INT(a.rows[i] + a.missing[i] + (r == TELEM_OK ? 0 : next[i] - a.next[i]), next[i]);
+        CHECK_EQ_INT(a.rows[i] + lost[i], next[i]);
+    }
+    if (!kit.costly) CHECK_EQ_INT(lost[1] + lost[2], 0);
+    decode_files(!kit.costly);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    CHECK_EQ_INT(dir_count(&kit, ".new"), 0);
+    if (check_g.bad) printf("coding %d, call %ld of %ld: %d, the last: %s, %d clears\n", (int)codings[c], call, *calls, kit.failed, kit.failure, clears);
+    dir_free(&kit);
+}
+
+TEST(any_call_may_fail_once) {
+    size_t c;
+    for (c = 0; c < sizeof codings; c++) {
+        long call, calls = 1;
+        for (call = 1; call <= calls + 3 && !check_g.bad; call += check_quick() ? 7 : 1) fail_calls(c, call, (int)(call % 4), &calls);
+        CHECK(calls > 100);
+    }
+}
+
 /* Other people's files among a feed's, cut and forged ones, names that look alike. */
 TEST(strangers_in_the_directory_do_no_harm) {
     static const char *const names[] = {"drive.0000002.tlm", "drive.2.tlm", "drive.-00001.tlm", "drive..000001.tlm", "Drive.000001.tlm", "drive.000001.tlm~",
@@ -832,6 +965,7 @@ int main(void) {
     RUN(other_schema_is_refused_with_the_field);
     RUN(second_writer_is_refused_until_the_first_is_gone);
     RUN(no_room_for_the_next_file_loses_nothing);
+    RUN(any_call_may_fail_once);
     RUN(strangers_in_the_directory_do_no_harm);
     RUN(files_that_were_not_acknowledged_stay);
     RUN(old_and_large_feeds_are_cut_to_size);
