@@ -4256,6 +4256,7 @@ static telem_result telem_i_file_emit_now(telem_file_writer *w, uint8_t kind, vo
     telem_result r;
     telem_i_file_acquire(w);
     r = telem_i_file_emit(w, kind, NULL, 0, body, arg);
+    if (r == TELEM_OK && kind != TELEM_BLOCK_LOSS) r = w->error.code; /* a loss that is told is not told again */
     telem_i_file_release(w);
     return r;
 }
@@ -4299,13 +4300,15 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     pos = telem_i_file_tell(w);
     r = telem_i_file_emit_clock(w, w->clock_count);
     w->announcement += telem_i_file_tell(w) - pos;
-    if (r == TELEM_OK) w->clock_count++;
 #if !defined(TELEM_FILE_NO_COLUMNS)
-    else if (w->error.code != TELEM_OK) {
+    if (w->error.code != TELEM_OK) {
         w->clocks_refused |= 1u << w->clock_count;
-        w->clocks_unsaid |= 1u << w->clock_count++;
-    }
+        if (r != TELEM_OK) w->clocks_unsaid |= 1u << w->clock_count; /* else it is whole in the file, but for its pad */
+        w->clock_count++;
+        r = w->error.code;
+    } else
 #endif
+    if (r == TELEM_OK) w->clock_count++;
     telem_i_file_release(w);
     return r;
 }
@@ -4430,13 +4433,15 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     telem_i_file_acquire(w);
     r = telem_i_file_emit_schema(w, s);
     w->announcement += telem_i_file_tell(w) - s->schema_pos;
-    if (r == TELEM_OK) w->streams[w->stream_count++] = s;
 #if !defined(TELEM_FILE_NO_COLUMNS)
-    else if (w->error.code != TELEM_OK) {
-        s->refused = s->unsaid = 1;
+    if (w->error.code != TELEM_OK) {
+        s->refused = 1;
+        s->unsaid = r != TELEM_OK; /* else it is whole in the file, but for its pad */
         w->streams[w->stream_count++] = s;
-    }
+        r = w->error.code;
+    } else
 #endif
+    if (r == TELEM_OK) w->streams[w->stream_count++] = s;
     else telem_i_file_drop_stream(w, s, used); /* it is not there: rows without their schema could not be read */
     telem_i_file_release(w);
     return r;

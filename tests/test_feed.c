@@ -686,6 +686,7 @@ static void fail_calls(size_t c, long call, int more, long *calls) {
     d->rotate_bytes = 1500;
     d->keep_files = 100;
     d->begin = note_begin;
+    d->file.index_blocks = call % 2 ? 5 : 0;
     kit.owner = 1;
     r = telem_feed_open(&w, d);
     if (r != TELEM_OK) {
