@@ -693,6 +693,8 @@
        Stream ids mean the same stream in all files; row numbers go on from file to file: start_row
        in the schema block is one past the last row in the files before. Where a reader finds it
        higher than it expects, rows between are in no file: missing, exactly.
+       A writer that finds the newest file without its end may append to it (section 12) and end it,
+       before it begins its own.
        The next file is begun as NAME.new: header, journal zone, clocks, schemas, chain block; then
        it is renamed. Nothing is written to a file any more when a later one has its name. So a
        reader that finds a later file reads on to the end of the one at hand, once, and leaves it.
@@ -1389,7 +1391,9 @@ typedef struct telem_feed_writer_desc {
 
 typedef struct telem_feed_writer telem_feed_writer;
 
-/* Opens a feed for writing; makes it when it is absent. One writer at a time. ERR_BUSY: another has it;
+/* Opens a feed for writing; makes it when it is absent. The newest file of a writer that was killed is closed in its
+   place first: rows that only its journal zone has become blocks; one that is damaged otherwise stays as it is. Then
+   a file is begun, behind whatever is there. One writer at a time. ERR_BUSY: another has it;
    ERR_MISMATCH: a stream differs from what the feed holds (telem_feed_writer_error: which field, and how);
    what dir and telem_file_writer_open answer. A failed open leaves the feed as it was. */
 TELEM_API telem_result telem_feed_open(telem_feed_writer *f, const telem_feed_writer_desc *d);
@@ -1606,6 +1610,7 @@ struct telem_feed_writer {
     telem_error error;
     uint32_t number, keep_files, rows_unseen;
     uint8_t at, open, locked, keep_unread; /* at: of io */
+    uint8_t sealed;              /* open mended the file of a writer that was killed */
     char name[TELEM_FEED_NAME_MAX + 1u];
     char file[TELEM_FEED_FILE_MAX + 1u];
     char text[256]; /* of error.what */
@@ -17568,7 +17573,7 @@ static telem_result telem_i_file_feed_look(const telem_dir *dir, const char *nam
 /* What the header of a file says of its place. */
 typedef struct telem_i_file_feed_place {
     uint64_t session, sequence, previous;
-    uint32_t number;
+    uint32_t number, max_block, max_row, max_streams;
 } telem_i_file_feed_place;
 
 static telem_result telem_i_file_feed_peek(const telem_dir *dir, const char *file,
@@ -17590,6 +17595,9 @@ static telem_result telem_i_file_feed_peek(const telem_dir *dir, const char *fil
     if (got < (int64_t)size) return TELEM_ERR_TRUNCATED;
     if (telem_get32(h + size - 4) != telem_i_xxh32(h, size - 4, 0)) return TELEM_ERR_CORRUPT;
     x->session = telem_get64(h + 16);
+    x->max_block = telem_get32(h + 36);
+    x->max_row = telem_get32(h + 40);
+    x->max_streams = telem_get32(h + 44);
     x->number = telem_get32(h + 52);
     x->sequence = telem_get64(h + 64);
     x->previous = telem_get64(h + 72);
@@ -17794,9 +17802,18 @@ static void telem_i_file_feed_journal(telem_file_reader *r) {
 #endif
 }
 
+/* Was it closed? The io stands anywhere afterwards. */
+static int telem_i_file_feed_closed(telem_file_reader *r) {
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (telem_file_reader_journal(r) == 2) return 0;
+#endif
+    return telem_i_file_learn_end(r);
+}
+
 /* Reads a file's streams. What cannot be read tells nothing, and that is no error. */
 static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const telem_feed_writer_desc *d,
-                                                const char *file, uint64_t *start, uint8_t *found) {
+                                                const char *file, uint64_t *start, uint8_t *found,
+                                                uint8_t *closed) {
     uint8_t *memory = (uint8_t *)(d->scratch ? d->scratch : d->file.memory);
     size_t size = d->scratch ? d->scratch_size : d->file.memory_size,
            own = telem_i_file_align8(sizeof(telem_file_reader));
@@ -17812,6 +17829,7 @@ static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const tele
     rd.memory = memory + own;
     rd.memory_size = size - own;
     e = telem_file_reader_open(r, &rd);
+    if (e == TELEM_OK) *closed = (uint8_t)telem_i_file_feed_closed(r);
     if (e == TELEM_OK && telem_file_reader_scan(r, NULL, 0) >= 0) {
         telem_i_file_feed_journal(r);
         e = telem_i_file_feed_match(f, d, r, start, found);
@@ -17821,6 +17839,33 @@ static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const tele
         e = TELEM_OK;
     (void)f->dir.close(f->dir.user, &io);
     return e;
+}
+
+/* The newest file, of a writer that was killed, becomes whole: rows of its journal zone become blocks, an index and an
+   end block come behind. What cannot be mended (no room, damage that is not at its end) stays as it is, and reads so. */
+static void telem_i_file_feed_seal(telem_feed_writer *f, const telem_feed_writer_desc *d, const char *file,
+                                   const telem_i_file_feed_place *x) {
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_file_writer_desc wd = TELEM_ZERO;
+    telem_io io;
+    if (f->dir.open(f->dir.user, file, TELEM_DIR_WRITE, &io) != TELEM_OK) return;
+    wd.io = &io;
+    wd.memory = d->scratch ? d->scratch : d->file.memory;
+    wd.memory_size = d->scratch ? d->scratch_size : d->file.memory_size;
+#if !defined(TELEM_FILE_NO_ROWS)
+    wd.coding = TELEM_FILE_ROWS;
+#endif
+    wd.max_block = x->max_block;
+    wd.max_row = x->max_row;
+    wd.max_streams = x->max_streams;
+    wd.append = 1;
+    if (telem_file_writer_open(&f->w, &wd) == TELEM_OK) f->sealed = 1;
+    if (f->w.open && telem_file_writer_close(&f->w) != TELEM_OK) f->sealed = 0;
+    (void)f->dir.close(f->dir.user, &io);
+    memset(&f->w, 0, sizeof f->w);
+#else
+    (void)f, (void)d, (void)file, (void)x;
+#endif
 }
 
 static int telem_i_file_feed_all(const uint8_t *found, uint32_t n) {
@@ -17834,6 +17879,7 @@ static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_
     telem_i_file_feed_pass p;
     telem_i_file_feed_place x;
     uint32_t number, tries = 4096;
+    uint8_t closed;
     char file[TELEM_FEED_FILE_MAX + 1u];
     telem_result r = telem_i_file_feed_look(&f->dir, f->name, 0, &p);
     if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
@@ -17845,9 +17891,11 @@ static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_
         if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence == 0 || x.number != number)
             continue;
         if (past->any && x.sequence != past->place.sequence) continue;
+        closed = 1;
+        r = telem_i_file_feed_read_file(f, d, file, start, found, &closed);
+        if (r == TELEM_OK && !past->any && !closed) telem_i_file_feed_seal(f, d, file, &x);
         if (!past->any) past->place = x;
         past->any = 1;
-        r = telem_i_file_feed_read_file(f, d, file, start, found);
         if (r != TELEM_OK || telem_i_file_feed_all(found, d->stream_count)) return r;
     }
     return TELEM_OK;

@@ -469,6 +469,50 @@ TEST(killed_at_any_time) {
     wipe(where);
 }
 
+/* Behind the next writer's open the files of those that were killed are whole: their rows are in blocks. */
+static void whole_files(const char *where) {
+    telem_feed_reader_desc d = TELEM_ZERO;
+    telem_feed_span span;
+    telem_file_read read;
+    telem_file_into into;
+    telem_file_item item;
+    uint64_t *n;
+    int sessions = 0, ends = 0, zone = 0;
+    cut_at = 0;
+    with_journal = 1;
+    REQUIRE_OK(open_writer(where, "log", 0));
+    CHECK_OK(telem_feed_close(&w));
+    with_journal = 0;
+    d.dir = &real;
+    d.name = "log";
+    d.memory = reader_memory;
+    d.memory_size = sizeof reader_memory;
+    REQUIRE_OK(telem_feed_reader_open(&rd, &d));
+    while (telem_feed_next(&rd, &item) == TELEM_OK) {
+        sessions += item.kind == TELEM_ITEM_SESSION;
+        ends += item.kind == TELEM_ITEM_END;
+        zone += item.kind == TELEM_ITEM_ROW && item.journal;
+    }
+    CHECK_EQ_INT(ends, sessions);
+    CHECK_EQ_INT(zone, 0);
+    CHECK_OK(telem_feed_reader_span(&rd, "rows", &span));
+    CHECK_EQ_INT(span.end_row, seen.next);
+    memset(&read, 0, sizeof read);
+    memset(&into, 0, sizeof into);
+    read.first = span.first_row;
+    read.rows = span.end_row - span.first_row;
+    n = (uint64_t *)calloc((size_t)read.rows + 1u, 8);
+    REQUIRE(n);
+    into.data = n;
+    read.columns = &into;
+    read.count = 1;
+    CHECK_OK(telem_feed_read_columns(&rd, "rows", &read));
+    CHECK_EQ_INT(read.got, read.rows);
+    CHECK(read.rows && n[0] == span.first_row && n[read.rows - 1u] == span.end_row - 1u);
+    free(n);
+    CHECK_OK(telem_feed_reader_close(&rd));
+}
+
 /* With a journal no row is lost that a write returned for, whatever step of a rotation the writer is killed in. */
 static void journal_kills(const char *where, int at_random) {
     uint64_t rng = check_seed();
@@ -504,6 +548,7 @@ static void journal_kills(const char *where, int at_random) {
     CHECK_EQ_INT(seen.bad, 0);
     CHECK(seen.rows > 100);
     CHECK_OK(telem_feed_reader_close(&rd));
+    whole_files(where);
     wipe(where);
 }
 static int can_journal(const char *where) {

@@ -223,6 +223,29 @@ TEST(follower_sees_each_row_once) {
     }
 }
 
+/* Each file by the second decoder: what its index and end blocks say is true, its loss blocks add up. */
+static void decode_files(int clean) {
+    int i;
+    for (i = 0; i < DIR_FILES; i++) {
+        decoder dec;
+        const char *p;
+        uint64_t told[3] = {0, 0, 0};
+        if (!kit.file[i].inode || !strstr(kit.file[i].name, ".tlm")) continue;
+        decoder_run(&dec, kit.file[i].inode->data, kit.file[i].inode->size, 0);
+        CHECK(!strstr(dec.text, " wrong\n"));
+        if (getenv("SHOW") && strstr(dec.text, " wrong\n")) printf("%s:\n%s\n", kit.file[i].name, dec.text);
+        if (clean) CHECK(!strstr(dec.text, "CORRUPT") && !strstr(dec.text, " unseen\n"));
+        for (p = strstr(dec.text, "loss "); p; p = strstr(p + 1, "loss ")) {
+            unsigned id = 0, hop, cause;
+            unsigned long long count = 0, total = 0;
+            if (sscanf(p, "loss %u hop %u cause %u count %llu total %llu", &id, &hop, &cause, &count, &total) != 5 || id > 2) continue;
+            told[id] += count;
+            CHECK_EQ_INT(total, told[id]);
+        }
+        decoder_free(&dec);
+    }
+}
+
 /* A writer killed in front of, or in the middle of, each step that changes the directory or a file; a follower that
    read before goes on behind it, and so does a new writer. What was flushed is there; numbers have no hole and no
    repeat. */
@@ -297,7 +320,10 @@ static void kill_in_step(long step, int torn, long *steps) {
     CHECK_EQ_INT(account_read(&all, &rd, UINT64_MAX), TELEM_END);
     CHECK_EQ_INT(all.bad, 0);
     CHECK_EQ_INT(all.next[1], a.next[1]);
+    CHECK(all.ends >= all.sessions); /* the file of the one that was killed was closed, too, */
+    CHECK_EQ_INT(all.damage, 0);          /* and half a block in it cut off */
     CHECK_OK(telem_feed_reader_close(&rd));
+    decode_files(1);
     dir_free(&kit);
 }
 
@@ -628,29 +654,6 @@ static void write_next(uint32_t stream) { /* a row that carries the number it ge
     CHECK_EQ_INT(r, kit.fail_code);
     r = telem_file_writer_clear(&w.w);
     CHECK_OK(r == kit.fail_code ? telem_file_writer_clear(&w.w) : r);
-}
-
-/* Each file by the second decoder: what its index and end blocks say is true, its loss blocks add up. */
-static void decode_files(int clean) {
-    int i;
-    for (i = 0; i < DIR_FILES; i++) {
-        decoder dec;
-        const char *p;
-        uint64_t told[3] = {0, 0, 0};
-        if (!kit.file[i].inode || !strstr(kit.file[i].name, ".tlm")) continue;
-        decoder_run(&dec, kit.file[i].inode->data, kit.file[i].inode->size, 0);
-        CHECK(!strstr(dec.text, " wrong\n"));
-        if (getenv("SHOW") && strstr(dec.text, " wrong\n")) printf("%s:\n%s\n", kit.file[i].name, dec.text);
-        if (clean) CHECK(!strstr(dec.text, "CORRUPT") && !strstr(dec.text, " unseen\n"));
-        for (p = strstr(dec.text, "loss "); p; p = strstr(p + 1, "loss ")) {
-            unsigned id = 0, hop, cause;
-            unsigned long long count = 0, total = 0;
-            if (sscanf(p, "loss %u hop %u cause %u count %llu total %llu", &id, &hop, &cause, &count, &total) != 5 || id > 2) continue;
-            told[id] += count;
-            CHECK_EQ_INT(total, told[id]);
-        }
-        decoder_free(&dec);
-    }
 }
 
 static void note_begin(void *user, telem_file_writer *to) { /* each file begins with metadata and a row */
