@@ -643,7 +643,8 @@
                               stands in slot g mod slots. 0: never filled. A slot whose number is not
                               so, or is older than the newest by `slots` or more, counts as never filled
                               (so does the newest that would do this to others and whose first row fails)
-         8  56                written 0, not read
+         8  4  opening        of the file by its writer: 0 by who made it, else a random number of who appends
+        12  52                written 0, not read
         64      rows, one behind the other
        row  8  number         of the row in its stream
             8  time
@@ -653,26 +654,26 @@
                               that of the row, itself no repeat, of the same stream that begins d bytes
                               before this one in the slot
               pad             0 bytes up to a multiple of 4
-            4  check          XXH32 of all of the row before, seeded with S XOR generation
+            4  check          XXH32 of all of the row before, seeded with S XOR generation XOR opening
               pad             0 bytes up to a multiple of 8
        The rows of a stream stand in the order of their numbers; those of a generation come before
        those of the next. A row counts only when its number is beyond the stream's rows in blocks, or
        when the block that holds it is damaged. A row whose check fails, or which breaks the above,
-       is CORRUPT with the rest of its slot, one of a stream whose schema was not read alone (rows that a power cut took; or the slot was taken for the
-       next generation while it was read: then its rows are in blocks now).
+       is CORRUPT with the rest of its slot (a power cut took them; or the slot was taken for the next
+       generation while it was read: then its rows are in blocks now). One of a stream whose schema was
+       not read is CORRUPT alone.
        A writer
        - takes a slot for a new generation only when each row in it is in a block that the io has
          taken and, where it syncs, that was synced since; it stores committed = 0, then generation;
        - stores a row wholly, then committed with release order: that moment is the commit;
-       - gives generations that were not in the zone when it opened the file: the checks of rows from
-         before then never hold for its own;
-       - that appends first makes blocks of the zone's rows that are in none. Where a block is damaged
-         or missing it may cut off what is good behind it only when that comes again: blocks whose rows
-         the zone has, each with its number, and index and end blocks. Never a block with a row whose
-         slot was taken again: there the damage stays where it is, readers tell it and the rows missing
-         there, and writing goes on behind the last good block. Where it syncs it may also cut off
-         blocks that hold no rows, and, when the zone itself lacks rows of slots that were not taken
-         again (a power cut took them), blocks of these rows: no sync covered them.
+       - gives generations above those that were in the zone when it opened the file, with an opening of its
+         own: rows that a power cut left there, even of a slot whose head it took, never count for its own;
+       - that appends first makes blocks of the zone's rows that are in none. Rows that belong before
+         blocks that are there (one in between is damaged or missing) can be written only where the
+         file is cut off before these. It does so only when whatever can be read behind the cut comes again:
+         blocks of rows that the zone has, each with its number; index and end blocks. Else
+         it refuses and changes nothing. So whatever could be read before can be read behind it. Block
+         numbers (seq) go on above those cut off. Damage whose rows the zone has not stays where it is.
        A reader takes generation, then committed with acquire order, copies the rows and believes
        only checks. Following, it reads the blocks to their end and then the zone: a row number above
        the expected one says that blocks came in between, which it reads first. The zone is never
@@ -1002,11 +1003,10 @@ TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const 
 
 /* desc.append: the file's own session goes on, with its header (desc's max_* must not be above the file's: ERR_LIMIT).
    A block that is cut at the end is cut off, and rows that only the journal zone has become blocks, so that all
-   rows of the file are in blocks when this returns. Damage before good blocks that the zone cannot replace stays
-   (section 12): then its rows, and those of blocks that need it, are lost even where the zone still had them.
-   Where a power cut took blocks from the middle it answers CORRUPT: read the file, begin another one. LIMIT: this
-   is for kill -9 and full disks. Behind a power cut about one append in a thousand (as simulated in test_journal.c)
-   did not see that rows were gone, and rows read wrong behind it: begin another file there, as feeds do.
+   rows of the file are in blocks when this returns. Also behind a power cut: what could be read before can be read
+   behind it, or it refuses (CORRUPT) and changes nothing: where blocks are damaged or gone whose rows the zone has,
+   in front of something that it has not (section 12). Read that file, begin another one, as feeds do. Numbers of
+   rows that are lost at the end come again only when nothing in the file tells of these rows.
    Clocks and streams are added as always: those that the file has go on where they were (ERR_MISMATCH: with the
    same id, but another schema, name or clock). A file of several sessions is refused (UNSUPPORTED), so is one that
    another writer has (ERR_BUSY).
@@ -3168,7 +3168,7 @@ static telem_result telem_i_file_close_block(telem_file_writer *w, telem_i_file_
      J1  store-release of committed (journal_row) -> load-acquire of it (zone_head): the row's bytes
          are there. Through read() instead of a map: the kernel's copy of the row comes after its copy
          of `committed`, by two calls in order.
-     J2  store-release of committed = 0, then store-release of generation, then new rows (next_slot): a
+     J2  store-release of committed = 0, then of opening, then of generation, then new rows (next_slot): a
          reader that still holds the old generation finds rows whose check fails, since checks are
          seeded with it; it need not see any of these stores in order. It may mix an old `committed`
          with the new generation: the rows it then finds fail, too (or are good rows of the new one).
@@ -3192,6 +3192,7 @@ typedef struct telem_i_file_wzone {
     uint32_t *sealed_at;  /* per slot: what w->sealed was when all its rows were in blocks */
     uint8_t *is_sealed;
     uint32_t cap, slots, slot_bytes, generation, used; /* cap: of slots, in memory */
+    uint32_t opening;
     uint32_t unsynced;    /* where the bytes of the slot begin that no sync has covered */
 } telem_i_file_wzone;
 
@@ -3294,7 +3295,7 @@ static telem_result telem_i_file_journal_begin(telem_file_writer *w) {
     telem_result r;
     if (!w->zone) return TELEM_OK;
     bytes = telem_i_file_zone_bytes(&w->desc);
-    w->zone->generation = 0;
+    w->zone->generation = w->zone->opening = 0;
     r = telem_i_file_zone_room(io, TELEM_I_FILE_ZONE + bytes);
     if (r == TELEM_OK) r = io->seek(io->user, 0);
     if (r == TELEM_OK && !telem_i_file_zone_map(w, TELEM_I_FILE_ZONE, bytes) && io->truncate) r = io->truncate(io->user, 0);
@@ -3424,6 +3425,7 @@ static int telem_i_file_next_slot(telem_file_writer *w) {
     z->is_sealed[k] = 0;
     memset(z->ends + (size_t)k * w->desc.max_streams, 0, 8u * (size_t)w->desc.max_streams);
     telem_i_file_zone_store(z->slot, 0); /* J2 */
+    telem_i_file_zone_store(z->slot + 8, z->opening);
     telem_i_file_zone_store(z->slot + 4, z->generation);
     return 1;
 }
@@ -3459,7 +3461,7 @@ static void telem_i_file_journal_row(telem_file_writer *w, telem_i_file_wstream 
         s->journal_generation = z->generation;
         s->journal_at = TELEM_I_FILE_SLOT_HEAD + z->used;
     }
-    telem_put32(p + end, telem_i_xxh32(p, end, w->framing.seed ^ z->generation));
+    telem_put32(p + end, telem_i_xxh32(p, end, w->framing.seed ^ z->generation ^ z->opening));
     memset(p + end + 4u, 0, need - end - 4u);
     TELEM_I_FILE_POINT();
     z->used += need;
@@ -3817,10 +3819,12 @@ static uint32_t telem_i_file_loss_cells(const telem_file_writer_desc *f) { retur
 /* A stream of the file. */
 typedef struct telem_i_file_known {
     uint64_t fingerprint, name, start_row, next_row, schema_pos; /* name: its hash */
-    uint64_t zone_least, zone_end, at_row; /* of its rows in the zone, the first and behind the last; behind the blocks checked so far */
-    uint64_t zone_solid;                   /* from here to zone_end the zone has every row */
+    uint64_t zone_least, zone_end, zone_solid; /* its rows in the zone: the first, behind the last; from solid on no one lacks */
+    uint64_t at_row, told;                 /* one past the rows that the blocks checked so far give; that their headers tell of */
+    uint64_t good_end;                     /* where the last block ends that gives rows */
     uint32_t id, clock_id;
-    uint8_t taken;
+    uint8_t taken, chain, type;            /* chain: a block of this type continues that block */
+    uint8_t orphan;                        /* no schema of it was read */
     struct {
         uint64_t rows;
         int64_t min, max;
@@ -3842,9 +3846,9 @@ typedef struct telem_i_file_past {
     telem_i_file_known_clock clocks[TELEM_FILE_CLOCKS];
     uint32_t known_count, known_cap, loss_count, loss_cap, clock_count, entry_cap;
     uint64_t seq, end, announcement; /* end: behind the last whole block */
-    uint64_t bad, check_end, check_seq; /* telem_i_file_first_bad */
-    uint8_t checking, torn; /* torn: rows of the zone are gone that a power cut took, or damage */
-    uint8_t syncs;
+    uint64_t bad, cut, check_from, check_end, check_seq; /* telem_i_file_where_to_cut */
+    uint32_t scans;
+    uint8_t keeps;
     uint64_t lacks;      /* pad bytes that the last block lacks */
     uint64_t limit;      /* blocks from here on are not looked at */
     uint64_t zone_at, zone_bytes;
@@ -4002,6 +4006,16 @@ static uint64_t telem_i_file_clock_hash(const telem_clock *c, const char *name) 
     return telem_i_file_hash_pair(v, sizeof v);
 }
 
+/* A number that no writer of the file had before: where there is no clock, one that follows from what it is now. */
+static uint32_t telem_i_file_new_opening(const telem_file_writer *w) {
+    uint64_t v[4];
+    v[0] = telem_i_file_new_session(w);
+    v[1] = w->seq;
+    v[2] = w->pos;
+    v[3] = telem_i_xxh32(w->zone->map, w->zone->mapped, w->zone->opening);
+    return (uint32_t)telem_i_file_hash_pair(v, sizeof v) | 1u;
+}
+
 /* The state that the file's last writer left. */
 static telem_result telem_i_file_adopt(telem_file_writer *w, telem_i_file_past *p) {
     telem_file_writer_desc *d = &w->desc;
@@ -4041,6 +4055,7 @@ static telem_result telem_i_file_adopt(telem_file_writer *w, telem_i_file_past *
                 telem_i_file_zone_store(slot, 0); /* its rows are in blocks now */
             }
             z->generation = newest;
+            z->opening = telem_i_file_new_opening(w);
             telem_i_file_zone_store(z->base + 24, 1);
         }
     }
@@ -4062,9 +4077,9 @@ static telem_result telem_i_file_known_stream(const telem_file_writer *w, const 
     *k = NULL;
     if (!w->past) return TELEM_OK;
     *k = telem_i_file_known_find(w->past, d->id);
-    if (*k) return (*k)->name == name && (*k)->clock_id == d->clock && (*k)->fingerprint == telem_schema_fingerprint(d->schema) ? TELEM_OK : TELEM_ERR_MISMATCH;
+    if (*k && !(*k)->orphan) return (*k)->name == name && (*k)->clock_id == d->clock && (*k)->fingerprint == telem_schema_fingerprint(d->schema) ? TELEM_OK : TELEM_ERR_MISMATCH;
     for (i = 0; i < w->past->known_count; i++)
-        if (w->past->known[i].name == name) return TELEM_ERR_EXISTS;
+        if (!w->past->known[i].orphan && w->past->known[i].name == name) return TELEM_ERR_EXISTS;
     return TELEM_OK;
 }
 
@@ -4429,7 +4444,10 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
 #endif
 #if !defined(TELEM_FILE_NO_JOURNAL)
     (void)telem_i_file_known_stream(w, d, &known);
-    if (known) {
+    if (known && known->orphan) { /* its schema is lost: numbers of its rows are not given twice */
+        known->taken = 1;
+        if (s->next_row < known->next_row) s->next_row = s->sealed_row = known->next_row;
+    } else if (known) {
         telem_i_file_take_known(w, s, known);
         w->streams[w->stream_count++] = s;
         return TELEM_OK;
@@ -5005,7 +5023,7 @@ static void telem_i_file_end_body(telem_i_file_body *b, const void *arg) {
         const telem_i_file_known *k = &w->past->known[i];
         if (k->taken) continue;
         telem_i_file_body_put_varint(b, k->id);
-        telem_i_file_body_put_varint(b, b->start - k->schema_pos);
+        telem_i_file_body_put_varint(b, k->orphan ? 0 : b->start - k->schema_pos);
         telem_i_file_body_put_varint(b, k->next_row);
     }
 #endif
@@ -14474,7 +14492,7 @@ typedef struct telem_i_file_rzone {
     uint32_t kept_at, kept_generation, kept_n, kept_stream;
     uint32_t slots, slot_bytes;  /* 0: its header was not read yet */
     uint32_t generation, pos;    /* where reading goes on; generation 0: at the oldest */
-    uint32_t state;
+    uint32_t state, opening[64]; /* of the slots as their heads were read last */
     uint8_t dead;    /* its header is no good: told */
     uint8_t again;   /* the blocks are read again because of the row at again_*, when again_from was expected */
     uint8_t first;   /* the zone is looked at before the blocks: these were at their end */
@@ -14521,17 +14539,19 @@ static uint64_t telem_i_file_zone_place(const telem_i_file_rzone *z, uint32_t g,
 static int telem_i_file_zone_head(telem_file_reader *r, uint32_t slot, uint32_t *generation, uint32_t *committed) {
     telem_i_file_rzone *z = r->zone;
     uint64_t off = 64u + (uint64_t)slot * z->slot_bytes;
-    uint8_t b[8];
+    uint8_t b[12];
     if (z->base) {
         const telem_atomic32 *p = (const telem_atomic32 *)(const void *)(z->base + off);
         *generation = telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p + 1));
+        z->opening[slot] = telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p + 2));
         *committed = telem_i_file_le32(TELEM_LOAD32_ACQUIRE(p)); /* J1 */
         return 1;
     }
-    if (!telem_i_file_zone_get(r, off, b, 8)) return 0;
+    if (!telem_i_file_zone_get(r, off, b, sizeof b)) return 0;
     TELEM_FENCE_ACQUIRE(); /* J1 */
     *committed = telem_get32(b);
     *generation = telem_get32(b + 4);
+    z->opening[slot] = telem_get32(b + 8);
     return 1;
 }
 
@@ -14641,7 +14661,7 @@ static int telem_i_file_zone_row(telem_file_reader *r, uint32_t g, uint32_t pos,
     row->bytes = telem_i_file_jrow_bytes(n);
     if (row->bytes > end - pos || !(p = telem_i_file_zone_bytes_at(r, g, pos, row->bytes, end))) return 0;
     check = TELEM_I_FILE_JROW + ((n + 3u) & ~3u);
-    if (telem_get32(p + check) != telem_i_xxh32(p, check, r->framing.seed ^ g)) return 0;
+    if (telem_get32(p + check) != telem_i_xxh32(p, check, r->framing.seed ^ g ^ z->opening[g % z->slots])) return 0;
     row->n = n;
     row->data = p + TELEM_I_FILE_JROW;
     if (!back) return 1;
@@ -14813,7 +14833,7 @@ static telem_result telem_i_file_zone_next(telem_file_reader *r, telem_file_item
 /* A MISSING item about to be told: rows of it that are still in the zone come instead. 1: they are looked for. */
 static int telem_i_file_zone_mends(telem_file_reader *r, const telem_file_item *item) {
     telem_i_file_rzone *z = r->zone;
-    if (!z || item->at_least || z->gap || !telem_i_file_seekable(r) || !telem_i_file_zone_used(r)) return 0;
+    if (!z || item->at_least || z->gap || !((const telem_i_file_rstream *)(const void *)item->stream)->known || !telem_i_file_seekable(r) || !telem_i_file_zone_used(r)) return 0;
     z->gap_generation = telem_i_file_zone_oldest(r);
     if (z->gap_generation == 0) return 0;
     z->gap = (telem_i_file_rstream *)(void *)item->stream;
@@ -15498,6 +15518,17 @@ static void telem_i_file_note_key(telem_file_reader *r, const telem_i_file_heade
     if (s && h->key) telem_i_file_see_key(s, h, d);
 }
 
+/* Does another session begin at the position? */
+static int telem_i_file_is_foreign(telem_file_reader *r) {
+    const uint8_t *h;
+    size_t n;
+    if (telem_i_file_fill(r, TELEM_I_FILE_HEADER) != TELEM_OK || memcmp(telem_i_file_here(r), telem_i_file_magic, 8) != 0) return 0;
+    n = telem_get16(telem_i_file_here(r) + 10);
+    if (n < TELEM_I_FILE_HEADER || telem_i_file_fill(r, n) != TELEM_OK) return 0;
+    h = telem_i_file_here(r);
+    return telem_get32(h + n - 4u) == telem_i_xxh32(h, n - 4u, 0) && telem_get64(h + 16) != r->session.id;
+}
+
 /* Reads on to the next block header, over damage; TELEM_END at the end or at another session. */
 static telem_result telem_i_file_next_header(telem_file_reader *r, telem_i_file_header *h) {
     for (;;) {
@@ -15507,8 +15538,7 @@ static telem_result telem_i_file_next_header(telem_file_reader *r, telem_i_file_
         if (e == TELEM_OK && h->wrong) r->at += h->bare;
         else if (e == TELEM_OK) return e;
         else if (e != TELEM_ERR_CORRUPT) return e;
-        else if (telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK && memcmp(telem_i_file_here(r), telem_i_file_magic, 8) == 0 &&
-                 telem_get64(telem_i_file_here(r) + 16) != r->session.id) return TELEM_END;
+        else if (telem_i_file_is_foreign(r)) return TELEM_END;
         else telem_i_file_skip_bad(r);
     }
 }
@@ -16028,18 +16058,28 @@ typedef struct telem_i_file_learner {
     telem_i_file_past *past;
 } telem_i_file_learner;
 
+/* What is known of a stream; NULL: of more streams than may be. */
+static telem_i_file_known *telem_i_file_known_get(telem_i_file_past *p, uint32_t id) {
+    telem_i_file_known *k = telem_i_file_known_find(p, id);
+    if (k || p->known_count == p->known_cap) return k;
+    k = &p->known[p->known_count++];
+    memset(k, 0, sizeof *k);
+    k->id = id;
+    k->orphan = 1;
+    return k;
+}
+
 static void telem_i_file_learn_schema(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_header *h) {
     const telem_i_file_rstream *s;
     for (s = r->streams; s; s = s->next) {
-        telem_i_file_known *k;
-        if (!s->known || telem_i_file_known_find(p, s->pub.id) || p->known_count == p->known_cap) continue;
-        k = &p->known[p->known_count++];
-        memset(k, 0, sizeof *k);
-        k->id = s->pub.id;
+        telem_i_file_known *k = s->known ? telem_i_file_known_get(p, s->pub.id) : NULL;
+        if (!k || !k->orphan) continue;
+        k->orphan = 0;
         k->clock_id = s->pub.clock_id;
         k->fingerprint = s->pub.fingerprint;
         k->name = telem_i_file_hash_pair(s->pub.name, telem_i_length(s->pub.name));
-        k->start_row = k->next_row = s->pub.start_row;
+        k->start_row = s->pub.start_row;
+        if (k->next_row < k->start_row) k->next_row = k->start_row;
         k->schema_pos = h->offset;
         p->announcement += h->total;
     }
@@ -16073,8 +16113,17 @@ static void telem_i_file_learn_loss(telem_file_reader *r, telem_i_file_past *p) 
     if (l->total > p->losses[i].total) p->losses[i].total = l->total;
 }
 
+/* What an end block says of rows, too, which no block gives: their numbers are not given again. */
+static void telem_i_file_learn_end_rows(telem_file_reader *r, telem_i_file_past *p) {
+    const telem_i_file_rstream *s;
+    for (s = r->streams; s; s = s->next) {
+        telem_i_file_known *k = s->has_end ? telem_i_file_known_get(p, s->pub.id) : NULL;
+        if (k && k->next_row < s->end_row) k->next_row = s->end_row;
+    }
+}
+
 static void telem_i_file_learn_data(telem_i_file_past *p, const telem_i_file_data *d) {
-    telem_i_file_known *k = telem_i_file_known_find(p, d->stream);
+    telem_i_file_known *k = telem_i_file_known_get(p, d->stream);
     int64_t min = d->has_times ? d->min : d->base_time, max = d->has_times ? d->max : d->base_time;
     uint32_t i;
     if (!k || !d->known) return;
@@ -16131,11 +16180,12 @@ static void telem_i_file_visit_learn(telem_file_reader *r, telem_i_file_header *
     if (h->seq >= p->seq) p->seq = h->seq + 1u;
     p->end = h->offset + h->total;
     if (d->rows) telem_i_file_learn_data(p, d);
-    else if ((h->type == TELEM_BLOCK_SCHEMA || h->type == TELEM_BLOCK_CLOCK || h->type == TELEM_BLOCK_LOSS) && telem_i_file_whole_block(r, h, &c))
+    else if ((h->type == TELEM_BLOCK_SCHEMA || h->type == TELEM_BLOCK_CLOCK || h->type == TELEM_BLOCK_LOSS || h->type == TELEM_BLOCK_END) && telem_i_file_whole_block(r, h, &c))
         if (telem_i_file_use_block(r, h, d) == NULL) {
             if (h->type == TELEM_BLOCK_SCHEMA) telem_i_file_learn_schema(r, p, h);
             if (h->type == TELEM_BLOCK_CLOCK) telem_i_file_learn_clocks(r, p, h);
             if (h->type == TELEM_BLOCK_LOSS) telem_i_file_learn_loss(r, p);
+            if (h->type == TELEM_BLOCK_END) telem_i_file_learn_end_rows(r, p);
         }
     telem_i_file_learn_index(r, p, h, d);
 }
@@ -16196,109 +16246,165 @@ static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, tel
     r->queued = r->taken = 0;
     e = telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_learn, &l.look);
     if (e != TELEM_OK) return e;
-    if (!l.look.stop && telem_i_file_fill(r, TELEM_I_FILE_HEADER) == TELEM_OK && memcmp(telem_i_file_here(r), telem_i_file_magic, 8) == 0 &&
-        telem_get64(telem_i_file_here(r) + 16) != r->session.id) return TELEM_ERR_UNSUPPORTED; /* another session behind */
+    if (!l.look.stop && telem_i_file_is_foreign(r)) return TELEM_ERR_UNSUPPORTED;
     return telem_i_file_learn_repeats(r, p);
 }
 
 /* Notes a row that the zone has. Numbers that it skips are those of rows in a slot that is damaged or torn. */
-static void telem_i_file_zone_note(telem_i_file_past *p, const telem_i_file_jrow *row) {
+static void telem_i_file_zone_note(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_jrow *row) {
     telem_i_file_known *k = telem_i_file_known_find(p, row->stream);
-    if (!k || row->number == UINT64_MAX) return;
+    const telem_i_file_rstream *s = telem_i_file_rfind(r, row->stream);
+    if (!k || !s || !s->known || s->pub.row_size != row->n || row->number == UINT64_MAX) return;
     if (row->number < k->zone_least) k->zone_least = row->number;
     if (row->number != k->zone_end) k->zone_solid = row->number;
-    if (k->zone_end && row->number != k->zone_end) p->torn = 1;
     if (row->number >= k->zone_end) k->zone_end = row->number + 1u;
+}
+
+/* The zone's rows in their order, from (*g, *pos) on; slots that do not hold are passed over. 0: no more. */
+static int telem_i_file_zone_walk(telem_file_reader *r, uint32_t *g, uint32_t *pos, telem_i_file_jrow *row) {
+    uint32_t end;
+    r->zone->scan = 1;
+    while (*g) {
+        telem_result e = telem_i_file_zone_peek(r, g, pos, &end, row);
+        if (e == TELEM_END) return 0;
+        if (e == TELEM_OK) {
+            *pos += row->bytes;
+            return 1;
+        }
+        *g = telem_i_file_zone_after(r, *g);
+        *pos = 0;
+    }
+    return 0;
 }
 
 /* Which rows of each stream the zone has. */
 static void telem_i_file_zone_range(telem_file_reader *r, telem_i_file_past *p) {
-    telem_i_file_rzone *z = r->zone;
     telem_i_file_jrow row;
-    uint32_t i, g = telem_i_file_zone_oldest(r), pos = 0, end;
+    uint32_t i, g = telem_i_file_zone_oldest(r), pos = 0;
     for (i = 0; i < p->known_count; i++) {
         p->known[i].zone_least = UINT64_MAX;
         p->known[i].zone_end = p->known[i].zone_solid = 0;
-        p->known[i].at_row = p->known[i].start_row;
     }
-    z->scan = 1;
-    while (g) {
-        telem_result e = telem_i_file_zone_peek(r, &g, &pos, &end, &row);
-        if (e == TELEM_END) break;
-        if (e == TELEM_OK) {
-            telem_i_file_zone_note(p, &row);
-            pos += row.bytes;
-        } else {
-            p->torn = 1;
-            g = telem_i_file_zone_after(r, g);
-            pos = 0;
-        }
-    }
-    for (i = 0; i < p->known_count; i++) /* a row is in the zone before it is in a block */
-        if (p->known[i].zone_end && p->known[i].next_row > p->known[i].zone_end) p->torn = 1;
+    while (telem_i_file_zone_walk(r, &g, &pos, &row)) telem_i_file_zone_note(r, p, &row);
 }
 
-/* Here a block is missing or torn: does the zone have rows that come from here on? */
-static int telem_i_file_zone_goes_on(const telem_i_file_past *p) {
+/* One more walk over the blocks, from the first one on. */
+static telem_result telem_i_file_check_walk(telem_file_reader *r, telem_i_file_past *p, telem_i_file_visit visit) {
+    telem_i_file_learner l;
     uint32_t i;
-    for (i = 0; i < p->known_count; i++)
-        if (p->known[i].at_row < p->known[i].zone_end) return 1;
+    for (i = 0; i < p->known_count; i++) {
+        telem_i_file_known *k = &p->known[i];
+        k->at_row = k->told = k->start_row;
+        k->good_end = k->schema_pos;
+        k->chain = 0;
+    }
+    memset(&l, 0, sizeof l);
+    l.past = p;
+    p->check_seq = 0;
+    p->check_end = r->blocks_at;
+    telem_i_file_streams_restart(r, 0);
+    return telem_i_file_walk(r, r->blocks_at, visit, &l.look);
+}
+
+static int telem_i_file_zone_has(telem_file_reader *r, const telem_i_file_known *k, uint64_t from, uint64_t to) {
+    telem_i_file_jrow row;
+    uint32_t g = telem_i_file_zone_oldest(r), pos = 0;
+    while (telem_i_file_zone_walk(r, &g, &pos, &row))
+        if (row.stream == k->id && row.number >= from && row.number < to) return 1;
     return 0;
 }
 
-/* A good block behind the place: may it be cut off? A row whose slot was taken again is in the block only: there
-   the block stays, and so does what is before it (where the writer syncs, that was synced before the slot was
-   taken, so that no power cut took it: the damage is of another kind). A row that the zone lacks though its slot
-   was not taken again is one that a power cut took out of it: where the writer syncs, no sync covered that row. */
-static int telem_i_file_may_cut(const telem_i_file_past *p, const telem_i_file_header *h, const telem_i_file_data *d,
-                                const telem_i_file_known *k) {
-    if (h->type == TELEM_BLOCK_INDEX || h->type == TELEM_BLOCK_END) return 1;
-    if (!d->rows) return p->syncs;
-    if (!k || !k->zone_end) return p->syncs && p->torn;
-    if (!d->known) return 1; /* nobody can read it */
-    if (d->first_row < k->zone_least) return 0;
-    if (p->syncs && p->torn) return 1;
-    return d->first_row >= k->zone_solid && d->first_row + d->rows <= k->zone_end;
+#define TELEM_I_FILE_SCANS 1000u /* of the zone; more wants only a file made to cost time */
+
+/* Rows of a stream up to `to` are in no block that can be read, and readers do not look for them behind it: where
+   the zone has one, its place is behind the last block that can. */
+static void telem_i_file_check_gap(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_known *k, uint64_t to) {
+    if (k->at_row >= to || to <= k->zone_least || k->at_row >= k->zone_end || k->good_end >= p->bad || p->scans >= TELEM_I_FILE_SCANS) return;
+    if (++p->scans == TELEM_I_FILE_SCANS || telem_i_file_zone_has(r, k, k->at_row, to)) p->bad = k->good_end;
 }
 
-/* Numbers tell which blocks are missing. Payloads are read from the first block on whose rows the zone has as well. */
+/* What a reader gets of a data block: as telem_i_file_begin_rows and telem_i_file_lose_block. */
+static void telem_i_file_check_rows(telem_file_reader *r, telem_i_file_past *p, telem_i_file_known *k, const telem_i_file_header *h,
+                                    const telem_i_file_data *d, int whole) {
+    int chain = k->chain && k->type == h->type && d->first_row == k->told;
+    k->chain = 0;
+    if (!d->known || d->first_row < k->told) return; /* a repeat */
+    k->told = d->first_row + d->rows;
+    if (!whole || !(h->key || chain)) return;
+    telem_i_file_check_gap(r, p, k, d->first_row);
+    k->at_row = k->told;
+    k->good_end = h->offset + h->total;
+    k->chain = 1;
+    k->type = h->type;
+}
+
+/* From where on payloads are read: the KEY block of the first group that reaches rows which the zone has as well. */
+static void telem_i_file_visit_reach(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
+    telem_i_file_known *k = d->rows ? telem_i_file_known_find(p, d->stream) : NULL;
+    (void)r;
+    if (!k) return;
+    if (h->key) k->good_end = h->offset; /* where the group begins */
+    if (d->known && d->first_row + d->rows <= k->zone_least) return;
+    if (k->zone_end && k->good_end < p->check_from) p->check_from = k->good_end;
+}
+
 static void telem_i_file_visit_check(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
     telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
     telem_i_file_cursor c;
     telem_i_file_known *k = d->rows ? telem_i_file_known_find(p, d->stream) : NULL;
-    int whole = 1;
-    if (h->offset + h->total > p->size) {
-        look->stop = 1;
-        return;
-    }
-    if (k && (!d->known || d->first_row + d->rows > k->zone_least)) p->checking = 1;
-    if (p->checking) whole = telem_i_file_whole_block(r, h, &c);
-    if (p->bad == UINT64_MAX && telem_i_file_zone_goes_on(p)) {
-        if (h->seq > p->check_seq) p->bad = p->check_end;
-        else if (!whole) p->bad = h->offset;
-    }
-    if (whole && p->bad != UINT64_MAX && !telem_i_file_may_cut(p, h, d, k)) p->bad = UINT64_MAX;
-    if (h->seq + 1u > p->check_seq) p->check_seq = h->seq + 1u;
-    p->check_end = h->offset + h->total;
-    if (k && d->known && d->first_row + d->rows > k->at_row) k->at_row = d->first_row + d->rows;
+    if (h->offset + h->total > p->size) look->stop = 1;
+    if (look->stop || h->seq < p->check_seq) return; /* a repeat */
+    p->check_seq = h->seq + 1u;
+    if (k) telem_i_file_check_rows(r, p, k, h, d, h->offset < p->check_from || telem_i_file_whole_block(r, h, &c));
 }
 
-/* Where blocks begin that a power cut took, while the zone still has rows of them. UINT64_MAX: nowhere. */
-static uint64_t telem_i_file_first_bad(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past *p) {
-    telem_i_file_learner l;
-    if (!r->zone || !telem_i_file_zone_used(r)) return UINT64_MAX;
-    p->torn = 0;
+/* A good block behind the place: does nothing of it get lost when it is cut off? */
+static int telem_i_file_comes_again(const telem_i_file_header *h, const telem_i_file_data *d, const telem_i_file_known *k) {
+    if (h->type == TELEM_BLOCK_INDEX || h->type == TELEM_BLOCK_END) return 1;
+    if (!d->rows || !k) return 0;
+    return k->good_end != h->offset + h->total /* it cannot be read now */ || (d->first_row >= k->zone_solid && d->first_row + d->rows <= k->zone_end);
+}
+
+/* From behind a good block on: where the first one is missing or torn, and whether all behind it comes again. */
+static void telem_i_file_visit_cut(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_data *d, telem_i_file_look *look) {
+    telem_i_file_past *p = ((telem_i_file_learner *)(void *)look)->past;
+    telem_i_file_cursor c;
+    telem_i_file_known *k = d->rows ? telem_i_file_known_find(p, d->stream) : NULL;
+    int whole;
+    if (h->offset + h->total > p->size) look->stop = 1;
+    if (look->stop || h->seq < p->check_seq) return;
+    whole = h->offset < p->check_from || telem_i_file_whole_block(r, h, &c);
+    if (k) telem_i_file_check_rows(r, p, k, h, d, whole);
+    if (h->offset >= p->bad && p->cut == UINT64_MAX) {
+        if (h->seq > p->check_seq) p->cut = p->check_end;
+        else if (!whole) p->cut = h->offset;
+    }
+    if (p->cut != UINT64_MAX && whole && !telem_i_file_comes_again(h, d, k)) p->keeps = 1;
+    p->check_seq = h->seq + 1u;
+    p->check_end = h->offset + h->total;
+}
+
+/* Does the zone have rows that belong before blocks that are there? Then p->cut is where the blocks end that stand;
+   TELEM_ERR_CORRUPT when behind it something is good that would not come again. p->cut UINT64_MAX: nothing is to
+   be cut off. So whatever could be read before append can be read behind it. */
+static telem_result telem_i_file_where_to_cut(telem_file_reader *r, telem_i_file_past *p) {
+    uint32_t i;
+    telem_result e;
+    p->cut = p->bad = p->check_from = UINT64_MAX;
+    if (!r->zone || !telem_i_file_zone_used(r)) return TELEM_OK;
     telem_i_file_zone_range(r, p);
-    memset(&l, 0, sizeof l);
-    l.past = p;
-    p->bad = UINT64_MAX;
-    p->check_end = r->blocks_at;
-    p->check_seq = 0;
-    p->checking = 0;
-    p->syncs = f->sync != TELEM_FILE_SYNC_NONE;
-    telem_i_file_streams_restart(r, 0);
-    (void)telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_check, &l.look);
-    return p->bad;
+    p->scans = p->keeps = 0;
+    e = telem_i_file_check_walk(r, p, telem_i_file_visit_reach);
+    if (e == TELEM_OK) e = telem_i_file_check_walk(r, p, telem_i_file_visit_check);
+    if (e != TELEM_OK) return e;
+    for (i = 0; i < p->known_count; i++) telem_i_file_check_gap(r, p, &p->known[i], p->known[i].told);
+    if (p->bad == UINT64_MAX) return TELEM_OK;
+    p->scans = TELEM_I_FILE_SCANS;
+    if (p->check_from > p->bad) p->check_from = p->bad;
+    e = telem_i_file_check_walk(r, p, telem_i_file_visit_cut);
+    if (e != TELEM_OK) return e;
+    return p->keeps || p->cut == UINT64_MAX ? TELEM_ERR_CORRUPT : TELEM_OK;
 }
 
 /* The file ends at p->end from now on. */
@@ -16316,19 +16422,10 @@ static telem_result telem_i_file_cut_off(const telem_file_writer_desc *f, const 
 
 /* The rows of one stream that only the zone has become blocks, behind p->end. */
 static telem_result telem_i_file_recover_stream(telem_file_writer *w, telem_file_reader *r, telem_i_file_known *k, telem_i_file_wstream *s) {
-    telem_i_file_rzone *z = r->zone;
     telem_i_file_jrow row;
-    uint32_t g = telem_i_file_zone_oldest(r), pos = 0, end;
-    z->scan = 1;
-    while (g && w->error.code == TELEM_OK) {
-        telem_result e = telem_i_file_zone_peek(r, &g, &pos, &end, &row);
-        if (e == TELEM_END) break;
-        if (e != TELEM_OK) {
-            g = telem_i_file_zone_after(r, g);
-            pos = 0;
-            continue;
-        }
-        pos += row.bytes;
+    uint32_t g = telem_i_file_zone_oldest(r), pos = 0;
+    telem_result e;
+    while (w->error.code == TELEM_OK && telem_i_file_zone_walk(r, &g, &pos, &row)) {
         if (row.stream != k->id || row.number < s->next_row || row.n != s->row_size || row.number == UINT64_MAX) continue;
         e = w->desc.io->seek(w->desc.io->user, w->pos); /* the reader has moved it */
         if (e != TELEM_OK) return e;
@@ -16400,7 +16497,6 @@ static telem_result telem_i_file_recover(const telem_file_writer_desc *f, telem_
 static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, telem_error *error) {
     static const uint8_t zeros[64] = {0};
     telem_i_file_past *p;
-    uint64_t bad;
     telem_result e = telem_i_file_learn_file(f, r, past, UINT64_MAX, error);
     if (e != TELEM_OK) return e;
     p = *past;
@@ -16412,11 +16508,17 @@ static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, tele
         if (e != TELEM_OK) return e;
         p = *past;
     }
-    bad = telem_i_file_first_bad(f, r, p);
-    if (bad != UINT64_MAX) { /* what takes their place could contradict what somebody has read behind them */
-        error->what = "a power cut took blocks in the middle of the file: it can be read, begin another one";
-        error->offset = bad;
-        return TELEM_ERR_CORRUPT;
+    e = telem_i_file_where_to_cut(r, p);
+    error->what = "blocks in the middle of the file are damaged whose rows the journal zone still has: it can be read, begin another one";
+    error->offset = p->bad;
+    if (e != TELEM_OK) return e;
+    if (p->cut != UINT64_MAX) {
+        uint64_t seq = p->seq; /* no number is given twice: a follower may have read what is cut off */
+        error->what = "the file to append to cannot be read";
+        e = telem_i_file_learn_file(f, r, past, p->cut, error);
+        if (e != TELEM_OK) return e;
+        p = *past;
+        p->seq = seq;
     }
     error->what = "the end of the file cannot be cut off";
     e = telem_i_file_cut_off(f, p);

@@ -624,7 +624,8 @@ static int d_jrow_at(const decoder *d, uint32_t generation, size_t at, size_t en
     r->n = d_int(&c, 4);
     if (r->n == 0xFFFFFFFFu) back = d_int(&c, 4);
     else r->row = d_take(&c, r->n), d_take(&c, (4 - r->n % 4) % 4);
-    if (c.bad || d_le(c.p, 4) != XXH32(p, (size_t)(c.p - p), d->S ^ generation)) return 0;
+    if (c.bad || d_le(c.p, 4) != XXH32(p, (size_t)(c.p - p), d->S ^ generation ^ (uint32_t)d_le(d_slot(d, generation) + 8, 4)))
+        return 0;
     d_int(&c, 4), d_take(&c, (8 - (size_t)(c.p - p) % 8) % 8);
     r->bytes = (size_t)(c.p - p);
     if (c.bad || r->n == 0xFFFFFFFFu) {

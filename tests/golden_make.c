@@ -82,6 +82,7 @@ typedef struct g_make {
     g_buf expect;         /* text: "CORRUPT 104+40, " */
     /* of the session's header, section 3; set before header() */
     uint64_t session, sequence, previous, journal, max_age;
+    uint32_t opening;
     uint32_t incompatible, compatible, read_only, max_block, max_row, max_streams, max_columns,
         file_number;
     int64_t created;
@@ -1005,24 +1006,27 @@ static void zone_row(g_make *m, unsigned generation, uint64_t number, unsigned r
     g_le(&m->out, number, 8), g_le(&m->out, 1000 + 10 * number, 8), g_le(&m->out, 1, 4);
     if (repeat) g_hex(&m->out, "FFFFFFFF"), g_le(&m->out, repeat, 4);
     else g_le(&m->out, 11, 4), g_hex(&m->out, "0600 FFFFFFFF 0000C03F 01  00");
-    g_le(&m->out, XXH32(m->out.p + row, m->out.n - row, m->S ^ generation), 4);
+    g_le(&m->out, XXH32(m->out.p + row, m->out.n - row, m->S ^ generation ^ m->opening), 4);
     while ((m->out.n - row) % 8) g_u8(&m->out, 0);
 }
 
 static size_t zone_slot(g_make *m, unsigned generation, unsigned committed) {
     size_t slot = m->out.n;
-    g_le(&m->out, committed, 4), g_le(&m->out, generation, 4), g_fill(&m->out, 0, 56);
+    g_le(&m->out, committed, 4), g_le(&m->out, generation, 4), g_le(&m->out, m->opening, 4);
+    g_fill(&m->out, 0, 52);
     return slot;
 }
 static void zone_slot_end(g_make *m, size_t slot) { g_fill(&m->out, 0xC7, slot + 192 - m->out.n); }
 
 /* The writer was killed: rows 0 to 2 are in a block, 3 to 5 in no block; the slot of the generation before still
-   holds rows 1 and 2. */
+   holds rows 1 and 2, those of the writer before this one. */
 static void good_journal(g_make *m) {
     size_t slot;
     (void)zone_header(m, 1, 1);
+    m->opening = 0xA5C30F01;
     slot = zone_slot(m, 6, 40 + 40 + 32), zone_row(m, 6, 3, 0), zone_row(m, 6, 4, 0), zone_row(m, 6, 5, 40);
     zone_slot_end(m, slot);
+    m->opening = 0;
     slot = zone_slot(m, 5, 80), zone_row(m, 5, 1, 0), zone_row(m, 5, 2, 0), zone_slot_end(m, slot);
     plain_schema(m, 1, "plain");
     plain_key(m, 1, 0);

@@ -44,8 +44,8 @@ static telem_result shared_sync(void *user) {
     size_t zone = f->size > 4096 && f->bytes[24] ? 4096u + (size_t)telem_get64(f->bytes + 88) : 0;
     f->syncs++;
     if (f->medium && f->size > zone) memcpy(f->medium + zone, f->bytes + zone, f->size - zone); /* what was mapped is not in it */
+    if (f->medium && f->size < f->medium_size) memset(f->medium + f->size, 0, f->medium_size - f->size);
     if (f->medium) f->medium_size = f->size;
-    if (f->medium) memset(f->medium + f->size, 0, f->cap - f->size);
     return f->sync_fails;
 }
 static telem_result shared_sync_map(void *user, void *p, size_t n) {
@@ -141,7 +141,7 @@ static void random_desc(telem_file_writer_desc *d, uint64_t *rng) {
     d->sync = (uint8_t)kit_below(rng, 4);
 }
 
-static int appending; /* files that are gone on with */
+static int appending; /* files that are gone on with; 1: by writers that sync */
 
 static telem_result work_begin(work *k, uint64_t *rng, shared_file *f, uint32_t streams) {
     uint32_t i;
@@ -152,8 +152,8 @@ static telem_result work_begin(work *k, uint64_t *rng, shared_file *f, uint32_t 
     k->calm = 1u + kit_below(rng, 40);
     k->pace = (kit_pace)kit_below(rng, KIT_PACES);
     random_desc(&k->d, rng);
-    k->d.append = (uint8_t)appending;
-    if (appending && k->d.sync == TELEM_FILE_SYNC_NONE) k->d.sync = TELEM_FILE_SYNC_INTERVAL; /* the promise is for writers that sync */
+    k->d.append = appending != 0;
+    if (appending == 1 && k->d.sync == TELEM_FILE_SYNC_NONE) k->d.sync = TELEM_FILE_SYNC_INTERVAL; /* the promise is for writers that sync */
     for (i = 0; i < streams; i++) {
         kit_random_schema(&k->schemas[i], rng);
         (void)kit_add(&k->file, i + 1u, k->schemas[i].schema, 0);
@@ -367,24 +367,30 @@ static void power_cut(shared_file *f, uint64_t *rng) {
 
 /* What was synced is there, row by row, in the file as it is and, with cuts > 1, after another writer has gone on
    with it. */
-static void power_cuts(uint64_t rng, int rounds, uint32_t cuts) {
+static void power_cuts(uint64_t salt, int rounds, uint32_t cuts) {
+    uint64_t seeds = kit_seed(salt), tried = 0, refused = 0;
+    const char *only = getenv("POWER_CUT_ROUND"); /* the number that a failure prints */
+    if (only) rounds = 1;
     while (rounds-- > 0 && !check_g.bad) {
+        uint64_t round = only ? (uint64_t)strtoull(only, NULL, 0) : check_rand(&seeds), rng = round | 1u;
         shared_file f;
         work k;
         kit_reader r;
         static uint8_t gone[KIT_STREAMS][4096]; /* rows that an earlier cut took: they were not synced */
         uint64_t durable[KIT_STREAMS], before[KIT_STREAMS];
         uint32_t i, n = 30u + kit_below(&rng, 900), syncs, lives;
-        shared_init(&f, 8u << 20);
-        f.medium = (uint8_t *)kit_alloc(f.cap);
-        memset(f.medium, 0, f.cap);
-        memset(f.bytes, 0, f.cap);
+        telem_result opened;
+        memset(&f, 0, sizeof f);
+        f.cap = 8u << 20;
+        f.bytes = (uint8_t *)calloc(1, f.cap); /* pages come as they are used */
+        f.medium = (uint8_t *)calloc(1, f.cap);
+        if (!f.bytes || !f.medium) abort();
         memset(durable, 0, sizeof durable);
         memset(gone, 0, sizeof gone);
         appending = 1;
         REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 3)));
         appending = 0;
-        kit_at("power cut, seed %lu, %d rounds left, sync %d, coding %d", (unsigned long)check_seed(), rounds, (int)k.d.sync, (int)k.d.coding);
+        kit_at("power cut, POWER_CUT_ROUND=%lu, sync %d, coding %d", (unsigned long)round, (int)k.d.sync, (int)k.d.coding);
         CHECK_OK(telem_file_sync(&k.kw.w)); /* schemas are there */
         for (lives = 0; lives < cuts; lives++) {
             for (i = 0; i < n; i++) {
@@ -411,11 +417,15 @@ static void power_cuts(uint64_t rng, int rounds, uint32_t cuts) {
             }
             kit_reader_end(&r);
             if (cuts == 1) goto next_file;
-            if (kit_open(&k.kw, &k.file, &k.d, &k.io) == TELEM_ERR_CORRUPT) {
+            tried++;
+            opened = kit_open(&k.kw, &k.file, &k.d, &k.io);
+            if (opened != TELEM_OK) {
+                if (opened == TELEM_ERR_CORRUPT) refused++;
+                else kit_fail("append: %d, %s", (int)opened, telem_file_writer_error(&k.kw.w).what);
                 free(k.kw.memory);
                 goto next_file;
             }
-            CHECK(telem_file_journals(&k.kw.w));
+            if (!telem_file_journals(&k.kw.w)) kit_fail("no journal behind append");
             REQUIRE_OK(kit_add_streams(&k.kw, &k.file));
             for (i = 0; i < k.streams; i++) { /* what is lost at the end was never written: its numbers come again */
                 uint64_t next = telem_file_next_row(&k.kw.w, k.file.s[i].id);
@@ -453,16 +463,113 @@ static void power_cuts(uint64_t rng, int rounds, uint32_t cuts) {
         free(f.medium);
         free(f.bytes);
     }
+    if (getenv("POWER_CUTS")) printf("power cuts: %lu appends, %lu refused\n", (unsigned long)tried, (unsigned long)refused);
 }
-TEST(synced_rows_survive_a_power_cut) { power_cuts(kit_seed(75), check_quick() ? 40 : 1000, 1); }
+static int cut_rounds(void) { return getenv("POWER_CUTS") ? atoi(getenv("POWER_CUTS")) : check_quick() ? 40 : 1000; }
+TEST(synced_rows_survive_a_power_cut) { power_cuts(75, cut_rounds(), 1); }
 
-/* Refused where blocks in the middle were lost: the file can be read, another one is begun. A LIMIT, told in the
-   manual: about one file in five hundred that a cut has torn otherwise comes out wrong behind append, so the files
-   are the same ones each time here; POWER_CUT_APPEND=1 tries any. */
-TEST(append_after_a_power_cut) {
-    uint64_t seed;
-    if (getenv("POWER_CUT_APPEND")) power_cuts(kit_seed(76), 1000, 3);
-    else for (seed = 1; seed <= 3; seed++) power_cuts(seed, 20, 3);
+/* Refused where blocks in the middle were lost and good ones behind them cannot come again out of the zone: the
+   file can be read, another one is begun. POWER_CUTS=10000: so many files, and how many appends were refused. */
+TEST(append_after_a_power_cut) { power_cuts(76, cut_rounds(), 3); }
+
+/* ---- append takes nothing away ---- */
+
+static const uint8_t told_once[] = {TELEM_ITEM_STREAM, TELEM_ITEM_ANNOTATION, TELEM_ITEM_METADATA, TELEM_ITEM_ATTACHMENT};
+
+/* Everything of the file as it is: delivered rows per stream into `seen` (NULL: only those of before are looked for), and
+   how many items there are of each kind. */
+static void read_state(work *k, const shared_file *f, uint8_t *const *seen, int check, uint64_t *items) {
+    kit_reader r;
+    uint32_t i;
+    uint64_t j;
+    REQUIRE_OK(kit_read_memory(&r, &k->file, f->bytes, f->size, READER));
+    CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+    for (i = 0; i < k->streams; i++) {
+        kit_stream *s = &k->file.s[i];
+        for (j = 0; check && j < s->n; j++)
+            if (seen[i][j] && s->seen[j] != KIT_DELIVERED) kit_fail("stream %u: row %lu of %lu could be read before append", (unsigned)s->id, (unsigned long)j, (unsigned long)s->n);
+        for (j = 0; !check && j < s->n; j++) seen[i][j] = s->seen[j] == KIT_DELIVERED;
+    }
+    for (i = 0; i < sizeof told_once; i++) {
+        if (check && r.items[told_once[i]] < items[i]) kit_fail("items of kind %u: %lu, before append %lu", (unsigned)told_once[i], (unsigned long)r.items[told_once[i]], (unsigned long)items[i]);
+        items[i] = r.items[told_once[i]];
+    }
+    kit_reader_end(&r);
+}
+
+static void write_between(work *k) {
+    telem_annotation a;
+    memset(&a, 0, sizeof a);
+    a.text = "between";
+    a.stream = TELEM_ALL_STREAMS;
+    a.time = k->t[0];
+    CHECK_OK(telem_file_annotate(&k->kw.w, &a));
+}
+
+/* A kill; some bytes of the blocks or the zone are damaged or the end is cut off; somebody goes on with the file. */
+static void one_damaged_append(uint64_t rng, uint64_t *refused) {
+    shared_file f;
+    work k;
+    uint8_t *seen[KIT_STREAMS];
+    uint64_t items[sizeof told_once];
+    uint32_t i, n = 20u + kit_below(&rng, 900), hits = 1u + kit_below(&rng, 3), zone;
+    size_t at;
+    telem_result e;
+    memset(&f, 0, sizeof f);
+    f.cap = 4u << 20;
+    f.bytes = (uint8_t *)calloc(1, f.cap);
+    if (!f.bytes) abort();
+    appending = 2; /* SYNC_NONE, too */
+    REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 4)));
+    appending = 0;
+    zone = 4096u + (uint32_t)telem_get64(f.bytes + 88);
+    for (i = 0; i < n; i++) {
+        CHECK_OK(work_row(&k));
+        if (kit_one_in(&rng, 200)) write_between(&k);
+        if (kit_one_in(&rng, 300)) CHECK_OK(telem_file_writer_flush(&k.kw.w));
+        if (kit_one_in(&rng, 300)) CHECK_OK(telem_file_sync(&k.kw.w));
+    }
+    if (kit_one_in(&rng, 8)) CHECK_OK(kit_close(&k.kw));
+    else free(k.kw.memory);
+    f.locked = 0;
+    if (kit_one_in(&rng, 5) && f.size > zone) f.size = zone + kit_below(&rng, (uint32_t)(f.size - zone));
+    while (hits-- > 0) {
+        at = kit_one_in(&rng, 4) || f.size == zone ? 4096u + kit_below(&rng, zone - 4096u) : zone + kit_below(&rng, (uint32_t)(f.size - zone));
+        f.bytes[at] = (uint8_t)(f.bytes[at] ^ 1u << kit_below(&rng, 8));
+    }
+    for (i = 0; i < k.streams; i++) seen[i] = (uint8_t *)kit_alloc(k.file.s[i].n + 1u);
+    read_state(&k, &f, seen, 0, items);
+    e = kit_open(&k.kw, &k.file, &k.d, &k.io);
+    *refused += e == TELEM_ERR_CORRUPT;
+    if (e == TELEM_OK && kit_add_streams(&k.kw, &k.file) == TELEM_OK) {
+        read_state(&k, &f, seen, 1, items);
+        for (i = 0; i < k.streams; i++) {
+            uint64_t next = telem_file_next_row(&k.kw.w, k.file.s[i].id), j;
+            for (j = next; j < k.file.s[i].n; j++)
+                if (seen[i][j]) kit_fail("stream %u goes on at %lu, row %lu could be read", (unsigned)k.file.s[i].id, (unsigned long)next, (unsigned long)j);
+            if (next > k.file.s[i].n) kit_fail("stream %u goes on at %lu of %lu", (unsigned)k.file.s[i].id, (unsigned long)next, (unsigned long)k.file.s[i].n);
+            else k.file.s[i].n = (size_t)next;
+        }
+        for (i = 0; i < 40; i++) CHECK_OK(work_row(&k));
+        CHECK_OK(kit_close(&k.kw));
+    } else {
+        free(k.kw.memory);
+    }
+    read_state(&k, &f, seen, 1, items);
+    for (i = 0; i < k.streams; i++) free(seen[i]);
+    work_free(&k);
+    free(f.bytes);
+}
+TEST(append_makes_nothing_unreadable) {
+    uint64_t seeds = kit_seed(77), refused = 0;
+    const char *only = getenv("APPEND_ROUND"), *many = getenv("APPENDS");
+    int rounds = only ? 1 : many ? atoi(many) : check_quick() ? 60 : 2000;
+    while (rounds-- > 0 && !check_g.bad) {
+        uint64_t round = only ? (uint64_t)strtoull(only, NULL, 0) : check_rand(&seeds);
+        kit_at("append, APPEND_ROUND=%lu", (unsigned long)round);
+        one_damaged_append(round | 1u, &refused);
+    }
+    if (many) printf("damaged appends: %lu refused\n", (unsigned long)refused);
 }
 
 TELEM_LABELS(states, {0, "OFF"}, {1, "ON"});
@@ -922,6 +1029,7 @@ int main(void) {
     RUN(zone_mends_damaged_blocks);
     RUN(synced_rows_survive_a_power_cut);
     RUN(append_after_a_power_cut);
+    RUN(append_makes_nothing_unreadable);
     RUN(zone_has_the_bytes_of_section_12);
     RUN(plain_where_the_io_cannot_map);
     RUN(sync_policies_sync_when_they_say);
