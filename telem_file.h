@@ -2623,6 +2623,15 @@ static void telem_i_file_frame_open(telem_file_writer *w, telem_i_file_wstream *
     memset(payload + len, 0, f->total - f->head - len);
 }
 
+/* Is a block whole when zeros follow where the io took no more? So many as the alignment asks for do:
+   telem_file_writer_clear writes them. They stand for its pad, and for as much of its check as happens to be 0. */
+static int telem_i_file_frame_whole(const telem_file_writer *w, const telem_i_file_frame *f, size_t cut) {
+    size_t end = f->head + f->len + 4u, pad = f->total - end;
+    if (cut <= pad) return 1;
+    for (cut -= pad; cut && f->p[end - cut] == 0 && cut < w->framing.align;) cut--;
+    return cut == 0;
+}
+
 /* The block is out, but for `cut` bytes that never will be. */
 static void telem_i_file_frame_close(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_frame *f, size_t cut) {
     s->group_bytes += s->g ? f->len : s->used;
@@ -2632,7 +2641,7 @@ static void telem_i_file_frame_close(telem_file_writer *w, telem_i_file_wstream 
     s->bytes += f->total;
     s->blocks++;
     w->seq++;
-    if (cut > f->total - f->head - f->len - 4u) { /* of more than the pad, which telem_file_writer_clear completes */
+    if (!telem_i_file_frame_whole(w, f, cut)) {
         telem_i_file_lose(w, s, s->rows, s->min, s->max);
     } else {
         telem_i_file_cover(w, s);
