@@ -741,7 +741,11 @@ typedef enum telem_file_profile { TELEM_FILE_DISK = 0, TELEM_FILE_WIRE = 1 } tel
 typedef enum telem_file_coding { TELEM_FILE_ROWS = 1, TELEM_FILE_COLUMNS = 2, TELEM_FILE_MINI = 3 } telem_file_coding;
 typedef enum telem_file_level { TELEM_FILE_DEFAULT = 0, TELEM_FILE_FAST = 1, TELEM_FILE_ARCHIVE = 2 } telem_file_level;
 
-/* When a writer asks the io to sync. Syncs run inside the call that says so, never elsewhere. */
+/* When a writer asks the io to sync. Syncs run inside the call that says so, never elsewhere; in the pace
+   TELEM_FILE_HELPER those of INTERVAL and BLOCK run in telem_file_work instead, beside the rows (a row waits for
+   one only where a slot of the journal zone is to be taken again and is not on the medium yet). A sync that failed
+   sticks, in each thread, until telem_file_writer_clear: what it did not write may be gone, and the next success
+   of the io says nothing of it. */
 typedef enum telem_file_sync_policy {
     TELEM_FILE_SYNC_NONE = 0,     /* never by itself; after a telem_file_sync of yours also when the journal
                                      zone is full, so that what you synced stays synced */
@@ -1051,7 +1055,8 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
 /* TELEM_FILE_HELPER: a step of what waits, by any one thread beside the writer's. 1: go on, more may wait; 0:
    nothing does, sleep a little; a code: the error that sticks (telem_file_writer_clear, by the writer's thread, may
    mend it), or ERR_STATE in another pace. Call it from after telem_file_writer_open until before
-   telem_file_writer_close. It codes blocks and writes them to the io. */
+   telem_file_writer_close. It codes blocks and writes them to the io, and syncs when desc.sync says so (not for
+   TELEM_FILE_SYNC_ROW: the row waits for that). */
 TELEM_API int telem_file_work(telem_file_writer *w);
 #endif
 
@@ -2279,6 +2284,10 @@ static void telem_i_file_give_up_columns(telem_file_writer *w, telem_i_file_wstr
 static void telem_i_file_acquire(telem_file_writer *w);
 static void telem_i_file_release(telem_file_writer *w);
 static void telem_i_file_settle(telem_file_writer *w, int whole);
+static int telem_i_file_helped(const telem_file_writer *w);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+static void telem_i_file_seal_early(telem_file_writer *w, telem_i_file_wstream *s);
+#endif
 static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream *s);
 static void telem_i_file_gather_drop(telem_file_writer *w, telem_i_file_wstream *s);
 struct telem_i_file_cshared;
@@ -3202,6 +3211,8 @@ typedef struct telem_i_file_wzone {
     uint8_t *is_sealed;
     uint32_t cap, slots, slot_bytes, generation, used; /* cap: of slots, in memory */
     uint32_t opening;
+    uint32_t ahead_at; /* streams up to here do not hold up the next slot */
+    uint8_t ahead, asked; /* the slot is half full; the helper was asked to sync for the next one */
     uint32_t unsynced;    /* where the bytes of the slot begin that no sync has covered */
 } telem_i_file_wzone;
 
@@ -3388,8 +3399,10 @@ static void telem_i_file_gate_open(telem_file_writer *w) { telem_i_file_gate_add
 /* Syncs what the io has and the zone. Safe beside the writer's own thread: it only reads what that stores. */
 static telem_result telem_i_file_sync_io(telem_file_writer *w) {
     telem_io *io = w->desc.io;
-    uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed);
-    telem_result r = telem_i_file_io_sync(w);
+    uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed), failed = TELEM_LOAD32_ACQUIRE(&w->sync_failed);
+    telem_result r;
+    if (failed) return (telem_result)-(int32_t)failed; /* what it did not write may be gone: a later success says nothing of it */
+    r = telem_i_file_io_sync(w);
     if (r == TELEM_OK && w->zone && w->zone->base && io->sync_map) r = io->sync_map(io->user, w->zone->map, w->zone->mapped);
     if (r == TELEM_OK) TELEM_STORE32_RELEASE(&w->synced, sealed);
     else TELEM_STORE32_RELEASE(&w->sync_failed, (uint32_t)-(int32_t)r);
@@ -3402,10 +3415,39 @@ static telem_result telem_i_file_sync_now(telem_file_writer *w) {
     w->sync_due = 0;
     if (w->error.code != TELEM_OK) return w->error.code;
     r = telem_i_file_sync_io(w);
-    TELEM_STORE32_RELAXED(&w->sync_failed, 0); /* told right here */
     if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
     else if (w->zone) w->zone->unsynced = w->zone->used;
     return r;
+}
+
+/* Must a sync come before the slot is taken again? */
+static int telem_i_file_wants_sync(telem_file_writer *w, uint32_t slot) {
+    const telem_i_file_wzone *z = w->zone;
+    return (w->desc.sync != TELEM_FILE_SYNC_NONE || TELEM_LOAD32_RELAXED(&w->sync_used)) && z->sealed_at[slot] &&
+           (int32_t)(TELEM_LOAD32_ACQUIRE(&w->synced) - z->sealed_at[slot]) < 0;
+}
+
+/* The slot at hand is half full: what holds up the next one is closed, a block with each row. */
+static void telem_i_file_slot_ahead(telem_file_writer *w) {
+    telem_i_file_wzone *z = w->zone;
+    uint32_t k = (z->generation + 1u) % z->slots, most = z->ahead_at + 64u;
+    const uint64_t *ends = z->ends + (size_t)k * w->desc.max_streams;
+    for (; z->ahead_at < w->stream_count && z->ahead_at < most; z->ahead_at++) {
+        telem_i_file_wstream *s = w->streams[z->ahead_at];
+        if (ends[z->ahead_at] <= telem_i_file_safe_row(s)) continue;
+        z->ahead_at++;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+        if (s->g) telem_i_file_seal_early(w, s);
+        else
+#endif
+        (void)telem_i_file_close_block(w, s);
+        return;
+    }
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (z->asked || z->ahead_at < w->stream_count || !telem_i_file_helped(w) || !z->is_sealed[k]) return;
+    z->asked = 1;
+    if (telem_i_file_wants_sync(w, k)) w->sync_due = 1;
+#endif
 }
 
 /* The next slot becomes the one that is filled. Where its rows are not in blocks yet, these are closed. */
@@ -3413,6 +3455,7 @@ static int telem_i_file_next_slot(telem_file_writer *w) {
     telem_i_file_wzone *z = w->zone;
     uint32_t k = (z->generation + 1u) % z->slots, i;
     const uint64_t *ends = z->ends + (size_t)k * w->desc.max_streams;
+    z->ahead = z->asked = 0;
     if (z->slot) z->is_sealed[z->generation % z->slots] = 0;
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++)
         if (ends[i] > telem_i_file_safe_row(w->streams[i])) (void)telem_i_file_close_block(w, w->streams[i]);
@@ -3420,8 +3463,7 @@ static int telem_i_file_next_slot(telem_file_writer *w) {
         z->is_sealed[k] = 1;
         z->sealed_at[k] = w->sealed;
     }
-    if (w->error.code == TELEM_OK && (w->desc.sync != TELEM_FILE_SYNC_NONE || TELEM_LOAD32_RELAXED(&w->sync_used)) && z->sealed_at[k] &&
-        (int32_t)(TELEM_LOAD32_ACQUIRE(&w->synced) - z->sealed_at[k]) < 0) (void)telem_i_file_sync_now(w);
+    if (w->error.code == TELEM_OK && telem_i_file_wants_sync(w, k)) (void)telem_i_file_sync_now(w);
     if (w->desc.sync == TELEM_FILE_SYNC_ROW && w->error.code == TELEM_OK && z->unsynced < z->used) (void)telem_i_file_sync_now(w);
     if (w->error.code != TELEM_OK || !telem_i_file_all_sealed(w, k)) return 0;
     if (z->generation == UINT32_MAX) {
@@ -3442,19 +3484,30 @@ static int telem_i_file_next_slot(telem_file_writer *w) {
 /* Bytes of a row in a slot. */
 static uint32_t telem_i_file_jrow_bytes(uint32_t n) { return (TELEM_I_FILE_JROW + ((n + 3u) & ~3u) + 4u + 7u) & ~7u; }
 
-/* s->row, which becomes row number s->next_row, goes into the zone; then it is committed. An error is in w->error. */
+/* Can the zone's copy of s->row be a repeat? */
+static int telem_i_file_journal_repeats(const telem_i_file_wzone *z, const telem_i_file_wstream *s) {
+    return z->slot && s->journal_generation == z->generation && telem_i_file_jrow_bytes(s->row_size) > telem_i_file_jrow_bytes(4) &&
+           memcmp(z->slot + s->journal_at + TELEM_I_FILE_JROW, s->row, s->row_size) == 0;
+}
+
+/* Room for s->row in the slot at hand, or in the next one. 0: an error, in w->error. */
+static int telem_i_file_journal_room(telem_file_writer *w, const telem_i_file_wstream *s) {
+    telem_i_file_wzone *z = w->zone;
+    uint32_t need;
+    if (z->ahead) telem_i_file_slot_ahead(w);
+    if (w->error.code != TELEM_OK) return 0;
+    need = telem_i_file_jrow_bytes(telem_i_file_journal_repeats(z, s) ? 4u : s->row_size);
+    return (z->slot && need <= z->slot_bytes - TELEM_I_FILE_SLOT_HEAD - z->used) || telem_i_file_next_slot(w);
+}
+
+/* s->row, which becomes row number s->next_row, goes into the zone, where room was made for it; then it is committed.
+   Nothing may refuse the row any more: it is read from now on. */
 static void telem_i_file_journal_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_wzone *z = w->zone;
     uint8_t *p;
-    uint32_t n = s->row_size, need, end, room = z->slot_bytes - TELEM_I_FILE_SLOT_HEAD;
-    int same = z->slot && s->journal_generation == z->generation && memcmp(z->slot + s->journal_at + TELEM_I_FILE_JROW, s->row, n) == 0;
-    need = telem_i_file_jrow_bytes(same ? 4u : n);
-    if (same && need >= telem_i_file_jrow_bytes(n)) same = 0, need = telem_i_file_jrow_bytes(n);
-    if (!z->slot || need > room - z->used) {
-        same = 0;
-        need = telem_i_file_jrow_bytes(n);
-        if (!telem_i_file_next_slot(w)) return;
-    }
+    uint32_t n = s->row_size, end;
+    int same = telem_i_file_journal_repeats(z, s);
+    uint32_t need = telem_i_file_jrow_bytes(same ? 4u : n);
     p = z->slot + TELEM_I_FILE_SLOT_HEAD + z->used;
     telem_put64(p, s->next_row);
     telem_put64(p + 8, (uint64_t)time);
@@ -3476,18 +3529,20 @@ static void telem_i_file_journal_row(telem_file_writer *w, telem_i_file_wstream 
     z->used += need;
     z->ends[(size_t)(z->generation % z->slots) * w->desc.max_streams + s->place] = s->next_row + 1u;
     telem_i_file_zone_store(z->slot, z->used); /* J1: the commit */
+    if (!z->ahead && z->used > z->slot_bytes / 2u) z->ahead = 1, z->ahead_at = 0;
+}
+
+/* A sync that failed in another thread. */
+static void telem_i_file_see_failed_sync(telem_file_writer *w) {
+    uint32_t failed = TELEM_LOAD32_ACQUIRE(&w->sync_failed);
+    if (failed) telem_i_file_writer_fail(w, (telem_result)-(int32_t)failed, "the io's sync failed");
 }
 
 /* What the sync policy asks for behind a row. */
 static telem_result telem_i_file_row_synced(telem_file_writer *w) {
     telem_i_file_wzone *z = w->zone;
     telem_result r;
-    uint32_t failed = TELEM_LOAD32_ACQUIRE(&w->sync_failed);
-    if (failed) {
-        TELEM_STORE32_RELAXED(&w->sync_failed, 0);
-        telem_i_file_writer_fail(w, (telem_result)-(int32_t)failed, "the io's sync failed");
-        return w->error.code;
-    }
+    telem_i_file_see_failed_sync(w);
     if (w->desc.sync < TELEM_FILE_SYNC_BLOCK || w->error.code != TELEM_OK) return w->error.code;
     if (w->desc.sync == TELEM_FILE_SYNC_ROW) {
         if (!z || !z->base) return telem_file_writer_sync(w);
@@ -3498,6 +3553,9 @@ static telem_result telem_i_file_row_synced(telem_file_writer *w) {
         else z->unsynced = z->used;
         return r;
     }
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (telem_i_file_helped(w)) return TELEM_OK; /* telem_file_work does it */
+#endif
     return w->sync_due ? telem_i_file_sync_now(w) : TELEM_OK;
 }
 #endif
@@ -4611,13 +4669,10 @@ static int telem_i_file_too_old(const telem_i_file_wstream *s, int64_t now) {
 static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int fresh;
 #if !defined(TELEM_FILE_NO_JOURNAL)
-    if (w->zone && w->zone->base) {
-        telem_i_file_journal_row(w, s, time);
-        if (w->error.code != TELEM_OK) { /* this row is not in the file; those that wait are, and stay */
-            s->next_row++;
-            telem_i_file_lose(w, s, 1, time, time);
-            return w->error.code;
-        }
+    if (w->zone && w->zone->base && !telem_i_file_journal_room(w, s)) { /* this row is not in the file; those that wait are, and stay */
+        s->next_row++;
+        telem_i_file_lose(w, s, 1, time, time);
+        return w->error.code;
     }
 #endif
 #if !defined(TELEM_FILE_NO_COLUMNS)
@@ -4645,6 +4700,9 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
         telem_i_file_lose(w, s, gone, time, time);
         return w->error.code;
     }
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (w->zone && w->zone->base) telem_i_file_journal_row(w, s, time);
+#endif
     s->step = fresh && s->key ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
     if (time < s->t && !fresh) s->disorder = 1;
     s->t = time;
@@ -4936,13 +4994,19 @@ static void telem_i_file_sync_timed(telem_file_writer *w, uint32_t clock, int64_
     const telem_clock *k = telem_i_file_find_clock(w, clock, NULL);
     telem_clock ns = TELEM_ZERO;
     uint64_t ticks;
+    int helped = 0;
+    if (w->desc.sync != TELEM_FILE_SYNC_NONE) telem_i_file_see_failed_sync(w);
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    helped = telem_i_file_helped(w);
+#endif
     if (w->desc.sync != TELEM_FILE_SYNC_INTERVAL) {
-        if (w->sync_due) (void)telem_i_file_sync_now(w);
+        if (w->sync_due && !helped) (void)telem_i_file_sync_now(w);
         return;
     }
     ticks = telem_i_file_ticks(k ? k : &ns, w->desc.sync_ns);
     if (w->sync_timed && now >= w->sync_time && telem_i_file_since(w->sync_time, now) < ticks) return;
-    if (w->sync_timed) (void)telem_i_file_sync_now(w);
+    if (w->sync_timed && helped) w->sync_due = 1;
+    else if (w->sync_timed) (void)telem_i_file_sync_now(w);
     w->sync_timed = 1;
     w->sync_time = now;
 }
@@ -5146,6 +5210,9 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     uint32_t i;
     telem_result r;
     if (!w || !w->open) return telem_i_file_not_open(w);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    TELEM_STORE32_RELAXED(&w->sync_failed, 0);
+#endif
     if (!telem_i_file_troubled(w)) return TELEM_OK;
     telem_i_file_acquire(w);
     memset(&w->error, 0, sizeof w->error);
@@ -11888,6 +11955,14 @@ static telem_result telem_i_file_seal(telem_file_writer *w, telem_i_file_wstream
     return w->desc.pace == TELEM_FILE_AT_ONCE ? telem_i_file_finish(w, s) : TELEM_OK;
 }
 
+#if !defined(TELEM_FILE_NO_JOURNAL)
+/* The open block is to be out soon. */
+static void telem_i_file_seal_early(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_reap(w);
+    if (s->g->fill.count && !s->g->sealed.count) (void)telem_i_file_seal(w, s, 1);
+}
+#endif
+
 /* All rows of a stream are with the io then. With an error that stuck they stay: telem_file_writer_clear. */
 static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_result r;
@@ -11949,11 +12024,24 @@ TELEM_API int telem_file_work(telem_file_writer *w) {
     telem_i_file_cshared *x = w ? w->columns : NULL;
     uint32_t none = 0;
     int r;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    int due;
+#endif
     if (!x || !telem_i_file_helped(w)) return TELEM_ERR_STATE;
     if (TELEM_LOAD32_RELAXED(&x->wanted) || !TELEM_CAS32(&x->owner, &none, 1)) return 1; /* P3 */
     r = telem_i_file_pace_step(w) > 0;
     if (!r && w->error.code != TELEM_OK) r = (int)w->error.code;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    due = w->sync_due && w->desc.sync != TELEM_FILE_SYNC_ROW && r >= 0;
+    if (due) w->sync_due = 0;
+#endif
     TELEM_STORE32_RELEASE(&x->owner, 0); /* P3 */
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (due) { /* while the writer's thread goes on */
+        telem_result e = telem_file_sync(w);
+        return e == TELEM_OK ? 1 : (int)e;
+    }
+#endif
     return r;
 }
 
@@ -12086,6 +12174,9 @@ static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_w
     if (!bad && f->count && !repeats && (f->count >= g->limit || texts > g->heap_size - f->heap_used)) bad = telem_i_file_seal(w, s, 0) != TELEM_OK;
     if (!bad && !repeats) bad = !telem_i_file_gather_room(w, s, texts);
     if (bad || telem_i_file_troubled(w)) return telem_i_file_refuse_row(w, s, time); /* this row goes with the block before */
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (w->zone && w->zone->base) telem_i_file_journal_row(w, s, time);
+#endif
     if (f->count == 0) {
         f->first = f->min = f->max = time;
         f->first_row = s->next_row;
@@ -14512,6 +14603,7 @@ typedef struct telem_i_file_rzone {
     uint8_t scan;    /* nothing is written any more: slots that do not hold are passed over */
     uint64_t again_from;
     uint32_t again_generation, again_pos;
+    uint32_t idle;   /* looks in vain for a next generation */
     uint32_t rounds; /* back to the blocks without a row in between */
     struct telem_i_file_rstream *gap; /* rows of it that a block lost are looked for */
     uint64_t gap_row, gap_end;
@@ -14631,8 +14723,9 @@ static uint32_t telem_i_file_zone_after(telem_file_reader *r, uint32_t g) {
     telem_i_file_rzone *z = r->zone;
     uint32_t i, at, committed, newest, next = 0;
     if (telem_i_file_zone_head(r, (g + 1u) % z->slots, &at, &committed) && at == g + 1u) return at;
-    if (!z->scan) return 0;
+    if (!z->scan && (++z->idle & 15u)) return 0;
     newest = telem_i_file_zone_newest(r);
+    if (!z->scan && newest <= g + 1u) return 0; /* generations begin in their order: a later one says that g + 1 is not to be had */
     for (i = 0; i < z->slots; i++)
         if (telem_i_file_zone_head(r, i, &at, &committed) && at % z->slots == i && at <= newest && newest - at < z->slots && at > g && (next == 0 || at < next)) next = at;
     return next;
@@ -14698,7 +14791,11 @@ static telem_result telem_i_file_zone_peek(telem_file_reader *r, uint32_t *g, ui
     uint32_t got, next, committed, tries = 0;
     for (;;) {
         if (!telem_i_file_zone_head(r, *g % z->slots, &got, &committed)) return TELEM_END;
-        if (got != *g) return got > *g ? TELEM_AGAIN : TELEM_END;
+        if (got > *g) return TELEM_AGAIN;
+        if (got != *g) { /* its head is damaged; told once a later one is there */
+            *end = UINT32_MAX;
+            return telem_i_file_zone_after(r, *g) ? TELEM_ERR_CORRUPT : TELEM_END;
+        }
         *end = committed;
         if (committed > z->slot_bytes - TELEM_I_FILE_SLOT_HEAD || committed % 8) {
             if (tries++ < 3) continue;
