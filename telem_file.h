@@ -7069,6 +7069,18 @@ static uint64_t telem_i_file_widen(uint32_t b) {
     memcpy(&x, &d, 8);
     return (b & 0x7F800000u) != 0x7F800000u ? x : nan;
 }
+static void telem_i_file_widen_all(const uint32_t *b, uint32_t n, uint64_t *to) {
+    uint32_t i, odd = 0;
+    for (i = 0; i < n; i++) odd |= (uint32_t)((b[i] & 0x7F800000u) == 0x7F800000u);
+    for (i = 0; !odd && i < n; i++) { /* a loop that vectorises */
+        float f;
+        double d;
+        memcpy(&f, b + i, 4);
+        d = f;
+        memcpy(to + i, &d, 8);
+    }
+    for (i = 0; odd && i < n; i++) to[i] = telem_i_file_widen(b[i]);
+}
 /* the f32 of these bits, if any that is normal, zero, infinite or NaN; else 0 */
 static int telem_i_file_narrows(uint64_t x, uint32_t *to) {
     uint32_t e = (uint32_t)(x >> 52 & 0x7FFu), s = (uint32_t)(x >> 63) << 31, m = (uint32_t)(x >> 29 & 0x7FFFFFu);
@@ -7350,6 +7362,34 @@ static void telem_i_file_back64(const telem_i_file_num_back *b, uint32_t at, uin
         for (i = 0; i < m; i++) to[i] = o + (uint64_t)b->u[at + i] * g32;
     } else
         for (i = 0; i < m; i++) to[i] = o + b->v[at + i] * g;
+}
+
+/* All of them, native, to where a column of 64 bits lies. */
+static void telem_i_file_back_all(const telem_i_file_num_back *b, uint32_t n, uint8_t *to) {
+    const uint64_t o = b->o, g = b->g;
+    const uint32_t *u = b->u;
+    uint64_t x;
+    uint32_t i;
+    if (b->kind == TELEM_I_FILE_INTS32)
+        for (i = 0; i < n; i++) {
+            x = telem_i_file_sign32(u[i]);
+            memcpy(to + 8 * (size_t)i, &x, 8);
+        }
+    else if (u && g == 1u)
+        for (i = 0; i < n; i++) {
+            x = o + u[i];
+            memcpy(to + 8 * (size_t)i, &x, 8);
+        }
+    else if (u)
+        for (i = 0; i < n; i++) {
+            x = o + (uint64_t)u[i] * (uint32_t)g;
+            memcpy(to + 8 * (size_t)i, &x, 8);
+        }
+    else
+        for (i = 0; i < n; i++) {
+            x = o + b->v[i] * g;
+            memcpy(to + 8 * (size_t)i, &x, 8);
+        }
 }
 
 /* --- MULTIPLE --- */
@@ -7768,10 +7808,11 @@ static int telem_i_file_get_chunk(const telem_i_file_num_back *b, const telem_i_
     }
     if (b->u && b->o + 0x40000000u < 0x80000000u) {
         uint32_t o = (uint32_t)b->o, g = (uint32_t)b->g;
-        for (i = 0; i < m; i++) {
-            top |= b->u[at + i];
-            k[i] = o + b->u[at + i] * g;
-        }
+        for (i = 0; i < m; i++) top |= b->u[at + i];
+        if (g == 1u)
+            for (i = 0; i < m; i++) k[i] = o + b->u[at + i];
+        else
+            for (i = 0; i < m; i++) k[i] = o + b->u[at + i] * g;
         apart = top * b->g >> 30;
     } else {
         telem_i_file_back64(b, at, m, v);
@@ -8800,14 +8841,14 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
 
 static int telem_i_file_get_narrow(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, uint8_t *to) {
     uint8_t *half = to + (size_t)n * 4;
-    uint32_t part[TELEM_I_FILE_NUM_CHUNK], i, j, m;
+    uint32_t part[TELEM_I_FILE_NUM_CHUNK], i, m;
     uint64_t wide[TELEM_I_FILE_NUM_CHUNK];
     if (p == end || (*p != TELEM_I_FILE_ORDERED && *p != TELEM_I_FILE_MULTIPLE)) return 0;
     if (telem_i_file_get_numbers(k, TELEM_F32, 4, *p, p + 1, end, n, 1, half) != 1) return 0;
     for (i = 0; i < n; i += m) {
         m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
         memcpy(part, half + 4 * (size_t)i, (size_t)m * 4);
-        for (j = 0; j < m; j++) wide[j] = telem_i_file_widen(part[j]);
+        telem_i_file_widen_all(part, m, wide);
         memcpy(to + 8 * (size_t)i, wide, (size_t)m * 8);
     }
     return 1;
@@ -8821,15 +8862,17 @@ static int telem_i_file_get_lattice(telem_i_file_codec *k, uint32_t width, uint8
     if (!telem_i_file_get_ints(k, codec, p, end, n, &b)) return 0;
     if (codec == TELEM_I_FILE_INTS32 && width < 8) telem_i_file_store32(b.u, n, width, to);
     else if (codec == TELEM_I_FILE_INTS64 && width == 8) memcpy(to, b.v, (size_t)n * 8);
+    else if (width == 8) telem_i_file_back_all(&b, n, to);
     else
         for (i = 0; i < n; i += m) {
             m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
-            telem_i_file_back64(&b, i, m, wide);
-            if (width == 8) memcpy(to + 8 * (size_t)i, wide, (size_t)m * 8);
-            else {
+            if (b.u) {
+                for (j = 0; j < m; j++) part[j] = (uint32_t)b.o + b.u[i + j] * (uint32_t)b.g;
+            } else {
+                telem_i_file_back64(&b, i, m, wide);
                 for (j = 0; j < m; j++) part[j] = (uint32_t)wide[j];
-                telem_i_file_store32(part, m, width, to + (size_t)i * width);
             }
+            telem_i_file_store32(part, m, width, to + (size_t)i * width);
         }
     return 1;
 }
@@ -13417,14 +13460,14 @@ static int64_t telem_i_file_times_off(int64_t *x, const uint32_t *runs, uint32_t
     return telem_i_signed(t);
 }
 
-/* Into b->times; the state's time goes on to the last row. */
-static telem_result telem_i_file_read_times(telem_file_reader *r, telem_i_file_cblock *b, const telem_i_file_centry *e, int key) {
+/* Into b->times, which are `room` where that is given; the state's time goes on to the last row. */
+static telem_result telem_i_file_read_times(telem_file_reader *r, telem_i_file_cblock *b, const telem_i_file_centry *e, int key, int64_t *room) {
     telem_i_file_rstream *s = b->s;
     telem_column c = telem_i_file_own_column(1);
     static const uint8_t zero[8] = {0};
     uint32_t n = b->h.distinct, i;
     telem_result v = TELEM_OK;
-    b->times = (int64_t *)(void *)telem_i_file_temp(b, 8u * (uint64_t)n + 64u);
+    b->times = room ? room : (int64_t *)(void *)telem_i_file_temp(b, 8u * (uint64_t)n + 64u);
     if (!b->times) return TELEM_ERR_MEMORY;
     if (e->coded && (e->codec & TELEM_I_FILE_CODEC_GROUPED)) return TELEM_ERR_CORRUPT;
     if (e->coded) v = telem_i_file_read_numbers(r, b, &c, 1, e, zero, (uint8_t *)b->times);
@@ -13568,7 +13611,7 @@ static telem_result telem_i_file_begin_crows(telem_file_reader *r, telem_i_file_
     v = telem_i_file_read_runs(r, b, &e[0]);
     if (v == TELEM_OK) {
         int64_t t = s->t, step = s->step;
-        v = telem_i_file_read_times(r, b, &e[1], key);
+        v = telem_i_file_read_times(r, b, &e[1], key, NULL);
         x->step = key ? 0 : step;
         s->t = t; /* goes on with the rows */
     }
@@ -17066,14 +17109,15 @@ static telem_result telem_i_file_span_read(telem_file_reader *r, telem_i_file_sp
     telem_file_read *q = x->read;
     telem_result v = TELEM_OK, worst = TELEM_OK;
     telem_i_file_finder finder;
-    int64_t t = b->s->t, step = b->s->step;
+    int64_t t = b->s->t, step = b->s->step, *times = NULL;
     uint32_t i;
     size_t mark;
     if (b->h.distinct != b->rows && (v = telem_i_file_span_entry(x, 0, &e)) == TELEM_OK) v = telem_i_file_read_runs(r, b, &e);
-    if (v == TELEM_OK && q->times && (v = telem_i_file_span_entry(x, 1, &e)) == TELEM_OK) v = telem_i_file_read_times(r, b, &e, x->key);
+    if (q->times && x->n == b->h.distinct && !b->runs) times = q->times + x->to; /* nothing to be cut or spread */
+    if (v == TELEM_OK && q->times && (v = telem_i_file_span_entry(x, 1, &e)) == TELEM_OK) v = telem_i_file_read_times(r, b, &e, x->key, times);
     if (v == TELEM_OK) v = telem_i_file_span_rows(x);
     if (v != TELEM_OK) return v;
-    if (q->times && x->n) telem_i_file_span_times(x, t, step);
+    if (q->times && x->n && !times) telem_i_file_span_times(x, t, step);
     for (i = 0; x->all && i < b->h.keys.count; i++)
         if (telem_i_file_key_rows(r, b, i) == TELEM_ERR_MEMORY) return TELEM_ERR_MEMORY;
     mark = b->temp.used;
@@ -20053,6 +20097,30 @@ TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_pull_two)(TELEM_I_FILE_SOUR
     t->state[0] = (uint32_t)t0, t->state[1] = (uint32_t)t1, t->state[2] = (uint32_t)t2, t->state[3] = (uint32_t)t3;
 }
 
+/* Values of which one may be more than a look has: whole chunks. */
+static void TELEM_I_FILE_N(telem_i_file_pull_wide)(TELEM_I_FILE_SOURCE *s) {
+    const telem_i_file_state *table = s->table;
+    const uint8_t *p = s->p;
+    size_t a = s->at;
+    uint32_t i = s->done, j, k;
+    while (s->n - i >= TELEM_I_FILE_CHUNK && a <= s->stop)
+        for (j = 0; j < TELEM_I_FILE_CHUNK; j += TELEM_I_FILE_WAYS)
+            for (k = 0; k < TELEM_I_FILE_WAYS; k++, i++) {
+                const telem_i_file_state *e = table + s->state[k];
+                const uint32_t wide = (uint32_t)e->all - e->few;
+                uint64_t v, high;
+                TELEM_I_FILE_LOOK(p, v, a);
+                s->state[k] = e->next + (uint32_t)(v & TELEM_I_FILE_NEAR(e->few));
+                a += e->few;
+                TELEM_I_FILE_LOOK(p, v, a);
+                high = p[(a >> 3) + 8u];
+                v |= (high << 1) << (63u - (a & 7u)); /* all 64 */
+                a += wide;
+                s->out[i] = (TELEM_I_FILE_T)((TELEM_I_FILE_W == 32 ? e->low : s->low[e->low]) + telem_i_file_low(v, wide));
+            }
+    s->at = a, s->done = i;
+}
+
 /* Any number of values of any width, one by one, to the end; that must be exactly there. */
 static int TELEM_I_FILE_N(telem_i_file_pull_rest)(TELEM_I_FILE_SOURCE *s) {
     size_t a = s->at;
@@ -20081,11 +20149,13 @@ static int TELEM_I_FILE_N(telem_i_file_pull)(TELEM_I_FILE_SOURCE *s, uint32_t st
         else if (most <= 14u) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 4);
         else if (most <= 28u) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 2);
         else if (most <= 57u) TELEM_I_FILE_N(telem_i_file_pull_two)(s, s + 1, 1);
+        else TELEM_I_FILE_N(telem_i_file_pull_wide)(s + 1), TELEM_I_FILE_N(telem_i_file_pull_wide)(s);
         if (!TELEM_I_FILE_N(telem_i_file_pull_rest)(s + 1)) return 0;
     } else {
         if (most <= 14u) TELEM_I_FILE_N(telem_i_file_pull_one)(s, 4);
         else if (most <= 28u) TELEM_I_FILE_N(telem_i_file_pull_one)(s, 2);
         else if (most <= 57u) TELEM_I_FILE_N(telem_i_file_pull_one)(s, 1);
+        else TELEM_I_FILE_N(telem_i_file_pull_wide)(s);
     }
     return TELEM_I_FILE_N(telem_i_file_pull_rest)(s);
 }
