@@ -1578,6 +1578,7 @@ struct telem_file_reader {
     uint8_t *window;             /* bytes of the stream from `offset` on */
     size_t window_size, have, at, chunk;
     telem_file_view *view;       /* telem_file_view_column is at work */
+    struct telem_i_file_finder *finder; /* telem_file_read_columns is */
     uint64_t offset;             /* stream position of window[0] */
     uint64_t owed;               /* bytes still to be skipped */
     uint64_t start, blocks_at;   /* of the session's header; behind it */
@@ -11290,6 +11291,7 @@ static void telem_i_file_runs_times(telem_i_file_wstream *s, const telem_i_file_
 }
 static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
     const int64_t *t = telem_i_file_source_clock(q, (int64_t *)(void *)q->x->column);
+    uint64_t apart = 0, falls = 0;
     uint32_t i, n = q->n;
     int back = 0;
     s->first = s->min = s->max = t[0];
@@ -11301,7 +11303,15 @@ static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_fil
         telem_i_file_runs_times(s, q, t);
         return;
     }
-    for (i = 1; i < n; i++) back |= t[i] < (t - 1)[i];
+    for (i = 1; i < n; i++) { /* differences of what is less than 2^62 apart cannot wrap: a loop that vectorises */
+        apart |= (uint64_t)t[i] ^ (uint64_t)t[0];
+        falls |= (uint64_t)t[i] - (uint64_t)(t - 1)[i];
+    }
+    back = falls >> 63 != 0;
+    for (i = 1; apart >> 62 && i < n; i++) {
+        if (i == 1) back = 0;
+        back |= t[i] < (t - 1)[i];
+    }
     s->disorder = (uint8_t)back;
     s->max = t[n - 1u];
     for (i = 0; back && i < n; i++) {
@@ -14050,6 +14060,13 @@ static const telem_schema *telem_i_file_foreign_schema(telem_file_reader *r, con
     return out;
 }
 
+/* The fingerprint of a schema out of its encoding, which was decoded: that of the identity, behind a byte and its size. */
+static uint64_t telem_i_file_identity_hash(const uint8_t *p, size_t n) {
+    uint64_t size = 0;
+    int head = telem_varint_get(p + 1, n - 1u, &size);
+    return head > 0 && size <= n - 1u - (size_t)head ? telem_i_file_hash_pair(p + 1 + head, (size_t)size) : 0;
+}
+
 /* Gives a stream its schema and rows. */
 static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_header *h, const telem_i_file_rschema *d, telem_i_file_rstream *s) {
     telem_i_file_rclock *k = telem_i_file_rclock_find(r, d->clock);
@@ -14063,7 +14080,7 @@ static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_
         memory = telem_i_file_take(&r->arena, (size_t)need);
         room.base = telem_i_align8(memory); /* measured above: telem_schema_decode would do it again */
         if (memory && telem_i_decode(d->bytes, (size_t)d->n, &room, &schema, NULL) != TELEM_OK) return "a schema does not decode";
-        if (schema && telem_schema_fingerprint(schema) != d->fingerprint) return "a schema has another fingerprint than its block says";
+        if (schema && telem_i_file_identity_hash(d->bytes, (size_t)d->n) != d->fingerprint) return "a schema has another fingerprint than its block says";
     } else {
         if (telem_i_file_hash_pair(d->bytes, (size_t)d->n) != d->fingerprint) return "a schema has another fingerprint than its block says";
         schema = telem_i_file_foreign_schema(r, d);
@@ -16695,26 +16712,27 @@ typedef struct telem_i_file_wanted {
 } telem_i_file_wanted;
 
 /* A walk over the schema that goes on where the last one stopped: columns are asked for in order, as a rule. */
-typedef struct telem_i_file_finder {
+struct telem_i_file_finder {
+    const telem_schema *schema; /* NULL: no walk has begun */
     telem_columns it;
     telem_column c;
     uint32_t left_out; /* presence columns before c */
-    uint8_t begun;
-} telem_i_file_finder;
+};
+typedef struct telem_i_file_finder telem_i_file_finder;
 
 /* Where the schema's column number `index` stands in a block. 0: there is no such column. */
 static int telem_i_file_want(telem_i_file_finder *f, const telem_schema *schema, uint32_t index, int all_present, telem_i_file_wanted *out) {
-    if (!f->begun || index < f->c.index) {
+    if (f->schema != schema || index < f->c.index) {
         telem_columns_begin(&f->it, schema);
         f->left_out = 0;
-        f->begun = 0;
+        f->schema = NULL;
         if (!telem_columns_next(&f->it, &f->c)) return 0;
-        f->begun = 1;
+        f->schema = schema;
     }
     while (index >= f->c.index + f->c.count) {
         f->left_out += f->c.presence;
         if (!telem_columns_next(&f->it, &f->c)) {
-            f->begun = 0;
+            f->schema = NULL;
             return 0;
         }
     }
@@ -17108,7 +17126,6 @@ static telem_result telem_i_file_span_read(telem_file_reader *r, telem_i_file_sp
     telem_i_file_centry e;
     telem_file_read *q = x->read;
     telem_result v = TELEM_OK, worst = TELEM_OK;
-    telem_i_file_finder finder;
     int64_t t = b->s->t, step = b->s->step, *times = NULL;
     uint32_t i;
     size_t mark;
@@ -17121,7 +17138,6 @@ static telem_result telem_i_file_span_read(telem_file_reader *r, telem_i_file_sp
     for (i = 0; x->all && i < b->h.keys.count; i++)
         if (telem_i_file_key_rows(r, b, i) == TELEM_ERR_MEMORY) return TELEM_ERR_MEMORY;
     mark = b->temp.used;
-    finder.begun = 0;
     q->good = 1; /* from here on it is the columns' own affair */
     for (i = 0; i < q->count; i++) {
         telem_file_into *into = &q->columns[i];
@@ -17130,7 +17146,7 @@ static telem_result telem_i_file_span_read(telem_file_reader *r, telem_i_file_sp
         b->temp.used = mark;
         for (k = 0; k < b->h.keys.count && !x->all; k++) b->idx[k] = NULL; /* they went with the column before */
         if (x->key) into->stale = 0;
-        (void)telem_i_file_want(&finder, b->s->pub.schema, into->column, b->all_present, &want); /* it was checked */
+        (void)telem_i_file_want(r->finder, b->s->pub.schema, into->column, b->all_present, &want); /* it was checked */
         if (into->offsets) telem_i_file_fill_offsets(into, x->to);
         if (r->view) v = x->n ? telem_i_file_span_view(r, x, &want) : TELEM_OK;
         else if (into->stale) v = into->result;
@@ -17185,6 +17201,7 @@ static telem_result telem_i_file_read_span(telem_file_reader *r, telem_file_read
         if (v != TELEM_OK) return v;
         head = telem_i_file_head_bytes(telem_i_file_here(r) + h->size, 32);
         if (head && head < h->len) {
+            if (r->chunk < h->size + head) r->chunk = h->size + head + 64u; /* the next ones are as large, as a rule */
             v = telem_i_file_fill(r, h->size + head);
             if (v != TELEM_OK) return v;
             p = telem_i_file_here(r) + h->size;
@@ -17239,9 +17256,7 @@ static telem_result telem_i_file_read_row_span(telem_file_reader *r, telem_file_
     telem_i_file_rstream *s = telem_i_file_rfind(r, d->stream);
     telem_i_file_cursor c;
     telem_file_item item;
-    telem_i_file_finder finder;
     telem_result v = TELEM_OK;
-    finder.begun = 0;
     if (telem_i_file_fill(r, h->total) != TELEM_OK || !telem_i_file_whole_block(r, h, &c)) return TELEM_ERR_CORRUPT;
     if (telem_i_file_payload(r, h, &c)) return h->code;
     s->next_row = d->first_row;
@@ -17261,7 +17276,7 @@ static telem_result telem_i_file_read_row_span(telem_file_reader *r, telem_file_
         q->next = to + 1u;
         if (q->times) q->times[to] = item.time;
         for (i = 0; i < q->count; i++) {
-            telem_result e = telem_i_file_row_into(&finder, s->pub.schema, item.data, &q->columns[i], to);
+            telem_result e = telem_i_file_row_into(r->finder, s->pub.schema, item.data, &q->columns[i], to);
             if (e == TELEM_OK) continue;
             if (q->columns[i].result == TELEM_OK) q->columns[i].result = e;
             q->columns[i].lost++;
@@ -17302,8 +17317,6 @@ static telem_result telem_i_file_check_reads(telem_file_reader *r, telem_file_re
     for (i = 0; i < n; i++) {
         telem_file_read *q = &reads[i];
         telem_i_file_rstream *s;
-        telem_i_file_finder finder;
-        finder.begun = 0;
         for (s = r->streams; s && &s->pub != q->stream; s = s->next) {}
         if (!s || !s->known || (q->count && !q->columns) || q->first > UINT64_MAX - q->rows) return TELEM_ERR_ARG;
         for (k = 0; k < i; k++)
@@ -17314,7 +17327,7 @@ static telem_result telem_i_file_check_reads(telem_file_reader *r, telem_file_re
             telem_file_into *into = &q->columns[k];
             telem_i_file_wanted want;
             int text;
-            if (!telem_i_file_want(&finder, s->pub.schema, into->column, 0, &want)) return TELEM_ERR_NOT_FOUND;
+            if (!telem_i_file_want(r->finder, s->pub.schema, into->column, 0, &want)) return TELEM_ERR_NOT_FOUND;
             text = telem_i_file_codes_text(want.c.type);
             if (!into->data && !(telem_i_file_codes_variable(want.c.type) && into->data_size == 0)) return TELEM_ERR_ARG;
             if ((into->offsets != NULL) != (telem_i_file_codes_variable(want.c.type) != 0) || (text && into->physical)) return TELEM_ERR_ARG;
@@ -17351,7 +17364,7 @@ TELEM_API telem_result telem_file_view_column(telem_file_reader *r, telem_file_s
     uint64_t none[4]; /* never filled: what is not in place is not read */
     telem_result v;
     if (!r || !r->has_session || !stream || !stream->schema || !view || row == UINT64_MAX) return TELEM_ERR_ARG;
-    finder.begun = 0;
+    finder.schema = NULL;
     if (!telem_i_file_want(&finder, stream->schema, column, 0, &want)) return TELEM_ERR_NOT_FOUND;
     if (telem_i_file_codes_text(want.c.type)) return TELEM_ERR_UNSUPPORTED;
     into.column = column;
@@ -17370,16 +17383,15 @@ TELEM_API telem_result telem_file_view_column(telem_file_reader *r, telem_file_s
     return TELEM_OK;
 }
 
-TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_read *reads, uint32_t n) {
+static telem_result telem_i_file_read_found(telem_file_reader *r, telem_file_read *reads, uint32_t n) {
     telem_i_file_header h;
     telem_i_file_data d;
     telem_i_file_look look;
     telem_result e, worst = TELEM_OK;
     uint64_t from;
+    int64_t size = -1; /* of the stream, as far as it is known */
     size_t chunk;
     uint32_t i, k, hint = 0;
-    if (!r || !r->has_session || (n && !reads)) return TELEM_ERR_ARG;
-    if (!telem_i_file_seekable(r)) return TELEM_ERR_UNSUPPORTED;
     e = telem_i_file_check_reads(r, reads, n);
     if (e != TELEM_OK) return e;
     from = r->blocks_at;
@@ -17417,8 +17429,12 @@ TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_
             }
         }
         r->queued = r->taken = 0;
-        if (next >= r->offset && next - r->offset <= r->have) r->at = (size_t)(next - r->offset);
-        else e = telem_i_file_is_behind(r, next) ? TELEM_END : telem_i_file_goto(r, next);
+        if (next >= r->offset && next - r->offset <= r->have) {
+            r->at = (size_t)(next - r->offset);
+            continue;
+        }
+        if (size < 0 || next > (uint64_t)size) size = telem_i_file_stream_size(r);
+        e = size >= 0 && next > (uint64_t)size ? TELEM_END : telem_i_file_goto(r, next);
     }
     r->chunk = chunk;
     for (i = 0; i < n; i++)
@@ -17427,6 +17443,18 @@ TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_
     if (e != TELEM_OK && e != TELEM_END && e != TELEM_AGAIN) return e;
     e = telem_i_file_rewind(r);
     return worst != TELEM_OK ? worst : e;
+}
+
+TELEM_API telem_result telem_file_read_columns(telem_file_reader *r, telem_file_read *reads, uint32_t n) {
+    telem_i_file_finder finder;
+    telem_result e;
+    if (!r || !r->has_session || (n && !reads)) return TELEM_ERR_ARG;
+    if (!telem_i_file_seekable(r)) return TELEM_ERR_UNSUPPORTED;
+    finder.schema = NULL;
+    r->finder = &finder; /* the walk over a wide schema does not begin again with each block */
+    e = telem_i_file_read_found(r, reads, n);
+    r->finder = NULL;
+    return e;
 }
 #if defined(TELEM_I_FILE_FASTER)
 #pragma GCC pop_options

@@ -577,6 +577,122 @@ TEST(keys_are_found_and_come_back) {
     small_end(&k);
 }
 
+/* One column of u32 with times, written in portions of `step` rows (0: all at once; 1: of any size, edges of short
+   blocks among them, the writer flushed now and then), comes back. */
+static void portions_come_back(const uint32_t *v, const int64_t *t, uint32_t n, uint32_t block_rows, uint8_t level, uint32_t step, uint64_t *rng) {
+    static const uint32_t edges[] = {1, 2, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025};
+    uint32_t *back = (uint32_t *)kit_alloc((size_t)n * 4u), at, m;
+    int64_t *times = (int64_t *)kit_alloc((size_t)n * 8u);
+    telem_file_column c;
+    telem_file_into x;
+    telem_file_read q;
+    small k;
+    small_reader r;
+    memset(&c, 0, sizeof c);
+    memset(&x, 0, sizeof x);
+    memset(&q, 0, sizeof q);
+    small_begin(&k);
+    k.d.level = level;
+    k.d.block_rows = block_rows;
+    small_field(&k, "v", TELEM_U32, 0, 0);
+    small_open(&k);
+    for (at = 0; at < n; at += m) {
+        m = step == 1u ? edges[kit_below(rng, sizeof edges / sizeof *edges)] : step ? step : n;
+        if (m > n - at) m = n - at;
+        c.data = v + at;
+        REQUIRE_OK(telem_file_write_columns(&k.w, 5, m, t + at, &c, 1));
+        if (step == 1u && kit_one_in(rng, 8)) REQUIRE_OK(telem_file_writer_flush(&k.w));
+    }
+    CHECK_OK(telem_file_writer_close(&k.w));
+    x.data = back;
+    q.stream = small_read(&r, &k, k.f.size);
+    q.rows = n;
+    q.times = times;
+    q.columns = &x;
+    q.count = 1;
+    CHECK_OK(telem_file_read_columns(&r.r, &q, 1));
+    CHECK_EQ_INT(q.got, n);
+    CHECK_MEM(v, back, (size_t)n * 4u);
+    CHECK_MEM(t, times, (size_t)n * 8u);
+    q.first = n / 3u; /* a part, from the middle of a block */
+    q.rows = n / 5u;
+    CHECK_OK(telem_file_read_columns(&r.r, &q, 1));
+    CHECK_MEM(v + n / 3u, back, (size_t)(n / 5u) * 4u);
+    CHECK_MEM(t + n / 3u, times, (size_t)(n / 5u) * 8u);
+    free(r.mem);
+    free(back);
+    free(times);
+    small_end(&k);
+}
+
+/* Whether rows repeat is told by a sample: rows that repeat only where it looks, only where it does not, only for a
+   part, or in all but the time. */
+TEST(samples_that_mislead_about_repeats_do_no_harm) {
+    enum { BLOCK = 8000, N = 3 * BLOCK + 777 };
+    static uint32_t v[N];
+    static int64_t t[N];
+    static uint8_t seen[BLOCK];
+    uint64_t rng = kit_seed(107);
+    uint32_t i, shape;
+    for (i = 0; i < 96; i++) { /* where it looks in a block of so many rows */
+        uint32_t part = BLOCK / 96u;
+        seen[i * part + (i * 40503u >> 4) % (part - 2u) + 2u] = 1;
+    }
+    for (shape = 0; shape < 6; shape++)
+        for (i = 0; i < 6; i++) {
+            uint32_t k;
+            for (k = 0; k < N; k++) {
+                int new_one = shape == 0 ? !seen[k % BLOCK] : shape == 1 ? seen[k % BLOCK] : shape == 2 ? k % BLOCK > BLOCK / 2 : shape == 3 ? k % 9u == 0 : shape == 4;
+                v[k] = k && !new_one ? v[k - 1] : (uint32_t)check_rand(&rng);
+                t[k] = shape == 5 ? (int64_t)(k * 10u + kit_below(&rng, 10)) : (int64_t)k * 10;
+            }
+            kit_at("shape %u, %u", (unsigned)shape, (unsigned)i);
+            portions_come_back(v, t, N, BLOCK, (uint8_t)(i % 3u), i < 3u ? 0 : 1u, &rng);
+            if (check_quick() && i == 3u) break;
+        }
+}
+
+/* Calls of any size: short blocks straight from the caller's arrays, what is left over gathered, both in turn. */
+TEST(portions_of_any_size_come_back) {
+    enum { N = 20000 };
+    static uint32_t v[N];
+    static int64_t t[N];
+    uint64_t rng = kit_seed(108);
+    uint32_t i, k, n = check_quick() ? 6u : 60u;
+    for (i = 0; i < n && check_g.bad == 0; i++) {
+        uint32_t bits = kit_below(&rng, 33);
+        uint32_t rows = i % 3u ? N : 1u + kit_below(&rng, 600);
+        for (k = 0; k < rows; k++) {
+            v[k] = (uint32_t)(check_rand(&rng) & (((uint64_t)1 << bits) - 1u));
+            t[k] = (k ? t[k - 1] : 0) + (kit_one_in(&rng, 50) ? -(int64_t)kit_below(&rng, 1000) : 1000);
+        }
+        kit_at("file %u, %u bits, %u rows", (unsigned)i, (unsigned)bits, (unsigned)rows);
+        portions_come_back(v, t, rows, i % 2u ? 0 : 300u + kit_below(&rng, 3000), (uint8_t)(i % 3u), i % 4u ? 1u : 100u, &rng);
+    }
+}
+
+/* Times as far apart as can be: their differences wrap. */
+TEST(times_at_the_ends_of_their_range_come_back) {
+    enum { N = 3000 };
+    static uint32_t v[N];
+    static int64_t t[N];
+    uint64_t rng = kit_seed(109);
+    uint32_t i, k;
+    for (i = 0; i < 6; i++) {
+        for (k = 0; k < N; k++) {
+            v[k] = k / 3u;
+            t[k] = i == 0   ? (k & 1u ? INT64_MAX : INT64_MIN)
+                   : i == 1 ? INT64_MIN + (int64_t)k
+                   : i == 2 ? INT64_MAX - (int64_t)k
+                   : i == 3 ? (k < N / 2 ? INT64_MIN + (int64_t)k : INT64_MAX - N + (int64_t)k)
+                   : i == 4 ? ((int64_t)1 << 62) - 1500 + (int64_t)k
+                            : (int64_t)(check_rand(&rng) ^ (uint64_t)INT64_MIN);
+        }
+        kit_at("shape %u", (unsigned)i);
+        portions_come_back(v, t, N, 1000, (uint8_t)(i % 3u), i % 2u ? 1u : 0u, &rng);
+    }
+}
+
 /* What a BOOL holds beside 0 is 1, however it came in. */
 TEST(bools_become_zero_or_one) {
     enum { N = 5000 };
@@ -1039,6 +1155,9 @@ int main(void) {
     RUN(large_columns_take_the_direct_way);
     RUN(repeating_rows_cost_next_to_nothing);
     RUN(keys_are_found_and_come_back);
+    RUN(samples_that_mislead_about_repeats_do_no_harm);
+    RUN(portions_of_any_size_come_back);
+    RUN(times_at_the_ends_of_their_range_come_back);
     RUN(bools_become_zero_or_one);
     RUN(raw_columns_are_seen_in_place);
     RUN(wrong_columns_are_refused_and_nothing_is_written);
