@@ -67,8 +67,9 @@
          these columns only, where it reads by columns.
                                              test_columns.c, unknown_codec_costs_its_column
        - Attachments of any size pass through in chunks, no more of one than a chunk is in memory;
-         a chunk that is missing is told, and one flipped byte never passes for good.
-                                                               test_attachments.c
+         a chunk that is missing is told, and one flipped byte never passes for good. In a feed they
+         go on over rotations.                                 test_attachments.c
+                                                               test_feed.c: attachments_go_on_over_rotations
        - Journal mode: a row is in the file when telem_file_write returns; kill -9 loses none of them,
          a power cut at most those since the last sync.       scenario_journal.c, test_journal.c
        - One writer: a second one is refused (TELEM_ERR_BUSY) where the io locks.
@@ -599,6 +600,9 @@
              missing, and is told; one below: CORRUPT, but for a HEAD at offset 0, with which another
              attachment begins. An id is not used twice in a session; 0 is none (CORRUPT). A field
              refers to an attachment by its id: an integer whose unit is "attachment", 0 for none.
+             In a feed (section 14) one that did not end in front of a file's end block may go on in a
+             later file: the first chunk there has a HEAD and the offset that it got to. Ids are not
+             used twice in a feed: those that a writer gives have the file's number in bits 32 to 63.
 
    11 INDEX (11), END (12), CHAIN (13)
        Distances count bytes back from the first byte of the block that holds them; 0: none. They
@@ -964,7 +968,7 @@ typedef struct telem_file_attaching {
     uint64_t total;
     uint64_t lost;   /* of them cut by an io error: the reader finds them missing */
     const char *name, *media;
-    uint64_t session;    /* of the writer: an attachment lies in one file */
+    uint64_t session, sequence; /* of the writer */
     uint64_t hash[2][8]; /* internal */
     uint8_t open, headless;
 } telem_file_attaching;
@@ -1068,12 +1072,13 @@ TELEM_API telem_result telem_file_annotate(telem_file_writer *w, const telem_ann
 /* An attachment (an image, a point cloud, a configuration) in pieces of any size, with rows and other
    attachments in between as you like; any number may be open. Each call makes blocks of up to
    block_bytes straight from your memory, so let pieces be some KB. `id` 0: the writer gives one (a->id),
-   which no other attachment of the session has; ids of your own must be unique, and above 2^32 when you
-   mix both. name: 1..255 bytes, media type (NULL: "") up to 255; both must live until the end. total:
-   bytes to come, or TELEM_FILE_UNKNOWN.
-   ERR_ARG; ERR_STATE: not begun, or ended, or begun in a file that was rotated away since (an attachment lies in
-   one file), or fewer bytes than `total` at the end; ERR_RANGE: more bytes than
-   `total`; an io's error: what was cut counts in a->lost and shows as missing bytes, and the attachment goes
+   which no other attachment of the session has (of the feed, whose ids take 64 bits; of a file that stands alone 32);
+   ids of your own must be unique there, and above 2^63 when you mix both. name: 1..255 bytes, media type
+   (NULL: "") up to 255; both must live until the end. total: bytes to come, or TELEM_FILE_UNKNOWN.
+   In a feed an attachment goes on over rotations: who reads the feed gets its pieces as one, and who reads one
+   of its files gets those in it, and what is missing before and behind.
+   ERR_ARG; ERR_STATE: not begun, or ended, or begun with another writer, or fewer bytes than `total` at the end;
+   ERR_RANGE: more bytes than `total`; an io's error: what was cut counts in a->lost and shows as missing bytes, and the attachment goes
    on behind telem_file_writer_clear. One that is never ended is told as TRUNCATED by the reader. */
 TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_attaching *a, uint64_t id, const char *name,
                                                const char *media, uint64_t total);
@@ -1461,6 +1466,12 @@ TELEM_API telem_result telem_feed_seek_row(telem_feed_reader *f, const char *nam
 TELEM_API telem_result telem_feed_seek_time(telem_feed_reader *f, const char *name, int64_t time);
 /* Only what is written from now on. */
 TELEM_API telem_result telem_feed_seek_now(telem_feed_reader *f);
+/* As telem_file_next_attachment: the next piece of attachment `id` (0: of any) from where the reader stands, through all
+   files. TELEM_AGAIN, TELEM_END as telem_feed_next. */
+TELEM_API telem_result telem_feed_next_attachment(telem_feed_reader *f, uint64_t id, telem_file_item *item);
+/* To the file in which attachment `id` begins (its upper half is the file's number; ids of your own: to the oldest
+   file): telem_feed_next_attachment yields its pieces then. ERR_NOT_FOUND: that file is gone. */
+TELEM_API telem_result telem_feed_seek_attachment(telem_feed_reader *f, uint64_t id);
 /* As telem_file_read_columns, over the files: rows [first, first + rows) of one stream. Begins anew afterwards. Rows
    that are in a journal only (of the file being written, or of a writer that was killed) are not among them, nor in
    telem_feed_reader_span; telem_feed_next has them. */
@@ -1598,6 +1609,7 @@ struct telem_file_reader {
     uint32_t stream_count, max_columns, queued, taken;
     uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held, stay;
     uint8_t moved;               /* the io stands elsewhere than behind the window */
+    uint8_t carries;             /* attachments may go on in a later file */
     uint64_t reread;             /* where bytes did not hold and were read once more, + 1 */
 };
 
@@ -5539,6 +5551,10 @@ static telem_result telem_i_file_put_chunks_own(telem_file_writer *w, telem_file
     const uint8_t *p = (const uint8_t *)data;
     telem_i_file_pair h;
     telem_i_file_chunk k;
+    if (a->session != w->desc.session) { /* a feed's next file: it says again what it is */
+        a->session = w->desc.session;
+        a->headless = 1;
+    }
     memcpy(&h, a->hash, sizeof h);
     telem_i_file_pair_add(&h, p, n);
     memcpy(a->hash, &h, sizeof h);
@@ -5589,7 +5605,9 @@ static telem_result telem_i_file_attach_open(telem_file_writer *w, telem_file_at
     a->total = total;
     if (TELEM_I_FILE_CHUNK_REST + strlen(a->name) + strlen(a->media) + 16u > w->desc.max_block) return TELEM_ERR_LIMIT;
     a->id = id ? id : w->seq + 1u; /* no other begins with this block */
+    if (!id && w->desc.sequence) a->id += (uint64_t)w->desc.file_number << 32;
     a->session = w->desc.session;
+    a->sequence = w->desc.sequence;
     a->open = a->headless = 1;
     telem_i_file_pair_begin(&h);
     memcpy(a->hash, &h, sizeof h);
@@ -5615,7 +5633,7 @@ TELEM_API telem_result telem_file_attach_begin(telem_file_writer *w, telem_file_
 
 static telem_result telem_i_file_attachable(const telem_file_writer *w, const telem_file_attaching *a, size_t n) {
     if (!w || !w->open) return telem_i_file_not_open(w);
-    if (!a || !a->open || a->session != w->desc.session) return TELEM_ERR_STATE;
+    if (!a || !a->open || a->sequence != w->desc.sequence || (!a->sequence && a->session != w->desc.session)) return TELEM_ERR_STATE;
     if (a->total != TELEM_FILE_UNKNOWN && n > a->total - a->offset) return TELEM_ERR_RANGE;
     return ((uint64_t)1 << 63) - a->offset < n ? TELEM_ERR_RANGE : TELEM_OK;
 }
@@ -5718,9 +5736,11 @@ static int64_t telem_i_file_stream_size(const telem_file_reader *r) {
 #if !defined(TELEM_FILE_NO_COLUMNS)
 static void telem_i_file_forget_attachments(telem_file_reader *r);
 static int telem_i_file_cut_next(telem_file_reader *r);
+static int telem_i_file_cut_last(telem_file_reader *r);
 #else
 #define telem_i_file_forget_attachments(r) ((void)(r))
 #define telem_i_file_cut_next(r) 0
+#define telem_i_file_cut_last(r) 0
 #endif
 
 static uint8_t *telem_i_file_here(telem_file_reader *r) { return r->window + r->at; }
@@ -14415,6 +14435,9 @@ static int telem_i_file_cut_next(telem_file_reader *r) {
     return 0;
 }
 
+/* The same where bytes end: behind an end block those of a feed may go on. */
+static int telem_i_file_cut_last(telem_file_reader *r) { return !(r->carries && r->ended) && telem_i_file_cut_next(r); }
+
 /* The account of an attachment, or the place for one: a free one, else the one that rested longest. */
 static telem_i_file_followed *telem_i_file_follow(telem_file_reader *r, uint64_t id, int *fresh) {
     telem_i_file_followed *h = r->attach->open, *best = h;
@@ -15506,7 +15529,7 @@ TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *it
             if (telem_i_file_row_item(r, item)) return TELEM_OK;
         } else if (r->entries) {
             if (telem_i_file_entry_item(r, item)) return TELEM_OK;
-        } else if ((r->tail || r->tail_end) && telem_i_file_cut_next(r)) {
+        } else if ((r->tail || r->tail_end) && !r->carries && telem_i_file_cut_next(r)) {
             continue;
         } else if (r->tail) {
             telem_i_file_tail_item(r);
@@ -15526,7 +15549,7 @@ TELEM_API telem_result telem_file_next(telem_file_reader *r, telem_file_item *it
             } else if (!r->ended && telem_i_file_has_doubts(r)) {
                 r->tail = r->streams;
                 r->tail_offset = telem_i_file_where(r);
-            } else if (!telem_i_file_cut_next(r)) {
+            } else if (!telem_i_file_cut_last(r)) {
                 return TELEM_END;
             }
         }
@@ -15786,8 +15809,9 @@ static telem_result telem_i_file_find_piece(telem_file_reader *r, uint64_t id) {
     memset(&none, 0, sizeof none);
     while (e == TELEM_OK && r->queued == 0) {
         e = telem_i_file_next_header(r, &h);
-        if (e != TELEM_OK) return e == TELEM_END && r->finish && telem_i_file_cut_next(r) ? TELEM_OK : e;
-        if (h.type == TELEM_BLOCK_END) (void)telem_i_file_cut_next(r);
+        if (e != TELEM_OK) return e == TELEM_END && r->finish && telem_i_file_cut_last(r) ? TELEM_OK : e;
+        if (r->carries) r->ended = h.type == TELEM_BLOCK_END;
+        else if (h.type == TELEM_BLOCK_END) (void)telem_i_file_cut_next(r);
         if (telem_i_file_is_piece(r, &h, id)) {
             if (telem_i_file_whole_block(r, &h, &c)) (void)telem_i_file_use_block(r, &h, &none);
             else if (telem_i_file_left(r) < h.total && !r->finish) return TELEM_END; /* it may become whole */
@@ -18720,10 +18744,29 @@ static const char *telem_i_file_feedr_alien(telem_feed_reader *f, const telem_fi
     return NULL;
 }
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
+/* Attachments that the file at hand left open, behind its end block, are open in the next one. */
+static void telem_i_file_feedr_carry(telem_feed_reader *f, telem_i_file_rattach *open) {
+    open->turn = 0;
+    if (f->r.attach && f->r.carries && f->r.ended) *open = *f->r.attach;
+}
+
+static void telem_i_file_feedr_carried(telem_feed_reader *f, const telem_i_file_rattach *open) {
+    f->r.carries = (uint8_t)!f->single;
+    if (open->turn == 0) return;
+    f->r.attach = (telem_i_file_rattach *)telem_i_file_take(&f->r.arena, sizeof *f->r.attach);
+    if (f->r.attach) *f->r.attach = *open;
+}
+#endif
+
 /* Begins to read next_io. What is not to be read is an error; then nothing is at hand. */
 static telem_result telem_i_file_feedr_enter(telem_feed_reader *f) {
     telem_result r;
     const char *alien;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_rattach open;
+    telem_i_file_feedr_carry(f, &open);
+#endif
     telem_i_file_feedr_leave(f);
     f->io = f->next_io;
     f->number = f->next_number;
@@ -18746,6 +18789,9 @@ static telem_result telem_i_file_feedr_enter(telem_feed_reader *f) {
         return r;
     }
     f->sequence = f->r.session.sequence;
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_feedr_carried(f, &open);
+#endif
     if (f->desc.follow && f->desc.map_zone) (void)telem_file_reader_map_zone(&f->r);
     return r;
 }
@@ -18945,6 +18991,10 @@ static telem_result telem_i_file_feedr_more(telem_feed_reader *f) {
     if (!f->has_next && !f->single && telem_i_file_feedr_look(f))
         return TELEM_OK; /* what is at hand is read once more */
     if (!f->has_next && f->desc.follow) return TELEM_AGAIN;
+    if (f->reading && f->finished && f->r.carries) { /* there is no later file: attachments do not go on */
+        f->r.carries = 0;
+        return TELEM_OK;
+    }
     if (!f->reading || f->finished) return TELEM_END;
     f->finished = 1;
     return telem_file_reader_finish(&f->r);
@@ -18954,6 +19004,24 @@ static telem_result telem_i_file_feedr_more(telem_feed_reader *f) {
 static int telem_i_file_feedr_quiet(telem_feed_reader *f) {
     if (!f->quiet || telem_file_reader_ready(&f->r) != 0) return 0;
     return f->looked && f->clock.read && telem_i_file_feedr_now(f) - f->looked_at < f->desc.look_ns;
+}
+
+TELEM_API telem_result telem_feed_next_attachment(telem_feed_reader *f, uint64_t id, telem_file_item *item) {
+    telem_result r;
+    uint32_t i;
+    if (!f || !f->open || !item) return TELEM_ERR_STATE;
+    f->quiet = f->has_damage = f->has_pending = f->telling = 0;
+    for (;;) {
+        for (i = 0; i < f->mark_count; i++) f->marks[i].has_next = 0; /* rows that are passed over are not missing */
+        r = f->reading ? telem_file_next_attachment(&f->r, id, item) : TELEM_END;
+        if (r == TELEM_OK) return r;
+        if (r != TELEM_END && r != TELEM_AGAIN)
+            return telem_i_file_feedr_fail(
+                f, r, f->r.error.offset, f->r.error.what ? f->r.error.what : "a file cannot be read", "");
+        r = telem_i_file_feedr_more(f);
+        f->has_damage = 0;
+        if (r != TELEM_OK) return r;
+    }
 }
 
 TELEM_API telem_result telem_feed_next(telem_feed_reader *f, telem_file_item *item) {
@@ -19190,6 +19258,17 @@ static telem_result telem_i_file_feedr_seek(telem_feed_reader *f, const telem_i_
     f->pending.error.what = "rows that are in no file any more";
     f->has_pending = 1;
     return TELEM_OK;
+}
+
+TELEM_API telem_result telem_feed_seek_attachment(telem_feed_reader *f, uint64_t id) {
+    int64_t first, last, number = (int64_t)(id >> 32);
+    telem_result r;
+    if (!f || !f->open || id == 0) return TELEM_ERR_ARG;
+    telem_i_file_feedr_restart(f);
+    r = telem_i_file_feedr_range(f, &first, &last);
+    if (r != TELEM_OK) return r;
+    if (f->single || number == 0 || id >> 63) return telem_i_file_feedr_at(f, first, UINT32_MAX); /* anywhere */
+    return telem_i_file_feedr_at(f, number, number);
 }
 
 TELEM_API telem_result telem_feed_seek_row(telem_feed_reader *f, const char *name, uint64_t row) {

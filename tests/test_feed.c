@@ -741,6 +741,198 @@ TEST(any_call_may_fail_once) {
     }
 }
 
+/* ---- attachments: their bytes follow from id and place ---- */
+
+static uint8_t attached_byte(uint64_t id, uint64_t at) { return (uint8_t)((id * 31u + at * 7u) ^ (at >> 8)); }
+
+typedef struct pieces { /* of one attachment, as they come */
+    uint64_t id, bytes, missing;
+    int whole, ends, cut, bad, pieces;
+} pieces;
+
+static void take_piece(pieces *p, const telem_file_item *item) {
+    const telem_attachment *a = item->attachment;
+    const uint8_t *b = (const uint8_t *)a->data;
+    uint32_t i;
+    p->pieces++;
+    p->bad += a->offset != p->bytes + p->missing + (item->error.code == TELEM_ERR_TRUNCATED ? 0 : a->missing);
+    p->missing += a->missing;
+    if (item->error.code == TELEM_ERR_TRUNCATED) p->cut++;
+    else p->bytes += a->size;
+    for (i = 0; i < a->size; i++) p->bad += b[i] != attached_byte(a->id, a->offset + i);
+    if (a->last) {
+        p->ends++;
+        p->whole += a->whole;
+        p->bad += a->name_len != 5 || memcmp(a->name, "cloud", 5) != 0;
+    }
+}
+
+/* All that the feed has, by items or by headers only. */
+static telem_result take_pieces(pieces *p, size_t n, uint64_t id, int headers) {
+    telem_file_item item;
+    telem_result r;
+    size_t i;
+    while ((r = headers ? telem_feed_next_attachment(&rd, id, &item) : telem_feed_next(&rd, &item)) == TELEM_OK) {
+        if (item.kind != TELEM_ITEM_ATTACHMENT) continue;
+        for (i = 0; i < n && p[i].id != item.attachment->id; i++) {
+        }
+        CHECK(i < n);
+        if (i < n) take_piece(&p[i], &item);
+    }
+    return r;
+}
+
+static telem_result attach_some(telem_file_attaching *a, size_t n) {
+    uint8_t part[700];
+    size_t i;
+    for (i = 0; i < n; i++) part[i] = attached_byte(a->id, a->offset + i);
+    return telem_file_attach(&w.w, a, part, n);
+}
+
+/* Three at a time, rows between, many rotations. One is never ended. */
+static void attach_over_rotations(uint8_t coding, int killed) {
+    static telem_file_attaching a[3]; /* static: the writer is killed */
+    telem_feed_writer_desc *d = feed_desc(coding);
+    pieces p[3], q[3], one;
+    uint64_t sizes[3] = {20000, 7000, 3000}, n = 0, rng = kit_seed(9), row_ids[3];
+    int i, k;
+    telem_file_item item;
+    memset(p, 0, sizeof p);
+    memset(q, 0, sizeof q);
+    d->rotate_bytes = 2500;
+    kit.owner = 1;
+    CHECK_EQ_INT(reader(1), TELEM_AGAIN); /* a follower is there from the start */
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    for (i = 0; i < 3; i++) {
+        CHECK_OK(telem_file_attach_begin(&w.w, &a[i], i == 1 ? UINT64_MAX - 5 : 0, "cloud", "x/y", i == 1 ? TELEM_FILE_UNKNOWN : sizes[i]));
+        p[i].id = q[i].id = row_ids[i] = a[i].id;
+    }
+    CHECK(row_ids[0] != row_ids[2]);
+    while (a[0].offset < sizes[0] || a[1].offset < sizes[1]) {
+        i = (int)kit_below(&rng, 3);
+        k = (int)kit_below(&rng, 700);
+        if ((uint64_t)k > sizes[i] - a[i].offset) k = (int)(sizes[i] - a[i].offset);
+        if (i < 2 || (uint64_t)k < sizes[i] - a[i].offset) CHECK_OK(attach_some(&a[i], (size_t)k)); /* the third is never whole */
+        CHECK_OK(put(&w, n++));
+        CHECK_OK(telem_feed_poll(&w));
+        if (kit_one_in(&rng, 9)) {
+            kit.owner = 0;
+            CHECK_EQ_INT(take_pieces(p, 3, 0, 0), TELEM_AGAIN);
+            kit.owner = 1;
+        }
+    }
+    CHECK(w.number > 8);
+    CHECK_OK(telem_file_attach_end(&w.w, &a[0]));
+    CHECK_OK(telem_file_attach_end(&w.w, &a[1]));
+    CHECK_EQ_INT(telem_file_attach_end(&w.w, &a[2]), TELEM_ERR_STATE);
+    if (killed) {
+        telem_file_attaching late;
+        memset(&late, 0, sizeof late);
+        CHECK_OK(telem_file_writer_flush(&w.w));
+        dir_kill(&kit, 1);
+        kit.owner = 2;
+        d->file.memory = memory2;
+        REQUIRE_OK(telem_feed_open(&w, d)); /* goes on with the feed, not with the attachment */
+        d->file.memory = memory;
+        CHECK_OK(telem_file_attach_begin(&w.w, &late, 0, "cloud", "", 0));
+        for (i = 0; i < 3; i++) CHECK(late.id != row_ids[i]);
+    } else CHECK_OK(telem_feed_rotate(&w));
+    CHECK_OK(telem_feed_close(&w));
+    kit.owner = 0;
+    if (!killed) CHECK_EQ_INT(take_pieces(p, 3, 0, 0), TELEM_AGAIN);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    if (killed) {
+        dir_free(&kit);
+        return;
+    }
+    REQUIRE_OK(reader(0));
+    CHECK_EQ_INT(take_pieces(q, 3, 0, 0), TELEM_END);
+    for (i = 0; i < 3; i++) {
+        CHECK_EQ_INT(p[i].bytes, a[i].offset);
+        CHECK_EQ_INT(q[i].bytes, a[i].offset);
+        CHECK_EQ_INT(p[i].bad + q[i].bad, 0);
+        CHECK_EQ_INT(p[i].whole, i < 2);
+        CHECK_EQ_INT(q[i].whole, i < 2);
+        CHECK_EQ_INT(p[i].cut, 0); /* it may still go on */
+        CHECK_EQ_INT(q[i].cut, i == 2);
+        CHECK_EQ_INT(q[i].missing, i == 2 ? sizes[2] - a[2].offset : 0);
+    }
+    for (i = 2; i >= 0; i--) { /* by its id, by headers */
+        memset(&one, 0, sizeof one);
+        one.id = row_ids[i];
+        CHECK_OK(telem_feed_seek_attachment(&rd, one.id));
+        CHECK_EQ_INT(take_pieces(&one, 1, one.id, 1), TELEM_END);
+        CHECK_EQ_INT(one.bytes, a[i].offset);
+        CHECK_EQ_INT(one.whole, i < 2);
+        CHECK_EQ_INT(one.cut, i == 2);
+        CHECK_EQ_INT(one.bad, 0);
+    }
+    CHECK_EQ_INT(telem_feed_seek_attachment(&rd, (uint64_t)9999 << 32 | 1u), TELEM_ERR_NOT_FOUND);
+    CHECK_OK(telem_feed_seek_row(&rd, "fast", 3)); /* rows go on as ever */
+    do REQUIRE_OK(telem_feed_next(&rd, &item));
+    while (item.kind != TELEM_ITEM_ROW || item.stream->id != 1);
+    CHECK_EQ_INT(item.row, 3);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    for (i = 1; i <= 2; i++) { /* older files go: what is left of it is told as that */
+        char name[40];
+        snprintf(name, sizeof name, "drive.%06d.tlm", i);
+        CHECK_OK(dir_remove(&kit, name));
+    }
+    REQUIRE_OK(reader(0));
+    memset(q, 0, sizeof q);
+    for (i = 0; i < 3; i++) q[i].id = row_ids[i];
+    CHECK_EQ_INT(take_pieces(q, 3, 0, 1), TELEM_END);
+    CHECK_EQ_INT(q[0].bytes + q[0].missing, sizes[0]);
+    CHECK(q[0].missing > 0);
+    CHECK_EQ_INT(q[0].whole + q[0].bad, 0);
+    CHECK_EQ_INT(q[0].ends, 1);
+    CHECK_EQ_INT(telem_feed_seek_attachment(&rd, row_ids[0]), TELEM_ERR_NOT_FOUND);
+    CHECK_OK(telem_feed_seek_attachment(&rd, row_ids[1])); /* one of the caller's own may begin anywhere */
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_free(&kit);
+}
+
+TEST(attachments_go_on_over_rotations) {
+    size_t c;
+    for (c = 0; c < sizeof codings; c++) attach_over_rotations(codings[c], 0);
+    attach_over_rotations(TELEM_FILE_COLUMNS, 1);
+}
+
+/* A writer that was killed does not end its attachment: its file tells, and nothing of a later one belongs to it. */
+TEST(attachment_of_a_killed_writer_is_cut) {
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    telem_file_attaching a;
+    pieces p;
+    int closed;
+    for (closed = 0; closed < 2; closed++) {
+        memset(&p, 0, sizeof p);
+        d = feed_desc(TELEM_FILE_ROWS);
+        kit.owner = 1;
+        REQUIRE_OK(telem_feed_open(&w, d));
+        CHECK_OK(telem_file_attach_begin(&w.w, &a, 0, "cloud", NULL, 5000));
+        p.id = a.id;
+        CHECK_OK(attach_some(&a, 600));
+        CHECK_OK(telem_feed_rotate(&w));
+        CHECK_OK(attach_some(&a, 600));
+        dir_kill(&kit, 1);
+        kit.owner = 2;
+        if (closed) {
+            d->file.memory = memory2;
+            REQUIRE_OK(telem_feed_open(&w, d));
+            CHECK_OK(telem_feed_close(&w));
+        }
+        REQUIRE_OK(reader(0));
+        CHECK_EQ_INT(take_pieces(&p, 1, 0, 0), TELEM_END);
+        CHECK_EQ_INT(p.bytes, 1200);
+        CHECK_EQ_INT(p.cut, 1);
+        CHECK_EQ_INT(p.missing, 3800);
+        CHECK_EQ_INT(p.bad, 0);
+        CHECK_OK(telem_feed_reader_close(&rd));
+        dir_free(&kit);
+    }
+}
+
 /* Other people's files among a feed's, cut and forged ones, names that look alike. */
 TEST(strangers_in_the_directory_do_no_harm) {
     static const char *const names[] = {"drive.0000002.tlm", "drive.2.tlm", "drive.-00001.tlm", "drive..000001.tlm", "Drive.000001.tlm", "drive.000001.tlm~",
@@ -970,6 +1162,8 @@ int main(void) {
     RUN(second_writer_is_refused_until_the_first_is_gone);
     RUN(no_room_for_the_next_file_loses_nothing);
     RUN(any_call_may_fail_once);
+    RUN(attachments_go_on_over_rotations);
+    RUN(attachment_of_a_killed_writer_is_cut);
     RUN(strangers_in_the_directory_do_no_harm);
     RUN(files_that_were_not_acknowledged_stay);
     RUN(old_and_large_feeds_are_cut_to_size);
