@@ -3,7 +3,8 @@
 
 static const char extract_help[] =
     "usage: telem extract [options] FILE [NAME | ID]...\n"
-    "Lists the attachments of a telem file, or writes those named into files of their names.\n"
+    "Lists the attachments of a telem file or a feed (DIR/NAME), or writes those named into files\n"
+    "of their names.\n"
     "\n"
     "  -a, --all          all of them\n"
     "  -d, --dir DIR      into this directory (.)\n"
@@ -37,8 +38,9 @@ typedef struct extract {
 static int extract_next(source *s, telem_file_item *item, uint32_t *session) {
     telem_file_reader *r = &s->feed.r;
     for (;;) {
-        telem_result e = telem_file_next_attachment(r, 0, item);
+        telem_result e = s->is_feed ? telem_feed_next_attachment(&s->feed, 0, item) : telem_file_next_attachment(r, 0, item);
         if (e == TELEM_OK) return 1;
+        if (e == TELEM_END && s->is_feed) return 0;
         if (e == TELEM_AGAIN) {
             source_wait(s);
         } else if (e == TELEM_END) {

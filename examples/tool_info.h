@@ -311,9 +311,10 @@ static void info_print_stream(text *t, const info_stream *p, int colour, int wit
     info_print_rate(t, p);
     text_puts(t, ", ");
     info_print_bytes(t, p->bytes);
-    if (p->rows)
+    if (p->rows && p->bytes)
         text_printf(t, " (%.*f B/row, row form %u B)", p->bytes / p->rows >= 100 ? 0 : 2,
                     (double)p->bytes / (double)p->rows, p->row_size);
+    else if (p->rows) text_printf(t, " (all rows in the journal zone, row form %u B)", p->row_size);
     text_printf(t, ", %u field%s\n", p->fields, p->fields == 1 ? "" : "s");
     if (p->rows) {
         text_puts(t, "    from ");

@@ -569,9 +569,74 @@ static void spans_add(spans *list, uint32_t clock, int64_t first, int64_t last) 
     if (last > p->last) p->last = last;
 }
 
+/* A stream's times over all that is read, under its name. */
+typedef struct named_span {
+    char *name;
+    uint32_t clock;
+    telem_file_totals sum;
+} named_span;
+
+static named_span *named_find(named_span *all, size_t n, const char *name) {
+    while (n-- > 0)
+        if (strcmp(all[n].name, name) == 0) return &all[n];
+    return NULL;
+}
+
+static void named_row(named_span **all, size_t *n, const telem_file_item *item) {
+    named_span *x = named_find(*all, *n, item->stream->name);
+    if (!x) {
+        *all = (named_span *)array_more(*all, n, sizeof **all);
+        x = &(*all)[*n - 1];
+        x->name = copy_string(item->stream->name);
+        x->clock = item->stream->clock_id;
+        x->sum.first = x->sum.last = item->time;
+    }
+    if (item->time < x->sum.first) x->sum.first = item->time;
+    if (item->time > x->sum.last) x->sum.last = item->time;
+    x->sum.rows++;
+}
+
+/* At the start again, with all streams of the first file known: how many. */
+static int64_t source_again(source *s) {
+    telem_result r;
+    if (s->is_feed) telem_feed_reader_close(&s->feed);
+    r = s->is_feed ? source_feed_start(s) : source_start(s);
+    if (r != TELEM_OK) die(s->path, "cannot be read again: %s", telem_result_text(r));
+    return telem_file_reader_scan(&s->feed.r, NULL, 0);
+}
+
+/* The same by reading all rows: those that are in a journal only, or in many files. */
+static spans spans_read(source *s) {
+    spans list = {NULL, 0, NULL, 0};
+    named_span *all = NULL, *x;
+    telem_file_item item;
+    telem_result r;
+    size_t n = 0, i;
+    int64_t streams;
+    while ((r = s->is_feed ? telem_feed_next(&s->feed, &item) : telem_file_next(&s->feed.r, &item)) == TELEM_OK)
+        if (item.kind == TELEM_ITEM_ROW && item.stream->schema) named_row(&all, &n, &item);
+    streams = source_again(s);
+    if (streams < 0) die(s->path, "cannot be scanned: %s", telem_result_text((telem_result)streams));
+    list.streams = (uint32_t)streams;
+    list.totals = (telem_file_totals *)zalloc((size_t)streams, sizeof *list.totals);
+    for (i = 0; i < (size_t)streams; i++) {
+        const telem_file_stream *st = source_stream(s, (uint32_t)i);
+        list.totals[i].first = 1;
+        if (st && (x = named_find(all, n, st->name)) != NULL) list.totals[i] = x->sum;
+    }
+    for (i = 0; i < n; i++) {
+        spans_add(&list, all[i].clock, all[i].sum.first, all[i].sum.last);
+        free(all[i].name);
+    }
+    free(all);
+    return list;
+}
+
 static spans spans_scan(source *s) {
     spans list = {NULL, 0, NULL, 0};
-    int64_t n = telem_file_reader_scan(&s->feed.r, NULL, 0), i;
+    int64_t n, i;
+    if (s->is_feed || telem_file_reader_journal(&s->feed.r) == 2) return spans_read(s);
+    n = telem_file_reader_scan(&s->feed.r, NULL, 0);
     if (n >= 0) {
         list.totals = (telem_file_totals *)zalloc((size_t)n, sizeof *list.totals);
         n = telem_file_reader_scan(&s->feed.r, list.totals, (uint32_t)n);

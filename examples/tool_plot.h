@@ -5,7 +5,7 @@
 
 static const char plot_help[] =
     "usage: telem plot [options] FILE\n"
-    "Draws a telem file as an SVG: a panel for each stream and unit, lanes for enums, flags and\n"
+    "Draws a telem file, or a feed (DIR/NAME), as an SVG: a panel for each stream and unit, lanes for enums, flags and\n"
     "text, red where rows were lost, marks for annotations. FILE may be - for standard input.\n"
     "\n"
     "  -o, --output OUT   the picture (default: standard output)\n"
@@ -1003,11 +1003,7 @@ static source *plot_open(const char *path) {
         if (dup2(fd, STDIN_FILENO) < 0 || lseek(STDIN_FILENO, 0, SEEK_SET) < 0)
             die(path, "cannot read back: %s", strerror(errno));
     }
-    {
-        source *s = source_open(path);
-        if (s->is_feed) die(path, "is a feed; name one of its files: %s/%s", s->folder, telem_feed_reader_file(&s->feed));
-        return s;
-    }
+    return source_open(path);
 }
 
 static int command_plot(int argc, char **argv) {

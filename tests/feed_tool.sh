@@ -11,7 +11,7 @@ pass() { passed=$((passed + 1)); [ -z "${CHECK_VERBOSE:-}" ] || echo "ok $1"; }
 fail() { failed=$((failed + 1)); echo "FAIL $1"; shift; for line in "$@"; do echo "     $line"; done; }
 is() { [ "$2" = "$3" ] && pass "$1" || fail "$1" "got  $2" "want $3"; }
 
-make -s --no-print-directory "$BIN/telem" "$BIN/feed_hello" >"$T/log" 2>&1 || {
+make -s --no-print-directory "$BIN/telem" "$BIN/feed_hello" "$BIN/attach_hello" >"$T/log" 2>&1 || {
     fail the_tools_are_built "$(tail -n 5 "$T/log")"
     echo "$passed passed, $failed failed, 0 skipped"
     exit 1
@@ -67,8 +67,13 @@ run cat -n 1 feed_hello.dir/drive.000009.tlm
 is a_file_of_a_feed_is_a_file "$status$(cut -d ' ' -f 1 out)" "037.443"
 run cat feed_hello.dir/none
 is no_such_feed_is_an_error "$status$(cat err)" "1telem: feed_hello.dir/none: no such file; check the name"
-run plot feed_hello.dir/drive
-is plot_names_a_file "$status" 1
+run plot feed_hello.dir/drive -o feed.svg
+is a_feed_is_drawn "$status$(grep -c '</svg>' feed.svg)$(grep -c 21,918 feed.svg)" "011"
+"$bin/attach_hello" shots.000001.tlm >hello
+run extract shots first.pgm -o - && cp out from_feed
+run extract shots.000001.tlm first.pgm -o -
+is attachments_come_out_of_feeds "$status$(head -c 14 from_feed)" "0P5 640 480 255"
+cmp -s out from_feed || fail attachments_of_feeds_are_those_of_their_files
 run follow --last 2ms -n 3 feed_hello.dir/drive
 is follow_ends_with_its_rows "$status$(cut -d ' ' -f 1 out | tr '\n' ' ')" "049.997 49.998 49.999 "
 run follow --all -n 1 -f csv feed_hello.dir/drive.000008.tlm
