@@ -515,6 +515,13 @@ typedef struct telem_clock_state {
     uint8_t bits; /* width of the raw counter, 1..64 */
 } telem_clock_state;
 
+/* A reading as it stamps records. A clock of 64 bits, and one that is read; a narrower one: telem_clock_extend. */
+static inline int64_t telem_clock_now(const telem_clock *clock) {
+    uint64_t now = clock->read(clock->user);
+    int64_t ticks;
+    memcpy(&ticks, &now, sizeof ticks);
+    return ticks;
+}
 /* Starts at the raw value `raw`; the extended time begins as that value. */
 TELEM_API void telem_clock_start(telem_clock_state *s, const telem_clock *clock, uint64_t raw);
 /* Extends a raw reading. A raw value up to 1/16 of the range before the latest one counts as a

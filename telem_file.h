@@ -2339,6 +2339,9 @@ static size_t telem_i_file_io_out(telem_file_writer *w, const uint8_t *p, size_t
     while (n > 0 && w->error.code == TELEM_OK) {
         int64_t took = w->desc.io->write(w->desc.io->user, p, n);
         if (took < 0) {
+#if TELEM_I_SYSTEM
+            if (took == TELEM_ERR_ACCESS) telem_i_file_writer_fail(w, TELEM_ERR_ACCESS, "the io must not be written to: is its file open, and for writing?");
+#endif
             telem_i_file_writer_fail(w, (telem_result)took, "writing to the io failed");
         } else if (took == 0 || (uint64_t)took > n) {
             telem_i_file_writer_fail(w, TELEM_ERR_IO, "the io took no bytes");
@@ -5781,7 +5784,9 @@ static telem_result telem_i_file_fill(telem_file_reader *r, size_t need) {
     while (r->have < need) {
         int64_t got = r->desc.io->read(r->desc.io->user, r->window + r->have, want - r->have);
         if (got < 0) {
-            if (got != TELEM_AGAIN) (void)telem_i_file_reader_fail(r, (telem_result)got, r->offset + r->have, "reading from the io failed");
+            if (got != TELEM_AGAIN)
+                (void)telem_i_file_reader_fail(r, (telem_result)got, r->offset + r->have,
+                                               got == TELEM_ERR_ACCESS ? "the io must not be read: is its file open?" : "reading from the io failed");
             return (telem_result)got;
         }
         if (got == 0) return TELEM_END;
@@ -19292,11 +19297,17 @@ TELEM_API telem_result telem_feed_seek_time(telem_feed_reader *f, const char *na
 static void telem_i_file_feedr_pass_journal(telem_feed_reader *f) {
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_file_item item;
-    uint64_t budget = 1u << 24; /* a writer that is faster than this reads does not hold it for ever */
+    int came = 0;
+    uint64_t budget; /* no more rows were in the zone: a writer that is faster than this reads does not hold it for ever */
     if (telem_file_reader_journal(&f->r) != 2) return;
-    while (budget-- > 0 && telem_file_next(&f->r, &item) == TELEM_OK) {
-        telem_i_file_mark *m = item.kind == TELEM_ITEM_ROW ? telem_i_file_mark_of(f, item.stream->id) : NULL;
+    budget = f->r.zone->bytes / telem_i_file_jrow_bytes(4) + 1u;
+    while (budget > 0) {
+        telem_result r = telem_file_next(&f->r, &item);
+        telem_i_file_mark *m = r == TELEM_OK && item.kind == TELEM_ITEM_ROW ? telem_i_file_mark_of(f, item.stream->id) : NULL;
+        if (r != TELEM_OK && !came) return; /* twice: the zone may have been overtaken while it was read */
+        came = r == TELEM_OK;
         if (!m) continue;
+        if (item.row >= m->from_row) budget--;
         m->next_row = item.row + 1u;
         m->has_next = 1;
         if (m->by_row && m->from_row < m->next_row) m->from_row = m->next_row;

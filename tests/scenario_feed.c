@@ -569,6 +569,75 @@ TEST(journal_rows_survive_kills_at_any_time) {
     journal_kills(in_dir("jtime"), 1);
 }
 
+/* A writer that is faster than the reader: "from now on" is found all the same. Each read of the zone meets new rows. */
+static telem_io slow_inner;
+static uint64_t slow_written;
+static int slow_at; /* in the journal zone */
+static int64_t slow_read(void *user, void *p, size_t n) {
+    int i;
+    for (i = 0; i < 400 && slow_at && slow_written < 200000; i++) {
+        CHECK_OK(put(next_row()));
+        slow_written++;
+    }
+    (void)user;
+    return slow_inner.read(slow_inner.user, p, n);
+}
+static int64_t slow_size(void *user) {
+    (void)user;
+    return slow_inner.size(slow_inner.user);
+}
+static telem_result slow_seek(void *user, uint64_t at) {
+    (void)user;
+    slow_at = at >= 4096 + 64 && at < 4096 + 64 + 4 * 4096;
+    return slow_inner.seek(slow_inner.user, at);
+}
+static telem_result slow_open(void *user, const char *name, int how, telem_io *io) {
+    telem_result r = real.open(user, name, how, &slow_inner);
+    memset(io, 0, sizeof *io);
+    io->user = &slow_inner;
+    io->read = slow_read;
+    io->size = slow_size;
+    io->seek = slow_seek;
+    return r;
+}
+static telem_result slow_close(void *user, telem_io *io) {
+    (void)io;
+    return real.close(user, &slow_inner);
+}
+TEST(from_now_on_is_found_while_rows_come_faster) {
+    const char *where = in_dir("fast");
+    telem_feed_reader_desc d = TELEM_ZERO;
+    telem_dir slow;
+    telem_file_item item;
+    uint64_t n, before;
+    if (!can_journal(in_dir("probe"))) SKIP("cannot map a file");
+    where = in_dir("fast");
+    with_journal = 1;
+    REQUIRE_OK(open_writer(where, "log", 1));
+    with_journal = 0;
+    w.rotate_bytes = w.due_bytes = UINT64_MAX;
+    for (n = 0; n < 3000; n++) CHECK_OK(put(n));
+    slow = real;
+    slow.open = slow_open;
+    slow.close = slow_close;
+    d.dir = &slow;
+    d.name = "log";
+    d.memory = reader_memory;
+    d.memory_size = sizeof reader_memory;
+    d.follow = 1;
+    slow_written = 0;
+    REQUIRE_OK(telem_feed_reader_open(&rd, &d));
+    before = next_row();
+    CHECK_OK(telem_feed_seek_now(&rd));
+    CHECK(slow_written < 100000);
+    do REQUIRE_OK(telem_feed_next(&rd, &item));
+    while (item.kind != TELEM_ITEM_ROW);
+    CHECK(item.row >= before);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    CHECK_OK(telem_feed_close(&w));
+    wipe(where);
+}
+
 TEST(second_writer_is_refused_across_processes) {
     const char *where = in_dir("two");
     process p;
@@ -642,6 +711,7 @@ int main(int argc, char **argv) {
     RUN(killed_at_any_time);
     RUN(journal_rows_survive_kills_in_each_step);
     RUN(journal_rows_survive_kills_at_any_time);
+    RUN(from_now_on_is_found_while_rows_come_faster);
     RUN(second_writer_is_refused_across_processes);
     RUN(odd_files_neither_block_nor_mislead);
     return CHECK_MAIN_END();
