@@ -71,6 +71,13 @@ stress: ## every tests/stress_*.c, STRESS_SECONDS=30 each
 	@sh tests/deps.sh small
 	@sh tests/run.sh stress
 
+kills: | $(BUILD)/bin ## writers killed with SIGKILL while others follow, KILLS=1000: of a file with a journal, and of a feed that rotates
+	@sh tests/deps.sh small
+	@for t in scenario_journal scenario_feed; do \
+	    $(CC) -std=c99 $(CFLAGS) $(WARN) -I. tests/$$t.c -o $(BUILD)/bin/$$t -llz4 -lpthread -lm || exit 1; done
+	@JOURNAL_KILLS=$(KILLS) CHECK_ONLY=killed_writers CHECK_VERBOSE=1 $(BUILD)/bin/scenario_journal
+	@FEED_KILLS=$(KILLS) CHECK_ONLY=at_any_time CHECK_VERBOSE=1 $(BUILD)/bin/scenario_feed
+
 bench-ring: | $(BUILD)/bin ## what the ring costs beside what the machine needs at least (two processors, idle)
 	@sh tests/deps.sh bench
 	@peers=; libs=; \
@@ -94,6 +101,7 @@ bench-follow: | $(BUILD)/bin ## from a row's write to its being read in another 
 	@sh tests/deps.sh demo
 	@$(CC) -std=gnu99 $(CFLAGS) $(WARN) -I. tests/bench_follow.c -o $(BUILD)/bin/bench_follow -llz4 -lm && $(BUILD)/bin/bench_follow
 
+KILLS = 1000
 DATA = ../shared/data
 bench-file: | $(BUILD)/bin ## columns files over sets of real telemetry (DATA=dir): size, speed beside LZ4 and zstd
 	@sh tests/deps.sh bench
@@ -133,4 +141,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress bench-ring bench-shm bench-follow bench-latency bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress kills bench-ring bench-shm bench-follow bench-latency bench-file bench-ablation examples install-deps format-check clean

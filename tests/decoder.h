@@ -594,20 +594,6 @@ static const uint8_t *d_slot(const decoder *d, uint32_t generation) {
     return d->zone + 64 + (size_t)(generation % d->slots) * d->slot_bytes;
 }
 
-/* The next generation behind one, 0: none. */
-static uint32_t d_generation(const decoder *d, uint32_t after) {
-    uint32_t i, newest = 0, next = 0;
-    for (i = 0; i < d->slots; i++) {
-        uint32_t g = (uint32_t)d_le(d_slot(d, i) + 4, 4);
-        if (g % d->slots == i && g > newest) newest = g;
-    }
-    for (i = 0; i < d->slots; i++) {
-        uint32_t g = (uint32_t)d_le(d_slot(d, i) + 4, 4);
-        if (g % d->slots == i && newest - g < d->slots && g > after && (!next || g < next)) next = g;
-    }
-    return next;
-}
-
 /* Bytes of rows in a slot; *broken when it cannot be so. */
 static size_t d_committed(const decoder *d, uint32_t generation, int *broken) {
     size_t n = (size_t)d_le(d_slot(d, generation), 4), most = d->slot_bytes - 64;
@@ -636,6 +622,39 @@ static int d_jrow_at(const decoder *d, uint32_t generation, size_t at, size_t en
         r->n = whole.n, r->row = whole.row;
     }
     return 1;
+}
+
+/* The newest generation. One that would make others too old, and whose first row fails, is none. */
+static uint32_t d_newest(const decoder *d) {
+    uint32_t most = UINT32_MAX, newest, i;
+    do {
+        int apart = 0;
+        size_t end;
+        d_jrow r;
+        for (newest = i = 0; i < d->slots; i++) {
+            uint32_t g = (uint32_t)d_le(d->zone + 64 + (size_t)i * d->slot_bytes + 4, 4);
+            if (g % d->slots == i && g > newest && g <= most) newest = g;
+        }
+        for (i = 0; i < d->slots; i++) {
+            uint32_t g = (uint32_t)d_le(d->zone + 64 + (size_t)i * d->slot_bytes + 4, 4);
+            if (g && g % d->slots == i && g < newest && newest - g >= d->slots) apart = 1;
+        }
+        if (!apart) break;
+        end = (size_t)d_le(d_slot(d, newest), 4);
+        if (end && end <= d->slot_bytes - 64 && d_jrow_at(d, newest, 0, end, &r)) break;
+        most = newest - 1;
+    } while (newest);
+    return newest;
+}
+
+/* The next generation behind one, 0: none. */
+static uint32_t d_generation(const decoder *d, uint32_t after) {
+    uint32_t i, newest = d_newest(d), next = 0;
+    for (i = 0; i < d->slots; i++) {
+        uint32_t g = (uint32_t)d_le(d_slot(d, i) + 4, 4);
+        if (g % d->slots == i && g <= newest && newest - g < d->slots && g > after && (!next || g < next)) next = g;
+    }
+    return next;
 }
 
 /* Rows from the expected one up to `next` that the zone has are delivered, what is missing before them is told. */

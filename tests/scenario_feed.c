@@ -435,10 +435,15 @@ TEST(writers_killed_in_each_step_leave_no_hole) {
     wipe(where);
 }
 
+static int kills(int few, int many) { /* FEED_KILLS=n: at any time; "make kills" */
+    const char *n = getenv("FEED_KILLS");
+    return n ? atoi(n) : check_quick() ? few : many;
+}
+
 /* Writers and readers killed at any time. */
 TEST(killed_at_any_time) {
     const char *where = in_dir("time");
-    int i, rounds = check_quick() ? 6 : 60;
+    int i, rounds = kills(6, 60);
     uint64_t rng = check_seed();
     if (!can_spawn()) SKIP("cannot start processes");
     memset(&seen, 0, sizeof seen);
@@ -517,7 +522,7 @@ static void whole_files(const char *where) {
 static void journal_kills(const char *where, int at_random) {
     uint64_t rng = check_seed();
     telem_dir plain = telem_dir_system(where);
-    long cut, killed = 0, rounds = check_quick() ? 10 : 80;
+    long cut, killed = 0, rounds = at_random ? kills(10, 80) : check_quick() ? 10 : 80;
     memset(&seen, 0, sizeof seen);
     (void)open_reader(where, "log");
     for (cut = 1; killed < rounds; cut = cut % 70 + (check_quick() ? 7 : 1)) {

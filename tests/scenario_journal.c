@@ -1,6 +1,7 @@
 /* scenario_journal.c - UNIT: native - writers that are killed, with kill -9 at any time and behind each store of the
-   journal, while another process follows; the next writer appends. Every row that telem_file_write had returned
-   for is read, once, in order, by the follower and by who comes later. */
+   journal, while another process follows; the next writer appends, some with a helper thread. Every row that
+   telem_file_write had returned for is read, once, in order, by the follower and by who comes later.
+   JOURNAL_KILLS=n: so many kills at any time ("make kills": 1,000, and as many of feeds). */
 #define _POSIX_C_SOURCE 200809L
 static void cut_here(void);
 #define TELEM_I_FILE_POINT() cut_here()
@@ -11,6 +12,7 @@ static void cut_here(void);
 #if defined(_WIN32)
 #include <sys/stat.h>
 #else
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #endif
@@ -153,6 +155,43 @@ static void row_of(uint32_t s, uint64_t n, uint8_t *row) {
 static int64_t time_of(uint32_t s, uint64_t n) { return (int64_t)n * 1000 + s; }
 static uint32_t stream_of(uint64_t turn) { return turn % 5 == 3 ? 1 : turn % 3 == 2 ? 2 : 0; }
 
+/* The helper of a third of those that write columns; it goes with the process, or before the writer is closed. */
+static telem_atomic32 helper_stop;
+static void help(telem_file_writer *w) {
+    while (!TELEM_LOAD32_ACQUIRE(&helper_stop))
+        if (telem_file_work(w) != 1) nap();
+}
+#if defined(_WIN32)
+static HANDLE helper;
+static DWORD WINAPI help_main(void *w) {
+    help((telem_file_writer *)w);
+    return 0;
+}
+static int helper_begin(telem_file_writer *w) {
+    helper = CreateThread(NULL, 0, help_main, w, 0, NULL);
+    return helper != NULL;
+}
+static void helper_end(void) {
+    TELEM_STORE32_RELEASE(&helper_stop, 1);
+    (void)WaitForSingleObject(helper, INFINITE);
+}
+#else
+static pthread_t helper;
+static void *help_main(void *w) {
+    help((telem_file_writer *)w);
+    return NULL;
+}
+static int helper_begin(telem_file_writer *w) { return pthread_create(&helper, NULL, help_main, w) == 0; }
+static void helper_end(void) {
+    TELEM_STORE32_RELEASE(&helper_stop, 1);
+    (void)pthread_join(helper, NULL);
+}
+#endif
+static void helper_wait(void *user) {
+    (void)user;
+    nap();
+}
+
 /* ---- the writer: never stops by itself, but for `rows` when it is cut at a place ---- */
 
 static uint64_t memory[(4u << 20) / 8];
@@ -174,6 +213,10 @@ static void describe(telem_file_writer_desc *d, uint64_t seed) {
     d->journal_slots = 2u + (uint32_t)(seed / 12 % 4);
     d->journal_slot_bytes = 4096u + 2048u * (uint32_t)(seed / 48 % 8);
     d->sync = seed / 384 % 16 == 0 ? TELEM_FILE_SYNC_BLOCK : TELEM_FILE_SYNC_NONE;
+    if (d->coding == TELEM_FILE_COLUMNS && seed / 8192 % 2) {
+        d->pace = TELEM_FILE_HELPER;
+        d->wait = helper_wait;
+    }
 }
 
 static int write_rows(const char *path, uint64_t seed, uint64_t rows) {
@@ -196,6 +239,7 @@ static int write_rows(const char *path, uint64_t seed, uint64_t rows) {
         return 11;
     }
     if (!telem_file_journals(&w)) return 12;
+    if (d.pace == TELEM_FILE_HELPER && !helper_begin(&w)) return 17;
     for (s = 0; s < STREAMS; s++) {
         memset(&sd, 0, sizeof sd);
         sd.id = 10 + s;
@@ -224,6 +268,7 @@ static int write_rows(const char *path, uint64_t seed, uint64_t rows) {
         TELEM_STORE32_RELEASE(&ctl->acked[s], (uint32_t)n[s]);
         if ((turn + seed) % 977 == 0) (void)telem_file_writer_flush(&w);
     }
+    if (d.pace == TELEM_FILE_HELPER) helper_end();
     return telem_file_writer_close(&w) == TELEM_OK ? 7 : 16;
 }
 
@@ -374,7 +419,7 @@ static int follower_has_all(process follower) {
 TEST(killed_writers_lose_no_row) {
     uint64_t rng = check_seed();
     const char *how_many = getenv("JOURNAL_KILLS");
-    int kills = how_many ? atoi(how_many) : check_quick() ? 30 : 1000, life;
+    int kills = how_many ? atoi(how_many) : check_quick() ? 30 : 200, life;
     if (!can_spawn()) SKIP("this program cannot start itself here");
     path_of("kill");
     while (kills > 0) {
