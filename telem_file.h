@@ -52,8 +52,9 @@
          telem_file_stream_bytes() per stream; reader memory is bounded by its desc.
                                                                memory_formulas_are_exact
        - A row costs about the same as the next: full blocks of columns are coded by the rows that come
-         after them, each a column's or 16 KB's worth at most at a time (desc.pace); the blocks are the
-         same bytes when one row, or a thread of yours, does it all.        test_pace.c, make bench-latency
+         after them, some microseconds' worth at a time, never less than a column or 16 KB (desc.pace, step_ns);
+         the blocks are the same bytes when one row, or a thread of yours, does it all.
+                                                               test_pace.c, make bench-latency
          In the default pace up to two blocks of a stream wait in memory: a crash without a journal loses
          them. A row is with the io max_age after it came, as far as rows come or poll is called.
        - One thread per writer and per reader at a time, and one more that calls telem_file_work beside a
@@ -922,6 +923,10 @@ typedef struct telem_file_writer_desc {
                             8 x block_bytes, at most 32 MiB. Each stream brings an eighth of it more, one with
                             STRING or BLOB as much again. When all is full the stream that holds most closes
                             its block. Rows above 512 bytes wait in memory of their stream instead */
+    uint32_t step_ns;    /* TELEM_FILE_SPREAD: what a row that codes spends on it, about and at least, and a third more at
+                            most; a column (of few rows 2,000, of 16,384 up to 160,000) or 16 KB written is never parted.
+                            1: each row some, as little as will do. 0: so much that no more than one row in a thousand does, if 36,000
+                            are enough for that; else 5,000, or what it takes that every other row does */
     uint64_t key_ns;     /* a KEY at least so often; 0: disk never by time, wire 5 s */
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
                             0: disk 1 s, wire 100 ms; UINT64_MAX: no limit (data that is not
@@ -10355,6 +10360,7 @@ typedef struct telem_i_file_keys {
 
 #define TELEM_I_FILE_KEYED 2u  /* keys that the writer uses at most */
 #define TELEM_I_FILE_LOOKS 32u /* blocks from one look for keys to the next */
+#define TELEM_I_FILE_KEY_WIDE 512u /* columns of a stream in which they are not looked for, but by level `archive` */
 
 /* Free pages: each begins with the address of the next one. */
 typedef struct telem_i_file_pages {
@@ -10440,6 +10446,7 @@ typedef struct telem_i_file_gather {
     telem_i_file_strip *strip;
     uint32_t tiled, strips, limit; /* limit: records of the open block */
     uint32_t share;    /* what each row pays for the coding of the sealed block */
+    uint32_t dose;     /* and what is spent at a time */
     uint64_t safe_row, coded_row; /* one past the rows that are with the io, as the writer's thread and as the coding knows */
     uint64_t seal_ticks; /* age at which a block is sealed */
     uint8_t flat;      /* rows repeat when their row forms are the same */
@@ -11218,19 +11225,6 @@ static void telem_i_file_put_section(telem_i_file_head *h, telem_i_file_section 
     if (x->indexed && x->at > x->chunk) telem_i_file_put_check(h, x); /* no chunk lies in two sections */
 }
 
-/* The whole directory; `table` gets the sizes of its sections. */
-static void telem_i_file_put_directory(telem_i_file_head *h, telem_i_file_head *table, telem_i_file_section *x, const telem_i_file_gather *g) {
-    uint32_t i;
-    for (i = 0; i < g->columns; i += TELEM_I_FILE_SECTION) {
-        uint32_t n = g->columns - i < TELEM_I_FILE_SECTION ? g->columns - i : TELEM_I_FILE_SECTION;
-        size_t dir = h->n, data = x->at;
-        telem_i_file_put_section(h, x, g->items + i, n);
-        if (!table) continue;
-        telem_i_file_head_varint(table, h->n - dir);
-        telem_i_file_head_varint(table, x->at - data);
-    }
-}
-
 static void telem_i_file_put_keys(telem_i_file_head *h, telem_i_file_section *x, const telem_i_file_gather *g) {
     uint32_t i, m;
     telem_i_file_head_byte(h, g->keys.count);
@@ -11245,51 +11239,71 @@ static void telem_i_file_put_keys(telem_i_file_head *h, telem_i_file_section *x,
     }
 }
 
-/* The head goes right before the data. Returns the payload; *seal is where the head's check goes, 0: none. */
-static uint8_t *telem_i_file_put_head(telem_i_file_cencoder *e, size_t *len, size_t *seal) {
-    size_t data = (size_t)(e->p - e->data), pad;
-    telem_i_file_head h, table;
+/* The head in the making: its parts lie apart until their sizes are known. */
+typedef struct telem_i_file_heading {
+    telem_i_file_head keys, table, dir;
     telem_i_file_section x;
-    uint8_t form = (uint8_t)((data >= TELEM_I_FILE_INDEXED_FROM ? TELEM_I_FILE_FORM_INDEXED : 0u) | (e->aligned ? TELEM_I_FILE_FORM_ALIGNED : 0u) |
-                             (e->g->keys.count ? TELEM_I_FILE_FORM_KEYS : 0u));
+    uint32_t next; /* the first column of the section that comes next */
+} telem_i_file_heading;
+
+#define TELEM_I_FILE_HEAD_START 16u /* bytes for what stands in front of the keys.. */
+#define TELEM_I_FILE_HEAD_KEYS 128u /* ..and with them: KEYED x (8 x 3 + 12) + 1 */
+#define TELEM_I_FILE_HEAD_SECTIONS 2u /* in one step */
+
+static void telem_i_file_head_begin(const telem_i_file_cencoder *e, telem_i_file_heading *d) {
     uint8_t *room = e->data - e->g->head_size;
-    int pass;
-    memset(&h, 0, sizeof h);
-    memset(&table, 0, sizeof table);
-    *seal = 0;
-    for (pass = 0; pass < 2; pass++) { /* first only counted: the sizes come before the directory */
-        size_t rest = h.n + table.n + 4u;
-        memset(&x, 0, sizeof x);
-        x.f = &e->w->framing;
-        x.data = e->data;
-        x.indexed = form & TELEM_I_FILE_FORM_INDEXED;
-        h.n = 0;
-        if (pass) {
-            h.p = room;
-            telem_i_file_head_byte(&h, form);
-            telem_i_file_head_varint(&h, e->q->n);
-            if (x.indexed) telem_i_file_head_varint(&h, rest);
-        }
-        if (e->g->keys.count) telem_i_file_put_keys(&h, &x, e->g);
-        if (pass && x.indexed) {
-            telem_i_file_head t = h, none;
-            size_t n = table.n;
-            telem_i_file_section y = x;
-            memset(&none, 0, sizeof none);
-            telem_i_file_put_directory(&none, &t, &y, e->g);
-            h.n += n;
-        }
-        telem_i_file_put_directory(&h, pass || !x.indexed ? NULL : &table, &x, e->g);
+    memset(d, 0, sizeof *d);
+    d->x.f = &e->w->framing;
+    d->x.data = e->data;
+    d->x.indexed = (size_t)(e->p - e->data) >= TELEM_I_FILE_INDEXED_FROM;
+    d->keys.p = room + TELEM_I_FILE_HEAD_START;
+    d->table.p = room + TELEM_I_FILE_HEAD_KEYS;
+    d->dir.p = d->table.p + (e->g->columns / TELEM_I_FILE_SECTION + 1u) * 16u;
+    if (e->g->keys.count) telem_i_file_put_keys(&d->keys, &d->x, e->g);
+}
+
+/* Some sections of the directory; 1: it is whole. */
+static int telem_i_file_head_sections(const telem_i_file_cencoder *e, telem_i_file_heading *d, uint32_t most) {
+    for (; most && d->next < e->g->columns; most--, d->next += TELEM_I_FILE_SECTION) {
+        uint32_t left = e->g->columns - d->next, n = left < TELEM_I_FILE_SECTION ? left : TELEM_I_FILE_SECTION;
+        size_t dir = d->dir.n, data = d->x.at;
+        telem_i_file_put_section(&d->dir, &d->x, e->g->items + d->next, n);
+        if (!d->x.indexed) continue;
+        telem_i_file_head_varint(&d->table, d->dir.n - dir);
+        telem_i_file_head_varint(&d->table, d->x.at - data);
     }
-    if (x.indexed) {
-        *seal = h.n;
-        h.n += 4;
-    }
-    pad = e->aligned ? telem_i_file_aligned(&e->w->framing, h.n) - h.n : 0;
-    memset(room + h.n, 0, pad);
-    memmove(e->data - pad - h.n, room, h.n + pad);
-    *len = h.n + pad + data;
-    return e->data - pad - h.n;
+    return d->next >= e->g->columns;
+}
+
+/* A part goes in front of what is there. */
+static uint8_t *telem_i_file_head_join(uint8_t *to, const telem_i_file_head *part) {
+    to -= part->n;
+    memmove(to, part->p, part->n);
+    return to;
+}
+
+/* The head goes right before the data. Returns the payload; *seal is where the head's check goes, 0: none. */
+static uint8_t *telem_i_file_head_end(const telem_i_file_cencoder *e, telem_i_file_heading *d, size_t *len, size_t *seal) {
+    uint8_t begin[TELEM_I_FILE_HEAD_START], *to = e->data;
+    size_t check = d->x.indexed ? 4u : 0, pad, n;
+    telem_i_file_head h;
+    h.p = begin;
+    h.n = 0;
+    telem_i_file_head_byte(&h, (d->x.indexed ? TELEM_I_FILE_FORM_INDEXED : 0u) | (e->aligned ? TELEM_I_FILE_FORM_ALIGNED : 0u) |
+                                   (e->g->keys.count ? TELEM_I_FILE_FORM_KEYS : 0u));
+    telem_i_file_head_varint(&h, e->q->n);
+    if (d->x.indexed) telem_i_file_head_varint(&h, d->keys.n + d->table.n + d->dir.n + check);
+    n = h.n + d->keys.n + d->table.n + d->dir.n + check;
+    pad = e->aligned ? telem_i_file_aligned(&e->w->framing, n) - n : 0;
+    to -= pad + check; /* the last part first: none reaches down to where the next one still lies */
+    to = telem_i_file_head_join(to, &d->dir);
+    to = telem_i_file_head_join(to, &d->table);
+    to = telem_i_file_head_join(to, &d->keys);
+    to = telem_i_file_head_join(to, &h);
+    memset(e->data - pad, 0, pad);
+    *seal = check ? n - check : 0;
+    *len = n + pad + (size_t)(e->p - e->data);
+    return to;
 }
 
 /* ---- a block of a source ---- */
@@ -11347,41 +11361,6 @@ static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_fil
     s->t = t[n - 1u];
 }
 
-/* The state that the block leaves: its last row. */
-static void telem_i_file_source_state(telem_i_file_wstream *s, const telem_i_file_source *q) {
-    telem_columns it;
-    telem_column c;
-    telem_i_file_source last = *q;
-    uint32_t fix = 0, i, n = 0, run = telem_i_file_source_run(q, q->n - 1u);
-    const uint8_t *p;
-    uint8_t v[8];
-    last.first = q->first + q->n - 1u;
-    last.n = 1;
-    last.runs = NULL;
-    if (s->has_variable && !q->columns) q->x->room.cursor[last.first] = telem_i_file_record_texts(q->f, last.first);
-    telem_columns_begin(&it, s->schema);
-    while (telem_columns_next(&it, &c)) {
-        uint32_t size = telem_i_file_codes_variable(c.type) ? 4u : c.width;
-        for (i = 0; i < c.count; i++) {
-            uint8_t *to = s->g->state + c.row + (size_t)i * c.width;
-            if (!telem_i_file_codes_text(c.type)) {
-                telem_i_file_to_little(to, telem_i_file_source_numbers(&last, &c, i, fix, v), c.width, 1);
-                if (telem_i_file_is_counter(&c)) telem_i_file_store(to, c.width, telem_i_file_load(to, c.width) + run);
-                continue;
-            }
-            p = telem_i_file_source_text(&last, &c, i, fix, 0, &n);
-            memset(to, 0, c.width);
-            if (telem_i_file_codes_variable(c.type)) {
-                telem_put32(to, n);
-                to += 4;
-                if (!q->columns) q->x->room.cursor[last.first] += n;
-            }
-            if (n) memcpy(to, p, n);
-        }
-        fix += size * c.count;
-    }
-}
-
 /* Is each optional field there in all rows? */
 static int telem_i_file_source_all_present(telem_i_file_wstream *s, const telem_i_file_source *q, uint8_t *room) {
     telem_columns it;
@@ -11408,14 +11387,18 @@ enum {
     TELEM_I_FILE_JOB_TIME,
     TELEM_I_FILE_JOB_COLUMN,
     TELEM_I_FILE_JOB_HEAD,
+    TELEM_I_FILE_JOB_STATE,
     TELEM_I_FILE_JOB_HASH,
     TELEM_I_FILE_JOB_WRITE
 };
 #define TELEM_I_FILE_HASH_PIECE 65536u
 #define TELEM_I_FILE_WRITE_PIECE 16384u
-/* Costs of steps, in about nanoseconds: of a value, of a column besides, of a byte hashed or written. */
-#define TELEM_I_FILE_COST_VALUE 2u
-#define TELEM_I_FILE_COST_COLUMN 150u
+/* Costs of steps, in about nanoseconds: of a value (by level), of a column besides, of some sections of a head, of a
+   piece written (and its bytes). */
+#define TELEM_I_FILE_COST_FAST 5u
+#define TELEM_I_FILE_COST_VALUE 10u
+#define TELEM_I_FILE_COST_COLUMN 200u
+#define TELEM_I_FILE_COST_HEAD 5000u
 #define TELEM_I_FILE_COST_WRITE 2000u
 
 typedef struct telem_i_file_job {
@@ -11430,6 +11413,9 @@ typedef struct telem_i_file_job {
     uint8_t halves; /* times that a part was coded for nothing: the rows that come pay more then */
     telem_i_file_hash *hash; /* 64-aligned */
     telem_i_file_frame frame;
+    telem_i_file_heading heading;
+    uint8_t *payload; /* with its head: len bytes, the head's check at `seal` */
+    size_t len, seal;
 } telem_i_file_job;
 
 /* The time of all rows in the block, those that repeat included. */
@@ -11486,6 +11472,10 @@ static void telem_i_file_job_part(telem_file_writer *w, telem_i_file_job *j) {
         return;
     }
     x->all_present = s->all_present;
+    if (w->columns->k.level != 2 && telem_schema_columns(s->schema) > TELEM_I_FILE_KEY_WIDE) { /* rows so wide are hardly many sources' */
+        x->left = TELEM_I_FILE_LOOKS;
+        return;
+    }
     if (!x->begun && j->q.n < TELEM_I_FILE_KEY_FIRST && w->columns->k.level != 2) { /* it takes time: is there more to come? */
         x->begun = 1;
         x->found.keys = x->found.columns = 0;
@@ -11513,9 +11503,11 @@ static void telem_i_file_job_coded(telem_i_file_job *j) {
     telem_i_file_keyed *x = j->e.g->keyed;
     j->e.g->columns = j->number;
     j->phase = TELEM_I_FILE_JOB_HEAD;
-    if (!x->look) return;
-    x->look = 0;
-    if (!telem_i_file_keep_keys(&j->e)) j->phase = TELEM_I_FILE_JOB_OPENING;
+    if (x->look) {
+        x->look = 0;
+        if (!telem_i_file_keep_keys(&j->e)) j->phase = TELEM_I_FILE_JOB_OPENING;
+    }
+    if (j->phase == TELEM_I_FILE_JOB_HEAD) telem_i_file_head_begin(&j->e, &j->heading);
 }
 
 /* The next field of the schema that has columns in the block; 0: there is none. */
@@ -11548,31 +11540,87 @@ static void telem_i_file_job_column(telem_file_writer *w, telem_i_file_job *j) {
 
 static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstream *s);
 
-/* The block is coded: its head and header, and what the next block needs of it. */
+#define TELEM_I_FILE_STATE_PIECE 256u /* columns in one step */
+
+/* One value of the last row, into the state. */
+static void telem_i_file_state_value(telem_i_file_wstream *s, const telem_i_file_source *last, const telem_column *c, uint32_t element, uint32_t fix,
+                                     uint32_t run) {
+    uint8_t v[8], *to = s->g->state + c->row + (size_t)element * c->width;
+    const uint8_t *p;
+    uint32_t n = 0;
+    if (!telem_i_file_codes_text(c->type)) {
+        telem_i_file_to_little(to, telem_i_file_source_numbers(last, c, element, fix, v), c->width, 1);
+        if (telem_i_file_is_counter(c)) telem_i_file_store(to, c->width, telem_i_file_load(to, c->width) + run);
+        return;
+    }
+    p = telem_i_file_source_text(last, c, element, fix, 0, &n);
+    memset(to, 0, c->width);
+    if (telem_i_file_codes_variable(c->type)) {
+        telem_put32(to, n);
+        to += 4;
+        if (!last->columns) last->x->room.cursor[last->first] += n;
+    }
+    if (n) memcpy(to, p, n);
+}
+
+/* The state that the block leaves: its last row. Some columns of it; 1: all are done. */
+static int telem_i_file_job_state(telem_i_file_job *j) {
+    const telem_i_file_source *q = &j->q;
+    telem_i_file_source last = *q;
+    uint32_t most = TELEM_I_FILE_STATE_PIECE, run = telem_i_file_source_run(q, q->n - 1u);
+    last.first = q->first + q->n - 1u;
+    last.n = 1;
+    last.runs = NULL;
+    for (; most; most--) {
+        if (j->element == j->c.count) {
+            j->element = 0;
+            if (j->c.field) j->fix += (telem_i_file_codes_variable(j->c.type) ? 4u : j->c.width) * j->c.count;
+            if (!telem_columns_next(&j->it, &j->c)) return 1;
+            if (j->c.count == 0) continue;
+        }
+        telem_i_file_state_value(j->s, &last, &j->c, j->element++, j->fix, run);
+    }
+    return 0;
+}
+
+/* The block is coded: its head. */
 static void telem_i_file_job_head(telem_file_writer *w, telem_i_file_job *j) {
     telem_i_file_wstream *s = j->s;
     telem_i_file_gather *g = s->g;
-    size_t len, seal;
-    uint8_t *payload = telem_i_file_put_head(&j->e, &len, &seal);
-    g->bytes_per_row = (len * 256u + j->q.n - 1u) / j->q.n;
+    if (!telem_i_file_head_sections(&j->e, &j->heading, TELEM_I_FILE_HEAD_SECTIONS)) return;
+    j->payload = telem_i_file_head_end(&j->e, &j->heading, &j->len, &j->seal);
+    g->bytes_per_row = (j->len * 256u + j->q.n - 1u) / j->q.n;
     if (g->trial) {
         telem_i_file_job_end(w, j);
         return;
     }
-    if (len + 2u * TELEM_I_FILE_ROOM > w->desc.max_block || (len > s->goal && !j->q.columns && j->q.n > 2u * TELEM_I_FILE_LEAST_ROWS)) {
+    if (j->len + 2u * TELEM_I_FILE_ROOM > w->desc.max_block || (j->len > s->goal && !j->q.columns && j->q.n > 2u * TELEM_I_FILE_LEAST_ROWS)) {
         telem_i_file_job_halve(w, j); /* a flipped byte costs a block: of single rows block_bytes is kept */
         return;
     }
+    if (s->has_variable && !j->q.columns) {
+        uint32_t last = j->q.first + j->q.n - 1u;
+        w->columns->room.cursor[last] = telem_i_file_record_texts(j->q.f, last);
+    }
+    telem_columns_begin(&j->it, s->schema);
+    memset(&j->c, 0, sizeof j->c);
+    j->element = j->fix = 0;
+    j->phase = TELEM_I_FILE_JOB_STATE;
+}
+
+/* Its header, and what the next block needs of it. */
+static void telem_i_file_job_frame(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_wstream *s = j->s;
+    if (!telem_i_file_job_state(j)) return;
     s->rows = j->q.rows;
     if (s->key) {
         s->key_row = s->first_row;
         s->group_bytes = s->group_rows = 0;
         s->need_key = 0;
     }
-    telem_i_file_source_state(s, &j->q);
-    g->t = s->t;
-    g->step = s->step;
-    telem_i_file_frame_open(w, s, TELEM_BLOCK_COLUMNS, payload, len, seal, &j->frame);
+    s->g->t = s->t;
+    s->g->step = s->step;
+    telem_i_file_frame_open(w, s, TELEM_BLOCK_COLUMNS, j->payload, j->len, j->seal, &j->frame);
     telem_i_file_hash_begin(j->hash, w->framing.payload_hash, j->frame.check);
     j->phase = TELEM_I_FILE_JOB_HASH;
 }
@@ -11608,12 +11656,16 @@ static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j
     return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
 }
 
+static uint32_t telem_i_file_column_cost(const telem_file_writer *w, uint32_t n) {
+    return n * (w->desc.level == TELEM_FILE_FAST ? TELEM_I_FILE_COST_FAST : TELEM_I_FILE_COST_VALUE) + TELEM_I_FILE_COST_COLUMN;
+}
+
 /* One step; returns about what it cost, 1 or more. */
 static uint32_t telem_i_file_job_step(telem_file_writer *w, telem_i_file_job *j) {
-    uint32_t column = j->q.n * TELEM_I_FILE_COST_VALUE + TELEM_I_FILE_COST_COLUMN;
+    uint32_t column = telem_i_file_column_cost(w, j->q.n);
     telem_i_file_keyed *x = j->s->g->keyed;
     switch (j->phase) {
-    case TELEM_I_FILE_JOB_PART: telem_i_file_job_part(w, j); return column;
+    case TELEM_I_FILE_JOB_PART: telem_i_file_job_part(w, j); return column / 4u;
     case TELEM_I_FILE_JOB_SEEK:
         telem_i_file_look_for_keys(&j->e);
         x->look = x->found.keys != 0;
@@ -11622,23 +11674,24 @@ static uint32_t telem_i_file_job_step(telem_file_writer *w, telem_i_file_job *j)
     case TELEM_I_FILE_JOB_OPENING:
         j->phase = TELEM_I_FILE_JOB_TIME;
         if (!telem_i_file_put_opening(&j->e)) telem_i_file_job_failed(w, j);
-        return column;
+        return column / 4u;
     case TELEM_I_FILE_JOB_TIME:
         j->e.item = &j->e.g->items[1];
         if (!telem_i_file_put_time(&j->e)) telem_i_file_job_failed(w, j);
         else telem_i_file_job_first_column(j);
         return column;
     case TELEM_I_FILE_JOB_COLUMN: telem_i_file_job_column(w, j); return column;
-    case TELEM_I_FILE_JOB_HEAD: telem_i_file_job_head(w, j); return j->s->g->columns * 16u + 1000u;
+    case TELEM_I_FILE_JOB_HEAD: telem_i_file_job_head(w, j); return TELEM_I_FILE_COST_HEAD;
+    case TELEM_I_FILE_JOB_STATE: telem_i_file_job_frame(w, j); return TELEM_I_FILE_COST_HEAD;
     case TELEM_I_FILE_JOB_HASH: return telem_i_file_job_hash(j);
     default: return telem_i_file_job_write(w, j);
     }
 }
 
 /* Steps that wait for the rows to come, in about nanoseconds. */
-static uint64_t telem_i_file_job_cost(const telem_i_file_gather *g, uint32_t n) {
+static uint64_t telem_i_file_job_cost(const telem_file_writer *w, const telem_i_file_gather *g, uint32_t n) {
     uint64_t columns = g->columns > 2u ? g->columns : 2u, bytes = g->bytes_per_row * n / 256u;
-    return (columns + 2u) * ((uint64_t)n * TELEM_I_FILE_COST_VALUE + TELEM_I_FILE_COST_COLUMN) + columns * 16u + bytes * 3u / 8u + 4u * TELEM_I_FILE_COST_WRITE;
+    return (columns + 2u) * telem_i_file_column_cost(w, n) + (columns / 64u + 2u) * TELEM_I_FILE_COST_HEAD + bytes / 2u + 2u * TELEM_I_FILE_COST_WRITE;
 }
 
 /* The job's source is q; s->key, s->first_row are set. */
@@ -11883,8 +11936,9 @@ static void telem_i_file_repeat_record(telem_i_file_batch *f) {
    A full block, or an old one, is SEALED: its pages move from g->fill to g->sealed, and the stream is put into a
    queue. What is at the queue's end is coded in steps (telem_i_file_job_step), each of at most a column or a
    piece of what is written:
-     SPREAD   each row pays for its part of the steps, by what they cost; when the stream's next block is full
-              and this one is not coded yet, the rest is done at once. So it is when the block's rows get old
+     SPREAD   each row pays for its part of the steps, by what they cost; what some rows paid is spent at once (the
+              dose). When the stream's next block is full and this one is not coded yet, the rest is done at once.
+              So it is when the block's rows get old
      AT_ONCE  all steps, by the row that seals the block
      HELPER   telem_file_work does a step at a time, in a thread of the caller's
    A stream has one sealed block at most, blocks are coded in the order in which they were sealed, and what is
@@ -12000,12 +12054,24 @@ static void telem_i_file_settle(telem_file_writer *w, int whole) {
 
 /* What each row pays: the next block has about as many rows (or its limit), and a quarter less is to do. What was
    sealed by its age must be out soon. */
-static uint32_t telem_i_file_share(const telem_i_file_gather *g, uint32_t records, uint32_t rows, int aged) {
-    uint64_t cost = telem_i_file_job_cost(g, records), each;
+static uint32_t telem_i_file_share(const telem_file_writer *w, const telem_i_file_gather *g, uint32_t records, uint32_t rows, int aged) {
+    uint64_t cost = telem_i_file_job_cost(w, g, records), each;
     if (g->limit < records) rows = (uint32_t)((uint64_t)rows * g->limit / records);
     if (rows == 0) rows = 1;
     each = aged ? cost * 9u / rows : cost * 5u / 4u / rows;
     return each > 0x3FFFFFFFu ? 0x3FFFFFFFu : (uint32_t)each + 1u;
+}
+
+/* What a row that codes spends. All that it costs to begin is paid less often when this is large. So large that one row in
+   a thousand codes, if that takes no longer than DOSE_MOST; where there is more to code, little at a time. */
+#define TELEM_I_FILE_DOSE_ROWS 1200u
+#define TELEM_I_FILE_DOSE_MOST 36000u
+#define TELEM_I_FILE_DOSE 5000u
+static uint32_t telem_i_file_dose(const telem_file_writer *w, uint32_t share) {
+    uint64_t rare = (uint64_t)share * TELEM_I_FILE_DOSE_ROWS, often = (uint64_t)share * 3u / 2u; /* every other row */
+    if (w->desc.step_ns) return w->desc.step_ns - 1u;
+    if (rare <= TELEM_I_FILE_DOSE_MOST) return (uint32_t)rare;
+    return often < TELEM_I_FILE_DOSE ? TELEM_I_FILE_DOSE : often > TELEM_I_FILE_DOSE_MOST ? TELEM_I_FILE_DOSE_MOST : (uint32_t)often;
 }
 
 /* The open block waits for its coding from now on. With an error that stuck it stays as it is. */
@@ -12021,7 +12087,8 @@ static telem_result telem_i_file_seal(telem_file_writer *w, telem_i_file_wstream
     }
     telem_i_file_tile_out(g);
     g->limit = telem_i_file_fill_goal(w, s);
-    g->share = telem_i_file_share(g, g->fill.count, g->fill.rows, aged);
+    g->share = telem_i_file_share(w, g, g->fill.count, g->fill.rows, aged);
+    g->dose = telem_i_file_dose(w, g->share);
     was = g->sealed;
     g->sealed = g->fill;
     g->sealed.aged = (uint8_t)aged;
@@ -12056,10 +12123,15 @@ static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_fil
 static void telem_i_file_pay_out(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_cshared *x = w->columns;
     const telem_i_file_batch *f = &s->g->sealed;
-    while (x->credit > 0) {
+    int64_t most = (int64_t)s->g->dose * 4 / 3; /* rows before this one may have spared theirs */
+    if (most < s->g->share) most = s->g->share;
+    most *= 1 + x->job->halves;
+    if (most > x->credit) most = x->credit;
+    while (most > 0) {
         uint32_t cost = telem_i_file_pace_step(w);
         if (cost == 0) break;
         x->credit -= cost;
+        most -= cost;
     }
     telem_i_file_reap(w);
     if (!telem_i_file_pending(w)) x->credit = 0;
@@ -12069,7 +12141,8 @@ static void telem_i_file_pay_out(telem_file_writer *w, telem_i_file_wstream *s, 
 static void telem_i_file_pay(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     if (w->desc.pace != TELEM_FILE_SPREAD || !telem_i_file_pending(w)) return;
     w->columns->credit += (int64_t)s->g->share * (1 + w->columns->job->halves);
-    if (w->columns->credit > 0) telem_i_file_pay_out(w, s, time);
+    if (w->columns->credit <= (int64_t)s->g->dose || (s->g->own && s->g->tiled == 1)) return; /* a wide tile went out */
+    telem_i_file_pay_out(w, s, time);
 }
 
 /* Has the open block waited so long that it is to be sealed? A clock set back by as much counts too. */
@@ -12509,7 +12582,7 @@ static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream 
     g->heap_size = z.heap;
     g->head_size = z.head;
     g->limit = telem_i_file_fill_goal(w, s);
-    g->share = telem_i_file_share(g, g->limit, g->limit, 0);
+    g->share = telem_i_file_share(w, g, g->limit, g->limit, 0);
     g->flat = (uint8_t)telem_i_file_is_flat(s, 0);
     g->native = (uint8_t)telem_i_file_is_flat(s, 1);
     g->seal_ticks = s->age_ticks ? s->age_ticks - s->age_ticks / 8u : UINT64_MAX; /* the rest is for coding it */

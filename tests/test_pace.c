@@ -160,8 +160,9 @@ static void one_end(one *k) {
     free(k->f.bytes);
 }
 
-/* SPREAD: no row codes more than some columns nor writes more than a piece. */
-TEST(a_row_pays_for_little) {
+/* SPREAD: no row codes more than some columns nor writes more than some pieces. With the least step_ns it is about one of
+   them; the bytes are the same. */
+static kit_file little(uint32_t step_ns, uint32_t columns, uint32_t pieces) {
     enum { CHANNELS = 100, ROWS = 6000 };
     static one k;
     float x[CHANNELS];
@@ -169,6 +170,7 @@ TEST(a_row_pays_for_little) {
     uint32_t i, c, most = 0, steps = 0, before = 0;
     uint8_t phase = 0;
     memset(&k, 0, sizeof k);
+    k.d.step_ns = step_ns;
     one_open(&k, CHANNELS, TELEM_FILE_SPREAD);
     for (i = 0; i < ROWS; i++) {
         for (c = 0; c < CHANNELS; c++) x[c] = (float)(kit_below(&rng, 4096) + c);
@@ -183,12 +185,23 @@ TEST(a_row_pays_for_little) {
         before = k.w.columns->job->number;
     }
     CHECK(most >= 1);
-    CHECK(most <= 4);
+    CHECK(most <= columns);
     CHECK(k.largest > 4096);
-    CHECK(k.largest <= TELEM_I_FILE_WRITE_PIECE + 8192u); /* a piece, or the last one and an index */
+    CHECK(k.largest <= pieces * TELEM_I_FILE_WRITE_PIECE + 8192u); /* or the last one and an index */
     CHECK_OK(telem_file_writer_close(&k.w));
     CHECK_EQ_INT(one_rows(&k, NULL), ROWS);
-    one_end(&k);
+    free(k.mem);
+    return k.f;
+}
+TEST(a_row_pays_for_little) {
+    kit_file least = little(1, 2, 1), usual = little(0, 4, 1), much = little(50000, 50, 5);
+    CHECK_EQ_INT(least.size, usual.size);
+    CHECK_EQ_INT(least.size, much.size);
+    CHECK_MEM(least.bytes, usual.bytes, least.size);
+    CHECK_MEM(least.bytes, much.bytes, least.size);
+    free(least.bytes);
+    free(usual.bytes);
+    free(much.bytes);
 }
 
 /* Slow rows, of which a block holds few: each is with the io max_age after it came, as far as rows come. */
