@@ -194,7 +194,7 @@ static kit_file little(uint32_t step_ns, uint32_t columns, uint32_t pieces) {
     return k.f;
 }
 TEST(a_row_pays_for_little) {
-    kit_file least = little(1, 2, 1), usual = little(0, 4, 1), much = little(50000, 50, 5);
+    kit_file least = little(1, 2, 1), usual = little(0, 5, 2), much = little(50000, 50, 12);
     CHECK_EQ_INT(least.size, usual.size);
     CHECK_EQ_INT(least.size, much.size);
     CHECK_MEM(least.bytes, usual.bytes, least.size);
