@@ -289,7 +289,7 @@
        every run of rows that it can express, and never token 0 for a row without a change. A zero mask run is as long as possible.
        A decoder need not check the choice.
 
-   7 MINI CODING (type 4): 1 to 32 rows, column by column, for small machines
+   7 MINI CODING (type 4): 1 to 32 rows, or any number of idle ones, column by column, for small machines
        Columns: column 0 is the time, then the schema's columns (presence included unless
        ALL_PRESENT). State per column: the last value (v) and the last difference (e, 32 bits,
        signed). KEY: the bits of all values and e are zero; the time's v is base_time. Under
@@ -313,8 +313,11 @@
          to KEY block: CORRUPT.
          Text: the head is 0 (else CORRUPT); then for each row the form of section 6 (p, n, bytes)
          against the row before, absent or not.
-       More than 32 rows, a violation, bytes left over: CORRUPT, and all rows of the block are lost.
-       An encoder makes a KEY block of one row (b would be that of whole values for all of them),
+       A block in which no column has an item may have more than 32 rows: each is the one before, a time
+       step later. More than 32 rows and an item, a violation, bytes left over: CORRUPT, and all rows
+       of the block are lost.
+       An encoder joins blocks without an item until it must flush (block_rows rows at a time, then one fewer; not in streams
+       with COUNTERs), makes a KEY block of one row (b would be that of whole values for all of them),
        takes linear when that makes b smaller, no item for what is idle, and k when each
        value that waits with the column's first item in the group has one below 2^24 (a later value
        without one begins a group): equal rows and flushes give equal bytes.
@@ -1854,6 +1857,7 @@ typedef struct telem_i_file_mini {
     uint32_t *diff, *next; /* e of each column, the time first; next: behind the block at hand */
     uint8_t *mode;
     uint32_t goal;         /* rows to a block: what fits */
+    int64_t run_first;     /* time of the first of wstream.run rows without a change, which lie nowhere */
 } telem_i_file_mini;
 
 /* One stream of a writer. */
@@ -1868,7 +1872,7 @@ typedef struct telem_i_file_wstream {
     uint8_t *out;             /* coded payload */
     uint8_t *room;            /* for the schema's encoding, when that is more than `out`; NULL: `out` */
     size_t room_size;
-    uint32_t used, rows, run; /* bytes, rows in the block, repeats not yet written */
+    uint32_t used, rows, run; /* bytes, rows in the block, repeats not yet written (of the rows, in mini coding) */
     uint8_t disorder, key;    /* of the open block */
     int64_t t, step;          /* section 6 */
     int64_t first, min, max;  /* times of the open block */
@@ -2976,7 +2980,7 @@ static telem_result telem_i_file_mini_number(telem_i_file_coder *c, const telem_
     float power = 0.0f;
     if (col->type == TELEM_F32 && decimals != 0 && decimals <= TELEM_I_FILE_MINI_DECIMALS + 1u && m->mode[index] != TELEM_I_FILE_MODE_BITS) {
         power = telem_i_file_power10(decimals - 1u);
-        if (!telem_i_file_mini_decimals(s, at, s->rows, power)) {
+        if (!telem_i_file_mini_decimals(s, at, s->rows - s->run, power)) {
             if (m->mode[index] == TELEM_I_FILE_MODE_DECIMALS) return TELEM_ERR_RANGE;
             power = 0.0f;
         }
@@ -3034,7 +3038,7 @@ static telem_result telem_i_file_mini_code(telem_i_file_wstream *s, uint32_t n) 
             size_t at = col.row + (size_t)i * col.width;
             telem_result r = TELEM_OK;
             /* rows behind the first n have a say in whether a value is a decimal number */
-            if (!text && !counter && n == s->rows && telem_i_file_mini_still(s->mini->rows + at, s->row_size, n, s->prev + at, col.width)) {
+            if (!text && !counter && n == s->rows - s->run && telem_i_file_mini_still(s->mini->rows + at, s->row_size, n, s->prev + at, col.width)) {
                 s->mini->next[index] = 0;
                 telem_i_file_coder_step(&c);
                 continue;
@@ -3088,7 +3092,7 @@ static void telem_i_file_mini_take(telem_i_file_wstream *s, int64_t time) {
     telem_columns_begin(&it, s->schema);
     while (s->has_optional && telem_columns_next(&it, &col))
         if (col.presence && s->row[col.row] == 0) memcpy(s->row + col.row + 1u, s->row - s->row_size + col.row + 1u, col.covers);
-    s->mini->times[s->rows] = time;
+    s->mini->times[s->rows - s->run] = time;
     s->row += s->row_size;
 }
 
@@ -3126,18 +3130,112 @@ static void telem_i_file_make_key(telem_i_file_wstream *s, uint64_t row, int64_t
 /* The open block becomes a KEY block after all. */
 static void telem_i_file_mini_rekey(telem_i_file_wstream *s) {
     telem_i_file_make_key(s, s->first_row, s->mini->times[0]);
+    s->need_key = 0;
     if (s->all_present) telem_i_file_set_presence(s->schema, s->prev);
+}
+
+/* Rows of the open block that lie in the tile. */
+static uint32_t telem_i_file_mini_tile(const telem_i_file_wstream *s) { return s->rows - s->run; }
+
+/* Are the rows of the tile the one before them, each a time step later? */
+static int telem_i_file_mini_is_idle(const telem_file_writer *w, const telem_i_file_wstream *s) {
+    const telem_i_file_mini *m = s->mini;
+    uint32_t n = telem_i_file_mini_tile(s), i;
+    int64_t before = m->last;
+    if (n == 0 || w->desc.block_rows < 2u || s->key || s->need_key || s->has_counter || s->run > UINT16_MAX) return 0;
+    for (i = 0; i < n; before = m->times[i++])
+        if (telem_i_file_since(before, m->times[i]) != telem_i_file_mini_extend(m->diff[0])) return 0;
+    for (i = 0; i < n; i++)
+        if (!telem_i_file_equal(m->rows + (size_t)i * s->row_size, s->prev, s->row_size)) return 0;
+    return 1;
+}
+
+/* They join the run. A row that lies behind them moves to the front. */
+static void telem_i_file_mini_join(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t n = telem_i_file_mini_tile(s);
+    if (s->run == 0) {
+        m->run_first = m->times[0];
+        memset(m->diff + 1, 0, 4u * (telem_i_file_mini_columns(s->schema) - 1u));
+    }
+    m->last = m->times[n - 1u];
+    if (n < w->desc.block_rows) memcpy(m->rows, m->rows + (size_t)n * s->row_size, s->row_size);
+    s->row = m->rows;
+    s->run += n;
+}
+
+/* Frames the block that was coded. */
+static void telem_i_file_mini_frame(telem_file_writer *w, telem_i_file_wstream *s) {
+    size_t packed;
+    int lz4;
+    uint8_t *payload = telem_i_file_pack_payload(w, s, &packed, &lz4);
+    telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_MINI | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, packed);
+}
+
+/* A block without an item for the run. */
+static void telem_i_file_mini_close_run(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t left = telem_i_file_mini_tile(s), columns = telem_i_file_mini_columns(s->schema);
+    uint64_t next = s->first_row + s->run;
+    telem_columns it;
+    telem_column col;
+    telem_columns_begin(&it, s->schema);
+    while (s->all_present && telem_columns_next(&it, &col)) columns -= col.presence;
+    s->first = m->run_first;
+    s->disorder = m->last < s->first;
+    s->min = s->disorder ? m->last : s->first;
+    s->max = s->disorder ? s->first : m->last;
+    s->rows = s->run;
+    s->run = 0;
+    s->out[0] = 0;
+    s->used = 1u + (uint32_t)telem_varint_put(s->out + 1, (columns + 7u) / 8u - 1u);
+    telem_i_file_frame_block(w, s, TELEM_BLOCK_MINI, s->out, s->used);
+    s->first_row = next;
+    s->rows = left;
+}
+
+/* A KEY block is due where a run begins: its first row is written whole, its second with the time step.
+   They go through the front of the tile, which is kept a row short while there is a run. */
+static void telem_i_file_mini_key_run(telem_file_writer *w, telem_i_file_wstream *s) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t left = telem_i_file_mini_tile(s), i, *t;
+    uint64_t step = telem_i_file_mini_extend(m->diff[0]);
+    int64_t last = m->last;
+    size_t size = s->row_size, more = (left + (left + 1u < w->desc.block_rows)) * size;
+    memmove(m->rows + size, m->rows, more);
+    memmove(m->times + 1, m->times, 8u * (size_t)left);
+    for (i = 0; i < 2u && s->run && w->error.code == TELEM_OK; i++) {
+        uint32_t rows = --s->run + left;
+        memcpy(m->rows, s->prev, size);
+        m->times[0] = m->run_first;
+        m->run_first = telem_i_file_plus(m->run_first, step);
+        if (i == 0) telem_i_file_mini_rekey(s);
+        (void)telem_i_file_mini_code(s, 1);
+        telem_i_file_mini_span(s, 1);
+        s->rows = 1;
+        telem_i_file_mini_frame(w, s);
+        memcpy(s->prev, m->rows, size);
+        m->last = m->times[0];
+        t = m->diff, m->diff = m->next, m->next = t;
+        s->key = 0;
+        s->first_row++;
+        s->rows = rows;
+    }
+    if (s->run) m->last = last;
+    memmove(m->rows, m->rows + size, more);
+    memmove(m->times, m->times + 1, 8u * (size_t)left);
 }
 
 /* Closes the open block of a stream: as many blocks as its rows need. */
 static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_mini *m = s->mini;
+    if (telem_i_file_mini_is_idle(w, s)) telem_i_file_mini_join(w, s);
     while (s->rows && w->error.code == TELEM_OK) {
         uint32_t all = s->rows, n = all < m->goal ? all : m->goal, len;
         telem_result r;
-        uint8_t *payload;
-        size_t packed;
-        int lz4;
+        if (s->run && s->need_key) telem_i_file_mini_key_run(w, s);
+        if (s->run && w->error.code == TELEM_OK) telem_i_file_mini_close_run(w, s);
+        if (all != s->rows) continue;
         if (s->need_key && !s->key) telem_i_file_mini_rekey(s); /* what it would continue was lost */
         if (s->key) n = 1; /* whole values: with more rows each would be as wide as they are */
         while ((r = telem_i_file_mini_code(s, n)) == TELEM_ERR_LIMIT && n > 1) m->goal = n /= 2u;
@@ -3149,12 +3247,22 @@ static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_w
         len = s->used;
         telem_i_file_mini_span(s, n);
         s->rows = n;
-        payload = telem_i_file_pack_payload(w, s, &packed, &lz4);
-        telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_MINI | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, packed);
+        telem_i_file_mini_frame(w, s);
         telem_i_file_mini_shift(s, n, all - n, w->desc.block_rows);
         if (len < s->capacity / 4u && n == m->goal && n < w->desc.block_rows) m->goal = 2u * n < w->desc.block_rows ? 2u * n : w->desc.block_rows;
     }
     return w->error.code;
+}
+
+static int telem_i_file_key_due(const telem_file_writer *w, const telem_i_file_wstream *s, int64_t time);
+static int telem_i_file_announce_due(telem_i_file_wstream *s, int64_t time);
+
+/* The tile is full: its rows join a run, or all go out. */
+static telem_result telem_i_file_mini_full(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    if (!telem_i_file_mini_is_idle(w, s) || telem_i_file_key_due(w, s, time) || telem_i_file_announce_due(s, time))
+        return telem_i_file_close_mini(w, s);
+    telem_i_file_mini_join(w, s);
+    return TELEM_OK;
 }
 #endif
 
@@ -4699,7 +4807,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (s->g) return telem_i_file_gather_row(w, s, time);
 #endif
-    if (s->rows && (s->rows >= w->desc.block_rows || telem_i_file_too_old(s, time) ||
+    if (s->rows && ((telem_i_file_is_mini(s) ? s->run && s->need_key : s->rows >= w->desc.block_rows) || telem_i_file_too_old(s, time) ||
                     (s->all_present && telem_i_file_has_null(s)))) {
         if (s->all_present && telem_i_file_has_null(s)) s->saw_null = 1;
         (void)telem_i_file_close_block(w, s);
@@ -4738,7 +4846,10 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     s->next_row++;
     s->taken++;
     w->rows++;
-    return telem_i_file_is_mini(s) && s->rows >= w->desc.block_rows ? telem_i_file_close_block(w, s) : TELEM_OK;
+#if !defined(TELEM_FILE_NO_MINI)
+    if (telem_i_file_is_mini(s) && telem_i_file_mini_tile(s) + (s->run != 0) >= w->desc.block_rows) return telem_i_file_mini_full(w, s, time);
+#endif
+    return TELEM_OK;
 }
 
 /* A row form of the caller's own making: bools become 0 or 1, texts must be as long as they say. */
@@ -5133,7 +5244,7 @@ static void telem_i_file_give_up(telem_file_writer *w) {
         if (s->g) telem_i_file_give_up_columns(w, s);
 #endif
         if (s->rows + waiting) telem_i_file_lose(w, s, s->rows + waiting, s->min, s->max);
-        s->rows = 0;
+        s->rows = s->run = 0;
     }
 }
 
@@ -6135,6 +6246,7 @@ typedef struct telem_i_file_mini_state { /* of a column; the time's is the first
 struct telem_i_file_mrows {
     uint8_t *row;   /* the next one */
     int64_t *time;
+    const uint8_t *idle, *end; /* more than 32 rows: the payload, which makes each from the one before; row and time hold one */
 };
 
 static uint64_t telem_i_file_mini_bits_get(const uint8_t *p, uint32_t at, uint32_t n) {
@@ -6228,14 +6340,25 @@ static int telem_i_file_mini_coded(telem_i_file_decoder *d) {
     return (int)((uint32_t)d->mask >> d->n++ & 1u);
 }
 
-/* Decodes the columns of a block into its rows. */
-static int telem_i_file_mini_columns_in(telem_i_file_rstream *s, telem_i_file_cursor *c, const telem_i_file_rblock *b) {
+/* Has no column an item? */
+static int telem_i_file_mini_all_idle(const telem_i_file_rstream *s, telem_i_file_cursor c, const telem_i_file_rblock *b) {
+    telem_i_file_decoder d;
+    memset(&d, 0, offsetof(telem_i_file_decoder, coded));
+    d.c = &c;
+    d.columns = 1u + s->columns - (b->all_present ? s->presences : 0u);
+    while (d.columns && !c.bad)
+        if (telem_i_file_mini_coded(&d)) return 0;
+    return !c.bad && c.p == c.end;
+}
+
+/* Decodes the columns of n rows. */
+static int telem_i_file_mini_columns_in(telem_i_file_rstream *s, telem_i_file_cursor *c, const telem_i_file_rblock *b, uint32_t n) {
     struct telem_i_file_mrows *m = b->mini;
     telem_i_file_mini_state *k = s->mini;
     telem_columns it;
     telem_column col;
     telem_i_file_decoder d;
-    uint32_t n = b->rows, i;
+    uint32_t i;
     size_t row = s->pub.row_size;
     memset(&d, 0, offsetof(telem_i_file_decoder, coded));
     d.c = c;
@@ -6274,25 +6397,33 @@ static telem_result telem_i_file_begin_mini(telem_file_reader *r, telem_i_file_r
     telem_i_file_cursor c = telem_i_file_cursor_at(p, n);
     telem_i_file_pool temp;
     uint32_t columns = 1u + s->columns;
-    if (b->rows > TELEM_I_FILE_MINI_ROWS) return TELEM_ERR_CORRUPT;
+    uint32_t rows = b->rows > TELEM_I_FILE_MINI_ROWS ? 1u : (uint32_t)b->rows;
+    if (b->rows > rows && rows == 1u && !telem_i_file_mini_all_idle(s, c, b)) return TELEM_ERR_CORRUPT;
     if (!s->mini) s->mini = (telem_i_file_mini_state *)telem_i_file_take(&r->arena, columns * sizeof *s->mini);
     temp = r->arena; /* until the block's rows are delivered */
     b->mini = (struct telem_i_file_mrows *)telem_i_file_take(&temp, sizeof *b->mini);
-    if (b->mini) b->mini->time = (int64_t *)telem_i_file_take(&temp, 8u * (size_t)b->rows);
-    if (b->mini) b->mini->row = (uint8_t *)telem_i_file_take(&temp, b->rows * (size_t)s->pub.row_size);
+    if (b->mini) b->mini->time = (int64_t *)telem_i_file_take(&temp, 8u * (size_t)rows);
+    if (b->mini) b->mini->row = (uint8_t *)telem_i_file_take(&temp, rows * (size_t)s->pub.row_size);
     if (!s->mini || !b->mini || !b->mini->time || !b->mini->row) return TELEM_ERR_MEMORY;
     if (key) {
         memset(s->mini, 0, columns * sizeof *s->mini);
         s->mini[0].v = (uint64_t)base_time;
     }
-    return telem_i_file_mini_columns_in(s, &c, b) ? TELEM_OK : TELEM_ERR_CORRUPT;
+    b->mini->idle = b->rows > rows ? c.p : NULL;
+    b->mini->end = c.end;
+    return b->mini->idle || telem_i_file_mini_columns_in(s, &c, b, rows) ? TELEM_OK : TELEM_ERR_CORRUPT;
 }
 
 static void telem_i_file_mini_row(telem_i_file_rblock *b) {
     telem_i_file_rstream *s = b->stream;
-    memcpy(s->prev, b->mini->row, s->pub.row_size);
-    b->mini->row += s->pub.row_size;
-    s->t = *b->mini->time++;
+    struct telem_i_file_mrows *m = b->mini;
+    if (m->idle) {
+        telem_i_file_cursor c = telem_i_file_cursor_at(m->idle, (size_t)(m->end - m->idle));
+        (void)telem_i_file_mini_columns_in(s, &c, b, 1); /* it was found sound */
+    }
+    memcpy(s->prev, m->row, s->pub.row_size);
+    s->t = *m->time;
+    if (!m->idle) m->row += s->pub.row_size, m->time++;
     s->has_time = 1;
     b->rows--;
     b->row++;

@@ -984,12 +984,11 @@ static void d_mini_idle(d_table *t, const d_column *column, int32_t *e) {
 static void d_mini(d_table *t, d_cur *c) {
     d_mask m = {0, 0, 0};
     uint32_t i;
-    if (t->count > 32) d_fail(c, D_CORRUPT);
     for (i = 0; t->all_present && i < t->s->column_count; i++) {
         const d_column *column = &t->s->columns[i];
         uint64_t n;
         if (!column->presence) continue;
-        for (n = 1; n <= t->count && n <= 32; n++) *d_cell(t, n, column) = 1;
+        for (n = 1; n <= t->count; n++) *d_cell(t, n, column) = 1;
         t->s->diff[i + 1] = 0;
     }
     m.columns = t->live_count + 1;
@@ -997,7 +996,8 @@ static void d_mini(d_table *t, d_cur *c) {
         const d_column *column = i ? &t->s->columns[t->live[i - 1]] : NULL;
         int32_t *e = &t->s->diff[i ? t->live[i - 1] + 1 : 0];
         if (i % 8 == 0) d_mask_next(&m, c, i);
-        if (m.mask >> i % 8 & 1) d_mini_item(t, c, column, e);
+        if (m.mask >> i % 8 & 1 && t->count > 32) d_fail(c, D_CORRUPT);
+        else if (m.mask >> i % 8 & 1) d_mini_item(t, c, column, e);
         else d_mini_idle(t, column, e);
     }
 }

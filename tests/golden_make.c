@@ -943,6 +943,24 @@ static void good_mini(g_make *m) {
     after(m, 6);
 }
 
+/* The same 4 rows, 40 of which no column has an item, and one that goes on from them. */
+static const char four_rows[] = "13  85 80 02 00  04 2A 20  02 02";
+static void good_mini_idle(g_make *m) {
+    begin(m);
+    key(m, G_MINI, 1, 4, 0, 0, 1000), payload(m, four_rows);
+    more(m, G_MINI, 1, 40, 0, 4), payload(m, "00 00");
+    more(m, G_MINI, 1, 1, 0, 44), payload(m, "02  02 02"); /* a: 2 bits: 2 */
+    after(m, 45);
+}
+/* 33 rows and an item: none of them stands. */
+static void bad_mini_rows(g_make *m) {
+    begin(m);
+    key(m, G_MINI, 1, 4, 0, 0, 1000), payload(m, four_rows);
+    more(m, G_MINI, 1, 33, 0, 4), payload(m, "02  00");
+    damage_last(m, "CORRUPT");
+    after(m, 37);
+}
+
 /* Section 10: one of 8 bytes in three chunks, another between them, rows around. */
 static void attachments(g_make *m, unsigned last) {
     begin(m);
@@ -1600,6 +1618,8 @@ static void bad_journal(g_make *m) {
     X(unsupported_hash, "An unknown payload hash.") \
     X(unsupported_columns, "A block in the columns coding of a newer kind: a reserved bit of its form.") \
     X(good_mini, "Two blocks in the mini coding, the second continues the first.") \
+    X(good_mini_idle, "Forty rows in the mini coding in which nothing changes, in one block.") \
+    X(bad_mini_rows, "Thirty-three rows in one block of the mini coding, and an item.") \
     X(good_attachments, "An attachment in three chunks, another one of no bytes between them.") \
     X(bad_attachment_hash, "An attachment whose last byte is not the one that its hash was made of.") \
     X(bad_attachments, "Chunks without id, byte, hash, beyond their total, short of it; an unknown flag.") \

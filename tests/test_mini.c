@@ -144,6 +144,51 @@ TEST(idle_columns_cost_nothing) {
     CHECK(bytes <= 99u * 4u + 120u); /* two empty groups of eight: a mask and a number, and what the first block says */
 }
 
+#define STILL_TABLE(F) F(ARRAY, f32, f, 20, "", "") F(OPT, i8, o, "", "") F(STRING, text, 9, "") F(FIELD, u16, adc, "", "")
+TELEM_DEFINE(Still, STILL_TABLE, "");
+
+/* 3,000 rows, a change (of a value, of the time's step, to an absent field) after 1 to `most` of them. */
+static uint32_t still(uint32_t rows, uint32_t most, telem_file_writer_desc d, uint32_t *keys, size_t *bytes) {
+    made m;
+    Still p;
+    uint64_t rng = check_seed();
+    uint32_t i, left = 0, what;
+    int64_t t = 0, step = 10;
+    memset(&p, 0, sizeof p);
+    d.block_rows = rows;
+    p.has_o = 1;
+    begin(&m, &Still_schema, d);
+    for (i = 0; i < 3000; i++, left--, t += step) {
+        if (left == 0) {
+            left = 1u + kit_below(&rng, most);
+            what = kit_below(&rng, 5);
+            if (what == 0) step = (int64_t)kit_below(&rng, 100) - 20;
+            else if (what == 1) p.has_o = !p.has_o;
+            else if (what == 2) p.text.len = kit_below(&rng, 9);
+            else p.adc++;
+        }
+        put(&m, t, &p);
+        if (kit_one_in(&rng, 400)) CHECK_OK(telem_file_writer_flush(&m.w.w));
+    }
+    return finish(&m, keys, bytes);
+}
+
+TEST(rows_without_a_change_are_joined) {
+    static const uint32_t sizes[] = {1, 2, 3, 16, 32};
+    telem_file_writer_desc d = plain();
+    uint32_t keys, i, k;
+    size_t bytes;
+    CHECK(still(16, 100000, d, &keys, &bytes) < 30); /* flushes, no more */
+    CHECK(bytes < 700);
+    for (i = 0; i < (check_quick() ? 10u : 100u); i++)
+        for (k = 0; k < 5; k++) {
+            d = plain();
+            d.profile = i % 2 ? TELEM_FILE_WIRE : TELEM_FILE_DISK;
+            d.block_bytes = 1000, d.key_bytes = i % 3 ? 1u << 20 : 500; /* KEY blocks and indexes in mid-run */
+            (void)still(sizes[k], i % 5 ? 40 : 500, d, &keys, &bytes);
+        }
+}
+
 TEST(steps_of_every_width_come_back) {
     made m;
     Power p;
@@ -286,6 +331,7 @@ int main(void) {
     RUN(a_value_without_decimals_begins_a_group);
     RUN(decimals_at_their_edges_come_back);
     RUN(idle_columns_cost_nothing);
+    RUN(rows_without_a_change_are_joined);
     RUN(steps_of_every_width_come_back);
     RUN(what_does_not_fit_is_cut);
     RUN(any_payload_is_answered);
