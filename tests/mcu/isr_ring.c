@@ -5,7 +5,7 @@
    Checked: no record is torn, out of order or twice; what was not delivered is accounted for.
    BREAK=n builds one defect in, which the run has to find:
      2 plain increment for fetch_add
-     3 compare-and-swap as three plain steps
+     3 compare-and-swap as three plain steps (hangs)
    BOARDS: m0 m3 m4 m7 m33 */
 #include "board.h"
 #include "broken_atomics.h"

@@ -201,7 +201,7 @@ static void settle(uint32_t policy) {
 static int in_slice(uint32_t which, uint32_t by, uint32_t policy, uint32_t state) {
     if (which == TAKE) return by == BY_BOTH && policy == 0 && state == 1;
     if (which == PUSH_SHARED && by == BY_SHARED) return policy == 0 && state < 3;
-    return (which * 3u + by * 5u + policy + state) % 32u == 0;
+    return (which * 3u + by * 5u + policy + state) % 64u == 0;
 }
 
 int main(void) {
