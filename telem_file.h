@@ -316,11 +316,12 @@
        A block in which no column has an item may have more than 32 rows: each is the one before, a time
        step later. More than 32 rows and an item, a violation, bytes left over: CORRUPT, and all rows
        of the block are lost.
-       An encoder joins blocks without an item until it must flush (block_rows rows at a time, then one fewer; not in streams
-       with COUNTERs), makes a KEY block of one row (b would be that of whole values for all of them),
-       takes linear when that makes b smaller, no item for what is idle, and k when each
-       value that waits with the column's first item in the group has one below 2^24 (a later value
-       without one begins a group): equal rows and flushes give equal bytes.
+       An encoder joins blocks without an item until it must flush (block_rows rows at a time, then one
+       fewer; not in streams with COUNTERs), makes a KEY block of one row (b would be that of whole
+       values for all of them), takes linear when that makes b smaller (in 4 bytes or fewer: of the
+       first 4 rows already), no item for what is idle, and k when each value that waits with the
+       column's first item in the group has one below 2^24 (a later value without one begins a
+       group): equal rows and flushes give equal bytes.
 
    8 COLUMNS CODING (type 3): the rows of a block column by column
      8.1 The block
@@ -2761,7 +2762,7 @@ TELEM_I_INLINE uint32_t telem_i_file_mini_load(const uint8_t *p, uint32_t kind) 
 TELEM_I_INLINE uint32_t telem_i_file_mini_sign(uint32_t d) { return (uint32_t)0 - (d >> 31); }
 TELEM_I_INLINE uint32_t telem_i_file_mini_zigzag(uint32_t d) { return d << 1 ^ telem_i_file_mini_sign(d); }
 
-static uint32_t telem_i_file_mini_width32(uint32_t v) {
+TELEM_I_INLINE uint32_t telem_i_file_mini_width32(uint32_t v) {
 #if defined(__GNUC__) || defined(__clang__)
     return v ? 32u - (uint32_t)__builtin_clz(v) : 0;
 #else
@@ -2775,16 +2776,25 @@ static uint32_t telem_i_file_mini_width32(uint32_t v) {
    what the mini coding costs is here and in telem_i_file_mini_pack. */
 TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t last, uint32_t kind) {
     uint32_t before = x->before << x->drop, counter = kind == TELEM_I_FILE_MINI_F32 ? 0u : x->counter << x->drop;
-    uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n;
+    uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n, *look = n > 4u ? to + 4 : stop, v, d = 0;
     do {
-        uint32_t v = kind == TELEM_I_FILE_MINI_GATHERED ? *to : telem_i_file_mini_load(p, kind), d = v - last;
+        v = kind == TELEM_I_FILE_MINI_GATHERED ? *to : telem_i_file_mini_load(p, kind), d = v - last;
         p += stride;
         last = v;
         plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
         linear |= telem_i_file_mini_zigzag(d - before);
         before = d;
+        if (to != look) continue;
+        look = stop;
+        if (telem_i_file_mini_width32(linear) >= telem_i_file_mini_width32(plain)) break; /* not linear: half the work */
     } while (to != stop);
-    x->plain = plain, x->slope = linear, x->e = before;
+    if (to != stop) linear = UINT32_MAX;
+    for (; to != stop; p += stride) {
+        v = kind == TELEM_I_FILE_MINI_GATHERED ? *to : telem_i_file_mini_load(p, kind), d = v - last;
+        last = v;
+        plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
+    }
+    x->plain = plain, x->slope = linear, x->e = d;
 }
 TELEM_I_APART void telem_i_file_mini_scan_f32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
     telem_i_file_mini_scan(x, p, stride, n, telem_i_file_order32(telem_get32(prev)), TELEM_I_FILE_MINI_F32);
