@@ -180,7 +180,7 @@ TEST(rows_without_a_change_are_joined) {
     size_t bytes;
     CHECK(still(16, 100000, d, &keys, &bytes) < 30); /* flushes, no more */
     CHECK(bytes < 700);
-    for (i = 0; i < (check_quick() ? 10u : 100u); i++)
+    for (i = 0; i < (check_quick() ? 10u : 40u); i++)
         for (k = 0; k < 5; k++) {
             d = plain();
             d.profile = i % 2 ? TELEM_FILE_WIRE : TELEM_FILE_DISK;
