@@ -982,9 +982,15 @@ typedef struct telem_file_attaching {
     uint8_t open, headless;
 } telem_file_attaching;
 
+/* Rows offered to an open writer = rows + refused. Of `rows`, each is in the file, or counts as `lost`, or waits
+   in memory (none does behind telem_file_writer_flush): what a reader of the whole file delivers and is told as missing
+   is `rows` together. A loss block tells of `lost`; of `refused`, which had no numbers, nothing in the file does.
+   test_file.c: offered_rows_are_written_or_refused; test_trouble.c */
 typedef struct telem_file_writer_stats {
-    uint64_t rows, blocks, bytes; /* taken, written, written to io */
-    uint64_t lost;                /* rows refused or thrown away after an io error */
+    uint64_t rows;          /* that got a number: the call answered OK, or the error of an io */
+    uint64_t blocks, bytes; /* written, written to io */
+    uint64_t lost;          /* of `rows`: not taken, or thrown away, after an error of the io */
+    uint64_t refused;       /* that got no number: ERR_NOT_FOUND, ERR_RANGE, ERR_ARG */
 } telem_file_writer_stats;
 
 typedef struct telem_file_writer telem_file_writer;
@@ -1034,7 +1040,8 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
    "") must outlive the writer. */
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name);
 /* ERR_EXISTS (id or name), ERR_LIMIT (row above max_row, or above what a block holds), ERR_MEMORY,
-   ERR_ARG (a schema that telem_schema_check refuses), ERR_NOT_FOUND (the clock): nothing happened.
+   ERR_ARG (a schema that telem_schema_check refuses), ERR_NOT_FOUND (the clock): nothing happened, and
+   telem_file_writer_error says why.
    An io's error, also one that stuck before: the stream (the clock) is there all the same. Its rows count
    as lost until telem_file_writer_clear, which writes what it is; adding it once more then answers OK. (A
    build without columns forgets it: add it again behind telem_file_writer_clear.) */
@@ -1118,7 +1125,9 @@ TELEM_API telem_result telem_file_writer_sync(telem_file_writer *w);
    refused (ERR_NOT_FOUND, ERR_RANGE). */
 TELEM_API telem_result telem_file_writer_close(telem_file_writer *w);
 
-/* The first error, with the offset in the stream at which it hit; code TELEM_OK: none. */
+/* The first error, with the offset in the stream at which it hit; code TELEM_OK: none. Then `what` says why the
+   latest telem_file_add_stream or telem_file_add_clock was refused, which does not stick; NULL: it was not. (A build
+   without columns has no words for that.) */
 TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w);
 /* After the cause is mended (space freed): what did not reach the io of header, clocks and schemas is
    written, the rows lost since are told by loss blocks, every stream goes on with a KEY block. Rows that
@@ -1530,7 +1539,8 @@ struct telem_file_writer {
     telem_error error;
     uint64_t pos; /* bytes that the io took */
     uint64_t seq; /* of the next block */
-    uint64_t rows, lost;
+    uint64_t rows, lost, refused; /* rows: that got a number */
+    const char *why; /* of the latest add_stream or add_clock that was refused; NULL: it was not */
     uint64_t turn; /* counts the moments at which all so far is with the io */
     struct telem_i_file_wstream **streams;
     struct telem_i_file_windex *index; /* NULL: none */
@@ -1882,7 +1892,8 @@ typedef struct telem_i_file_wstream {
     int64_t key_time, announced;
     uint8_t has_announced;
     uint64_t age_ticks, key_ticks, announce_ticks;
-    uint64_t schema_pos, taken, blocks, bytes, lost;
+    uint64_t schema_pos, blocks, bytes, lost, declined;
+    uint64_t begun;  /* number of this writer's first row */
     uint64_t untold; /* of `lost`: not yet in a loss block */
     int64_t lost_first, lost_last;
     uint64_t staged_rows, staged_turn; /* rows in blocks that are not wholly with the io */
@@ -4487,12 +4498,27 @@ static telem_result telem_i_file_emit_now(telem_file_writer *w, uint8_t kind, vo
     return r;
 }
 
+/* Why a stream or a clock is refused, for a reader of telem_file_writer_error. Nothing of it sticks. */
+#if defined(TELEM_FILE_NO_COLUMNS)
+#define telem_i_file_wont(w, code, what) ((void)(w), (code))
+#else
+static telem_result telem_i_file_wont(telem_file_writer *w, telem_result code, const char *what) {
+    w->why = what;
+    return code;
+}
+#if defined(TELEM_NO_TEXT)
+#define telem_i_file_wont(w, code, what) telem_i_file_wont(w, code, TELEM_I_WORDS(what))
+#endif
+#endif
+
 /* Also with an error that stuck: what is added then is written when it is cleared. */
 static int telem_i_file_may_add(telem_file_writer *w) {
 #if defined(TELEM_FILE_NO_COLUMNS)
     return telem_i_file_writable(w) == TELEM_OK;
 #else
-    return w && w->open;
+    if (!w || !w->open) return 0;
+    w->why = NULL;
+    return 1;
 #endif
 }
 
@@ -4501,23 +4527,24 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     uint64_t pos;
     uint32_t i;
     if (!telem_i_file_may_add(w)) return r;
-    if (!clock || clock->bits > 64 || clock->domain > TELEM_DOMAIN_USER) return TELEM_ERR_ARG;
-    if (name && telem_i_length(name) > 255) return TELEM_ERR_ARG;
+    if (!clock || clock->bits > 64 || clock->domain > TELEM_DOMAIN_USER) return telem_i_file_wont(w, TELEM_ERR_ARG, "no clock, or one with a width or domain that there is not");
+    if (name && telem_i_length(name) > 255) return telem_i_file_wont(w, TELEM_ERR_ARG, "a clock's name is longer than 255 bytes");
     if (telem_i_file_find_clock(w, id, &i)) {
-        if (!(w->clocks_refused >> i & 1u)) return TELEM_ERR_EXISTS;
+        if (!(w->clocks_refused >> i & 1u)) return telem_i_file_wont(w, TELEM_ERR_EXISTS, "a clock of this id was added before");
         if (r == TELEM_OK) w->clocks_refused &= ~(1u << i);
         return r;
     }
     for (i = 0; i < w->stream_count; i++)
-        if (w->streams[i]->clock_id == id) return TELEM_ERR_STATE; /* its times would change their meaning */
-    if (w->clock_count == TELEM_FILE_CLOCKS) return TELEM_ERR_LIMIT;
+        if (w->streams[i]->clock_id == id) return telem_i_file_wont(w, TELEM_ERR_STATE, "a stream of this clock was added before it"); /* its times would change their meaning */
+    if (w->clock_count == TELEM_FILE_CLOCKS) return telem_i_file_wont(w, TELEM_ERR_LIMIT, "more clocks than TELEM_FILE_CLOCKS");
     w->clocks[w->clock_count] = *clock;
     w->clock_ids[w->clock_count] = id;
     w->clock_names[w->clock_count] = name ? name : "";
 #if !defined(TELEM_FILE_NO_JOURNAL)
     for (i = 0; w->past && i < w->past->clock_count; i++)
         if (w->past->clocks[i].id == id) {
-            if (w->past->clocks[i].hash != telem_i_file_clock_hash(clock, name ? name : "")) return TELEM_ERR_MISMATCH;
+            if (w->past->clocks[i].hash != telem_i_file_clock_hash(clock, name ? name : ""))
+                return telem_i_file_wont(w, TELEM_ERR_MISMATCH, "the file has another clock of this id");
             w->clock_count++;
             return TELEM_OK; /* the file has it */
         }
@@ -4539,6 +4566,13 @@ TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, c
     return r;
 }
 
+/* Rows that get no number: nothing of them is written. s: NULL where there is no such stream. */
+static telem_result telem_i_file_turn_down(telem_file_writer *w, telem_i_file_wstream *s, uint64_t rows, telem_result code) {
+    w->refused += rows;
+    if (s) s->declined += rows;
+    return code;
+}
+
 static telem_i_file_wstream *telem_i_file_find_stream(const telem_file_writer *w, uint32_t id) {
     uint32_t i;
     for (i = 0; i < w->stream_count; i++)
@@ -4558,31 +4592,41 @@ static void telem_i_file_look_at_schema(telem_i_file_wstream *s) {
     }
 }
 
-static telem_result telem_i_file_check_stream(const telem_file_writer *w, const telem_file_stream_desc *d) {
+static telem_result telem_i_file_check_stream(telem_file_writer *w, const telem_file_stream_desc *d) {
+#if !defined(TELEM_FILE_TRUST_SCHEMAS)
+    telem_error bad = TELEM_ZERO;
+#endif
     uint32_t i;
     const char *name;
-    if (!d || !d->schema || d->id == TELEM_ALL_STREAMS) return TELEM_ERR_ARG;
+    if (!d || !d->schema || d->id == TELEM_ALL_STREAMS) return telem_i_file_wont(w, TELEM_ERR_ARG, "no schema, or the id that means all streams");
 #if !defined(TELEM_FILE_TRUST_SCHEMAS)
-    if (telem_schema_check(d->schema, NULL) != TELEM_OK) return TELEM_ERR_ARG;
+    if (telem_schema_check(d->schema, &bad) != TELEM_OK) return telem_i_file_wont(w, TELEM_ERR_ARG, bad.what);
 #endif
-    if (d->clock != 0 && !telem_i_file_find_clock(w, d->clock, NULL)) return TELEM_ERR_NOT_FOUND;
+    if (d->clock != 0 && !telem_i_file_find_clock(w, d->clock, NULL)) return telem_i_file_wont(w, TELEM_ERR_NOT_FOUND, "the stream's clock was not added");
     name = d->name ? d->name : d->schema->name;
-    if (telem_i_length(name) == 0 || telem_i_length(name) > 255) return TELEM_ERR_ARG;
-    for (i = 0; i < w->stream_count; i++)
-        if (w->streams[i]->id == d->id || telem_i_file_same(w->streams[i]->name, name)) return TELEM_ERR_EXISTS;
-    if (w->stream_count == w->desc.max_streams) return TELEM_ERR_LIMIT;
-    if (telem_schema_row_size(d->schema) > w->desc.max_row) return TELEM_ERR_LIMIT;
-    if (telem_i_file_block_capacity(&w->desc, d) + 2u * TELEM_I_FILE_ROOM > w->desc.max_block) return TELEM_ERR_LIMIT;
-    if (w->columns && telem_i_file_worst_row(d->schema) + 16u * (uint64_t)telem_schema_columns(d->schema) + 512u > w->desc.max_block) return TELEM_ERR_LIMIT;
-    if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block) return TELEM_ERR_LIMIT;
-    if (w->arena.size - w->arena.used < telem_i_file_stream_bytes(&w->desc, d, w->columns)) return TELEM_ERR_MEMORY;
+    if (telem_i_length(name) == 0 || telem_i_length(name) > 255) return telem_i_file_wont(w, TELEM_ERR_ARG, "a stream's name has 1 to 255 bytes");
+    for (i = 0; i < w->stream_count; i++) {
+        if (w->streams[i]->id == d->id) return telem_i_file_wont(w, TELEM_ERR_EXISTS, "a stream of this id was added before");
+        if (telem_i_file_same(w->streams[i]->name, name)) return telem_i_file_wont(w, TELEM_ERR_EXISTS, "another stream has this name");
+    }
+    if (w->stream_count == w->desc.max_streams) return telem_i_file_wont(w, TELEM_ERR_LIMIT, "more streams than desc.max_streams");
+    if (telem_schema_row_size(d->schema) > w->desc.max_row) return telem_i_file_wont(w, TELEM_ERR_LIMIT, "a row is larger than desc.max_row");
+    if (telem_i_file_block_capacity(&w->desc, d) + 2u * TELEM_I_FILE_ROOM > w->desc.max_block)
+        return telem_i_file_wont(w, TELEM_ERR_LIMIT, "a block of this stream may be larger than desc.max_block");
+    if (w->columns && telem_i_file_worst_row(d->schema) + 16u * (uint64_t)telem_schema_columns(d->schema) + 512u > w->desc.max_block)
+        return telem_i_file_wont(w, TELEM_ERR_LIMIT, "a row may be larger than desc.max_block");
+    if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block)
+        return telem_i_file_wont(w, TELEM_ERR_LIMIT, "the schema is larger than desc.max_block");
+    if (w->arena.size - w->arena.used < telem_i_file_stream_bytes(&w->desc, d, w->columns))
+        return telem_i_file_wont(w, TELEM_ERR_MEMORY, "desc.memory_size lacks this stream's telem_file_stream_bytes()");
 #if !defined(TELEM_FILE_NO_JOURNAL)
     {
         telem_i_file_known *known;
         telem_result r = telem_i_file_known_stream(w, d, &known);
-        if (r != TELEM_OK) return r;
+        if (r != TELEM_OK) return telem_i_file_wont(w, r, "the file has another schema, name or clock for a stream of this id, or the name elsewhere");
     }
-    if (w->zone && w->zone->base && telem_i_file_jrow_bytes(telem_schema_row_size(d->schema)) > w->desc.journal_slot_bytes - TELEM_I_FILE_SLOT_HEAD) return TELEM_ERR_LIMIT;
+    if (w->zone && w->zone->base && telem_i_file_jrow_bytes(telem_schema_row_size(d->schema)) > w->desc.journal_slot_bytes - TELEM_I_FILE_SLOT_HEAD)
+        return telem_i_file_wont(w, TELEM_ERR_LIMIT, "a row is larger than a slot of the journal");
 #endif
     return TELEM_OK;
 }
@@ -4655,10 +4699,12 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
         if (s->next_row < known->next_row) s->next_row = s->sealed_row = known->next_row;
     } else if (known) {
         telem_i_file_take_known(w, s, known);
+        s->begun = s->next_row;
         w->streams[w->stream_count++] = s;
         return TELEM_OK;
     }
 #endif
+    s->begun = s->next_row;
     telem_i_file_acquire(w);
     r = telem_i_file_emit_schema(w, s);
     w->announcement += telem_i_file_tell(w) - s->schema_pos;
@@ -4810,6 +4856,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
 #if !defined(TELEM_FILE_NO_JOURNAL)
     if (w->zone && w->zone->base && !telem_i_file_journal_room(w, s)) { /* this row is not in the file; those that wait are, and stay */
         s->next_row++;
+        w->rows++;
         telem_i_file_lose(w, s, 1, time, time);
         return w->error.code;
     }
@@ -4834,6 +4881,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     if (w->error.code != TELEM_OK) { /* closing the block before failed: this row goes with it */
         uint64_t gone = (uint64_t)s->rows + 1u; /* with what a block cut in two has left */
         s->next_row++;
+        w->rows++;
         s->rows = s->used = s->run = 0;
         if (telem_i_file_is_mini(s)) s->row = s->mini->rows;
         telem_i_file_lose(w, s, gone, time, time);
@@ -4854,7 +4902,6 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     if (!telem_i_file_is_mini(s)) telem_i_file_keep_row(s);
     s->rows++;
     s->next_row++;
-    s->taken++;
     w->rows++;
 #if !defined(TELEM_FILE_NO_MINI)
     if (telem_i_file_is_mini(s) && telem_i_file_mini_tile(s) + (s->run != 0) >= w->desc.block_rows) return telem_i_file_mini_full(w, s, time);
@@ -4882,15 +4929,16 @@ static telem_result telem_i_file_row_in(telem_file_writer *w, telem_i_file_wstre
     telem_result r;
     if (!s->g && w->error.code != TELEM_OK) {
         s->next_row++;
+        w->rows++;
         telem_i_file_lose(w, s, 1, time, time);
         return w->error.code;
     }
     if (packed) {
         memcpy(s->row, rec, s->row_size);
-        if (!telem_i_file_normalise(s)) return TELEM_ERR_RANGE;
+        if (!telem_i_file_normalise(s)) return telem_i_file_turn_down(w, s, 1, TELEM_ERR_RANGE);
     } else {
         r = telem_schema_pack(s->schema, rec, s->row);
-        if (r != TELEM_OK) return r;
+        if (r != TELEM_OK) return telem_i_file_turn_down(w, s, 1, r);
     }
     r = telem_i_file_take_row(w, s, time);
 #if !defined(TELEM_FILE_NO_JOURNAL)
@@ -4906,7 +4954,7 @@ static telem_result telem_i_file_row_to(telem_file_writer *w, uint32_t stream, i
 #endif
     if (!w || !w->open) return telem_i_file_not_open(w);
     s = telem_i_file_find_stream(w, stream);
-    if (!s) return TELEM_ERR_NOT_FOUND;
+    if (!s) return telem_i_file_turn_down(w, NULL, 1, TELEM_ERR_NOT_FOUND);
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (s->g) {
         int more = w->desc.sync != TELEM_FILE_SYNC_NONE || telem_file_journals(w); /* each row is told to the coding side */
@@ -5299,6 +5347,7 @@ static telem_file_writer *telem_i_file_acquire_for(const telem_file_writer *w) {
 TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w) {
     telem_file_writer *own = telem_i_file_acquire_for(w);
     telem_error e = w->error;
+    if (e.code == TELEM_OK) e.what = w->why;
     telem_i_file_release(own);
     return e;
 }
@@ -5388,6 +5437,7 @@ TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_w
     z.blocks = w->seq;
     z.bytes = w->pos;
     z.lost = w->lost;
+    z.refused = w->refused;
     telem_i_file_release(own);
     return z;
 }
@@ -5398,10 +5448,11 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
     telem_file_writer *own;
     if (!s) return z;
     own = telem_i_file_acquire_for(w);
-    z.rows = s->taken;
+    z.rows = s->next_row - s->begun;
     z.blocks = s->blocks;
     z.bytes = s->bytes;
     z.lost = s->lost;
+    z.refused = s->declined;
     telem_i_file_release(own);
     return z;
 }
@@ -12411,6 +12462,7 @@ static telem_result telem_i_file_refuse_row(telem_file_writer *w, telem_i_file_w
     telem_i_file_acquire(w);
     r = w->error.code;
     s->next_row++;
+    w->rows++;
     telem_i_file_lose(w, s, 1, time, time);
     telem_i_file_release(w);
     return r;
@@ -12425,7 +12477,6 @@ static void telem_i_file_count_row(telem_file_writer *w, telem_i_file_wstream *s
     if (time > f->max) f->max = time;
     f->rows++;
     s->next_row++;
-    s->taken++;
     w->rows++;
 }
 
@@ -12968,7 +13019,6 @@ static void telem_i_file_find_repeats(telem_i_file_wstream *s, telem_i_file_sour
 /* One block straight from the caller's columns. */
 static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream *s, telem_i_file_source *q, uint32_t n) {
     telem_i_file_gather *g = s->g;
-    uint64_t lost = s->lost;
     q->first = 0;
     q->n = n;
     q->pick = NULL;
@@ -12979,8 +13029,7 @@ static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream
     telem_i_file_write_source(w, s, q);
     s->g->safe_row = s->g->coded_row = s->sealed_row;
     s->next_row += n;
-    s->taken += n - (s->lost - lost);
-    w->rows += n - (s->lost - lost);
+    w->rows += n;
     g->limit = telem_i_file_fill_goal(w, s);
 }
 
@@ -13164,7 +13213,6 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
     telem_i_file_keep_row(s);
     f->rows += n;
     s->next_row += n;
-    s->taken += n;
     w->rows += n;
     return n;
 }
@@ -13221,11 +13269,11 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     int nulls, journal = telem_file_journals(w); /* then each row goes through the zone */
     if (!w || !w->open) return telem_i_file_not_open(w);
     s = telem_i_file_find_stream(w, stream);
-    if (!s) return TELEM_ERR_NOT_FOUND;
+    if (!s) return telem_i_file_turn_down(w, NULL, rows, TELEM_ERR_NOT_FOUND);
     if (rows == 0) return w->error.code;
-    if (count != telem_schema_columns(s->schema) || (count && !columns)) return TELEM_ERR_ARG;
+    if (count != telem_schema_columns(s->schema) || (count && !columns)) return telem_i_file_turn_down(w, s, rows, TELEM_ERR_ARG);
     r = telem_i_file_check_columns(s->schema, columns, rows, &texts, &nulls);
-    if (r != TELEM_OK) return r;
+    if (r != TELEM_OK) return telem_i_file_turn_down(w, s, rows, r);
     memset(&q, 0, sizeof q);
     q.g = s->g;
     q.x = w->columns;
@@ -13236,6 +13284,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     at = s->g ? telem_i_file_take_columns(w, s, &q, rows, s->g->record + texts / rows, nulls, journal) : telem_i_file_take_by_rows(w, s, &q, rows);
     if (at < rows) {
         s->next_row += rows - at;
+        w->rows += rows - at;
         telem_i_file_lose(w, s, rows - at, times ? times[at] : 0, times ? times[rows - 1u] : 0);
     }
 #if !defined(TELEM_FILE_NO_JOURNAL)

@@ -630,25 +630,40 @@ TEST(writer_refuses_what_is_wrong) {
     for (i = 2; i < 17; i++) CHECK_OK(telem_file_add_clock(&w, i, &clock, "c"));
     CHECK_EQ_INT(telem_file_add_clock(&w, 17, &clock, "c"), TELEM_ERR_LIMIT);
 
-    CHECK_EQ_INT(telem_file_add_stream(&w, NULL), TELEM_ERR_ARG);
-    CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_ARG);
+#define WONT(call, answer, words) \
+    do { /* a refusal has words, and does not stick */ \
+        telem_error why; \
+        CHECK_EQ_INT(call, answer); \
+        why = telem_file_writer_error(&w); \
+        CHECK_EQ_INT(why.code, TELEM_OK); \
+        CHECK(why.what && strstr(why.what, words)); \
+    } while (0)
+    WONT(telem_file_add_clock(&w, 1, &clock, "c"), TELEM_ERR_EXISTS, "this id");
+    WONT(telem_file_add_clock(&w, 17, &clock, long_name), TELEM_ERR_ARG, "255");
+    WONT(telem_file_add_stream(&w, NULL), TELEM_ERR_ARG, "no schema");
+    WONT(telem_file_add_stream(&w, &sd), TELEM_ERR_ARG, "no schema");
     sd.schema = &bad;
     bad.name = "";
     CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_ARG);
+    CHECK(telem_file_writer_error(&w).what != NULL);
     sd.schema = &Tiny_schema;
     sd.id = TELEM_ALL_STREAMS;
-    CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_ARG);
+    WONT(telem_file_add_stream(&w, &sd), TELEM_ERR_ARG, "all streams");
     sd.id = 1;
     sd.name = long_name;
-    CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_ARG);
+    WONT(telem_file_add_stream(&w, &sd), TELEM_ERR_ARG, "255");
     sd.name = NULL;
+    sd.clock = 99;
+    WONT(telem_file_add_stream(&w, &sd), TELEM_ERR_NOT_FOUND, "clock");
+    sd.clock = 0;
     sd.block_bytes = 5000;
-    CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_LIMIT);
+    WONT(telem_file_add_stream(&w, &sd), TELEM_ERR_LIMIT, "max_block");
     sd.block_bytes = 0;
     CHECK_OK(telem_file_add_stream(&w, &sd));
-    CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_EXISTS);
+    CHECK(telem_file_writer_error(&w).what == NULL);
+    WONT(telem_file_add_stream(&w, &sd), TELEM_ERR_EXISTS, "this id");
     sd.id = 2;
-    CHECK_EQ_INT(telem_file_add_stream(&w, &sd), TELEM_ERR_EXISTS); /* the name */
+    WONT(telem_file_add_stream(&w, &sd), TELEM_ERR_EXISTS, "name");
     sd.name = "two";
     sd.schema = &Full_schema;
     CHECK_OK(telem_file_add_stream(&w, &sd));
@@ -1127,6 +1142,80 @@ TEST(a_bool_that_is_not_one_or_zero_is_one) {
     kit_free_file(&f);
 }
 
+/* What was offered has a number or was refused, and what has a number is read or told as missing. */
+TEST(offered_rows_are_written_or_refused) {
+    static const uint8_t codings[] = {TELEM_FILE_ROWS, TELEM_FILE_MINI, TELEM_FILE_COLUMNS};
+    uint64_t rng = kit_seed(22);
+    int c, i;
+    for (c = 0; c < 3; c++) {
+        telem_file_writer_desc d = small_desc(0, 0);
+        telem_file_writer_stats all, one, none;
+        uint64_t offered = 0, refused = 0;
+        telem_column text;
+        kit_file f;
+        kit_writer w;
+        kit_reader r;
+        telem_io io;
+        Full rec;
+        uint8_t row[1024];
+        memset(&f, 0, sizeof f);
+        memset(&rec, 0, sizeof rec);
+        d.coding = codings[c];
+        d.max_block = 1u << 16;
+        (void)kit_add(&f, 5, &Full_schema, 100);
+        io = kit_io(&f);
+        REQUIRE_OK(telem_schema_find_column(&Full_schema, "text", &text, NULL));
+        REQUIRE_OK(kit_open(&w, &f, &d, &io));
+        REQUIRE_OK(kit_add_streams(&w, &f));
+        for (i = 0; i < 300; i++, offered++) {
+            step_full(&rec, &rng);
+            memset(row, 0, sizeof row);
+            CHECK_OK(telem_schema_pack(&Full_schema, &rec, row));
+            switch (kit_below(&rng, 6)) {
+            case 0: /* a row form whose text is longer than its field */
+                telem_put32(row + text.row, 31);
+                CHECK_EQ_INT(telem_file_write_row(&w.w, 5, i, row), TELEM_ERR_RANGE);
+                refused++;
+                break;
+            case 1: {
+                Full bad = rec;
+                bad.text.len = 31;
+                CHECK_EQ_INT(telem_file_write(&w.w, 5, i, &bad), TELEM_ERR_RANGE);
+                refused++;
+                break;
+            }
+            case 2:
+                CHECK_EQ_INT(telem_file_write_row(&w.w, 6, i, row), TELEM_ERR_NOT_FOUND);
+                break;
+            case 3:
+                CHECK_EQ_INT(telem_file_write_columns(&w.w, 5, 7, NULL, NULL, 1), TELEM_ERR_ARG);
+                offered += 6;
+                refused += 7;
+                break;
+            default:
+                CHECK_OK(telem_file_write(&w.w, 5, i, &rec));
+                kit_note_row(&f.s[0], i, row);
+            }
+        }
+        all = telem_file_writer_get_stats(&w.w);
+        one = telem_file_stream_get_stats(&w.w, 5);
+        none = telem_file_stream_get_stats(&w.w, 6);
+        CHECK_OK(kit_close(&w));
+        CHECK_EQ_INT(all.rows + all.refused, offered);
+        CHECK_EQ_INT(all.rows, one.rows);
+        CHECK_EQ_INT(one.rows, f.s[0].n);
+        CHECK_EQ_INT(one.refused, refused);
+        CHECK(all.refused > refused);
+        CHECK_EQ_INT(all.lost, 0);
+        CHECK_EQ_INT(none.refused, 0); /* there is no such stream */
+        REQUIRE_OK(kit_read_memory(&r, &f, f.bytes, f.size, (size_t)4 << 20));
+        CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+        CHECK_EQ_INT(kit_delivered(&f), one.rows);
+        kit_reader_end(&r);
+        kit_free_file(&f);
+    }
+}
+
 /* A block's hash is fed in parts where the block does not lie in one piece. Its state is memory of any kind: a writer
    that had the same place before, of the same session even, may have left half of its own there. */
 TEST(a_hash_does_not_believe_what_its_memory_held) {
@@ -1169,6 +1258,7 @@ int main(void) {
     RUN(extreme_rows_come_back);
     RUN(extreme_times_come_back);
     RUN(a_bool_that_is_not_one_or_zero_is_one);
+    RUN(offered_rows_are_written_or_refused);
     RUN(a_hash_does_not_believe_what_its_memory_held);
     return CHECK_MAIN_END();
 }

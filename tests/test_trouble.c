@@ -101,7 +101,8 @@ static void live(uint64_t *rng, uint8_t coding, uint8_t profile) {
     bad_disk disk;
     ledger l;
     telem_clock clock = TELEM_ZERO;
-    uint64_t lost[KIT_STREAMS + 1u], refused = 0;
+    telem_file_writer_stats all, each[KIT_STREAMS + 1u];
+    uint64_t refused = 0, offered = 0, declined = 0;
     uint32_t i, added = 0, streams = 1u + kit_below(rng, 4), rows = 200u + kit_below(rng, 1500);
     int clocked = 0, opened;
     memset(&f, 0, sizeof f);
@@ -162,6 +163,21 @@ static void live(uint64_t *rng, uint8_t coding, uint8_t profile) {
         (void)telem_file_write(&w.w, s->id, (int64_t)i * 10, &row); /* in trouble or not, it has a number */
         CHECK_OK(telem_schema_pack(&Row_schema, &row, bytes));
         kit_note_row(s, (int64_t)i * 10, bytes);
+        offered++;
+        if (kit_one_in(rng, 40)) { /* one that is no row: only an error that sticks gives it a number, and takes it */
+            telem_result e;
+            row.text.len = 13;
+            e = telem_file_write(&w.w, s->id, (int64_t)i * 10, &row);
+            CHECK(e != TELEM_OK);
+            if (e != TELEM_ERR_RANGE) kit_note_row(s, (int64_t)i * 10, bytes);
+            declined += e == TELEM_ERR_RANGE;
+            offered++;
+        }
+        if (kit_one_in(rng, 40)) {
+            CHECK_EQ_INT(telem_file_write(&w.w, 77, 0, &row), TELEM_ERR_NOT_FOUND);
+            declined++;
+            offered++;
+        }
         if (kit_one_in(rng, 60)) (void)telem_file_writer_flush(&w.w);
         if (kit_one_in(rng, 90)) (void)telem_file_writer_sync(&w.w);
         if (kit_one_in(rng, 70)) (void)telem_file_write_attachment(&w.w, NULL, "note", "text/plain", "words", 5);
@@ -171,16 +187,22 @@ static void live(uint64_t *rng, uint8_t coding, uint8_t profile) {
     CHECK_OK(telem_file_writer_clear(&w.w));
     CHECK_EQ_INT(telem_file_writer_error(&w.w).code, TELEM_OK);
     CHECK_OK(telem_file_writer_flush(&w.w));
-    for (i = 0; i < streams; i++) lost[i] = telem_file_stream_get_stats(&w.w, i + 1u).lost;
+    for (i = 0; i < streams; i++) each[i] = telem_file_stream_get_stats(&w.w, i + 1u);
+    all = telem_file_writer_get_stats(&w.w);
     CHECK_OK(kit_close(&w));
     REQUIRE_OK(kit_read_memory(&r, &f, f.bytes, f.size, READER_MEMORY));
     read_ledger(&r, &l);
     CHECK_EQ_INT(r.items[TELEM_ITEM_END], 1);
     kit_check_account(&f);
+    CHECK_EQ_INT(all.rows + all.refused, offered);
+    CHECK_EQ_INT(all.refused, declined);
+    CHECK_EQ_INT(all.rows, kit_written(&f));
+    CHECK_EQ_INT(all.lost, kit_missing(&f));
     for (i = 0; i < added; i++) {
-        CHECK_EQ_INT(f.s[i].missing, lost[i]); /* what the writer counted is what the file lacks, to the row */
-        CHECK_EQ_INT(l.total[i + 1u], lost[i]); /* and what its loss blocks say */
-        CHECK(l.lost[i + 1u] >= lost[i]); /* one may be there twice, where only its pad was cut: the total tells */
+        CHECK_EQ_INT(each[i].rows, f.s[i].n);
+        CHECK_EQ_INT(f.s[i].missing, each[i].lost); /* what the writer counted is what the file lacks, to the row */
+        CHECK_EQ_INT(l.total[i + 1u], each[i].lost); /* and what its loss blocks say */
+        CHECK(l.lost[i + 1u] >= each[i].lost); /* one may be there twice, where only its pad was cut: the total tells */
         CHECK_EQ_INT(f.s[i].doubtful, 0);
     }
     CHECK_EQ_INT(r.items[TELEM_ITEM_STREAM], added);
