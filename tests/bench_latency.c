@@ -1,6 +1,7 @@
 /* bench_latency.c - what writing one row costs, through the public row API and real files.
    `make bench-latency` builds and runs it. LATENCY_DIR=dir: the disk (build/), LATENCY_ONLY=text: cases with that
-   in their name, LATENCY_SCALE=n: rows in hundredths (100), LATENCY_LEVELS="fast default".
+   in their name, LATENCY_SCALE=n: rows in hundredths (100), LATENCY_LEVELS="fast default", LATENCY_RT=1: in real
+   time (SCHED_FIFO, where that is allowed), so that other programs are not measured.
 
      latency.<rows>.<where>.<pace>.<level>[.journal] p50 n p99 n p99.9 n p99.99 n max n ns  rows/s n M  MB/s n  file n %
      latency.stalls ...        the same of a loop that only reads the clock, as often, right before and behind
@@ -390,6 +391,12 @@ int main(void) {
     way v;
     uint32_t i, where, pace, l;
     only = getenv("LATENCY_ONLY");
+    if (getenv("LATENCY_RT")) {
+        struct sched_param fifo;
+        memset(&fifo, 0, sizeof fifo);
+        fifo.sched_priority = 40;
+        if (sched_setscheduler(0, SCHED_FIFO, &fifo)) printf("latency: real time is not allowed here\n");
+    }
     calibrate();
     clock_cost();
     for (i = 0; i < 4; i++) {
