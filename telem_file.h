@@ -15997,6 +15997,7 @@ static telem_result telem_i_file_next_header(telem_file_reader *r, telem_i_file_
         e = telem_i_file_read_header(r, h);
         if (e == TELEM_OK && h->wrong) r->at += h->bare;
         else if (e == TELEM_OK) return e;
+        else if (e == TELEM_END && r->finish) telem_i_file_skip_bad(r); /* no more comes: a damaged length, or the cut end */
         else if (e != TELEM_ERR_CORRUPT) return e;
         else if (telem_i_file_is_foreign(r)) return TELEM_END;
         else telem_i_file_skip_bad(r);
@@ -16705,6 +16706,7 @@ static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, tel
     memset(&l, 0, sizeof l);
     l.past = p;
     r->queued = r->taken = 0;
+    r->finish = 1; /* nobody else writes */
     e = telem_i_file_walk(r, r->blocks_at, telem_i_file_visit_learn, &l.look);
     if (e != TELEM_OK) return e;
     if (!l.look.stop && telem_i_file_is_foreign(r)) return TELEM_ERR_UNSUPPORTED;

@@ -839,6 +839,50 @@ TEST(rows_behind_a_rotation_repeat_nothing_before_it) {
     free(g.bytes);
 }
 
+/* The disk is full for a while, again and again: what a write returned OK for is read, or counted as lost. */
+static void full_disk(uint64_t rng) {
+    shared_file f;
+    work k;
+    kit_reader r;
+    uint32_t i, n = 200u + kit_below(&rng, 1500);
+    size_t most;
+    shared_init(&f, 8u << 20);
+    most = f.cap;
+    REQUIRE_OK(work_begin(&k, &rng, &f, 1u + kit_below(&rng, 3)));
+    for (i = 0; i < n; i++) {
+        if (kit_one_in(&rng, 150)) f.cap = f.size + kit_below(&rng, 3000);
+        if (work_row(&k) != TELEM_OK) {
+            CHECK_EQ_INT(telem_file_writer_error(&k.kw.w).code, TELEM_ERR_SPACE);
+            if (kit_one_in(&rng, 3)) (void)telem_file_writer_clear(&k.kw.w); /* there may be room for what it writes */
+            if (kit_one_in(&rng, 2)) continue;
+            f.cap = most;
+            CHECK_OK(telem_file_writer_clear(&k.kw.w));
+        }
+    }
+    f.cap = most;
+    CHECK_OK(telem_file_writer_clear(&k.kw.w));
+    (void)work_row(&k);
+    i = (uint32_t)telem_file_writer_get_stats(&k.kw.w).lost;
+    CHECK_OK(kit_close(&k.kw));
+    REQUIRE_OK(kit_read_memory(&r, &k.file, f.bytes, f.size, READER));
+    CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+    kit_check_account(&k.file);
+    CHECK(kit_missing(&k.file) <= i);
+    kit_reader_end(&r);
+    work_free(&k);
+    free(f.bytes);
+}
+TEST(full_disk_is_told_and_cleared) {
+    uint64_t seeds = kit_seed(78);
+    const char *only = getenv("FULL_ROUND");
+    int rounds = only ? 1 : check_quick() ? 20 : 400;
+    while (rounds-- > 0 && !check_g.bad) {
+        uint64_t round = only ? (uint64_t)strtoull(only, NULL, 0) : check_rand(&seeds);
+        kit_at("full disk, FULL_ROUND=%lu", (unsigned long)round);
+        full_disk(round | 1u);
+    }
+}
+
 /* A slot's sync fails: the row that wanted it is lost, those that wait for their block are not. */
 TEST(failed_sync_of_a_slot_costs_its_row_only) {
     uint8_t coding;
@@ -1027,6 +1071,48 @@ TEST(damaged_number_of_a_slot_costs_that_slot_only) {
     }
 }
 
+/* A follower at a slot whose head is damaged goes on when later slots are there; its rows come out of their blocks. */
+TEST(follower_goes_on_behind_a_damaged_slot) {
+    uint32_t bit;
+    for (bit = 0; bit < 64; bit++) {
+        shared_file f;
+        plain p;
+        telem_file_reader r;
+        telem_file_reader_desc d;
+        telem_file_item item;
+        handle h;
+        telem_io io = shared_io(&h, (shared_init(&f, 1u << 17), &f));
+        uint64_t last = 0, rows = 0;
+        uint32_t i, j;
+        memset(&p, 0, sizeof p);
+        memset(&d, 0, sizeof d);
+        p.d.coding = TELEM_FILE_ROWS;
+        p.d.max_age_ns = UINT64_MAX;
+        p.d.journal = 1;
+        p.d.journal_slots = 4;
+        p.d.journal_slot_bytes = 1024; /* 24 rows */
+        REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+        d.io = &io;
+        d.memory_size = 8u << 20;
+        d.memory = kit_alloc(d.memory_size);
+        REQUIRE_OK(telem_file_reader_open(&r, &d));
+        kit_at("bit %u", (unsigned)bit);
+        for (i = 0; i < 400; i++) {
+            CHECK_OK(plain_row(&p, i));
+            if (i == 30) f.bytes[4096 + 64 + 2 * 1024 + bit / 8] ^= (uint8_t)(1u << bit % 8); /* the slot that is being filled */
+            for (j = 0; j < 3; j++)
+                while (telem_file_next(&r, &item) == TELEM_OK)
+                    if (item.kind == TELEM_ITEM_ROW) last = item.row, rows++;
+        }
+        if (last < 399 - 24) kit_fail("it stands at row %lu", (unsigned long)last);
+        if (rows < 400 - 24) kit_fail("%lu rows", (unsigned long)rows);
+        free(d.memory);
+        CHECK_OK(telem_file_writer_close(&p.w));
+        free(p.memory);
+        free(f.bytes);
+    }
+}
+
 int main(void) {
     RUN(row_is_in_the_file_when_write_returns);
     RUN(follower_sees_every_row_once);
@@ -1041,9 +1127,11 @@ int main(void) {
     RUN(append_leaves_a_short_file_of_others_alone);
     RUN(second_writer_is_refused);
     RUN(rows_behind_a_rotation_repeat_nothing_before_it);
+    RUN(full_disk_is_told_and_cleared);
     RUN(failed_sync_of_a_slot_costs_its_row_only);
     RUN(failed_sync_within_a_block_leaves_it_whole);
     RUN(append_cuts_no_block_that_the_zone_cannot_replace);
     RUN(damaged_number_of_a_slot_costs_that_slot_only);
+    RUN(follower_goes_on_behind_a_damaged_slot);
     return CHECK_MAIN_END();
 }
