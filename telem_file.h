@@ -10352,19 +10352,21 @@ static void telem_i_file_sources_candidate(telem_i_file_sources *s, uint32_t col
     for (i = 0; i < s->n; i++) telem_i_file_sources_index(s, at)[i] = (uint16_t)idx[i];
 }
 
+/* The cost of a column in the order that lies in the table; returns what it saves. */
+static uint32_t telem_i_file_sources_gain_of(telem_i_file_sources *s, uint32_t c, uint32_t *cost) {
+    telem_i_file_view v;
+    cost[c] = s->best[c];
+    if (s->member[c] || !telem_i_file_sources_load(s, s->column[c], &v)) return 0;
+    cost[c] = telem_i_file_sources_cost(s, &v, (const uint16_t *)s->k->table);
+    if (cost[c] + s->best[c] / 64u >= s->best[c]) cost[c] = s->best[c]; /* too little to change for */
+    return s->best[c] - cost[c];
+}
+
 /* The cost of every column in the order of an index; returns what it saves in all. */
 static uint32_t telem_i_file_sources_gain(telem_i_file_sources *s, const uint16_t *idx, uint32_t *cost) {
-    uint16_t *order = (uint16_t *)s->k->table;
     uint32_t c, gain = 0;
-    telem_i_file_view v;
-    telem_i_file_sources_order(idx, s->n, order);
-    for (c = 0; c < s->columns; c++) {
-        cost[c] = s->best[c];
-        if (s->member[c] || !telem_i_file_sources_load(s, s->column[c], &v)) continue;
-        cost[c] = telem_i_file_sources_cost(s, &v, order);
-        if (cost[c] + s->best[c] / 64u >= s->best[c]) cost[c] = s->best[c]; /* too little to change for */
-        gain += s->best[c] - cost[c];
-    }
+    telem_i_file_sources_order(idx, s->n, (uint16_t *)s->k->table);
+    for (c = 0; c < s->columns; c++) gain += telem_i_file_sources_gain_of(s, c, cost);
     return gain;
 }
 
@@ -10418,44 +10420,98 @@ static uint32_t telem_i_file_sources_members(telem_i_file_sources *s, uint32_t a
     return members;
 }
 
-/* Keys for the first rows of a block; 0 when none seems worth it. Uses a64 b64 c64 bytes table. */
-static uint32_t telem_i_file_keys_seek(telem_i_file_codec *k, telem_i_file_viewer show, void *user, uint32_t columns, uint32_t n,
-                                       telem_i_file_grouping *g) {
+/* Keys being looked for, some columns at a time: what lies in the codec's bytes and table stays there meanwhile. */
+typedef struct telem_i_file_seeking {
     telem_i_file_sources s;
-    telem_i_file_view v;
-    uint32_t c, total = 0, cost[TELEM_I_FILE_KEY_COLUMNS], best_cost[TELEM_I_FILE_KEY_COLUMNS], rounds;
+    telem_i_file_grouping *g;
+    uint32_t columns, c, total;          /* of the stream; the next one; bits in row order */
+    uint32_t a, gain, best, best_gain;   /* the candidate that is tried; the best one */
+    uint32_t cost[TELEM_I_FILE_KEY_COLUMNS], best_cost[TELEM_I_FILE_KEY_COLUMNS];
+    uint8_t trying, done;
+} telem_i_file_seeking;
+
+static void telem_i_file_seek_begin(telem_i_file_seeking *z, telem_i_file_codec *k, telem_i_file_viewer show, void *user, uint32_t columns, uint32_t n,
+                                    telem_i_file_grouping *g) {
     memset(g, 0, sizeof *g);
-    memset(&s, 0, sizeof s);
-    if (n < TELEM_I_FILE_KEY_LEAST || (k->off & TELEM_I_FILE_OFF_KEYS)) return 0;
-    s.k = k, s.show = show, s.user = user;
-    s.n = n < TELEM_I_FILE_KEY_ROWS ? n : TELEM_I_FILE_KEY_ROWS;
-    for (c = 0; c < columns && s.columns < TELEM_I_FILE_KEY_COLUMNS; c++) {
-        if (!telem_i_file_sources_load(&s, c, &v)) continue;
-        s.column[s.columns] = c;
-        s.row[s.columns] = s.best[s.columns] = telem_i_file_sources_cost(&s, &v, NULL);
-        total += s.row[s.columns++];
-        telem_i_file_sources_candidate(&s, c, &v);
+    memset(z, 0, sizeof *z);
+    z->g = g;
+    z->columns = columns;
+    z->s.k = k, z->s.show = show, z->s.user = user;
+    z->s.n = n < TELEM_I_FILE_KEY_ROWS ? n : TELEM_I_FILE_KEY_ROWS;
+    z->done = n < TELEM_I_FILE_KEY_LEAST || (k->off & TELEM_I_FILE_OFF_KEYS) != 0;
+}
+
+/* Columns by themselves; then candidates are tried. */
+static void telem_i_file_seek_load(telem_i_file_seeking *z, uint32_t most) {
+    telem_i_file_sources *s = &z->s;
+    telem_i_file_view v;
+    for (; most && z->c < z->columns && s->columns < TELEM_I_FILE_KEY_COLUMNS; most--, z->c++) {
+        if (!telem_i_file_sources_load(s, z->c, &v)) continue;
+        s->column[s->columns] = z->c;
+        s->row[s->columns] = s->best[s->columns] = telem_i_file_sources_cost(s, &v, NULL);
+        z->total += s->row[s->columns++];
+        telem_i_file_sources_candidate(s, z->c, &v);
     }
-    for (rounds = 0; rounds < 2; rounds++) {
-        uint32_t best = 0, best_gain = 0, gain, a;
-        for (a = 0; a < s.candidates; a++) {
-            if (s.member[telem_i_file_sources_place(&s, s.candidate[a])]) continue;
-            gain = telem_i_file_sources_try(&s, telem_i_file_sources_index(&s, a), a, cost);
-            if (gain <= best_gain) continue;
-            best = a, best_gain = gain;
-            memcpy(best_cost, cost, sizeof cost);
-        }
-        if (best_gain <= total / 40u) break;
-        g->key[rounds].member[0] = s.candidate[best];
-        s.member[telem_i_file_sources_place(&s, s.candidate[best])] = 1;
-        g->key[rounds].members = telem_i_file_sources_members(&s, best, best_gain, total, best_cost, g->key[rounds].member, 1);
-        for (c = 0; c < s.columns; c++)
-            if (!s.member[c] && best_cost[c] < s.best[c]) s.best[c] = best_cost[c], s.by[c] = (uint8_t)(rounds + 1u);
+    if (z->c < z->columns && s->columns < TELEM_I_FILE_KEY_COLUMNS) return;
+    z->trying = 1;
+    z->c = 0;
+}
+
+/* All candidates were tried: is the best one a key? Two at most. */
+static void telem_i_file_seek_round(telem_i_file_seeking *z) {
+    telem_i_file_sources *s = &z->s;
+    telem_i_file_grouping *g = z->g;
+    uint32_t c, key = g->keys;
+    if (z->best_gain > z->total / 40u) {
+        g->key[key].member[0] = s->candidate[z->best];
+        s->member[telem_i_file_sources_place(s, s->candidate[z->best])] = 1;
+        g->key[key].members = telem_i_file_sources_members(s, z->best, z->best_gain, z->total, z->best_cost, g->key[key].member, 1);
+        for (c = 0; c < s->columns; c++)
+            if (!s->member[c] && z->best_cost[c] < s->best[c]) s->best[c] = z->best_cost[c], s->by[c] = (uint8_t)(key + 1u);
         g->keys++;
+        z->a = z->best = z->best_gain = 0;
+        if (g->keys < 2) return;
     }
-    for (c = 0; c < s.columns; c++)
-        if (s.by[c] && !s.member[c]) g->column[g->columns] = s.column[c], g->by[g->columns++] = (uint8_t)(s.by[c] - 1u);
-    return g->keys;
+    for (c = 0; c < s->columns; c++)
+        if (s->by[c] && !s->member[c]) g->column[g->columns] = s->column[c], g->by[g->columns++] = (uint8_t)(s->by[c] - 1u);
+    z->done = 1;
+}
+
+/* Some columns in the order of the candidate that is tried. */
+static void telem_i_file_seek_try(telem_i_file_seeking *z, uint32_t most) {
+    telem_i_file_sources *s = &z->s;
+    uint32_t at;
+    if (z->a == s->candidates) {
+        telem_i_file_seek_round(z);
+        return;
+    }
+    at = telem_i_file_sources_place(s, s->candidate[z->a]);
+    if (z->c == 0 && s->member[at]) {
+        z->a++;
+        return;
+    }
+    if (z->c == 0) {
+        z->gain = 0;
+        telem_i_file_sources_order(telem_i_file_sources_index(s, z->a), s->n, (uint16_t *)s->k->table);
+    }
+    s->member[at] = 1;
+    for (; most && z->c < s->columns; most--, z->c++) z->gain += telem_i_file_sources_gain_of(s, z->c, z->cost);
+    s->member[at] = 0;
+    if (z->c < s->columns) return;
+    if (z->gain > z->best_gain) {
+        z->best = z->a, z->best_gain = z->gain;
+        memcpy(z->best_cost, z->cost, sizeof z->cost);
+    }
+    z->a++;
+    z->c = 0;
+}
+
+/* Looks at so many columns, 2 or more; 1: all is known. */
+static int telem_i_file_seek_step(telem_i_file_seeking *z, uint32_t most) {
+    if (z->done) return 1;
+    if (!z->trying) telem_i_file_seek_load(z, most);
+    else telem_i_file_seek_try(z, most);
+    return z->done;
 }
 
 /* >>columns-block -- a block of columns: the container around the codecs (section 8) --------------- */
@@ -11346,12 +11402,12 @@ static int telem_i_file_keep_keys(telem_i_file_cencoder *e) {
 }
 
 /* Keys are looked for now and then. */
-static void telem_i_file_look_for_keys(telem_i_file_cencoder *e) {
+static void telem_i_file_look_for_keys(telem_i_file_cencoder *e, telem_i_file_seeking *z) {
     telem_i_file_keyed *x = e->g->keyed;
     x->begun = 1;
     x->left = TELEM_I_FILE_LOOKS;
     e->p = e->data;
-    telem_i_file_keys_seek(&e->w->columns->k, telem_i_file_view_column, e, telem_schema_columns(e->s->schema), e->q->n, &x->found);
+    telem_i_file_seek_begin(z, &e->w->columns->k, telem_i_file_view_column, e, telem_schema_columns(e->s->schema), e->q->n, &x->found);
     memset(x->choice, 0, sizeof x->choice);
     memset(x->saved, 0, sizeof x->saved);
     memset(x->mode, 0, sizeof x->mode);
@@ -11608,6 +11664,7 @@ typedef struct telem_i_file_job {
     uint8_t halves; /* times that a part was coded for nothing: the rows that come pay more then */
     telem_i_file_hash *hash; /* 64-aligned */
     telem_i_file_frame frame;
+    telem_i_file_seeking seeking;
     telem_i_file_heading heading;
     uint8_t *payload; /* with its head: len bytes, the head's check at `seal` */
     size_t len, seal;
@@ -11676,6 +11733,7 @@ static void telem_i_file_job_part(telem_file_writer *w, telem_i_file_job *j) {
         x->found.keys = x->found.columns = 0;
         return;
     }
+    telem_i_file_look_for_keys(e, &j->seeking);
     j->phase = TELEM_I_FILE_JOB_SEEK;
 }
 
@@ -11862,10 +11920,11 @@ static uint32_t telem_i_file_job_step(telem_file_writer *w, telem_i_file_job *j)
     switch (j->phase) {
     case TELEM_I_FILE_JOB_PART: telem_i_file_job_part(w, j); return column / 4u;
     case TELEM_I_FILE_JOB_SEEK:
-        telem_i_file_look_for_keys(&j->e);
-        x->look = x->found.keys != 0;
-        j->phase = TELEM_I_FILE_JOB_OPENING;
-        return column * 8u;
+        if (telem_i_file_seek_step(&j->seeking, 2)) {
+            x->look = x->found.keys != 0;
+            j->phase = TELEM_I_FILE_JOB_OPENING;
+        }
+        return TELEM_I_FILE_COST_HEAD;
     case TELEM_I_FILE_JOB_OPENING:
         j->phase = TELEM_I_FILE_JOB_TIME;
         if (!telem_i_file_put_opening(&j->e)) telem_i_file_job_failed(w, j);
