@@ -12333,6 +12333,8 @@ static void telem_i_file_settle(telem_file_writer *w, int whole) {
    sealed by its age must be out soon. */
 static uint32_t telem_i_file_share(const telem_file_writer *w, const telem_i_file_gather *g, uint32_t records, uint32_t rows, int aged) {
     uint64_t cost = telem_i_file_job_cost(w, g, records), each;
+    if (w->desc.pace == TELEM_FILE_SPREAD && g->keyed->left == 0) /* keys will be looked for */
+        cost += (g->columns < TELEM_I_FILE_KEY_COLUMNS ? g->columns : TELEM_I_FILE_KEY_COLUMNS) * (uint64_t)TELEM_I_FILE_COST_HEAD;
     if (g->limit < records) rows = (uint32_t)((uint64_t)rows * g->limit / records);
     if (rows == 0) rows = 1;
     each = aged ? cost * 9u / rows : cost * 5u / 4u / rows;
