@@ -1434,7 +1434,8 @@ TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, i
    written, and a clock reading per block with rotate_ns. A file that cannot be begun is no error that sticks: rows
    go on into the old one, and it is tried again later; what is answered then is that error. */
 TELEM_API telem_result telem_feed_poll(telem_feed_writer *f);
-/* The next file, now: all rows so far are in the one before, which is closed and synced. */
+/* The next file, now: all rows so far are in the one before, which is closed and synced. Where that sync fails the error
+   sticks, as any of the file; behind telem_file_writer_clear(&f->w) the next file is begun all the same. */
 TELEM_API telem_result telem_feed_rotate(telem_feed_writer *f);
 TELEM_API telem_result telem_feed_close(telem_feed_writer *f);
 /* What went wrong last; `what` lives in f. */
@@ -1651,6 +1652,7 @@ struct telem_feed_writer {
     uint32_t number, keep_files, rows_unseen;
     uint8_t at, open, locked, keep_unread; /* at: of io */
     uint8_t sealed;              /* open mended the file of a writer that was killed */
+    uint8_t unsynced;            /* a sync of the file at hand failed when it was to be left */
     char name[TELEM_FEED_NAME_MAX + 1u];
     char file[TELEM_FEED_FILE_MAX + 1u];
     char text[256]; /* of error.what */
@@ -5309,14 +5311,13 @@ static void telem_i_file_give_up(telem_file_writer *w) {
     }
 }
 
-/* The last index and an end block; where that lies. */
+/* The last index and an end block; where that lies. It is to be synced. */
 static uint64_t telem_i_file_end_session(telem_file_writer *w) {
     uint64_t pos;
     if (telem_i_file_index_of(w) && w->index->count && w->error.code == TELEM_OK) telem_i_file_index_emit(w);
     pos = telem_i_file_tell(w);
     (void)telem_i_file_emit(w, TELEM_BLOCK_END, NULL, 0, telem_i_file_end_body, w);
     telem_i_file_out_flush(w);
-    (void)telem_i_file_sync_now(w);
     return pos;
 }
 
@@ -5325,6 +5326,7 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w) {
     telem_i_file_acquire(w);
     (void)telem_file_writer_flush(w);
     (void)telem_i_file_end_session(w);
+    (void)telem_i_file_sync_now(w);
     if (w->error.code != TELEM_OK) telem_i_file_give_up(w);
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_i_file_gate_shut(w);
@@ -5567,13 +5569,30 @@ static void telem_i_file_rotate_preamble(telem_file_writer *w) {
     telem_i_file_out_flush(w);
 }
 
+/* The file at hand is synced. *unsynced: that failed before and was cleared since: who stays in a file that was removed,
+   or that no sync gets through to, never gets out of it. */
+static telem_result telem_i_file_rotate_sync(telem_file_writer *w, uint8_t *unsynced) {
+    int again = *unsynced;
+    if (w->error.code != TELEM_OK || telem_i_file_sync_now(w) == TELEM_OK) return w->error.code;
+    *unsynced = 1;
+    if (!again) return w->error.code;
+    memset(&w->error, 0, sizeof w->error);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    TELEM_STORE32_RELAXED(&w->sync_failed, 0);
+#endif
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    telem_i_file_trouble(w, 0);
+#endif
+    return TELEM_OK;
+}
+
 /* All rows and an end block go into the file at hand. */
-static telem_result telem_i_file_rotate_end(telem_file_writer *w, telem_i_file_rotation *k) {
+static telem_result telem_i_file_rotate_end(telem_file_writer *w, telem_i_file_rotation *k, uint8_t *unsynced) {
     telem_result r = telem_file_writer_flush(w);
     uint32_t i;
     if (r != TELEM_OK) return r;
     k->end = telem_i_file_end_session(w);
-    if (w->error.code != TELEM_OK) return w->error.code;
+    if (telem_i_file_rotate_sync(w, unsynced) != TELEM_OK) return w->error.code;
     for (i = 0; i < w->stream_count; i++) {
         telem_i_file_wstream *s = w->streams[i];
         s->old_schema_pos = s->schema_pos;
@@ -18760,13 +18779,14 @@ static telem_result telem_i_file_feed_later(telem_feed_writer *f, telem_result r
 /* From the file at hand into NAME.new, which gets its name. */
 static telem_result telem_i_file_feed_over(telem_feed_writer *f, telem_io *io) {
     telem_i_file_rotation k;
-    telem_result r = telem_i_file_rotate_end(&f->w, &k);
+    telem_result r = telem_i_file_rotate_end(&f->w, &k, &f->unsynced);
     if (r != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
     r = telem_i_file_rotate_begin(&f->w, io, telem_i_file_new_session(io), telem_i_file_feed_now(f), &k);
     if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, f->number + 1u)) != TELEM_OK)
         telem_i_file_rotate_back(&f->w, &k);
     if (r != TELEM_OK) return telem_i_file_feed_later(f, r, "the next file cannot be begun");
     telem_i_file_rotate_done(&f->w, &k);
+    f->unsynced = 0;
     (void)f->dir.close(f->dir.user, &f->io[f->at]); /* it was synced */
     f->at = (uint8_t)(1 - f->at);
     return r;

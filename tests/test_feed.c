@@ -684,7 +684,7 @@ static void fail_calls(size_t c, long call, int more, long *calls) {
     kit.torn = (int)(call & 1);
     kit.fail_at = call;
     kit.fail_more = more;
-    kit.fail_code = call % 3 == 0 ? TELEM_ERR_SPACE : TELEM_ERR_IO;
+    kit.fail_code = call % 3 == 0 ? TELEM_ERR_SPACE : call % 3 == 1 ? TELEM_ERR_IO : TELEM_ERR_ACCESS;
     d->file.block_bytes = 500;
     d->rotate_bytes = 1500;
     d->keep_files = 100;

@@ -127,6 +127,7 @@ static void run(int journal) {
     d.file.max_row = 256;
     d.file.pace = TELEM_FILE_HELPER;
     d.file.journal = (uint8_t)journal;
+    d.file.sync = journal ? TELEM_FILE_SYNC_BLOCK : TELEM_FILE_SYNC_NONE; /* the helper syncs, too */
     d.file.journal_slots = 4;
     d.file.journal_slot_bytes = 16384;
     d.streams = &s;

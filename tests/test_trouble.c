@@ -491,6 +491,177 @@ TEST(a_file_size_limit_is_told_and_gone_on_with) {
     CHECK_EQ_INT(code, 0);
 }
 
+/* ---- feeds: the same over files that come and go ---- */
+
+typedef struct feed_life {
+    telem_feed_writer w;
+    telem_feed_writer_desc d;
+    telem_file_stream_desc s;
+    telem_dir dir;
+} feed_life;
+
+static telem_result feed_begin(feed_life *k, int journal) {
+    memset(k, 0, sizeof *k);
+    k->dir = telem_dir_system(folder);
+    k->s.id = 1;
+    k->s.schema = &Row_schema;
+    k->d.dir = &k->dir;
+    k->d.name = "log";
+    k->d.file.coding = TELEM_FILE_ROWS;
+    k->d.file.block_bytes = 2000;
+    k->d.file.max_block = 8192;
+    k->d.file.max_row = 1024;
+    k->d.file.max_streams = 2;
+    k->d.file.journal = (uint8_t)journal;
+    k->d.file.journal_slots = 2;
+    k->d.file.journal_slot_bytes = 8192;
+    k->d.file.memory_size = 1 << 20;
+    k->d.file.memory = kit_alloc(k->d.file.memory_size);
+    k->d.streams = &k->s;
+    k->d.stream_count = 1;
+    k->d.rotate_bytes = 50000;
+    return telem_feed_open(&k->w, &k->d);
+}
+
+static telem_result feed_rows(feed_life *k, uint32_t rows) { /* until an error */
+    telem_result r = TELEM_OK;
+    while (rows-- && r == TELEM_OK) {
+        uint64_t n = telem_file_next_row(&k->w.w, 1), rng = n + 1u;
+        Row row = some_row(&rng, (uint32_t)n);
+        r = telem_feed_write(&k->w, 1, (int64_t)n * 10, &row);
+    }
+    return r;
+}
+
+/* Rows read and rows told as missing, each in its turn. */
+static void feed_recall(uint64_t *rows, uint64_t *missing, uint64_t *told) {
+    telem_feed_reader r;
+    telem_feed_reader_desc d = TELEM_ZERO;
+    telem_dir dir = telem_dir_system(folder);
+    telem_file_item item;
+    uint64_t next = 0;
+    *rows = *missing = *told = 0;
+    d.dir = &dir;
+    d.name = "log";
+    d.memory_size = READER_MEMORY;
+    d.memory = kit_alloc(d.memory_size);
+    REQUIRE_OK(telem_feed_reader_open(&r, &d));
+    while (telem_feed_next(&r, &item) == TELEM_OK) {
+        if (item.kind == TELEM_ITEM_LOSS) *told += item.loss.count;
+        if (item.kind == TELEM_ITEM_MISSING) *missing += item.count;
+        if (item.kind != TELEM_ITEM_ROW && item.kind != TELEM_ITEM_MISSING) continue;
+        CHECK(item.row == next);
+        next = item.row + (item.kind == TELEM_ITEM_ROW ? 1u : item.count);
+        if (item.kind == TELEM_ITEM_ROW) {
+            Row row;
+            (*rows)++;
+            CHECK_OK(telem_file_get(&item, &Row_schema, &row));
+            CHECK(row.n == (uint32_t)item.row && item.time == (int64_t)item.row * 10);
+        }
+    }
+    CHECK_OK(telem_feed_reader_close(&r));
+    free(d.memory);
+}
+
+static void fill_a_feed(int journal) {
+    static char zeros[65536];
+    static feed_life k;
+    uint64_t rows, missing, told, lost;
+    uint32_t tries = 0;
+    int fd = open(in_folder("ballast"), O_WRONLY | O_CREAT, 0600);
+    REQUIRE(fd >= 0 && write(fd, zeros, sizeof zeros) == (ssize_t)sizeof zeros);
+    close(fd);
+    REQUIRE_OK(feed_begin(&k, journal));
+    CHECK_EQ_INT(telem_file_journals(&k.w.w), journal);
+    CHECK_EQ_INT(feed_rows(&k, 200000), TELEM_ERR_SPACE); /* a next file that finds no room is no error of a row: only the last one is */
+    CHECK_EQ_INT(telem_file_writer_error(&k.w.w).code, TELEM_ERR_SPACE);
+    CHECK_EQ_INT(feed_rows(&k, 1), TELEM_ERR_SPACE);
+    CHECK_EQ_INT(telem_file_writer_clear(&k.w.w), TELEM_ERR_SPACE);
+    CHECK(k.w.number >= 3);
+    feed_recall(&rows, &missing, &told); /* what was there is readable */
+    CHECK(rows > 1000 && missing < 2000); /* of the block that did not get in as a whole */
+    remove_ballast(NULL);
+    CHECK_OK(telem_file_writer_clear(&k.w.w));
+    lost = telem_file_stream_get_stats(&k.w.w, 1).lost;
+    CHECK(lost > 0);
+    k.w.not_before = 0;
+    CHECK_OK(feed_rows(&k, 500));
+    CHECK_OK(telem_feed_rotate(&k.w));
+    CHECK_OK(feed_rows(&k, 100));
+    CHECK_OK(telem_feed_close(&k.w));
+    feed_recall(&rows, &missing, &told);
+    CHECK_EQ_INT(told, lost);
+    CHECK_EQ_INT(missing, lost);
+    CHECK_EQ_INT(rows + missing, telem_file_next_row(&k.w.w, 1));
+    free(k.d.file.memory);
+    while (tries++ < 100 && k.dir.remove(k.dir.user, k.w.file) == TELEM_OK && k.w.number > 1) telem_i_file_feed_numbered(k.w.file, "log", --k.w.number);
+}
+
+/* What keeps its size never meets the end of the disk. */
+static void keep_a_feed(void) {
+    static feed_life k;
+    REQUIRE_OK(feed_begin(&k, 0));
+    k.w.keep_bytes = 120000;
+    CHECK_OK(feed_rows(&k, 150000));
+    CHECK(k.w.number > 8);
+    CHECK_EQ_INT(telem_file_stream_get_stats(&k.w.w, 1).lost, 0);
+    k.w.keep_bytes = 0;
+    CHECK_OK(telem_feed_close(&k.w));
+    free(k.d.file.memory);
+}
+
+static int feeds_on_a_small_disk(void) {
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return 77;
+    if (mount("telem", folder, "tmpfs", 0, "size=256k") != 0) return 77;
+    fill_a_feed(0);
+    fill_a_feed(1);
+    keep_a_feed();
+    return check_g.bad ? 1 : 0;
+}
+
+TEST(a_feed_on_a_full_tmpfs_loses_what_it_tells) {
+    int code;
+    make_folder();
+    code = in_a_child(feeds_on_a_small_disk);
+    rmdir(folder);
+    if (code == 77) SKIP("mounting is not permitted here");
+    CHECK_EQ_INT(code, 0);
+}
+
+/* Its rows are gone; the error says so, and behind the clear a file is begun that can be had. */
+TEST(a_feed_whose_file_was_removed_begins_another) {
+    static feed_life k;
+    uint64_t rows, missing, told, first, end;
+    uint32_t i, number;
+    make_folder();
+    REQUIRE_OK(feed_begin(&k, 0));
+    CHECK_OK(feed_rows(&k, 1000));
+    CHECK_OK(telem_feed_rotate(&k.w));
+    first = telem_file_next_row(&k.w.w, 1);
+    number = k.w.number;
+    CHECK_OK(k.dir.remove(k.dir.user, k.w.file));
+    CHECK_EQ_INT(feed_rows(&k, 100000), TELEM_ERR_IO);
+    CHECK_EQ_INT(k.w.number, number);
+    CHECK_EQ_INT(telem_feed_rotate(&k.w), TELEM_ERR_IO);
+    CHECK_OK(telem_file_writer_clear(&k.w.w));
+    CHECK_OK(feed_rows(&k, 100)); /* the next file is due, and begun */
+    CHECK_EQ_INT(k.w.number, number + 1);
+    end = telem_i_file_find_stream(&k.w.w, 1)->start_row;
+    CHECK_OK(feed_rows(&k, 2000));
+    CHECK_OK(telem_feed_close(&k.w));
+    feed_recall(&rows, &missing, &told);
+    CHECK_EQ_INT(missing, end - first);
+    CHECK_EQ_INT(rows + missing, telem_file_next_row(&k.w.w, 1));
+    CHECK(rows > 2900);
+    for (i = 1; i <= k.w.number; i++) {
+        telem_i_file_feed_numbered(k.w.file, "log", i);
+        (void)k.dir.remove(k.dir.user, k.w.file);
+    }
+    (void)k.dir.remove(k.dir.user, "log.lock");
+    free(k.d.file.memory);
+    rmdir(folder);
+}
+
 TEST(dev_full_is_told_by_open_and_by_all_behind_it) {
     recorder k;
     int fd = open("/dev/full", O_WRONLY);
@@ -663,6 +834,8 @@ int main(void) {
     RUN(a_block_that_zeros_complete_is_not_counted_as_lost);
     RUN(a_full_tmpfs_is_told_and_gone_on_with);
     RUN(a_file_size_limit_is_told_and_gone_on_with);
+    RUN(a_feed_on_a_full_tmpfs_loses_what_it_tells);
+    RUN(a_feed_whose_file_was_removed_begins_another);
     RUN(dev_full_is_told_by_open_and_by_all_behind_it);
     RUN(a_removed_file_is_told_by_sync);
     RUN(a_read_only_file_is_told);
