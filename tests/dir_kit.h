@@ -33,6 +33,7 @@ struct dir_kit {
     int torn;
     jmp_buf killed;
     size_t space;     /* bytes that all files may take; 0: any */
+    void (*on_look)(void); /* what happens right before a reader opens a file */
     int refuse;       /* steps that change names are refused with this code */
     int64_t now;      /* POSIX ns */
     long calls;       /* by writers, so far: also those that change nothing */
@@ -199,7 +200,9 @@ static int dir_make(dir_kit *k, const char *name) {
 
 static telem_result dir_open(void *user, const char *name, int how, telem_io *io) {
     dir_kit *k = (dir_kit *)user;
-    int i = dir_find(k, name);
+    int i;
+    if (k->owner == 0 && k->on_look) k->on_look();
+    i = dir_find(k, name);
     if (dir_fails(k, "open", name)) return (telem_result)k->fail_code;
     if (how == TELEM_DIR_CREATE) {
         if (dir_step(k)) longjmp(k->killed, 1);

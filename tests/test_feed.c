@@ -246,6 +246,46 @@ static void decode_files(int clean) {
     }
 }
 
+/* Between a reader's last look at a file's end and its look for the next one the writer writes on, and rotates. */
+static uint64_t raced;
+static void race(void) {
+    int i;
+    kit.on_look = NULL;
+    kit.owner = 1;
+    for (i = 0; i < 40; i++) CHECK_OK(put(&w, raced++));
+    CHECK_OK(telem_feed_rotate(&w));
+    for (i = 0; i < 3; i++) CHECK_OK(put(&w, raced++));
+    CHECK_OK(telem_file_writer_flush(&w.w));
+    kit.owner = 0;
+}
+TEST(rows_written_while_the_next_file_is_looked_for_are_read) {
+    size_t c;
+    int round;
+    for (c = 0; c < sizeof codings; c++) {
+        account a;
+        telem_feed_writer_desc *d = feed_desc(codings[c]);
+        memset(&a, 0, sizeof a);
+        raced = 0;
+        d->rotate_bytes = UINT64_MAX;
+        kit.owner = 1;
+        REQUIRE_OK(telem_feed_open(&w, d));
+        REQUIRE_OK(reader(1));
+        for (round = 0; round < 5; round++) {
+            kit.on_look = race;
+            CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+            CHECK(kit.on_look == NULL);
+            CHECK_EQ_INT(a.next[1], raced);
+        }
+        CHECK_EQ_INT(a.rows[1], raced);
+        CHECK_EQ_INT(a.bad + a.damage, 0);
+        CHECK_EQ_INT(a.missing[1] + a.missing[2], 0);
+        CHECK_OK(telem_feed_reader_close(&rd));
+        kit.owner = 1;
+        CHECK_OK(telem_feed_close(&w));
+        dir_free(&kit);
+    }
+}
+
 /* A writer killed in front of, or in the middle of, each step that changes the directory or a file; a follower that
    read before goes on behind it, and so does a new writer. What was flushed is there; numbers have no hole and no
    repeat. */
@@ -1153,6 +1193,7 @@ TEST(one_file_is_read_as_a_feed) {
 int main(void) {
     RUN(rotated_files_read_as_one);
     RUN(follower_sees_each_row_once);
+    RUN(rows_written_while_the_next_file_is_looked_for_are_read);
     RUN(killed_in_any_step_of_rotation);
     RUN(seeks_by_row_and_time_over_files);
     RUN(resumed_behind_removed_files_tells_what_is_gone);
