@@ -1055,7 +1055,8 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
    telem_file_writer_poll. It costs two readings of the clock for each telem_file_write. The clock is the one
    added under s->clock, which must have a `read` and 64 bits; 0: telem_clock_monotonic. What
    telem_file_add_stream answers; ERR_ARG: no such clock; ERR_STATE: there is one; ERR_UNSUPPORTED: built without
-   columns. */
+   columns. The stream may be there already, with this schema and clock: in a feed it stands in the desc (so that its
+   numbers go on from writer to writer), and this is called with &f->w behind telem_feed_open. */
 TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_watch *h, const telem_file_stream_desc *s, uint64_t period_ns);
 
 /* One record: a C struct as the stream's schema describes it, or its row form (pack / write_row).
@@ -5029,6 +5030,7 @@ static telem_result telem_i_file_timed_row(telem_file_writer *w, uint32_t stream
 
 TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_watch *h, const telem_file_stream_desc *s, uint64_t period_ns) {
     telem_file_stream_desc d;
+    const telem_i_file_wstream *there;
     const telem_clock *clock;
     telem_result r;
     if (!w || !w->open) return telem_i_file_not_open(w);
@@ -5043,7 +5045,9 @@ TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_wa
     if (!h->clock.read || (h->clock.bits && h->clock.bits < 64)) return TELEM_ERR_ARG;
     d = *s;
     d.schema = &telem_file_health_schema;
-    r = telem_file_add_stream(w, &d);
+    there = telem_i_file_find_stream(w, d.id);
+    if (there && there->clock_id == d.clock && there->fingerprint == telem_schema_fingerprint(d.schema)) r = TELEM_OK;
+    else r = telem_file_add_stream(w, &d);
     if (!telem_i_file_find_stream(w, d.id) || r == TELEM_ERR_EXISTS) return r;
     h->stream = d.id;
     h->period = telem_i_file_ticks(&h->clock, period_ns ? period_ns : 1000000000u);

@@ -286,6 +286,62 @@ TEST(rows_written_while_the_next_file_is_looked_for_are_read) {
     }
 }
 
+/* The writer's health is a stream of the feed as any: through rotations and writers, its numbers go on. */
+static uint64_t kit_steps(void *user) {
+    static uint64_t t;
+    (void)user;
+    return t += 1000;
+}
+TEST(health_is_a_stream_of_the_feed) {
+    telem_file_stream_desc s[3];
+    telem_clock clock = TELEM_ZERO;
+    telem_feed_clock k = TELEM_ZERO;
+    telem_file_watch watch;
+    telem_file_item item;
+    telem_file_health h;
+    uint64_t n = 0, next = 0, rows = 0;
+    int life;
+    clock.read = kit_steps;
+    k.id = 9;
+    k.clock = &clock;
+    k.name = "steps";
+    for (life = 0; life < 2; life++) {
+        telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+        memset(s, 0, sizeof s);
+        s[0] = the_streams[0];
+        s[1] = the_streams[1];
+        s[2].id = 3;
+        s[2].clock = 9;
+        s[2].name = "health";
+        s[2].schema = &telem_file_health_schema;
+        d->streams = s;
+        d->stream_count = 3;
+        d->clocks = &k;
+        d->clock_count = 1;
+        kit.owner = 1;
+        REQUIRE_OK(telem_feed_open(&w, d));
+        CHECK_EQ_INT(telem_file_next_row(&w.w, 3), rows);
+        REQUIRE_OK(telem_file_add_health(&w.w, &watch, &s[2], 100000));
+        CHECK_EQ_INT(telem_file_add_health(&w.w, &watch, &s[2], 100000), TELEM_ERR_STATE);
+        for (; n < 2000u * (unsigned)(life + 1); n++) CHECK_OK(put(&w, n));
+        rows = telem_file_next_row(&w.w, 3);
+        CHECK(rows > 20u * (unsigned)(life + 1));
+        CHECK(w.files_made > 2);
+        CHECK_OK(telem_feed_close(&w));
+    }
+    REQUIRE_OK(reader(0));
+    while (telem_feed_next(&rd, &item) == TELEM_OK) {
+        CHECK(item.kind != TELEM_ITEM_MISSING && item.kind != TELEM_ITEM_DAMAGE);
+        if (item.kind != TELEM_ITEM_ROW || item.stream->id != 3) continue;
+        CHECK_EQ_INT(item.row, next++);
+        CHECK_OK(telem_file_get(&item, &telem_file_health_schema, &h));
+        CHECK(h.row_ns_worst >= 1000 && h.lost == 0);
+    }
+    CHECK_EQ_INT(next, rows);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_free(&kit);
+}
+
 /* A writer killed in front of, or in the middle of, each step that changes the directory or a file; a follower that
    read before goes on behind it, and so does a new writer. What was flushed is there; numbers have no hole and no
    repeat. */
@@ -1194,6 +1250,7 @@ int main(void) {
     RUN(rotated_files_read_as_one);
     RUN(follower_sees_each_row_once);
     RUN(rows_written_while_the_next_file_is_looked_for_are_read);
+    RUN(health_is_a_stream_of_the_feed);
     RUN(killed_in_any_step_of_rotation);
     RUN(seeks_by_row_and_time_over_files);
     RUN(resumed_behind_removed_files_tells_what_is_gone);
