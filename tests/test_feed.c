@@ -832,7 +832,7 @@ TEST(any_call_may_fail_once) {
     size_t c;
     for (c = 0; c < sizeof codings; c++) {
         long call, calls = 1;
-        for (call = 1; call <= calls + 3 && !check_g.bad; call += check_quick() ? 7 : 1) fail_calls(c, call, (int)(call % 4), &calls);
+        for (call = 1; call <= calls + 3 && !check_g.bad; call += check_quick() ? 13 : 1) fail_calls(c, call, (int)(call % 4), &calls);
         CHECK(calls > 100);
     }
 }
