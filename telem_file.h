@@ -1572,7 +1572,7 @@ struct telem_file_writer {
     uint64_t header_pos;  /* of the latest one */
     uint64_t announcement; /* bytes of header, clocks and schemas together */
     /* From here on not put back when a rotation fails: telem_file_sync of another thread looks at it meanwhile. */
-    telem_atomic32 sync_gate; /* its calls at work; TELEM_I_FILE_SHUT: the io may go now */
+    telem_atomic32 sync_gate, sync_busy; /* its calls at work; TELEM_I_FILE_SHUT: the io may go now */
     void (*gate_wait)(void *user);
     void *gate_user;
 };
@@ -3552,17 +3552,33 @@ static void telem_i_file_gate_shut(telem_file_writer *w) {
 }
 static void telem_i_file_gate_open(telem_file_writer *w) { telem_i_file_gate_add(w, TELEM_I_FILE_SHUT); } /* the bit goes */
 
+/* One sync at a time: an io may tell an error to one of two only, and what the other one covers is gone all the same.
+   S1  sync_end: store-release of sync_busy -> sync_begin: CAS with acquire order: sync_failed of the one before.
+   0: one before failed, and nobody has cleared it. */
+static int telem_i_file_sync_begin(telem_file_writer *w) {
+    uint32_t none;
+    for (none = 0; !TELEM_CAS32(&w->sync_busy, &none, 1); none = 0) telem_i_file_gate_wait(w); /* S1 */
+    return TELEM_LOAD32_RELAXED(&w->sync_failed) == 0;
+}
+static telem_result telem_i_file_sync_end(telem_file_writer *w, telem_result r) {
+    uint32_t failed = TELEM_LOAD32_RELAXED(&w->sync_failed);
+    if (failed) r = (telem_result)-(int32_t)failed; /* what it did not write may be gone: a later success says nothing of it */
+    else if (r != TELEM_OK) TELEM_STORE32_RELEASE(&w->sync_failed, (uint32_t)-(int32_t)r);
+    TELEM_STORE32_RELEASE(&w->sync_busy, 0); /* S1 */
+    return r;
+}
+
 /* Syncs what the io has and the zone. Safe beside the writer's own thread: it only reads what that stores. */
 static telem_result telem_i_file_sync_io(telem_file_writer *w) {
     telem_io *io = w->desc.io;
-    uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed), failed = TELEM_LOAD32_ACQUIRE(&w->sync_failed);
-    telem_result r;
-    if (failed) return (telem_result)-(int32_t)failed; /* what it did not write may be gone: a later success says nothing of it */
-    r = telem_i_file_io_sync(w);
-    if (r == TELEM_OK && w->zone && w->zone->base && io->sync_map) r = io->sync_map(io->user, w->zone->map, w->zone->mapped);
-    if (r == TELEM_OK) TELEM_STORE32_RELEASE(&w->synced, sealed);
-    else TELEM_STORE32_RELEASE(&w->sync_failed, (uint32_t)-(int32_t)r);
-    return r;
+    telem_result r = TELEM_OK;
+    if (telem_i_file_sync_begin(w)) {
+        uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed);
+        r = telem_i_file_io_sync(w);
+        if (r == TELEM_OK && w->zone && w->zone->base && io->sync_map) r = io->sync_map(io->user, w->zone->map, w->zone->mapped);
+        if (r == TELEM_OK) TELEM_STORE32_RELEASE(&w->synced, sealed);
+    }
+    return telem_i_file_sync_end(w, r);
 }
 
 /* In the writer's own thread: a failed sync is an error that sticks. */
@@ -3697,14 +3713,16 @@ static void telem_i_file_see_failed_sync(telem_file_writer *w) {
 /* What the sync policy asks for behind a row. */
 static telem_result telem_i_file_row_synced(telem_file_writer *w) {
     telem_i_file_wzone *z = w->zone;
-    telem_result r;
-    telem_i_file_see_failed_sync(w);
+    telem_result r = TELEM_OK;
     if (w->desc.sync < TELEM_FILE_SYNC_BLOCK || w->error.code != TELEM_OK) return w->error.code;
     if (w->desc.sync == TELEM_FILE_SYNC_ROW) {
         if (!z || !z->base) return telem_file_writer_sync(w);
         if (w->sync_due || !w->desc.io->sync_map) return telem_i_file_sync_now(w); /* blocks, too: slots become free */
-        r = w->desc.io->sync_map(w->desc.io->user, z->slot, TELEM_I_FILE_SLOT_HEAD);
-        if (r == TELEM_OK) r = w->desc.io->sync_map(w->desc.io->user, z->slot + TELEM_I_FILE_SLOT_HEAD + z->unsynced, z->used - z->unsynced);
+        if (telem_i_file_sync_begin(w)) {
+            r = w->desc.io->sync_map(w->desc.io->user, z->slot, TELEM_I_FILE_SLOT_HEAD);
+            if (r == TELEM_OK) r = w->desc.io->sync_map(w->desc.io->user, z->slot + TELEM_I_FILE_SLOT_HEAD + z->unsynced, z->used - z->unsynced);
+        }
+        r = telem_i_file_sync_end(w, r);
         if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
         else z->unsynced = z->used;
         return r;
@@ -4933,6 +4951,12 @@ static int telem_i_file_normalise(telem_i_file_wstream *s) {
 
 static telem_result telem_i_file_row_in(telem_file_writer *w, telem_i_file_wstream *s, int64_t time, const void *rec, int packed) {
     telem_result r;
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (telem_file_journals(w) || w->desc.sync != TELEM_FILE_SYNC_NONE) telem_i_file_see_failed_sync(w);
+#if !defined(TELEM_FILE_NO_COLUMNS)
+    if (s->g && w->error.code != TELEM_OK) return telem_i_file_refuse_row(w, s, time);
+#endif
+#endif
     if (!s->g && w->error.code != TELEM_OK) {
         s->next_row++;
         w->rows++;
@@ -5194,7 +5218,7 @@ static void telem_i_file_sync_timed(telem_file_writer *w, uint32_t clock, int64_
     telem_clock ns = TELEM_ZERO;
     uint64_t ticks;
     int helped = 0;
-    if (w->desc.sync != TELEM_FILE_SYNC_NONE) telem_i_file_see_failed_sync(w);
+    telem_i_file_see_failed_sync(w);
 #if !defined(TELEM_FILE_NO_COLUMNS)
     helped = telem_i_file_helped(w);
 #endif
@@ -5260,6 +5284,9 @@ TELEM_API telem_result telem_file_writer_flush(telem_file_writer *w) {
     telem_result r = telem_i_file_writable(w);
     if (r != TELEM_OK) return r;
     telem_i_file_acquire(w);
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    telem_i_file_see_failed_sync(w);
+#endif
     for (i = 0; i < w->stream_count; i++) (void)telem_i_file_close_block(w, w->streams[i]);
     telem_i_file_out_flush(w);
     r = w->error.code;
@@ -12487,6 +12514,7 @@ TELEM_API int telem_file_work(telem_file_writer *w) {
 #if !defined(TELEM_FILE_NO_JOURNAL)
     due = w->sync_due && w->desc.sync != TELEM_FILE_SYNC_ROW && r >= 0;
     if (due) w->sync_due = 0;
+    if (r == 0 && TELEM_LOAD32_RELAXED(&w->sync_failed)) r = -(int32_t)TELEM_LOAD32_RELAXED(&w->sync_failed);
 #endif
     TELEM_STORE32_RELEASE(&x->owner, 0); /* P3 */
 #if !defined(TELEM_FILE_NO_JOURNAL)

@@ -118,8 +118,65 @@ TEST(errors_between_two_threads_are_told) {
     }
 }
 
+/* An io tells a failed sync to one caller only (Linux: once per open file). Whoever else syncs meanwhile hears of it. */
+static int tells, syncs;
+static telem_result sync_once(void *user) {
+    int told, i;
+    (void)user;
+    __atomic_add_fetch(&syncs, 1, __ATOMIC_RELAXED);
+    told = __atomic_exchange_n(&tells, 0, __ATOMIC_ACQ_REL);
+    for (i = 0; i < 200; i++) sched_yield(); /* the other one begins meanwhile */
+    return told ? TELEM_ERR_IO : TELEM_OK;
+}
+static void *sync_it(void *arg) {
+    return telem_file_sync((telem_file_writer *)arg) == TELEM_ERR_IO ? arg : NULL;
+}
+TEST(failed_sync_is_told_to_both_of_two) {
+    int i, rounds = check_quick() ? 20 : 300;
+    for (i = 0; i < rounds && !check_g.bad; i++) {
+        kit_file file;
+        kit_schema schema;
+        kit_writer kw;
+        telem_file_writer_desc d = TELEM_ZERO;
+        telem_io io;
+        uint64_t rng = kit_seed(3);
+        uint8_t *row;
+        pthread_t a, b;
+        void *in_a, *in_b;
+        memset(&file, 0, sizeof file);
+        kit_random_schema(&schema, &rng);
+        (void)kit_add(&file, 1, schema.schema, 0);
+        row = (uint8_t *)kit_alloc(file.s[0].row_size);
+        memset(row, 0, file.s[0].row_size);
+        d.coding = TELEM_FILE_COLUMNS;
+        d.sync = TELEM_FILE_SYNC_INTERVAL;
+        io = kit_io(&file);
+        io.sync = sync_once;
+        CHECK_OK(kit_open(&kw, &file, &d, &io));
+        CHECK_OK(kit_add_streams(&kw, &file));
+        CHECK_OK(telem_file_write_row(&kw.w, 1, 1, row));
+        __atomic_store_n(&tells, 1, __ATOMIC_RELEASE);
+        CHECK_EQ_INT(pthread_create(&a, NULL, sync_it, &kw.w), 0);
+        CHECK_EQ_INT(pthread_create(&b, NULL, sync_it, &kw.w), 0);
+        (void)pthread_join(a, &in_a);
+        (void)pthread_join(b, &in_b);
+        CHECK(in_a && in_b);
+        CHECK_EQ_INT(telem_file_sync(&kw.w), TELEM_ERR_IO); /* until it is cleared */
+        CHECK_EQ_INT(telem_file_write_row(&kw.w, 1, 2, row), TELEM_ERR_IO);
+        CHECK_OK(telem_file_writer_clear(&kw.w));
+        CHECK_OK(telem_file_sync(&kw.w));
+        CHECK_OK(telem_file_write_row(&kw.w, 1, 3, row));
+        CHECK_OK(kit_close(&kw));
+        free(row);
+        kit_free_schema(&schema);
+        kit_free_file(&file);
+    }
+    CHECK(syncs > 0);
+}
+
 int main(void) {
     RUN(rows_of_two_threads_come_back);
     RUN(errors_between_two_threads_are_told);
+    RUN(failed_sync_is_told_to_both_of_two);
     return CHECK_MAIN_END();
 }
