@@ -4952,10 +4952,12 @@ static int telem_i_file_normalise(telem_i_file_wstream *s) {
 static telem_result telem_i_file_row_in(telem_file_writer *w, telem_i_file_wstream *s, int64_t time, const void *rec, int packed) {
     telem_result r;
 #if !defined(TELEM_FILE_NO_JOURNAL)
-    if (telem_file_journals(w) || w->desc.sync != TELEM_FILE_SYNC_NONE) telem_i_file_see_failed_sync(w);
+    if (telem_file_journals(w) || w->desc.sync != TELEM_FILE_SYNC_NONE) { /* who is here holds the coding side then */
+        telem_i_file_see_failed_sync(w);
 #if !defined(TELEM_FILE_NO_COLUMNS)
-    if (s->g && w->error.code != TELEM_OK) return telem_i_file_refuse_row(w, s, time);
+        if (s->g && w->error.code != TELEM_OK) return telem_i_file_refuse_row(w, s, time);
 #endif
+    }
 #endif
     if (!s->g && w->error.code != TELEM_OK) {
         s->next_row++;

@@ -807,6 +807,7 @@ TEST(rows_behind_a_rotation_repeat_nothing_before_it) {
     handle h;
     telem_io next;
     telem_i_file_rotation k;
+    uint8_t unsynced;
     Sample other;
     uint64_t rows, missing, damage;
     shared_init(&f, 1u << 20);
@@ -823,7 +824,7 @@ TEST(rows_behind_a_rotation_repeat_nothing_before_it) {
     REQUIRE_OK(plain_add(&p, 2));
     CHECK_OK(plain_row(&p, 5));
     CHECK_OK(plain_row(&p, 6));
-    CHECK_OK(telem_i_file_rotate_end(&p.w, &k));
+    CHECK_OK(telem_i_file_rotate_end(&p.w, &k, &unsynced));
     next = shared_io(&h, &g);
     REQUIRE_OK(telem_i_file_rotate_begin(&p.w, &next, 78, 0, &k));
     telem_i_file_rotate_zone_end(&p.w, &k);
