@@ -3228,9 +3228,10 @@ static void telem_i_file_mini_key_run(telem_file_writer *w, telem_i_file_wstream
     uint32_t left = telem_i_file_mini_tile(s), i, *t;
     uint64_t step = telem_i_file_mini_extend(m->diff[0]);
     int64_t last = m->last;
-    size_t size = s->row_size, more = (left + (left + 1u < w->desc.block_rows)) * size;
-    memmove(m->rows + size, m->rows, more);
-    memmove(m->times + 1, m->times, 8u * (size_t)left);
+    uint32_t more = left + (left + 1u < w->desc.block_rows); /* with a row at hand that lies behind them */
+    size_t size = s->row_size;
+    for (i = more; i > 0; i--) memcpy(m->rows + i * size, m->rows + (i - 1u) * size, size);
+    for (i = left; i > 0; i--) m->times[i] = m->times[i - 1u];
     for (i = 0; i < 2u && s->run && w->error.code == TELEM_OK; i++) {
         uint32_t rows = --s->run + left;
         memcpy(m->rows, s->prev, size);
@@ -3249,8 +3250,8 @@ static void telem_i_file_mini_key_run(telem_file_writer *w, telem_i_file_wstream
         s->rows = rows;
     }
     if (s->run) m->last = last;
-    memmove(m->rows, m->rows + size, more);
-    memmove(m->times, m->times + 1, 8u * (size_t)left);
+    for (i = 0; i < more; i++) memcpy(m->rows + i * size, m->rows + (i + 1u) * size, size);
+    for (i = 0; i < left; i++) m->times[i] = m->times[i + 1u];
 }
 
 /* Closes the open block of a stream: as many blocks as its rows need. */
