@@ -537,7 +537,10 @@ static void one_damaged_append(uint64_t rng, uint64_t *refused) {
         at = kit_one_in(&rng, 4) || f.size == zone ? 4096u + kit_below(&rng, zone - 4096u) : zone + kit_below(&rng, (uint32_t)(f.size - zone));
         f.bytes[at] = (uint8_t)(f.bytes[at] ^ 1u << kit_below(&rng, 8));
     }
-    for (i = 0; i < k.streams; i++) seen[i] = (uint8_t *)kit_alloc(k.file.s[i].n + 1u);
+    for (i = 0; i < k.streams; i++) { /* rows come behind these */
+        seen[i] = (uint8_t *)kit_alloc(k.file.s[i].n + 64u);
+        memset(seen[i], 0, k.file.s[i].n + 64u);
+    }
     read_state(&k, &f, seen, 0, items);
     e = kit_open(&k.kw, &k.file, &k.d, &k.io);
     *refused += e == TELEM_ERR_CORRUPT;
