@@ -250,6 +250,7 @@ static void close_full(uint8_t profile, size_t limit, uint32_t block) {
     kit_reader r;
     disk k;
     telem_io io;
+    size_t size;
     kit_at("profile %u, full at %lu, block %u", profile, (unsigned long)limit, (unsigned)block);
     two_streams(&f);
     io = disk_io(&k, &f, limit);
@@ -259,7 +260,9 @@ static void close_full(uint8_t profile, size_t limit, uint32_t block) {
     (void)kit_add_streams(&w, &f);
     f.count = w.w.stream_count;
     write_rows(&w, &f, 0, ROWS);
-    if (limit < whole_size(profile)) CHECK_EQ_INT(telem_file_writer_close(&w.w), TELEM_ERR_IO);
+    size = whole_size(profile);
+    if (block) size = (size + block - 1u) / block * block; /* its last sector is filled up */
+    if (limit < size) CHECK_EQ_INT(telem_file_writer_close(&w.w), TELEM_ERR_IO);
     else CHECK_EQ_INT(telem_file_writer_close(&w.w), TELEM_OK);
     CHECK_EQ_INT(telem_file_writer_close(&w.w), TELEM_ERR_STATE);
     CHECK_EQ_INT(telem_file_writer_clear(&w.w), TELEM_ERR_STATE);
