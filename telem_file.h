@@ -1135,7 +1135,9 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w);
 TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w);
 /* After the cause is mended (space freed): what did not reach the io of header, clocks and schemas is
    written, the rows lost since are told by loss blocks, every stream goes on with a KEY block. Rows that
-   waited in memory are not lost. While the cause lasts it answers the io's error again: try as often as you
+   waited in memory are not lost; those of a block of which the io took a part are, in journal mode as well: the zone has
+   them until their slot is taken again, and a reader gets them from there so long, but they are not written a second
+   time (the loss block tells the most that may be lost). While the cause lasts it answers the io's error again: try as often as you
    like. Behind a failed sync what the io took since the sync before is in doubt: a reader tells what is
    missing by the row numbers. */
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w);
@@ -1566,6 +1568,7 @@ struct telem_file_writer {
     uint32_t clock_ids[TELEM_FILE_CLOCKS];
     const char *clock_names[TELEM_FILE_CLOCKS];
     uint8_t open, headed; /* headed: the stream header is with the io */
+    uint8_t lacks; /* zeros at the end of the last block that did not reach the io */
     telem_file_watch *health; /* NULL: not asked for */
     uint8_t repeats;      /* of the stream header, on a disk */
     uint32_t clocks_refused, clocks_unsaid; /* bits: their add answered an error; they are not with the io */
@@ -1634,6 +1637,7 @@ struct telem_file_reader {
     uint8_t has_session, has_bad, seq_known, ended, finish, adrift, learnt, tail_end, entries_cut, held, stay;
     uint8_t moved;               /* the io stands elsewhere than behind the window */
     uint8_t carries;             /* attachments may go on in a later file */
+    uint64_t strange_at, strange_end; /* where what looked like another session's header was none, and up to where no other is tried */
     uint64_t reread;             /* where bytes did not hold and were read once more, + 1 */
 };
 
@@ -2675,13 +2679,15 @@ static void telem_i_file_frame_open(telem_file_writer *w, telem_i_file_wstream *
     memset(payload + len, 0, f->total - f->head - len);
 }
 
-/* Is a block whole when zeros follow where the io took no more? So many as the alignment asks for do:
-   telem_file_writer_clear writes them. They stand for its pad, and for as much of its check as happens to be 0. */
-static int telem_i_file_frame_whole(const telem_file_writer *w, const telem_i_file_frame *f, size_t cut) {
-    size_t end = f->head + f->len + 4u, pad = f->total - end;
-    if (cut <= pad) return 1;
-    for (cut -= pad; cut && f->p[end - cut] == 0 && cut < w->framing.align;) cut--;
-    return cut == 0;
+/* Is a block whole when zeros follow where the io took no more? telem_file_writer_clear writes them: they stand for
+   its pad, and for as much of its check as happens to be 0. */
+static int telem_i_file_frame_whole(telem_file_writer *w, const telem_i_file_frame *f, size_t cut) {
+    size_t end = f->head + f->len + 4u, pad = f->total - end, left = cut > pad ? cut - pad : 0;
+    if (left >= w->framing.align) return 0; /* what clear writes in any case does not complete it */
+    for (; left; left--)
+        if (f->p[end - left] != 0) return 0;
+    if (cut) w->lacks = (uint8_t)cut;
+    return 1;
 }
 
 /* The block is out, but for `cut` bytes that never will be. */
@@ -4086,10 +4092,11 @@ typedef struct telem_i_file_past {
     telem_i_file_entry *entries;
     telem_i_file_windex index;
     telem_i_file_known_clock clocks[TELEM_FILE_CLOCKS];
+    uint32_t latest; /* of `known`, that was looked for */
     uint32_t known_count, known_cap, loss_count, loss_cap, clock_count, entry_cap;
     uint64_t seq, end, announcement; /* end: behind the last whole block */
     uint64_t bad, cut, check_from, check_end, check_seq; /* telem_i_file_where_to_cut */
-    uint32_t scans;
+    uint32_t scans; /* of the zone that are left */
     uint8_t keeps;
     uint64_t lacks;      /* pad bytes that the last block lacks */
     uint64_t limit;      /* blocks from here on are not looked at */
@@ -4232,9 +4239,11 @@ static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, tele
 static int telem_i_file_repeat_due(const telem_file_writer *w, uint64_t pos, uint8_t n);
 
 static telem_i_file_known *telem_i_file_known_find(telem_i_file_past *p, uint32_t id) {
-    uint32_t i;
-    for (i = 0; i < p->known_count; i++)
-        if (p->known[i].id == id) return &p->known[i];
+    uint32_t i, n = p->known_count;
+    for (i = p->latest; i < n && i < p->latest + 2u; i++) /* the one before, or the next */
+        if (p->known[i].id == id) return &p->known[p->latest = i];
+    for (i = 0; i < n; i++)
+        if (p->known[i].id == id) return &p->known[p->latest = i];
     return NULL;
 }
 
@@ -5454,6 +5463,8 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     if (w->columns) telem_i_file_settle(w, 0); /* a block that was going out when a sync failed: nothing may stand in it */
 #endif
     (void)telem_i_file_out(w, pad, w->framing.align - 1u); /* a block may lack its last bytes */
+    if (w->lacks >= w->framing.align) (void)telem_i_file_out(w, pad, w->lacks - (w->framing.align - 1u));
+    if (w->error.code == TELEM_OK) w->lacks = 0;
     if (!w->stage && w->error.code == TELEM_OK) w->turn++;
     if (!w->headed) telem_i_file_emit_header(w);
     else telem_i_file_index_again(w);
@@ -14178,6 +14189,7 @@ static int telem_i_file_has_doubts(const telem_file_reader *r);
 static telem_i_file_rstream *telem_i_file_rfind(telem_file_reader *r, uint32_t id) {
     telem_i_file_rstream *s;
     if (r->latest && r->latest->pub.id == id) return r->latest;
+    if (r->latest && r->latest->next && r->latest->next->pub.id == id) return r->latest = r->latest->next;
     for (s = r->streams; s; s = s->next)
         if (s->pub.id == id) return r->latest = s;
     return NULL;
@@ -16119,12 +16131,19 @@ static void telem_i_file_note_key(telem_file_reader *r, const telem_i_file_heade
 /* Does another session begin at the position? */
 static int telem_i_file_is_foreign(telem_file_reader *r) {
     const uint8_t *h;
+    uint64_t at = telem_i_file_where(r);
     size_t n;
     if (telem_i_file_fill(r, TELEM_I_FILE_HEADER) != TELEM_OK || memcmp(telem_i_file_here(r), telem_i_file_magic, 8) != 0) return 0;
-    n = telem_get16(telem_i_file_here(r) + 10);
-    if (n < TELEM_I_FILE_HEADER || telem_i_file_fill(r, n) != TELEM_OK) return 0;
     h = telem_i_file_here(r);
-    return telem_get32(h + n - 4u) == telem_i_xxh32(h, n - 4u, 0) && telem_get64(h + 16) != r->session.id;
+    n = telem_get16(h + 10);
+    if (n < TELEM_I_FILE_HEADER || n > 4096 || n % 8 || telem_get64(h + 16) == r->session.id) return 0;
+    if (at > r->strange_at && at < r->strange_end) return 0; /* what looks so again and again: hashed bytes are 4 for each one passed, at most */
+    if (telem_i_file_fill(r, n) != TELEM_OK) return 0;
+    h = telem_i_file_here(r);
+    if (telem_get32(h + n - 4u) == telem_i_xxh32(h, n - 4u, 0)) return 1;
+    r->strange_at = at;
+    r->strange_end = at + n / 4u;
+    return 0;
 }
 
 /* Reads on to the next block header, over damage; TELEM_END at the end or at another session. */
@@ -16669,20 +16688,18 @@ static telem_i_file_known *telem_i_file_known_get(telem_i_file_past *p, uint32_t
     return k;
 }
 
-static void telem_i_file_learn_schema(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_header *h) {
-    const telem_i_file_rstream *s;
-    for (s = r->streams; s; s = s->next) {
-        telem_i_file_known *k = s->known ? telem_i_file_known_get(p, s->pub.id) : NULL;
-        if (!k || !k->orphan) continue;
-        k->orphan = 0;
-        k->clock_id = s->pub.clock_id;
-        k->fingerprint = s->pub.fingerprint;
-        k->name = telem_i_file_hash_pair(s->pub.name, telem_i_length(s->pub.name));
-        k->start_row = s->pub.start_row;
-        if (k->next_row < k->start_row) k->next_row = k->start_row;
-        k->schema_pos = h->offset;
-        p->announcement += h->total;
-    }
+static void telem_i_file_learn_schema(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_header *h, uint32_t id) {
+    const telem_i_file_rstream *s = telem_i_file_rfind(r, id);
+    telem_i_file_known *k = s && s->known ? telem_i_file_known_get(p, id) : NULL;
+    if (!k || !k->orphan) return;
+    k->orphan = 0;
+    k->clock_id = s->pub.clock_id;
+    k->fingerprint = s->pub.fingerprint;
+    k->name = telem_i_file_hash_pair(s->pub.name, telem_i_length(s->pub.name));
+    k->start_row = s->pub.start_row;
+    if (k->next_row < k->start_row) k->next_row = k->start_row;
+    k->schema_pos = h->offset;
+    p->announcement += h->total;
 }
 
 static void telem_i_file_learn_clocks(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_header *h) {
@@ -16713,12 +16730,19 @@ static void telem_i_file_learn_loss(telem_file_reader *r, telem_i_file_past *p) 
     if (l->total > p->losses[i].total) p->losses[i].total = l->total;
 }
 
-/* What an end block says of rows, too, which no block gives: their numbers are not given again. */
-static void telem_i_file_learn_end_rows(telem_file_reader *r, telem_i_file_past *p) {
-    const telem_i_file_rstream *s;
-    for (s = r->streams; s; s = s->next) {
-        telem_i_file_known *k = s->has_end ? telem_i_file_known_get(p, s->pub.id) : NULL;
-        if (k && k->next_row < s->end_row) k->next_row = s->end_row;
+/* What a good end block says of rows, too, which no block gives: their numbers are not given again. */
+static void telem_i_file_learn_end_rows(telem_i_file_past *p, telem_i_file_cursor c) {
+    uint64_t n;
+    (void)telem_i_file_take_varint(&c);
+    (void)telem_i_file_take_varint(&c);
+    for (n = telem_i_file_take_varint(&c); n && !c.bad; n--) {
+        uint32_t id = (uint32_t)telem_i_file_take_limited(&c, UINT32_MAX - 1u);
+        telem_i_file_known *k;
+        uint64_t next;
+        (void)telem_i_file_take_varint(&c);
+        next = telem_i_file_take_varint(&c);
+        k = c.bad ? NULL : telem_i_file_known_get(p, id);
+        if (k && k->next_row < next) k->next_row = next;
     }
 }
 
@@ -16780,13 +16804,15 @@ static void telem_i_file_visit_learn(telem_file_reader *r, telem_i_file_header *
     if (h->seq >= p->seq) p->seq = h->seq + 1u;
     p->end = h->offset + h->total;
     if (d->rows) telem_i_file_learn_data(p, d);
-    else if ((h->type == TELEM_BLOCK_SCHEMA || h->type == TELEM_BLOCK_CLOCK || h->type == TELEM_BLOCK_LOSS || h->type == TELEM_BLOCK_END) && telem_i_file_whole_block(r, h, &c))
+    else if ((h->type == TELEM_BLOCK_SCHEMA || h->type == TELEM_BLOCK_CLOCK || h->type == TELEM_BLOCK_LOSS || h->type == TELEM_BLOCK_END) && telem_i_file_whole_block(r, h, &c)) {
+        telem_i_file_cursor fields = h->fields; /* a schema's: its stream */
         if (telem_i_file_use_block(r, h, d) == NULL) {
-            if (h->type == TELEM_BLOCK_SCHEMA) telem_i_file_learn_schema(r, p, h);
+            if (h->type == TELEM_BLOCK_SCHEMA) telem_i_file_learn_schema(r, p, h, (uint32_t)telem_i_file_take_limited(&fields, UINT32_MAX));
             if (h->type == TELEM_BLOCK_CLOCK) telem_i_file_learn_clocks(r, p, h);
             if (h->type == TELEM_BLOCK_LOSS) telem_i_file_learn_loss(r, p);
-            if (h->type == TELEM_BLOCK_END) telem_i_file_learn_end_rows(r, p);
+            if (h->type == TELEM_BLOCK_END) telem_i_file_learn_end_rows(p, c);
         }
+    }
     telem_i_file_learn_index(r, p, h, d);
 }
 
@@ -16915,13 +16941,19 @@ static int telem_i_file_zone_has(telem_file_reader *r, const telem_i_file_known 
     return 0;
 }
 
-#define TELEM_I_FILE_SCANS 1000u /* of the zone; more wants only a file made to cost time */
+#define TELEM_I_FILE_SCANS 1000u /* of the zone */
+/* How many walks over the zone a file may cost: some, and as many as read a few times what the file has. More wants
+   only a file made to cost time: then what the zone has is taken to be in each gap. */
+static uint32_t telem_i_file_scans(const telem_i_file_past *p) {
+    uint64_t n = 32u + 4u * (p->size / (p->zone_bytes ? p->zone_bytes : 1u));
+    return n < TELEM_I_FILE_SCANS ? (uint32_t)n : TELEM_I_FILE_SCANS;
+}
 
 /* Rows of a stream up to `to` are in no block that can be read, and readers do not look for them behind it: where
    the zone has one, its place is behind the last block that can. */
 static void telem_i_file_check_gap(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_known *k, uint64_t to) {
-    if (k->at_row >= to || to <= k->zone_least || k->at_row >= k->zone_end || k->good_end >= p->bad || p->scans >= TELEM_I_FILE_SCANS) return;
-    if (++p->scans == TELEM_I_FILE_SCANS || telem_i_file_zone_has(r, k, k->at_row, to)) p->bad = k->good_end;
+    if (k->at_row >= to || to <= k->zone_least || k->at_row >= k->zone_end || k->good_end >= p->bad || p->scans == 0) return;
+    if (--p->scans == 0 || telem_i_file_zone_has(r, k, k->at_row, to)) p->bad = k->good_end;
 }
 
 /* What a reader gets of a data block: as telem_i_file_begin_rows and telem_i_file_lose_block. */
@@ -16995,13 +17027,14 @@ static telem_result telem_i_file_where_to_cut(telem_file_reader *r, telem_i_file
     p->cut = p->bad = p->check_from = UINT64_MAX;
     if (!r->zone || !telem_i_file_zone_used(r)) return TELEM_OK;
     telem_i_file_zone_range(r, p);
-    p->scans = p->keeps = 0;
+    p->keeps = 0;
+    p->scans = telem_i_file_scans(p);
     e = telem_i_file_check_walk(r, p, telem_i_file_visit_reach);
     if (e == TELEM_OK) e = telem_i_file_check_walk(r, p, telem_i_file_visit_check);
     if (e != TELEM_OK) return e;
     for (i = 0; i < p->known_count; i++) telem_i_file_check_gap(r, p, &p->known[i], p->known[i].told);
     if (p->bad == UINT64_MAX) return TELEM_OK;
-    p->scans = TELEM_I_FILE_SCANS;
+    p->scans = 0;
     if (p->check_from > p->bad) p->check_from = p->bad;
     e = telem_i_file_check_walk(r, p, telem_i_file_visit_cut);
     if (e != TELEM_OK) return e;
