@@ -704,7 +704,7 @@
        in the schema block is one past the last row in the files before. Where a reader finds it
        higher than it expects, rows between are in no file: missing, exactly.
        A writer that finds the newest file without its end may append to it (section 12) and end it,
-       before it begins its own.
+       before it begins its own, which has the next number that no file has in its name.
        The next file is begun as NAME.new: header, journal zone, clocks, schemas, chain block; then
        it is renamed. Nothing is written to a file any more when a later one has its name. So a
        reader that finds a later file reads on to the end of the one at hand, once, and leaves it.
@@ -1429,7 +1429,9 @@ typedef struct telem_feed_writer telem_feed_writer;
    place first: rows that only its journal zone has become blocks; one that is damaged otherwise stays as it is. Then
    a file is begun, behind whatever is there. One writer at a time. ERR_BUSY: another has it;
    ERR_MISMATCH: a stream differs from what the feed holds (telem_feed_writer_error: which field, and how);
-   what dir and telem_file_writer_open answer. A failed open leaves the feed as it was. */
+   what dir and telem_file_writer_open answer, also for a file of the feed that the system does not let it read. A failed
+   open leaves the feed as it was, but that the file of a killed writer may be closed by then. (That counts as written to,
+   for keep_ns; what cannot be closed is no error.) */
 TELEM_API telem_result telem_feed_open(telem_feed_writer *f, const telem_feed_writer_desc *d);
 /* One row, then telem_feed_poll. All other telem_file_write*() take &f->w; call telem_feed_poll now and then behind them. */
 TELEM_API telem_result telem_feed_write(telem_feed_writer *f, uint32_t stream, int64_t time, const void *rec);
@@ -1656,7 +1658,6 @@ struct telem_feed_writer {
     telem_error error;
     uint32_t number, keep_files, rows_unseen;
     uint8_t at, open, locked, keep_unread; /* at: of io */
-    uint8_t sealed;              /* open mended the file of a writer that was killed */
     uint8_t unsynced;            /* a sync of the file at hand failed when it was to be left */
     char name[TELEM_FEED_NAME_MAX + 1u];
     char file[TELEM_FEED_FILE_MAX + 1u];
@@ -5655,13 +5656,13 @@ static telem_result telem_i_file_rotate_end(telem_file_writer *w, telem_i_file_r
 
 /* Begins a file of a new session on `io` (of the same block_size). On an error the writer stands in the old one as
    before, behind an end block. */
-static telem_result telem_i_file_rotate_begin(telem_file_writer *w, telem_io *io, uint64_t session, int64_t created, const telem_i_file_rotation *k) {
+static telem_result telem_i_file_rotate_begin(telem_file_writer *w, telem_io *io, uint32_t number, uint64_t session, int64_t created, const telem_i_file_rotation *k) {
     telem_error e;
     w->desc.io = io;
     w->desc.previous = w->desc.session;
     w->desc.session = session;
     w->desc.created = created;
-    w->desc.file_number++;
+    w->desc.file_number = number;
     telem_i_file_framing_init(&w->framing, session, w->desc.profile, w->framing.align, w->framing.payload_hash);
     w->pos = w->seq = 0;
     w->staged = w->stage_done = w->loss_count = 0;
@@ -18276,11 +18277,13 @@ static size_t telem_i_file_feed_parse(const char *file, uint32_t *number) {
     return at;
 }
 
-/* A pass over the directory: all files of one feed, and the first ones from a number on, ascending. */
+/* A pass over the directory: all files of one feed, and the first ones from a number on, ascending (or, with `down`, those
+   up to a number, descending). */
 typedef struct telem_i_file_feed_pass {
     const char *name;
     uint64_t from, bytes;
     uint32_t files, n, last; /* files in all; in `first`; the highest number */
+    uint8_t down;
     struct {
         uint64_t size;
         int64_t modified;
@@ -18296,8 +18299,8 @@ static int telem_i_file_feed_pass_entry(void *arg, const telem_dir_entry *e) {
     p->files++;
     p->bytes += e->size;
     if (p->files == 1 || number > p->last) p->last = number;
-    if (number < p->from) return 0;
-    for (i = p->n; i > 0 && p->first[i - 1].number > number; i--)
+    if (p->down ? number > p->from : number < p->from) return 0;
+    for (i = p->n; i > 0 && (p->down ? p->first[i - 1].number < number : p->first[i - 1].number > number); i--)
         if (i < TELEM_I_FILE_FEED_BATCH) p->first[i] = p->first[i - 1];
     if (i == TELEM_I_FILE_FEED_BATCH) return 0;
     p->first[i].number = number;
@@ -18308,14 +18311,20 @@ static int telem_i_file_feed_pass_entry(void *arg, const telem_dir_entry *e) {
 }
 
 /* A directory that is not there has no files. */
-static telem_result telem_i_file_feed_look(const telem_dir *dir, const char *name, uint64_t from,
-                                           telem_i_file_feed_pass *p) {
+static telem_result telem_i_file_feed_list_files(const telem_dir *dir, const char *name, uint64_t from, int down,
+                                                 telem_i_file_feed_pass *p) {
     telem_result r;
     memset(p, 0, sizeof *p);
     p->name = name;
     p->from = from;
+    p->down = (uint8_t)down;
     r = dir->list(dir->user, telem_i_file_feed_pass_entry, p);
     return r == TELEM_ERR_NOT_FOUND ? TELEM_OK : r;
+}
+
+static telem_result telem_i_file_feed_look(const telem_dir *dir, const char *name, uint64_t from,
+                                           telem_i_file_feed_pass *p) {
+    return telem_i_file_feed_list_files(dir, name, from, 0, p);
 }
 
 /* What the header of a file says of its place. */
@@ -18492,7 +18501,8 @@ static int telem_i_file_differs(telem_i_file_words *t, const telem_schema *a, co
 /* What a feed holds already, as far as its writer must know. */
 typedef struct telem_i_file_feed_past {
     telem_i_file_feed_place place; /* of the newest readable file */
-    uint32_t last;                 /* highest number taken; 0: none */
+    uint32_t number;               /* of the file to come */
+    uint64_t from;                 /* files with higher numbers were looked at */
     uint8_t any;
 } telem_i_file_feed_past;
 
@@ -18538,16 +18548,25 @@ static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_fe
 }
 
 /* A writer that was killed left rows in the journal only: their numbers are taken, too. */
-static void telem_i_file_feed_journal(telem_file_reader *r) {
+static telem_result telem_i_file_feed_journal(telem_file_reader *r) {
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_file_item item;
-    if (telem_file_reader_journal(r) != 2) return;
-    while (telem_file_next(r, &item) == TELEM_OK)
+    telem_result e;
+    if (telem_file_reader_journal(r) != 2) return TELEM_OK;
+    while ((e = telem_file_next(r, &item)) == TELEM_OK)
         if (item.kind == TELEM_ITEM_ROW && item.row >= item.stream->end_row)
             item.stream->end_row = item.row + 1u;
+    return e == TELEM_END || e == TELEM_AGAIN ? TELEM_OK : e;
 #else
     (void)r;
+    return TELEM_OK;
 #endif
+}
+
+/* Says an answer what the file is, or nothing of it (an io's error)? */
+static int telem_i_file_feed_judges(telem_result r) {
+    return r == TELEM_OK || r == TELEM_ERR_CORRUPT || r == TELEM_ERR_TRUNCATED || r == TELEM_ERR_UNSUPPORTED ||
+           r == TELEM_ERR_NOT_FOUND;
 }
 
 /* Was it closed? The io stands anywhere afterwards. */
@@ -18558,7 +18577,7 @@ static int telem_i_file_feed_closed(telem_file_reader *r) {
     return telem_i_file_learn_end(r);
 }
 
-/* Reads a file's streams. What cannot be read tells nothing, and that is no error. */
+/* Reads a file's streams. What is no good tells nothing, and that is no error; what the io refuses is one. */
 static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const telem_feed_writer_desc *d,
                                                 const char *file, uint64_t *start, uint8_t *found,
                                                 uint8_t *closed) {
@@ -18572,19 +18591,29 @@ static telem_result telem_i_file_feed_read_file(telem_feed_writer *f, const tele
     if (size < own)
         return telem_i_file_feed_fail(f, TELEM_ERR_MEMORY,
                                       "scratch is too small to read what is there: ", file);
-    if (f->dir.open(f->dir.user, file, TELEM_DIR_READ, &io) != TELEM_OK) return TELEM_OK;
+    e = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &io);
+    if (e == TELEM_ERR_NOT_FOUND) return TELEM_OK;
+    if (e != TELEM_OK) return telem_i_file_feed_fail(f, e, "a file of the feed cannot be read: ", file);
     rd.io = &io;
     rd.memory = memory + own;
     rd.memory_size = size - own;
     e = telem_file_reader_open(r, &rd);
     if (e == TELEM_OK) *closed = (uint8_t)telem_i_file_feed_closed(r);
-    if (e == TELEM_OK && telem_file_reader_scan(r, NULL, 0) >= 0) {
-        telem_i_file_feed_journal(r);
-        e = telem_i_file_feed_match(f, d, r, start, found);
-    } else if (e == TELEM_ERR_MEMORY)
+    if (e == TELEM_OK) {
+        int64_t streams = telem_file_reader_scan(r, NULL, 0);
+        e = streams < 0 ? (telem_result)streams : telem_i_file_feed_journal(r);
+        if (e == TELEM_OK) {
+            e = telem_i_file_feed_match(f, d, r, start, found);
+            (void)f->dir.close(f->dir.user, &io);
+            return e;
+        }
+    }
+    if (e == TELEM_ERR_MEMORY)
         (void)telem_i_file_feed_fail(f, e, "scratch is too small to read what is there: ", file);
-    else
+    else if (telem_i_file_feed_judges(e))
         e = TELEM_OK;
+    else
+        (void)telem_i_file_feed_fail(f, e, "a file of the feed cannot be read: ", file);
     (void)f->dir.close(f->dir.user, &io);
     return e;
 }
@@ -18607,8 +18636,8 @@ static void telem_i_file_feed_seal(telem_feed_writer *f, const telem_feed_writer
     wd.max_row = x->max_row;
     wd.max_streams = x->max_streams;
     wd.append = 1;
-    if (telem_file_writer_open(&f->w, &wd) == TELEM_OK) f->sealed = 1;
-    if (f->w.open && telem_file_writer_close(&f->w) != TELEM_OK) f->sealed = 0;
+    (void)telem_file_writer_open(&f->w, &wd);
+    if (f->w.open) (void)telem_file_writer_close(&f->w);
     (void)f->dir.close(f->dir.user, &io);
     memset(&f->w, 0, sizeof f->w);
 #else
@@ -18621,32 +18650,59 @@ static int telem_i_file_feed_all(const uint8_t *found, uint32_t n) {
     return n == 0;
 }
 
+/* One of the files: whether it is of the feed, and what it says of the streams. */
+static telem_result telem_i_file_feed_past_file(telem_feed_writer *f, const telem_feed_writer_desc *d, uint32_t number,
+                                                telem_i_file_feed_past *past, uint64_t *start, uint8_t *found) {
+    telem_i_file_feed_place x;
+    uint8_t closed = 1;
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    telem_result r;
+    telem_i_file_feed_numbered(file, f->name, number);
+    r = telem_i_file_feed_peek(&f->dir, file, &x);
+    if (!telem_i_file_feed_judges(r)) return telem_i_file_feed_fail(f, r, "a file of the feed cannot be read: ", file);
+    if (r != TELEM_OK || x.sequence == 0 || x.number != number) return TELEM_OK;
+    if (past->any && x.sequence != past->place.sequence) return TELEM_OK;
+    r = telem_i_file_feed_read_file(f, d, file, start, found, &closed);
+    if (r == TELEM_OK && !past->any && !closed) telem_i_file_feed_seal(f, d, file, &x);
+    if (!past->any) past->place = x;
+    past->any = 1;
+    return r;
+}
+
 /* From the newest file back until all streams are found; files of another sequence are other people's. */
 static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_feed_writer_desc *d,
                                               telem_i_file_feed_past *past, uint64_t *start, uint8_t *found) {
     telem_i_file_feed_pass p;
-    telem_i_file_feed_place x;
-    uint32_t number, tries = 4096;
-    uint8_t closed;
-    char file[TELEM_FEED_FILE_MAX + 1u];
-    telem_result r = telem_i_file_feed_look(&f->dir, f->name, 0, &p);
-    if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
+    uint32_t i;
+    telem_result r;
     memset(past, 0, sizeof *past);
-    past->last = p.last;
-    if (p.files == 0) return TELEM_OK;
-    for (number = p.last; number >= p.first[0].number && tries-- > 0 && number > 0; number--) {
-        telem_i_file_feed_numbered(file, f->name, number);
-        if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence == 0 || x.number != number)
-            continue;
-        if (past->any && x.sequence != past->place.sequence) continue;
-        closed = 1;
-        r = telem_i_file_feed_read_file(f, d, file, start, found, &closed);
-        if (r == TELEM_OK && !past->any && !closed) telem_i_file_feed_seal(f, d, file, &x);
-        if (!past->any) past->place = x;
-        past->any = 1;
-        if (r != TELEM_OK || telem_i_file_feed_all(found, d->stream_count)) return r;
+    p.n = TELEM_I_FILE_FEED_BATCH;
+    for (past->from = UINT32_MAX; p.n == TELEM_I_FILE_FEED_BATCH;) {
+        r = telem_i_file_feed_list_files(&f->dir, f->name, past->from, 1, &p);
+        if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
+        for (i = 0; i < p.n && p.first[i].number > 0; i++) {
+            r = telem_i_file_feed_past_file(f, d, p.first[i].number, past, start, found);
+            if (r != TELEM_OK || (past->any && telem_i_file_feed_all(found, d->stream_count))) return r;
+            past->from = p.first[i].number - 1u;
+        }
+        if (i < p.n) break;
     }
     return TELEM_OK;
+}
+
+/* From `number` on the first that no file has as its name: other people's files are not written over. 0: none. */
+static uint32_t telem_i_file_feed_free(telem_feed_writer *f, uint32_t number) {
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    uint32_t tries = 4096;
+    telem_io io;
+    for (; number > 0 && tries-- > 0; number++) {
+        telem_result r;
+        telem_i_file_feed_numbered(file, f->name, number);
+        r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &io);
+        if (r == TELEM_ERR_NOT_FOUND) return number;
+        if (r == TELEM_OK) (void)f->dir.close(f->dir.user, &io);
+    }
+    return 0;
 }
 
 static int64_t telem_i_file_feed_now(const telem_feed_writer *f) {
@@ -18698,7 +18754,7 @@ static telem_result telem_i_file_feed_begin(telem_feed_writer *f, const telem_fe
     wd.io = &f->io[0];
     wd.append = 0;
     wd.previous = past->any ? past->place.session : 0;
-    wd.file_number = past->last + 1u;
+    wd.file_number = past->number;
     wd.created = telem_i_file_feed_now(f);
     wd.session = d->file.session ? d->file.session : telem_i_file_new_session(f);
     wd.sequence = past->any ? past->place.sequence : wd.session;
@@ -18787,8 +18843,8 @@ static telem_result telem_i_file_feed_start(telem_feed_writer *f, const telem_fe
     r = telem_i_file_feed_past_of(f, &look, &past, (uint64_t *)(void *)end,
                                   end + 8u * (size_t)d->stream_count);
     if (r != TELEM_OK) return r;
-    if (past.last == UINT32_MAX)
-        return telem_i_file_feed_fail(f, TELEM_ERR_LIMIT, "no file number is left", "");
+    past.number = telem_i_file_feed_free(f, past.any ? past.place.number + 1u : 1u);
+    if (past.number == 0) return telem_i_file_feed_fail(f, TELEM_ERR_LIMIT, "no file number is left", "");
     r = telem_i_file_feed_make(f, &f->io[0]);
     if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "a file cannot be made in the directory", "");
     if (d->scratch == NULL) { /* the writer takes that memory, and clears it piece by piece */
@@ -18801,7 +18857,7 @@ static telem_result telem_i_file_feed_start(telem_feed_writer *f, const telem_fe
         r = telem_i_file_feed_begin(f, d, &past, (uint64_t *)(void *)end);
     }
     if (r != TELEM_OK && f->error.code == TELEM_OK) (void)telem_i_file_feed_writer_failed(f, r);
-    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, past.last + 1u)) != TELEM_OK)
+    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, past.number)) != TELEM_OK)
         (void)telem_i_file_feed_fail(f, r, "a file cannot be renamed in the directory", "");
     if (r != TELEM_OK) {
 #if !defined(TELEM_FILE_NO_JOURNAL)
@@ -18845,12 +18901,12 @@ static telem_result telem_i_file_feed_later(telem_feed_writer *f, telem_result r
 }
 
 /* From the file at hand into NAME.new, which gets its name. */
-static telem_result telem_i_file_feed_over(telem_feed_writer *f, telem_io *io) {
+static telem_result telem_i_file_feed_over(telem_feed_writer *f, telem_io *io, uint32_t number) {
     telem_i_file_rotation k;
     telem_result r = telem_i_file_rotate_end(&f->w, &k, &f->unsynced);
     if (r != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
-    r = telem_i_file_rotate_begin(&f->w, io, telem_i_file_new_session(io), telem_i_file_feed_now(f), &k);
-    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, f->number + 1u)) != TELEM_OK)
+    r = telem_i_file_rotate_begin(&f->w, io, number, telem_i_file_new_session(io), telem_i_file_feed_now(f), &k);
+    if (r == TELEM_OK && (r = telem_i_file_feed_name_it(f, number)) != TELEM_OK)
         telem_i_file_rotate_back(&f->w, &k);
     if (r != TELEM_OK) return telem_i_file_feed_later(f, r, "the next file cannot be begun");
     telem_i_file_rotate_done(&f->w, &k);
@@ -18864,14 +18920,16 @@ static telem_result telem_i_file_feed_over(telem_feed_writer *f, telem_io *io) {
 static telem_result telem_i_file_feed_rotate(telem_feed_writer *f) {
     telem_io *io = &f->io[1 - f->at];
     telem_result r = f->w.error.code;
+    uint32_t number;
     if (r != TELEM_OK) return telem_i_file_feed_writer_failed(f, r);
-    if (f->number == UINT32_MAX) return telem_i_file_feed_later(f, TELEM_ERR_LIMIT, "no file number is left");
+    number = telem_i_file_feed_free(f, f->number + 1u);
+    if (number == 0) return telem_i_file_feed_later(f, TELEM_ERR_LIMIT, "no file number is left");
     r = telem_i_file_feed_make(f, io);
     if (r != TELEM_OK) return telem_i_file_feed_later(f, r, "the next file cannot be made");
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_i_file_gate_shut(&f->w);
 #endif
-    r = telem_i_file_feed_over(f, io);
+    r = telem_i_file_feed_over(f, io, number);
 #if !defined(TELEM_FILE_NO_JOURNAL)
     telem_i_file_gate_open(&f->w);
 #endif
@@ -19140,7 +19198,29 @@ static void telem_i_file_feedr_drop_next(telem_feed_reader *f) {
     f->has_next = 0;
 }
 
-/* Opens the first file whose number is above `above` (-1: any) as next_io; ERR_NOT_FOUND: there is none. */
+/* Is it a file of the feed, as far as its header says? */
+static int telem_i_file_feedr_is_ours(telem_feed_reader *f, uint32_t number) {
+    telem_i_file_feed_place x;
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    telem_i_file_feed_numbered(file, f->name, number);
+    return telem_i_file_feed_peek(&f->dir, file, &x) == TELEM_OK && (x.sequence == 0 || x.number == number) &&
+           (f->sequence == 0 || x.sequence == f->sequence);
+}
+
+/* Is one among the files listed, or behind them? */
+static int telem_i_file_feedr_any_ours(telem_feed_reader *f, const telem_i_file_feed_pass *first) {
+    telem_i_file_feed_pass p = *first;
+    uint32_t i, rounds = 64;
+    for (;;) {
+        for (i = 0; i < p.n; i++)
+            if (telem_i_file_feedr_is_ours(f, p.first[i].number)) return 1;
+        if (p.n < TELEM_I_FILE_FEED_BATCH || rounds-- == 0) return 0;
+        if (telem_i_file_feed_look(&f->dir, f->name, (uint64_t)p.first[p.n - 1u].number + 1u, &p) != TELEM_OK) return 0;
+    }
+}
+
+/* Opens the first file whose number is above `above` (-1: any) as next_io; ERR_NOT_FOUND: there is none. Who follows does
+   not leave a file for one that is not of the feed, unless one that is stands behind that. */
 static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above, int wide) {
     telem_i_file_feed_pass p;
     char file[TELEM_FEED_FILE_MAX + 1u];
@@ -19151,6 +19231,11 @@ static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above,
         f->next_number = above < 0 ? 1u : (uint32_t)(above + 1);
         telem_i_file_feed_numbered(file, f->name, f->next_number);
         r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &f->next_io);
+        if (r == TELEM_OK && f->desc.follow && !telem_i_file_feedr_is_ours(f, f->next_number)) {
+            (void)f->dir.close(f->dir.user, &f->next_io);
+            r = TELEM_ERR_NOT_FOUND;
+            wide = 1;
+        }
     }
     while (r == TELEM_ERR_NOT_FOUND && wide &&
            tries-- > 0) { /* what is listed may be gone when it is opened */
@@ -19160,6 +19245,7 @@ static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above,
         r = telem_i_file_feed_look(&f->dir, f->name, (uint64_t)(above + 1), &p);
         if (r != TELEM_OK) return r;
         r = TELEM_ERR_NOT_FOUND;
+        if (f->desc.follow && !telem_i_file_feedr_any_ours(f, &p)) return r;
         for (i = 0; i < p.n && r == TELEM_ERR_NOT_FOUND; i++) {
             f->next_number = p.first[i].number;
             telem_i_file_feed_numbered(file, f->name, f->next_number);

@@ -1101,11 +1101,107 @@ TEST(strangers_in_the_directory_do_no_harm) {
     CHECK_OK(telem_feed_close(&w));
     CHECK(w.files_removed > 0);
     CHECK(dir_find(&kit, "drive.000000.tlm") >= 0 && dir_find(&kit, "drive.000001.tlm") >= 0 && dir_find(&kit, "drive.000002.tlm") >= 0);
-    dir_put(&kit, "drive.4294967295.tlm", bytes, 9); /* no number is left */
+    dir_put(&kit, "drive.4294967295.tlm", bytes, 9); /* nor does the highest number that there is */
     kit.owner = 1;
-    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_LIMIT);
-    CHECK_STR(telem_feed_writer_error(&w).what, "no file number is left");
+    REQUIRE_OK(telem_feed_open(&w, d));
+    CHECK_EQ_INT(telem_file_next_row(&w.w, 1), 6000);
+    CHECK(w.number < 100);
+    CHECK_OK(telem_feed_close(&w));
     dir_free(&kit);
+}
+
+/* Numbers that other people's files have are passed over, by writers and by those who follow. */
+TEST(taken_numbers_are_passed_over) {
+    static const char noise[] = "not a file of the feed";
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    account a;
+    uint64_t n = 0, sequence;
+    int i;
+    memset(&a, 0, sizeof a);
+    d->rotate_bytes = UINT64_MAX;
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    sequence = w.w.desc.sequence;
+    for (; n < 100; n++) CHECK_OK(put(&w, n));
+    CHECK_OK(telem_file_writer_flush(&w.w));
+    REQUIRE_OK(reader(1));
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+    dir_put(&kit, "drive.010000.tlm", noise, sizeof noise);
+    dir_put(&kit, "drive.000003.tlm", noise, sizeof noise);
+    dir_put(&kit, "drive.000004.tlm", noise, 0);
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+    for (i = 0; i < 3; i++) {
+        kit.owner = 1;
+        for (; n < 200u + 100u * (unsigned)i; n++) CHECK_OK(put(&w, n));
+        CHECK_OK(telem_feed_rotate(&w));
+        kit.owner = 0;
+        CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+        CHECK_EQ_INT(a.next[1], n);
+    }
+    CHECK_EQ_INT(w.number, 6); /* 2, 5, 6 */
+    CHECK_EQ_INT(kit.file[dir_find(&kit, "drive.000003.tlm")].inode->size, sizeof noise);
+    CHECK_EQ_INT(kit.file[dir_find(&kit, "drive.000004.tlm")].inode->size, 0);
+    kit.owner = 1;
+    CHECK_OK(telem_feed_close(&w));
+    REQUIRE_OK(telem_feed_open(&w, d));
+    CHECK_EQ_INT(w.w.desc.sequence, sequence);
+    CHECK_EQ_INT(telem_file_next_row(&w.w, 1), n);
+    CHECK_EQ_INT(w.number, 7);
+    for (; n < 600; n++) CHECK_OK(put(&w, n));
+    CHECK_OK(telem_feed_close(&w));
+    kit.owner = 0;
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+    CHECK_EQ_INT(a.rows[1], n);
+    CHECK_EQ_INT(a.bad, 0);
+    CHECK_EQ_INT(a.missing[1] + a.missing[2], 0);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_free(&kit);
+}
+
+/* An io error while an existing feed is opened is answered; never does the feed begin anew because of one. With a
+   killed writer before, its file is closed by whichever open comes through. */
+TEST(errors_of_an_open_begin_no_other_feed) {
+    long call, calls = 1;
+    for (call = 1; call <= calls + 1 && !check_g.bad; call++) {
+        telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+        uint64_t n, sequence;
+        account a;
+        telem_result r;
+        memset(&a, 0, sizeof a);
+        d->rotate_bytes = 1500;
+        d->file.block_bytes = 500;
+        kit.owner = 1;
+        REQUIRE_OK(telem_feed_open(&w, d));
+        for (n = 0; n < 300; n++) CHECK_OK(put(&w, n));
+        CHECK_OK(telem_file_writer_flush(&w.w));
+        sequence = w.w.desc.sequence;
+        dir_kill(&kit, 1);
+        kit.owner = 2;
+        d->file.memory = memory2;
+        kit.calls = 0;
+        kit.fail_at = call;
+        kit.fail_code = TELEM_ERR_IO;
+        r = telem_feed_open(&w, d);
+        calls = kit.calls > calls ? kit.calls : calls;
+        kit.fail_at = 0;
+        if (r != TELEM_OK) {
+            CHECK_EQ_INT(r, TELEM_ERR_IO);
+            CHECK(telem_feed_writer_error(&w).what != NULL);
+            REQUIRE_OK(telem_feed_open(&w, d));
+        }
+        CHECK_EQ_INT(w.w.desc.sequence, sequence);
+        CHECK_EQ_INT(telem_file_next_row(&w.w, 1), 300);
+        for (; n < 400; n++) CHECK_OK(put(&w, n));
+        CHECK_OK(telem_feed_close(&w));
+        REQUIRE_OK(reader(0));
+        CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+        CHECK_EQ_INT(a.rows[1], 400);
+        CHECK_EQ_INT(a.bad, 0);
+        CHECK_OK(telem_feed_reader_close(&rd));
+        if (check_g.bad) printf("call %ld of %ld: %s, answered %d\n", call, calls, kit.failure, (int)r);
+        dir_free(&kit);
+    }
+    CHECK(calls > 20);
 }
 
 TEST(files_that_were_not_acknowledged_stay) {
@@ -1263,6 +1359,8 @@ int main(void) {
     RUN(attachments_go_on_over_rotations);
     RUN(attachment_of_a_killed_writer_is_cut);
     RUN(strangers_in_the_directory_do_no_harm);
+    RUN(taken_numbers_are_passed_over);
+    RUN(errors_of_an_open_begin_no_other_feed);
     RUN(files_that_were_not_acknowledged_stay);
     RUN(old_and_large_feeds_are_cut_to_size);
     RUN(feeds_are_listed_with_their_files);
