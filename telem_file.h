@@ -19074,8 +19074,11 @@ static telem_result telem_i_file_feed_keep(telem_feed_writer *f) {
                 return TELEM_OK;
             telem_i_file_feed_numbered(file, f->name, p.first[i].number);
             from = (uint64_t)p.first[i].number + 1u;
-            if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence != f->w.desc.sequence)
+            if (telem_i_file_feed_peek(&f->dir, file, &x) != TELEM_OK || x.sequence != f->w.desc.sequence) {
+                p.files--; /* it does not count */
+                p.bytes -= p.first[i].size;
                 continue;
+            }
             r = f->dir.remove(f->dir.user, file);
             if (r != TELEM_OK && r != TELEM_ERR_NOT_FOUND)
                 return telem_i_file_feed_fail(f, r, "a file cannot be removed: ", file);
@@ -19230,12 +19233,8 @@ static telem_result telem_i_file_feedr_find(telem_feed_reader *f, int64_t above,
         above < (int64_t)UINT32_MAX) { /* mostly it is the one behind, or the first */
         f->next_number = above < 0 ? 1u : (uint32_t)(above + 1);
         telem_i_file_feed_numbered(file, f->name, f->next_number);
-        r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &f->next_io);
-        if (r == TELEM_OK && f->desc.follow && !telem_i_file_feedr_is_ours(f, f->next_number)) {
-            (void)f->dir.close(f->dir.user, &f->next_io);
-            r = TELEM_ERR_NOT_FOUND;
-            wide = 1;
-        }
+        if (!f->desc.follow || telem_i_file_feedr_is_ours(f, f->next_number))
+            r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &f->next_io);
     }
     while (r == TELEM_ERR_NOT_FOUND && wide &&
            tries-- > 0) { /* what is listed may be gone when it is opened */
