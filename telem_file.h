@@ -961,7 +961,7 @@ typedef struct telem_file_stream_desc {
     const char *name;    /* NULL: the schema's name. Unique in the session */
     const telem_schema *schema; /* must outlive the writer */
     uint32_t block_bytes; /* 0: the writer's */
-    uint64_t start_row;  /* number of the first row (a sequence of files counts on) */
+    uint64_t start_row;  /* number of the first row (a sequence of files counts on); at most 2^63 */
 } telem_file_stream_desc;
 
 /* A column of whole columns: as many values as there are rows, native, one behind the other. BOOL and
@@ -1032,7 +1032,10 @@ TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const 
    rows of the file are in blocks when this returns. Also behind a power cut: what could be read before can be read
    behind it, or it refuses (CORRUPT) and changes nothing: where blocks are damaged or gone whose rows the zone has,
    in front of something that it has not (section 12). Read that file, begin another one, as feeds do. Numbers of
-   rows that are lost at the end come again only when nothing in the file tells of these rows.
+   rows that are lost at the end come again only when nothing in the file tells of these rows. ERR_LIMIT, too, when the
+   file tells of rows from number 2^63 on (no writer gets there). Bytes that are not telem's are never overwritten: a
+   file is begun anew only when it is empty, all zeros, or what a writer left that was killed before its header was
+   whole and any row was written.
    Clocks and streams are added as always: those that the file has go on where they were (ERR_MISMATCH: with the
    same id, but another schema, name or clock). A file of several sessions is refused (UNSUPPORTED), so is one that
    another writer has (ERR_BUSY).
@@ -1042,7 +1045,7 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
 /* Before the streams that use it, else ERR_STATE. ERR_EXISTS when the id was given already. `name` (NULL:
    "") must outlive the writer. */
 TELEM_API telem_result telem_file_add_clock(telem_file_writer *w, uint32_t id, const telem_clock *clock, const char *name);
-/* ERR_EXISTS (id or name), ERR_LIMIT (row above max_row, or above what a block holds), ERR_MEMORY,
+/* ERR_EXISTS (id or name), ERR_LIMIT (row above max_row, or above what a block holds; start_row), ERR_MEMORY,
    ERR_ARG (a schema that telem_schema_check refuses), ERR_NOT_FOUND (the clock): nothing happened, and
    telem_file_writer_error says why.
    An io's error, also one that stuck before: the stream (the clock) is there all the same. Its rows count
@@ -1429,6 +1432,7 @@ typedef struct telem_feed_writer telem_feed_writer;
    place first: rows that only its journal zone has become blocks; one that is damaged otherwise stays as it is. Then
    a file is begun, behind whatever is there. One writer at a time. ERR_BUSY: another has it;
    ERR_MISMATCH: a stream differs from what the feed holds (telem_feed_writer_error: which field, and how);
+   ERR_LIMIT: the feed tells of rows from number 2^63 on, or no file number is left;
    what dir and telem_file_writer_open answer, also for a file of the feed that the system does not let it read. A failed
    open leaves the feed as it was, but that the file of a killed writer may be closed by then. (That counts as written to,
    for keep_ns; what cannot be closed is no error.) */
@@ -1705,6 +1709,7 @@ struct telem_feed_reader {
 /* >>framing -- what writer and reader share ---------------------------------------------------- */
 
 #define TELEM_I_FILE_HEADER 104u     /* bytes of a stream header of version 1.0 */
+#define TELEM_I_FILE_LAST_ROW ((uint64_t)1 << 63) /* writers begin no stream above: so numbers never run out */
 #define TELEM_I_FILE_ROOM 128u       /* bytes kept free before a block's payload for its header */
 #define TELEM_I_FILE_SLACK 160u      /* bytes behind it: a group, a run token, check and pad */
 #define TELEM_I_FILE_INDEXED 128u   /* most bytes that a block takes in an index, with its stream */
@@ -4353,23 +4358,38 @@ static void telem_i_file_unlock(telem_file_writer *w) {
     w->locked = 0;
 }
 
-/* Nothing of value is in the file: its writer was killed before the stream header was there. */
-static int telem_i_file_is_blank(telem_io *io, uint64_t size) {
+/* Are bytes [from, to) of the file 0, but for `most` bytes from `but` on? */
+static int telem_i_file_is_zero(telem_io *io, uint64_t from, uint64_t to, uint64_t but, uint32_t most) {
     uint8_t b[512];
-    uint64_t at = 0, i;
-    int half = 0;
-    if (io->seek(io->user, 0) != TELEM_OK) return 0;
-    for (; at < size; at += i) {
-        int64_t n = telem_io_read_all(io, b, sizeof b);
-        if (n <= 0) return 0;
-        if (size < TELEM_I_FILE_HEADER && memcmp(b, telem_i_file_magic, size < 8u ? (size_t)size : 8u) == 0) return 1; /* cut inside it */
-        if (at == TELEM_I_FILE_ZONE && n >= 64 && telem_get32(b) == TELEM_I_FILE_JMAGIC) /* the zone is made before the header */
-            return size <= TELEM_I_FILE_ZONE + ((64u + (uint64_t)telem_get16(b + 6) * telem_get32(b + 16) + 4095u) & ~(uint64_t)4095u);
-        if (at == 0) half = telem_get32(b) == 0;
-        for (i = 0; i < (uint64_t)n; i++)
-            if (b[i] && (at + i < 4u || at + i >= TELEM_I_FILE_ZONE || !half)) return 0; /* else a header without its magic */
+    if (io->seek(io->user, from) != TELEM_OK) return 0;
+    while (from < to) {
+        size_t i, n = to - from < sizeof b ? (size_t)(to - from) : sizeof b;
+        if (telem_io_read_all(io, b, n) != (int64_t)n) return 0;
+        for (i = 0; i < n; i++, from++)
+            if (b[i] && (from < but || from - but >= most)) return 0;
     }
     return 1;
+}
+
+/* A zone's header as telem_i_file_zone_format makes it, in a file of just the size that it asks for. */
+static int telem_i_file_is_zone(const uint8_t *h, uint64_t size) {
+    uint64_t bytes = 64u + (uint64_t)telem_get16(h + 6) * telem_get32(h + 16);
+    return telem_get32(h) == TELEM_I_FILE_JMAGIC && telem_get32(h + 20) == telem_i_xxh32(h, 20, telem_i_xxh32(h + 8, 8, 0)) &&
+           size == TELEM_I_FILE_ZONE + ((bytes + 4095u) & ~(uint64_t)4095u);
+}
+
+/* Nothing is in the file, or only what telem's writer leaves that was killed before the stream header was there: the
+   header's beginning; or a zone without any row, and before it some of the header's page, but not its magic. */
+static int telem_i_file_is_blank(telem_io *io, uint64_t size) {
+    uint8_t b[TELEM_I_FILE_HEADER], zone[64];
+    size_t n = size < sizeof b ? (size_t)size : sizeof b;
+    if (io->seek(io->user, 0) != TELEM_OK || telem_io_read_all(io, b, n) != (int64_t)n) return 0;
+    if (n < sizeof b && memcmp(b, telem_i_file_magic, n < 8u ? n : 8u) == 0) return 1; /* cut inside it */
+    if (size < TELEM_I_FILE_ZONE + 64u || telem_get32(b)) return telem_i_file_is_zero(io, 0, size, 0, 0);
+    if (io->seek(io->user, TELEM_I_FILE_ZONE) != TELEM_OK || telem_io_read_all(io, zone, sizeof zone) != (int64_t)sizeof zone) return 0;
+    if (!telem_i_file_is_zone(zone, size)) return telem_i_file_is_zero(io, 0, size, 0, 0);
+    return telem_i_file_is_zero(io, TELEM_I_FILE_HEADER, TELEM_I_FILE_ZONE + 28u, TELEM_I_FILE_ZONE - 4u, 32) &&
+           telem_i_file_is_zero(io, TELEM_I_FILE_ZONE + 28u, size, 0, 0);
 }
 
 /* The file is locked; one that goes on is mended and learnt. Before the writer's memory is used. */
@@ -4640,6 +4660,7 @@ static telem_result telem_i_file_check_stream(telem_file_writer *w, const telem_
     if (d->clock != 0 && !telem_i_file_find_clock(w, d->clock, NULL)) return telem_i_file_wont(w, TELEM_ERR_NOT_FOUND, "the stream's clock was not added");
     name = d->name ? d->name : d->schema->name;
     if (telem_i_length(name) == 0 || telem_i_length(name) > 255) return telem_i_file_wont(w, TELEM_ERR_ARG, "a stream's name has 1 to 255 bytes");
+    if (d->start_row > TELEM_I_FILE_LAST_ROW) return telem_i_file_wont(w, TELEM_ERR_LIMIT, "start_row is above 2^63");
     for (i = 0; i < w->stream_count; i++) {
         if (w->streams[i]->id == d->id) return telem_i_file_wont(w, TELEM_ERR_EXISTS, "a stream of this id was added before");
         if (telem_i_file_same(w->streams[i]->name, name)) return telem_i_file_wont(w, TELEM_ERR_EXISTS, "another stream has this name");
@@ -5931,6 +5952,8 @@ typedef struct telem_i_file_rstream {
     uint64_t key_row, key_seq;       /* of the KEY block whose header was seen last */
     uint64_t next_row;               /* one past the last row delivered or told as missing */
     uint64_t seen_row;               /* one past the last row that came out of the journal zone */
+    uint64_t zone_row;               /* rows of it before this place in the zone have numbers below; generation 0: none told */
+    uint32_t zone_generation, zone_pos;
     uint64_t doubtful;               /* rows that are lost, but under unknown numbers */
     uint64_t end_row;                /* as the end block says */
     uint64_t schema_hash;
@@ -15113,6 +15136,9 @@ typedef struct telem_i_file_rzone {
     struct telem_i_file_rstream *gap; /* rows of it that a block lost are looked for */
     uint64_t gap_row, gap_end;
     uint32_t gap_generation, gap_pos;
+    uint32_t seen_generation, seen_pos; /* up to here the first row of each stream is known; generation 0: nowhere */
+    uint8_t seen_stays;
+    uint64_t gap_cost;                  /* bytes of the zone looked at for such rows */
     telem_file_item gap_item;
 } telem_i_file_rzone;
 
@@ -15441,18 +15467,77 @@ static telem_result telem_i_file_zone_next(telem_file_reader *r, telem_file_item
     }
 }
 
-/* A MISSING item about to be told: rows of it that are still in the zone come instead. 1: they are looked for. */
+/* Only a file made to cost time has so many rows missing in so many streams that looking for them in the zone goes past
+   this; what is missing then is told so. */
+static int telem_i_file_zone_spent(const telem_i_file_rzone *z) { return z->gap_cost / 32u > z->bytes; }
+
+/* A MISSING item about to be told: rows of it that are still in the zone come instead. 1: they are looked for, from
+   where those of the stream begin that were not passed yet (they stand in order, so no row is looked at once more for
+   a later gap). */
 static int telem_i_file_zone_mends(telem_file_reader *r, const telem_file_item *item) {
     telem_i_file_rzone *z = r->zone;
-    if (!z || item->at_least || z->gap || !((const telem_i_file_rstream *)(const void *)item->stream)->known || !telem_i_file_seekable(r) || !telem_i_file_zone_used(r)) return 0;
-    z->gap_generation = telem_i_file_zone_oldest(r);
+    telem_i_file_rstream *s = (telem_i_file_rstream *)(void *)item->stream;
+    if (!z || item->at_least || z->gap || !s->known || !telem_i_file_seekable(r) || !telem_i_file_zone_used(r) || telem_i_file_zone_spent(z)) return 0;
+    z->gap_cost += 4096u;
+    z->gap_pos = 0;
+    if (s->zone_generation && item->row >= s->zone_row) {
+        z->gap_generation = s->zone_generation;
+        z->gap_pos = s->zone_pos;
+    } else if (!s->zone_generation && z->seen_generation) {
+        z->gap_generation = z->seen_generation;
+        z->gap_pos = z->seen_pos;
+    } else {
+        z->gap_generation = telem_i_file_zone_oldest(r);
+    }
     if (z->gap_generation == 0) return 0;
-    z->gap = (telem_i_file_rstream *)(void *)item->stream;
+    z->gap = s;
     z->gap_row = item->row;
     z->gap_end = item->row + item->count;
-    z->gap_pos = 0;
     z->gap_item = *item;
     return 1;
+}
+
+/* The row at the gap's place is passed. */
+static void telem_i_file_zone_step(telem_file_reader *r, const telem_i_file_jrow *row) {
+    telem_i_file_rzone *z = r->zone;
+    telem_i_file_rstream *s;
+    uint32_t at = z->gap_pos;
+    z->gap_pos += row->bytes;
+    z->gap_cost += row->bytes;
+    if (z->gap_generation < z->seen_generation || (z->gap_generation == z->seen_generation && at < z->seen_pos)) return;
+    s = telem_i_file_rfind(r, row->stream);
+    if (!s) z->seen_stays = 1; /* its schema may come: then its first row is looked for from here on */
+    if (z->seen_stays) return;
+    if (s->zone_generation == 0) {
+        s->zone_generation = z->gap_generation;
+        s->zone_pos = at;
+        s->zone_row = 0;
+    }
+    z->seen_generation = z->gap_generation;
+    z->seen_pos = z->gap_pos;
+}
+
+/* The next row at or behind the gap's place, which is not passed. 0: none; slots that do not hold are left out. */
+static int telem_i_file_zone_gap_row(telem_file_reader *r, telem_i_file_jrow *row) {
+    telem_i_file_rzone *z = r->zone;
+    uint32_t end, g;
+    for (;;) {
+        telem_result e = telem_i_file_zone_peek(r, &z->gap_generation, &z->gap_pos, &end, row);
+        if (e == TELEM_OK) return 1;
+        if (e != TELEM_ERR_CORRUPT && e != TELEM_AGAIN) return 0;
+        if ((g = telem_i_file_zone_after(r, z->gap_generation)) == 0) return 0; /* the next slot may have more */
+        z->gap_generation = g;
+        z->gap_pos = 0;
+    }
+}
+
+/* The gap's rows that the zone has are told, or it has no more. */
+static void telem_i_file_zone_gap_done(telem_i_file_rzone *z) {
+    telem_i_file_rstream *s = z->gap;
+    z->gap = NULL;
+    s->zone_generation = z->gap_generation;
+    s->zone_pos = z->gap_pos;
+    s->zone_row = z->gap_end;
 }
 
 /* The next item of such a gap: a row, or what is missing before it. 0: the gap is done. */
@@ -15460,41 +15545,31 @@ static int telem_i_file_zone_mend(telem_file_reader *r, telem_file_item *item) {
     telem_i_file_rzone *z = r->zone;
     telem_i_file_rstream *s = z->gap;
     telem_i_file_jrow row;
-    uint32_t end, g;
     uint8_t scan = z->scan;
     z->scan = 1;
-    while (z->gap_row < z->gap_end) {
-        telem_result e = telem_i_file_zone_peek(r, &z->gap_generation, &z->gap_pos, &end, &row);
-        if (e == TELEM_ERR_CORRUPT || e == TELEM_AGAIN) { /* the next slot may have more */
-            if ((g = telem_i_file_zone_after(r, z->gap_generation)) == 0) break;
-            z->gap_generation = g;
-            z->gap_pos = 0;
-            continue;
-        }
-        if (e != TELEM_OK) break;
+    while (z->gap_row < z->gap_end && !telem_i_file_zone_spent(z) && telem_i_file_zone_gap_row(r, &row)) {
         if (row.stream != s->pub.id || row.number < z->gap_row || row.n != s->pub.row_size) {
-            z->gap_pos += row.bytes;
+            telem_i_file_zone_step(r, &row);
             continue;
         }
         if (row.number >= z->gap_end) break;
+        z->scan = scan;
         if (row.number > z->gap_row) { /* told, and the row is met again */
             *item = z->gap_item;
             item->row = z->gap_row;
             item->count = row.number - z->gap_row;
             z->gap_row = row.number;
-            z->scan = scan;
             return 1;
         }
         (void)telem_i_file_zone_item(r, s, &row, z->gap_generation, z->gap_pos, item);
-        z->gap_pos += row.bytes;
+        telem_i_file_zone_step(r, &row);
         z->gap_row++;
         s->pub.rows++;
         if (s->pub.lost) s->pub.lost--;
-        z->scan = scan;
         return 1;
     }
     z->scan = scan;
-    z->gap = NULL;
+    telem_i_file_zone_gap_done(z);
     if (z->gap_row >= z->gap_end) return 0;
     *item = z->gap_item;
     item->row = z->gap_row;
@@ -15538,8 +15613,14 @@ static void telem_i_file_zone_begin(telem_file_reader *r, uint64_t at, uint64_t 
 static void telem_i_file_zone_restart(telem_file_reader *r) {
     telem_i_file_rzone *z = r->zone;
     telem_i_file_rstream *s;
-    for (s = r->streams; s; s = s->next) s->seen_row = 0;
+    for (s = r->streams; s; s = s->next) {
+        s->seen_row = 0;
+        s->zone_generation = 0;
+    }
     if (!z) return;
+    z->seen_generation = 0;
+    z->seen_stays = 0;
+    z->gap_cost = 0;
     z->generation = z->pos = z->buf_generation = z->kept_generation = z->rounds = 0;
     z->again = z->first = z->drained = z->bad = z->leaving = z->strange = 0;
     z->gap = NULL;
@@ -16882,10 +16963,10 @@ static telem_result telem_i_file_learn_file(const telem_file_writer_desc *f, tel
 static void telem_i_file_zone_note(telem_file_reader *r, telem_i_file_past *p, const telem_i_file_jrow *row) {
     telem_i_file_known *k = telem_i_file_known_find(p, row->stream);
     const telem_i_file_rstream *s = telem_i_file_rfind(r, row->stream);
-    if (!k || !s || !s->known || s->pub.row_size != row->n || row->number == UINT64_MAX) return;
+    if (!k || !s || !s->known || s->pub.row_size != row->n) return;
     if (row->number < k->zone_least) k->zone_least = row->number;
     if (row->number != k->zone_end) k->zone_solid = row->number;
-    if (row->number >= k->zone_end) k->zone_end = row->number + 1u;
+    if (row->number >= k->zone_end) k->zone_end = row->number + (row->number < UINT64_MAX);
 }
 
 /* The zone's rows in their order, from (*g, *pos) on; slots that do not hold are passed over. 0: no more. */
@@ -17128,6 +17209,15 @@ static telem_result telem_i_file_recover(const telem_file_writer_desc *f, telem_
     return w.error.code;
 }
 
+/* Are numbers left for rows behind those that the file tells of? */
+static int telem_i_file_numbers_left(telem_file_reader *r, telem_i_file_past *p) {
+    uint32_t i;
+    if (r->zone && telem_i_file_zone_used(r)) telem_i_file_zone_range(r, p);
+    for (i = 0; i < p->known_count; i++)
+        if (p->known[i].next_row > TELEM_I_FILE_LAST_ROW || p->known[i].zone_end > TELEM_I_FILE_LAST_ROW) return 0;
+    return 1;
+}
+
 /* Makes the file whole up to its end and reads what it says. */
 static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, telem_error *error) {
     static const uint8_t zeros[64] = {0};
@@ -17135,6 +17225,8 @@ static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, tele
     telem_result e = telem_i_file_learn_file(f, r, past, UINT64_MAX, error);
     if (e != TELEM_OK) return e;
     p = *past;
+    error->what = "a stream's next row number is above 2^63";
+    if (!telem_i_file_numbers_left(r, p)) return TELEM_ERR_LIMIT;
     if (p->lacks) { /* a whole block without all of its pad */
         error->what = "the end of the file cannot be mended";
         e = f->io->seek(f->io->user, p->size);
@@ -18540,6 +18632,11 @@ static telem_result telem_i_file_feed_match(telem_feed_writer *f, const telem_fe
                 return TELEM_ERR_MISMATCH;
             }
             start[i] = old->end_row > old->start_row ? old->end_row : old->start_row;
+            if (start[i] > TELEM_I_FILE_LAST_ROW) {
+                f->error.code = TELEM_ERR_LIMIT;
+                telem_i_file_words_add(&t, "'s next row number is above 2^63 in the feed");
+                return TELEM_ERR_LIMIT;
+            }
             found[i] = 1;
         }
     }

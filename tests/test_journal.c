@@ -1117,6 +1117,245 @@ TEST(follower_goes_on_behind_a_damaged_slot) {
     }
 }
 
+/* A foreign file is left as it is, also one that begins with zeros or has what looks like a zone's header. */
+static void check_append_refuses(shared_file *f, const char *what) {
+    uint8_t *copy = (uint8_t *)kit_alloc(f->size);
+    size_t size = f->size;
+    plain p;
+    memcpy(copy, f->bytes, size);
+    memset(&p, 0, sizeof p);
+    p.d.append = 1;
+    kit_at("%s", what);
+    CHECK(plain_open(&p, f, TELEM_FILE_SYNC_NONE) != TELEM_OK);
+    CHECK(f->size == size && memcmp(f->bytes, copy, size) == 0);
+    CHECK(!f->locked);
+    free(p.memory);
+    free(copy);
+}
+
+static void check_append_begins(shared_file *f, const char *what) {
+    plain p;
+    memset(&p, 0, sizeof p);
+    p.d.append = 1;
+    kit_at("%s", what);
+    CHECK_OK(plain_open(&p, f, TELEM_FILE_SYNC_NONE));
+    CHECK_OK(telem_file_writer_close(&p.w));
+    CHECK_MEM(f->bytes, "\211TLM\r\n\032\n", 8);
+    free(p.memory);
+}
+
+TEST(append_overwrites_nothing_of_value) {
+    shared_file f;
+    plain p;
+    uint8_t begun[64u << 10];
+    uint32_t i;
+    size_t n, size;
+    shared_init(&f, 1u << 20);
+    for (n = 5; n < 9000; n = n * 3 / 2) { /* four zeros, then text */
+        memset(f.bytes, 0x55, f.size = n);
+        memset(f.bytes, 0, 4);
+        check_append_refuses(&f, "zeros, then text");
+        memset(f.bytes, 0, n);
+        f.bytes[n - 1] = 1;
+        check_append_refuses(&f, "zeros, then one byte");
+        memset(f.bytes, 0, n);
+        f.bytes[4] = 1;
+        check_append_refuses(&f, "a byte among zeros");
+    }
+    memset(&p, 0, sizeof p); /* as a writer leaves it that was killed before its first row */
+    p.d.journal = 1;
+    p.d.journal_slots = 3;
+    p.d.journal_slot_bytes = 1024;
+    f.size = 0;
+    REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+    size = 8192; /* without the schema behind the zone */
+    REQUIRE(f.size > size && f.size < sizeof begun && telem_get64(f.bytes + 88) == 4096);
+    memcpy(begun, f.bytes, size);
+    for (i = 0; i < 30; i++) CHECK_OK(plain_row(&p, i));
+    memset(f.bytes, 0, 4); /* a header that lost its magic, with rows in the zone */
+    f.locked = 0;
+    check_append_refuses(&f, "rows in the zone and blocks behind it");
+    f.size = size;
+    check_append_refuses(&f, "rows in the zone");
+    telem_put16(f.bytes + 4096 + 6, 64);
+    telem_put32(f.bytes + 4096 + 16, 1u << 28);
+    check_append_refuses(&f, "a damaged zone");
+    free(p.memory);
+    memcpy(f.bytes, begun, size);
+    memset(f.bytes, 0, 4);
+    f.bytes[4096 + 16] ^= 64;
+    check_append_refuses(&f, "a zone's header whose check fails");
+    for (n = 0; n < 104; n++) { /* killed while the page of the header was made: any part of it */
+        memcpy(f.bytes, begun, f.size = size);
+        memset(f.bytes, 0, n < 4 ? 4 : n);
+        check_append_begins(&f, "a header without its magic");
+    }
+    memcpy(f.bytes, begun, f.size = size);
+    memset(f.bytes, 0, 4096);
+    check_append_begins(&f, "a zone alone");
+    memset(f.bytes, 0, f.size = size);
+    check_append_begins(&f, "zeros");
+    free(f.bytes);
+}
+
+/* Row numbers near the end of what there is, in a zone whose checks hold: nothing may be written that cannot be read. */
+TEST(append_refuses_row_numbers_without_end) {
+    static const uint64_t numbers[] = {UINT64_MAX, UINT64_MAX - 1u, UINT64_MAX - 4u, (uint64_t)1 << 63, ((uint64_t)1 << 63) - 1u, (uint64_t)1 << 40};
+    uint32_t i, k;
+    for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        shared_file f;
+        plain p;
+        uint8_t *slot, *row, *copy;
+        uint8_t id[8];
+        size_t size;
+        telem_result r;
+        shared_init(&f, 1u << 20);
+        memset(&p, 0, sizeof p);
+        p.d.journal = 1;
+        p.d.journal_slots = 3;
+        p.d.journal_slot_bytes = 1024;
+        REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+        for (k = 0; k < 8; k++) CHECK_OK(plain_row(&p, k));
+        slot = f.bytes + 4096 + 64 + 1024;
+        CHECK_EQ_INT(telem_get32(slot), 8 * 40);
+        row = slot + 64 + 5 * 40;
+        telem_put64(row, numbers[i]);
+        telem_put64(id, 77);
+        telem_put32(row + 36, XXH32(row, 36, XXH32(id, 8, 0) ^ 1u));
+        free(p.memory);
+        f.locked = 0;
+        size = f.size;
+        copy = (uint8_t *)kit_alloc(size);
+        memcpy(copy, f.bytes, size);
+        memset(&p, 0, sizeof p);
+        p.d.append = 1;
+        p.d.coding = TELEM_FILE_ROWS;
+        kit_at("row %lx", (unsigned long)numbers[i]);
+        r = plain_open(&p, &f, TELEM_FILE_SYNC_NONE);
+        CHECK_EQ_INT(r, numbers[i] >> 63 ? TELEM_ERR_LIMIT : TELEM_OK);
+        if (r != TELEM_OK) {
+            CHECK(f.size == size && memcmp(f.bytes, copy, size) == 0);
+            CHECK_STR(telem_file_writer_error(&p.w).what, "a stream's next row number is above 2^63");
+        } else {
+            telem_memory_io st;
+            telem_io io;
+            telem_file_reader_desc d;
+            telem_file_reader rd;
+            telem_file_item item;
+            uint32_t rows = 0;
+            CHECK_EQ_INT(telem_file_next_row(&p.w, 1), numbers[i] + 1u);
+            for (k = 0; k < 5; k++) CHECK_OK(plain_row(&p, k));
+            CHECK_OK(telem_file_writer_close(&p.w));
+            io = telem_io_memory_view(&st, f.bytes, f.size);
+            memset(&d, 0, sizeof d);
+            d.io = &io;
+            d.memory_size = 4u << 20;
+            d.memory = kit_alloc(d.memory_size);
+            REQUIRE_OK(telem_file_reader_open(&rd, &d));
+            while (telem_file_next(&rd, &item) == TELEM_OK) rows += item.kind == TELEM_ITEM_ROW;
+            CHECK_EQ_INT(rows, 6 + 5);
+            free(d.memory);
+        }
+        free(p.memory);
+        free(copy);
+        free(f.bytes);
+    }
+}
+
+/* Many damaged blocks while the zone is in use: rows of it come instead, those that it has not cost no walk over it each. */
+typedef struct counted {
+    shared_file *f;
+    size_t pos;
+    uint64_t reads, bytes;
+} counted;
+static int64_t counted_read(void *user, void *to, size_t n) {
+    counted *c = (counted *)user;
+    handle h;
+    int64_t got;
+    h.f = c->f;
+    h.pos = c->pos;
+    got = shared_read(&h, to, n);
+    c->pos = h.pos;
+    c->reads++;
+    c->bytes += (uint64_t)got;
+    return got;
+}
+static telem_result counted_seek(void *user, uint64_t pos) {
+    ((counted *)user)->pos = (size_t)pos;
+    return TELEM_OK;
+}
+static int64_t counted_size(void *user) { return (int64_t)((counted *)user)->f->size; }
+
+TEST(damaged_blocks_cost_no_walk_each) {
+    uint32_t kind, i, k, blocks = check_quick() ? 400 : 2000;
+    for (kind = 0; kind < 2; kind++) { /* 1: rows of the damaged blocks stand in the zone */
+        shared_file f;
+        plain p;
+        telem_file_stream_desc sd;
+        telem_file_reader_desc d;
+        telem_file_reader r;
+        telem_file_item item;
+        telem_io io;
+        counted c;
+        Sample s;
+        size_t *at = (size_t *)kit_alloc(blocks * sizeof *at);
+        uint64_t rows = 0, missing = 0;
+        shared_init(&f, 8u << 20);
+        memset(&p, 0, sizeof p);
+        memset(&sd, 0, sizeof sd);
+        memset(&s, 0, sizeof s);
+        p.spare = 2;
+        p.d.journal = 1;
+        p.d.journal_slots = kind ? 8 : 4;
+        p.d.journal_slot_bytes = kind ? 1u << 18 : 1u << 16;
+        p.d.coding = TELEM_FILE_ROWS;
+        REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+        sd.schema = &Sample_schema;
+        sd.id = 2;
+        sd.name = "two";
+        CHECK_OK(telem_file_add_stream(&p.w, &sd));
+        sd.id = 3;
+        sd.name = "three";
+        CHECK_OK(telem_file_add_stream(&p.w, &sd));
+        for (i = 0; i < blocks; i++) {
+            s.n = i;
+            CHECK_OK(telem_file_write(&p.w, 1u + i % 2u, i, &s));
+            CHECK_OK(telem_file_writer_flush(&p.w));
+            at[i] = (size_t)telem_file_writer_get_stats(&p.w).bytes;
+        }
+        for (i = 0; i < 20000; i++) {
+            s.n = i;
+            CHECK_OK(telem_file_write(&p.w, 3, i, &s));
+        }
+        for (i = k = 0; i + 4 < blocks; i += 4) f.bytes[at[i] - 16] ^= 0x40, f.bytes[at[i + 1] - 16] ^= 0x40, k += 2; /* of both */
+        memset(&c, 0, sizeof c);
+        memset(&io, 0, sizeof io);
+        c.f = &f;
+        io.user = &c;
+        io.read = counted_read;
+        io.seek = counted_seek;
+        io.size = counted_size;
+        memset(&d, 0, sizeof d);
+        d.io = &io;
+        d.memory_size = 8u << 20;
+        d.memory = kit_alloc(d.memory_size);
+        kit_at("kind %u", (unsigned)kind);
+        REQUIRE_OK(telem_file_reader_open(&r, &d));
+        while (telem_file_next(&r, &item) == TELEM_OK) {
+            if (item.kind == TELEM_ITEM_ROW) rows++;
+            if (item.kind == TELEM_ITEM_MISSING) missing += item.count;
+        }
+        CHECK_EQ_INT(rows + missing, blocks + 20000u);
+        CHECK(kind ? missing == 0 : missing >= k); /* and those behind them, up to the next KEY block */
+        if (c.reads > 4u * 20000u + 100u * blocks) kit_fail("%lu reads, %lu bytes", (unsigned long)c.reads, (unsigned long)c.bytes);
+        free(d.memory);
+        free(at);
+        CHECK_OK(telem_file_writer_close(&p.w));
+        free(p.memory);
+        free(f.bytes);
+    }
+}
+
 int main(void) {
     RUN(row_is_in_the_file_when_write_returns);
     RUN(follower_sees_every_row_once);
@@ -1137,5 +1376,8 @@ int main(void) {
     RUN(append_cuts_no_block_that_the_zone_cannot_replace);
     RUN(damaged_number_of_a_slot_costs_that_slot_only);
     RUN(follower_goes_on_behind_a_damaged_slot);
+    RUN(append_overwrites_nothing_of_value);
+    RUN(append_refuses_row_numbers_without_end);
+    RUN(damaged_blocks_cost_no_walk_each);
     return CHECK_MAIN_END();
 }
