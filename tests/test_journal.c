@@ -829,7 +829,7 @@ TEST(rows_behind_a_rotation_repeat_nothing_before_it) {
     CHECK_OK(plain_row(&p, 6));
     CHECK_OK(telem_i_file_rotate_end(&p.w, &k, &unsynced));
     next = shared_io(&h, &g);
-    REQUIRE_OK(telem_i_file_rotate_begin(&p.w, &next, 78, 0, &k));
+    REQUIRE_OK(telem_i_file_rotate_begin(&p.w, &next, 2, 78, 0, &k));
     telem_i_file_rotate_zone_end(&p.w, &k);
     CHECK_OK(telem_file_write(&p.w, 2, 7, &other));
     CHECK_OK(plain_row(&p, 0)); /* as what stands there: nothing */
