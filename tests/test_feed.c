@@ -1204,6 +1204,48 @@ TEST(errors_of_an_open_begin_no_other_feed) {
     CHECK(calls > 20);
 }
 
+/* A file of the feed whose checks hold tells of rows up to where numbers end. */
+TEST(row_numbers_without_end_are_refused) {
+    telem_feed_writer_desc *d;
+    telem_file_writer_desc wd;
+    telem_file_stream_desc sd = the_streams[0];
+    telem_io io;
+    telem_memory_io st;
+    size_t size;
+    int i, f;
+    for (i = 0; i < 2; i++) {
+        d = feed_desc(TELEM_FILE_ROWS);
+        kit.owner = 1;
+        REQUIRE_OK(telem_feed_open(&w, d));
+        CHECK_OK(put(&w, 0));
+        CHECK_OK(telem_file_writer_flush(&w.w));
+        w.w.streams[0]->next_row = (i ? (uint64_t)1 << 63 : UINT64_MAX - 4u);
+        w.w.streams[0]->need_key = 1;
+        CHECK_OK(put(&w, 1));
+        CHECK_OK(telem_feed_close(&w));
+        f = dir_find(&kit, "drive.000001.tlm");
+        size = kit.file[f].inode->size;
+        CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_LIMIT);
+        CHECK(strstr(telem_feed_writer_error(&w).what, "next row number is above 2^63") != NULL);
+        CHECK_EQ_INT(kit.file[f].inode->size, size);
+        dir_free(&kit);
+    }
+    memset(&wd, 0, sizeof wd);
+    io = telem_io_memory(&st, memory2, sizeof memory2 / 2);
+    wd.io = &io;
+    wd.memory = memory;
+    wd.memory_size = sizeof memory;
+    wd.coding = TELEM_FILE_ROWS;
+    sd.clock = 0;
+    sd.schema = the_desc.streams[0].schema;
+    sd.start_row = ((uint64_t)1 << 63) + 1u;
+    REQUIRE_OK(telem_file_writer_open(&w.w, &wd));
+    CHECK_EQ_INT(telem_file_add_stream(&w.w, &sd), TELEM_ERR_LIMIT);
+    sd.start_row--;
+    CHECK_OK(telem_file_add_stream(&w.w, &sd));
+    CHECK_OK(telem_file_writer_close(&w.w));
+}
+
 TEST(files_that_were_not_acknowledged_stay) {
     telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
     static const char forged[] = "telem-ack 0000000099 00000000\n";
@@ -1361,6 +1403,7 @@ int main(void) {
     RUN(strangers_in_the_directory_do_no_harm);
     RUN(taken_numbers_are_passed_over);
     RUN(errors_of_an_open_begin_no_other_feed);
+    RUN(row_numbers_without_end_are_refused);
     RUN(files_that_were_not_acknowledged_stay);
     RUN(old_and_large_feeds_are_cut_to_size);
     RUN(feeds_are_listed_with_their_files);
