@@ -2542,6 +2542,16 @@ static void telem_i_file_body_put_ref(telem_i_file_body *b, uint32_t stream) {
     telem_i_file_body_put_varint(b, stream == TELEM_ALL_STREAMS ? 0 : (uint64_t)stream + 1u);
 }
 
+/* `cut` bytes of a block's check and pad (n bytes) did not go out: will telem_file_writer_clear complete it? */
+static int telem_i_file_tail_whole(telem_file_writer *w, const uint8_t *p, size_t n, size_t cut) {
+    size_t left = cut + 4u > n ? cut + 4u - n : 0;
+    if (left == 4u || (left && left >= w->framing.align)) return 0;
+    for (; left; left--)
+        if (p[4u - left] != 0) return 0;
+    if (cut) w->lacks = (uint8_t)cut;
+    return 1;
+}
+
 /* Emits a block that is not data. On a sticky error nothing is written. TELEM_OK: it can be read; where the io failed in
    its pad, which telem_file_writer_clear completes, the error sticks all the same. */
 static telem_result telem_i_file_emit_block(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,
@@ -2570,9 +2580,9 @@ static telem_result telem_i_file_emit_block(telem_file_writer *w, uint8_t kind, 
     memset(room, 0, sizeof room);
     telem_put32(room, telem_i_file_hash_end(&b.hash));
     tail = (size_t)(total - size - b.len);
-    tail = telem_i_file_out(w, room, tail) + 4u <= tail ? 0 : 1; /* it lacks more than its pad */
+    size = telem_i_file_out(w, room, tail);
     w->seq++;
-    return tail ? w->error.code : TELEM_OK;
+    return telem_i_file_tail_whole(w, room, tail, size) ? TELEM_OK : w->error.code;
 }
 /* .. and any but an index block goes into the index. */
 static telem_result telem_i_file_emit(telem_file_writer *w, uint8_t kind, const uint8_t *fields, size_t n_fields,

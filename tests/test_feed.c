@@ -905,6 +905,7 @@ static void attach_over_rotations(uint8_t coding, int killed) {
         p[i].id = q[i].id = row_ids[i] = a[i].id;
     }
     CHECK(row_ids[0] != row_ids[2]);
+    CHECK_OK(attach_some(&a[0], 600)); /* it begins in the first file, whatever the seed */
     while (a[0].offset < sizes[0] || a[1].offset < sizes[1]) {
         i = (int)kit_below(&rng, 3);
         k = (int)kit_below(&rng, 700);
