@@ -207,8 +207,8 @@ TELEM_API const char *telem_result_cause(telem_result r);
      TELEM_FENCE_ACQUIRE()     TELEM_FENCE_RELEASE()       TELEM_FENCE_SEQ_CST()
      and the same with 64 when TELEM_HAS_ATOMIC64 is 1. */
 
-/* Interrupts masked, on every Cortex-M. A critical section of your own: define both macros. The argument
-   holds the state between. */
+/* Interrupts masked, on every Cortex-M; in unprivileged thread mode the core ignores cpsid without a word:
+   there, or for a critical section of your own, define both macros. The argument holds the state between. */
 #if !defined(TELEM_CRITICAL_ENTER) && defined(__ARM_ARCH_PROFILE) && (defined(__GNUC__) || defined(__clang__))
 #if __ARM_ARCH_PROFILE == 'M'
 #define TELEM_CRITICAL_ENTER(s) \
@@ -221,7 +221,8 @@ TELEM_API const char *telem_result_cause(telem_result r);
 #endif
 
 /* Holds back the compiler only: between an interrupt and what it interrupts, on one core. */
-#if defined(_MSC_VER) && !defined(__clang__)
+#ifdef TELEM_I_ONE_CORE_BARRIER
+#elif defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 #define TELEM_I_ONE_CORE_BARRIER() _ReadWriteBarrier()
 #else

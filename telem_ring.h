@@ -1158,20 +1158,23 @@ typedef struct telem_ring_small {
 /* 1: interrupts can be masked here: telem_ring_small_push_shared, .._begin_shared and OVERWRITE exist. */
 #ifdef TELEM_CRITICAL_ENTER
 #define TELEM_RING_SMALL_SHARED 1
+#define TELEM_I_SMALL_ENTER(s) TELEM_CRITICAL_ENTER(s)
+#define TELEM_I_SMALL_EXIT(s) TELEM_CRITICAL_EXIT(s)
 #else
 #define TELEM_RING_SMALL_SHARED 0
-#define TELEM_CRITICAL_ENTER(s) ((s) = 0)
-#define TELEM_CRITICAL_EXIT(s) ((void)(s))
+#define TELEM_I_SMALL_ENTER(s) ((s) = 0)
+#define TELEM_I_SMALL_EXIT(s) ((void)(s))
 #endif
 
 /* Lays an empty ring out in `memory`, 8-aligned, size at most 1 GB; what is over a multiple of 8 is
-   not used. now: a stamp near the first record's. ERR_ARG; ERR_MEMORY: below 160 bytes;
-   ERR_UNSUPPORTED: OVERWRITE without TELEM_CRITICAL_ENTER. */
+   not used. now: a stamp near the first record's. ERR_ARG; ERR_MEMORY: below 256 bytes,
+   so that a push compiled into the caller fits; ERR_UNSUPPORTED: OVERWRITE without TELEM_CRITICAL_ENTER. */
 TELEM_API telem_result telem_ring_small_init(telem_ring_small **ring, void *memory, size_t size,
                                              uint32_t policy, int64_t now);
 /* After a reset: takes up the ring that `memory` holds, with all that was committed; open records
-   count as aborted. NOT_FOUND: no ring was there; ERR_CORRUPT: its words contradict each other (payloads,
-   stamps and streams have no check of their own). Then init. */
+   count as aborted, and what was being given back or taken away may count twice. NOT_FOUND: no ring was
+   there; ERR_CORRUPT: its words contradict each other (payloads, stamps and streams have no check of their
+   own); ERR_UNSUPPORTED as init. Then init. */
 TELEM_API telem_result telem_ring_small_attach(telem_ring_small **ring, void *memory, size_t size);
 
 /* One record, copied. TELEM_OK; TELEM_FULL: refused and counted; ERR_LIMIT: too long; ERR_ARG: a stream
@@ -1240,9 +1243,9 @@ TELEM_I_INLINE telem_result telem_ring_small_push_shared_inline(telem_ring_small
     if (telem_i_small_is_plain(stream, len)) {
         uint32_t mask;
         int is;
-        TELEM_CRITICAL_ENTER(mask);
+        TELEM_I_SMALL_ENTER(mask);
         is = telem_i_small_push_plain(r, stream, time, data, len);
-        TELEM_CRITICAL_EXIT(mask);
+        TELEM_I_SMALL_EXIT(mask);
         if (is) return TELEM_OK;
     }
     return telem_ring_small_push_shared(r, stream, time, data, len);
@@ -4976,6 +4979,13 @@ static uint32_t telem_i_small_find(const telem_ring_small *r, uint32_t from, uin
     return TELEM_I_SMALL_START;
 }
 
+/* 32 bits extended by the latest record's stamp, which after a reset may be anything. */
+static int64_t telem_i_small_time(const telem_ring_small *r, uint32_t time) {
+    uint64_t latest = (uint64_t)r->time;
+    return (int64_t)(latest + (uint64_t)(int64_t)(int32_t)(time - (uint32_t)(latest & UINT32_MAX)));
+}
+
+#define TELEM_I_SMALL_MIN (TELEM_I_SMALL_START + 160u) /* the inline pushes rely on it: 64 bytes always fit */
 static void telem_i_small_limit(telem_ring_small *r) {
     r->most = ((r->bytes - TELEM_I_SMALL_START) / 2u - 8u) & ~7u; /* fits wherever an empty ring stands */
     if (r->most > 8u + 0x3FF0u) r->most = 8u + 0x3FF0u;
@@ -4987,7 +4997,7 @@ TELEM_API telem_result telem_ring_small_init(telem_ring_small **ring, void *memo
     uint32_t at;
     if (!ring || !r || ((uintptr_t)r & 7u) != 0 || size > 1u << 30 || policy > TELEM_RING_OVERWRITE)
         return TELEM_ERR_ARG;
-    if (size < TELEM_I_SMALL_START + 32u) return TELEM_ERR_MEMORY;
+    if (size < TELEM_I_SMALL_MIN) return TELEM_ERR_MEMORY;
     if (policy == TELEM_RING_OVERWRITE && !TELEM_RING_SMALL_SHARED) return TELEM_ERR_UNSUPPORTED;
     for (at = 0; at < TELEM_I_SMALL_START; at += 8u) telem_i_pair_put(telem_i_small_cell(r, at), 0, 0);
     r->bytes = (uint32_t)size & ~7u;
@@ -5003,23 +5013,24 @@ TELEM_API telem_result telem_ring_small_init(telem_ring_small **ring, void *memo
     return TELEM_OK;
 }
 
-/* Takes the oldest records away: up to 16, or an eighth of the room, so that not every push comes here.
-   0: there is none, or it is open. */
+/* Takes the oldest records away, each in a masked stretch of its own: up to 16, or an eighth of the room, so
+   that not every push comes here. 0: there is none, or it is open. */
 static int telem_i_small_drop(telem_ring_small *r) {
-    uint32_t from, at, word, time, mask, n, freed = 0, voids = 0;
-    TELEM_CRITICAL_ENTER(mask);
-    from = TELEM_LOAD32_RELAXED(&r->from);
+    uint32_t at, word, time, mask, n, freed = 0;
     for (n = 0; n < 16u && freed < r->bytes / 8u; n++) {
-        at = telem_i_small_find(r, from, &word, &time);
-        if (at == 0 || telem_i_small_is_open(word)) break;
-        if (word & TELEM_I_SMALL_VOID) voids++;
+        TELEM_I_SMALL_ENTER(mask);
+        at = telem_i_small_find(r, TELEM_LOAD32_RELAXED(&r->from), &word, &time);
+        if (at == 0 || telem_i_small_is_open(word)) {
+            TELEM_I_SMALL_EXIT(mask);
+            break;
+        }
+        if (word & TELEM_I_SMALL_VOID) r->aborted++;
+        else r->lost++;
+        TELEM_STORE32_RELAXED(&r->from, at + telem_i_small_size(word));
+        TELEM_STORE32_RELAXED(&r->taken, TELEM_LOAD32_RELAXED(&r->taken) + 1u);
+        TELEM_I_SMALL_EXIT(mask);
         freed += telem_i_small_size(word);
-        from = at + telem_i_small_size(word);
     }
-    r->aborted += voids, r->lost += n - voids;
-    TELEM_STORE32_RELAXED(&r->from, from);
-    if (n) TELEM_STORE32_RELAXED(&r->taken, TELEM_LOAD32_RELAXED(&r->taken) + 1u);
-    TELEM_CRITICAL_EXIT(mask);
     return n != 0;
 }
 
@@ -5029,19 +5040,20 @@ static int telem_i_small_room(telem_ring_small *r, uint32_t n) {
         uint32_t at = TELEM_LOAD32_RELAXED(&r->at), from = TELEM_LOAD32_RELAXED(&r->from);
         r->end = from > at ? from - 8u : r->bytes;
         if (r->end - at >= n) return 1;
-        if (from <= at && TELEM_I_SMALL_START + n + 8u <= from) {
-            if (at < r->bytes) telem_i_pair_put(telem_i_small_cell(r, at), TELEM_I_SMALL_WRAP, 0);
-            TELEM_I_SMALL_ORDER();
-            TELEM_STORE32_RELAXED(&r->at, TELEM_I_SMALL_START);
-        } else if (r->policy != TELEM_RING_OVERWRITE || !telem_i_small_drop(r)) return 0;
+        if (from > at || TELEM_I_SMALL_START + n + 8u > from) return 0;
+        if (at < r->bytes) telem_i_pair_put(telem_i_small_cell(r, at), TELEM_I_SMALL_WRAP, 0);
+        TELEM_I_SMALL_ORDER();
+        TELEM_STORE32_RELAXED(&r->at, TELEM_I_SMALL_START);
     }
 }
 
+/* AGAIN: no room, and the oldest may go. */
 static telem_result telem_i_small_write(telem_ring_small *r, uint32_t stream, uint32_t time, const void *data,
-                                        uint32_t len, void **span) {
+                                        uint32_t len, void **span, int may_drop) {
     uint32_t n = 8u + ((len + 7u) & ~7u), at = TELEM_LOAD32_RELAXED(&r->at);
     telem_i_ring_cell *to;
     if (r->end - at < n && !telem_i_small_room(r, n)) {
+        if (may_drop) return TELEM_AGAIN;
         if (r->refused++ == 0) r->refused_stream = stream, r->refused_first = time;
         if (r->refused_stream != stream) r->refused_stream = TELEM_RING_MANY;
         r->refused_last = time;
@@ -5056,39 +5068,39 @@ static telem_result telem_i_small_write(telem_ring_small *r, uint32_t stream, ui
     TELEM_STORE32_RELAXED(&r->at, at + n);
     return TELEM_OK;
 }
-static telem_result telem_i_small_check(const telem_ring_small *r, uint32_t stream, uint32_t len) {
+/* shared: masked while it writes, but not while it takes old records away. */
+TELEM_I_INLINE telem_result telem_i_small_offer(telem_ring_small *r, uint32_t stream, uint32_t time,
+                                                const void *data, uint32_t len, void **span, int shared) {
+    int may_drop = r->policy == TELEM_RING_OVERWRITE;
+    uint32_t mask = 0;
+    telem_result res;
     if (stream > 0xFFFFu) return TELEM_ERR_ARG;
-    return len > r->most - 8u ? TELEM_ERR_LIMIT : TELEM_OK;
+    if (len > r->most - 8u) return TELEM_ERR_LIMIT;
+    for (;;) {
+        if (shared) TELEM_I_SMALL_ENTER(mask);
+        res = telem_i_small_write(r, stream, time, data, len, span, may_drop);
+        if (shared) TELEM_I_SMALL_EXIT(mask);
+        if (res != TELEM_AGAIN) return res;
+        may_drop = telem_i_small_drop(r);
+    }
 }
 
 TELEM_API telem_result telem_ring_small_push(telem_ring_small *r, uint32_t stream, uint32_t time,
                                              const void *data, uint32_t len) {
-    telem_result res = telem_i_small_check(r, stream, len);
-    return res == TELEM_OK ? telem_i_small_write(r, stream, time, data, len, NULL) : res;
+    return telem_i_small_offer(r, stream, time, data, len, NULL, 0);
 }
 TELEM_API telem_result telem_ring_small_begin(telem_ring_small *r, uint32_t stream, uint32_t time,
                                               uint32_t len, void **span) {
-    telem_result res = telem_i_small_check(r, stream, len);
-    return res == TELEM_OK ? telem_i_small_write(r, stream, time, NULL, len, span) : res;
+    return telem_i_small_offer(r, stream, time, NULL, len, span, 0);
 }
 #if TELEM_RING_SMALL_SHARED
 TELEM_API telem_result telem_ring_small_push_shared(telem_ring_small *r, uint32_t stream, uint32_t time,
                                                     const void *data, uint32_t len) {
-    uint32_t mask;
-    telem_result res;
-    TELEM_CRITICAL_ENTER(mask);
-    res = telem_ring_small_push(r, stream, time, data, len);
-    TELEM_CRITICAL_EXIT(mask);
-    return res;
+    return telem_i_small_offer(r, stream, time, data, len, NULL, 1);
 }
 TELEM_API telem_result telem_ring_small_begin_shared(telem_ring_small *r, uint32_t stream, uint32_t time,
                                                      uint32_t len, void **span) {
-    uint32_t mask;
-    telem_result res;
-    TELEM_CRITICAL_ENTER(mask);
-    res = telem_ring_small_begin(r, stream, time, len, span);
-    TELEM_CRITICAL_EXIT(mask);
-    return res;
+    return telem_i_small_offer(r, stream, time, NULL, len, span, 1);
 }
 #endif
 
@@ -5112,13 +5124,13 @@ TELEM_API telem_result telem_ring_small_abort(void *span) {
 static int telem_i_small_pass(telem_ring_small *r, uint32_t next, uint64_t *count) {
     uint32_t mask;
     int is;
-    TELEM_CRITICAL_ENTER(mask);
+    TELEM_I_SMALL_ENTER(mask);
     is = TELEM_LOAD32_RELAXED(&r->taken) == r->seen;
     if (is) {
         (*count)++;
         TELEM_STORE32_RELAXED(&r->from, next);
     }
-    TELEM_CRITICAL_EXIT(mask);
+    TELEM_I_SMALL_EXIT(mask);
     return is;
 }
 
@@ -5136,7 +5148,7 @@ TELEM_API telem_result telem_ring_small_peek(telem_ring_small *r, telem_ring_rec
         if (!(word & TELEM_I_SMALL_VOID)) break;
         (void)telem_i_small_pass(r, r->next, &r->aborted);
     }
-    r->time += (int32_t)(time - (uint32_t)((uint64_t)r->time & UINT32_MAX));
+    r->time = telem_i_small_time(r, time);
     rec->stream = word >> 16;
     rec->len = word & TELEM_I_SMALL_LENGTH;
     rec->time = r->time;
@@ -5157,7 +5169,7 @@ TELEM_API void telem_ring_small_stats(const telem_ring_small *r, telem_ring_coun
     telem_ring_counts c = TELEM_ZERO;
     telem_ring_reader_counts n = TELEM_ZERO;
     uint32_t from, at, word, time, mask;
-    TELEM_CRITICAL_ENTER(mask);
+    TELEM_I_SMALL_ENTER(mask);
     c.refused = r->refused, c.aborted = r->aborted;
     n.delivered = r->delivered, n.lost = r->lost;
     for (from = TELEM_LOAD32_RELAXED(&r->from); (at = telem_i_small_find(r, from, &word, &time)) != 0;
@@ -5167,9 +5179,9 @@ TELEM_API void telem_ring_small_stats(const telem_ring_small *r, telem_ring_coun
         else n.queued++;
     }
     c.refused_stream = r->refused ? r->refused_stream : TELEM_RING_MANY;
-    c.refused_first = r->time + (int32_t)(r->refused_first - (uint32_t)((uint64_t)r->time & UINT32_MAX));
-    c.refused_last = r->time + (int32_t)(r->refused_last - (uint32_t)((uint64_t)r->time & UINT32_MAX));
-    TELEM_CRITICAL_EXIT(mask);
+    c.refused_first = telem_i_small_time(r, r->refused_first);
+    c.refused_last = telem_i_small_time(r, r->refused_last);
+    TELEM_I_SMALL_EXIT(mask);
     c.committed = n.delivered + n.lost + n.queued;
     c.offered = c.committed + c.refused + c.aborted + c.open;
     if (counts) *counts = c;
@@ -5194,9 +5206,8 @@ static int telem_i_small_is_sound(telem_ring_small *r) {
         }
         end = wrapped ? at : r->bytes;
         if (telem_i_small_size(word) > end - from) return 0;
-        if (telem_i_small_is_open(word))
-            telem_i_pair_put(telem_i_small_cell(r, from),
-                             word ^ (TELEM_I_SMALL_OPEN | TELEM_I_SMALL_VOID), time);
+        if (word & TELEM_I_SMALL_OPEN)
+            telem_i_pair_put(telem_i_small_cell(r, from), (word & ~TELEM_I_SMALL_OPEN) | TELEM_I_SMALL_VOID, time);
         from += telem_i_small_size(word);
     }
     return wrapped != 0;
@@ -5205,9 +5216,10 @@ static int telem_i_small_is_sound(telem_ring_small *r) {
 TELEM_API telem_result telem_ring_small_attach(telem_ring_small **ring, void *memory, size_t size) {
     telem_ring_small *r = (telem_ring_small *)memory;
     if (!ring || !r || ((uintptr_t)r & 7u) != 0) return TELEM_ERR_ARG;
-    if (size < TELEM_I_SMALL_START + 32u || r->magic != TELEM_I_SMALL_MAGIC) return TELEM_ERR_NOT_FOUND;
+    if (size < TELEM_I_SMALL_MIN || r->magic != TELEM_I_SMALL_MAGIC) return TELEM_ERR_NOT_FOUND;
     if (r->bytes != ((uint32_t)size & ~7u) || r->policy > TELEM_RING_OVERWRITE || !telem_i_small_is_sound(r))
         return TELEM_ERR_CORRUPT;
+    if (r->policy == TELEM_RING_OVERWRITE && !TELEM_RING_SMALL_SHARED) return TELEM_ERR_UNSUPPORTED;
     telem_i_small_limit(r);
     r->end = TELEM_LOAD32_RELAXED(&r->at); /* the first record asks for room */
     r->next = 0;
