@@ -67,13 +67,13 @@ static void nothing(void) {
 int main(void) {
     measure("empty", nothing, TELEM_RING_REFUSE, 8, 99);
     empty = longest;
-    measure("overwriting.push.8B", push, TELEM_RING_OVERWRITE, 8, 60);
-    measure("overwriting.push.128B", push, TELEM_RING_OVERWRITE, 128, 60);
-    measure("release.8B", take, TELEM_RING_OVERWRITE, 8, 30);
-    measure("shared.push_inline.8B", push_shared_inline, TELEM_RING_REFUSE, 8, 120);
-    measure("shared_overwriting.push_inline.8B", push_shared_inline, TELEM_RING_OVERWRITE, 8, 120);
-    measure("shared_overwriting.push.8B", push_shared, TELEM_RING_OVERWRITE, 8, 120);
-    measure("shared_overwriting.push.128B", push_shared, TELEM_RING_OVERWRITE, 128, 350);
-    measure("shared_overwriting.begin.128B", begin_shared, TELEM_RING_OVERWRITE, 128, 120);
+    measure("overwriting.push.8B", push, TELEM_RING_OVERWRITE, 8, 40);
+    measure("overwriting.push.128B", push, TELEM_RING_OVERWRITE, 128, 40);
+    measure("release.8B", take, TELEM_RING_OVERWRITE, 8, 15);
+    measure("shared.push_inline.8B", push_shared_inline, TELEM_RING_REFUSE, 8, 70);
+    measure("shared_overwriting.push_inline.8B", push_shared_inline, TELEM_RING_OVERWRITE, 8, 70);
+    measure("shared_overwriting.push.8B", push_shared, TELEM_RING_OVERWRITE, 8, 70);
+    measure("shared_overwriting.push.128B", push_shared, TELEM_RING_OVERWRITE, 128, 200);
+    measure("shared_overwriting.begin.128B", begin_shared, TELEM_RING_OVERWRITE, 128, 70);
     return (int)bad;
 }
