@@ -5210,7 +5210,8 @@ static int telem_i_small_is_sound(telem_ring_small *r) {
         end = wrapped ? at : r->bytes;
         if (telem_i_small_size(word) > end - from) return 0;
         if (word & TELEM_I_SMALL_OPEN)
-            telem_i_pair_put(telem_i_small_cell(r, from), (word & ~TELEM_I_SMALL_OPEN) | TELEM_I_SMALL_VOID, time);
+            telem_i_pair_put(telem_i_small_cell(r, from),
+                             (word & ~TELEM_I_SMALL_OPEN) | TELEM_I_SMALL_VOID, time);
         from += telem_i_small_size(word);
     }
     return wrapped != 0;
