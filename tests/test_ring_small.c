@@ -249,15 +249,15 @@ TEST(small_ring_attach_takes_any_stamp_and_any_mark) {
     static const int64_t stamps[] = {INT64_MAX, INT64_MIN, -1, 0x7FFFFFFF};
     telem_ring_record r;
     telem_ring_counts c;
-    uint32_t i, word;
+    uint32_t i, word, time;
     for (i = 0; i < 8; i++) {
         REQUIRE_OK(telem_ring_small_init(&ring, memory, sizeof memory, TELEM_RING_REFUSE, 0));
         CHECK_OK(telem_ring_small_push(ring, 1, i & 1u ? 0x80000001u : 0x7FFFFFF0u, bytes, 8));
         CHECK_OK(telem_ring_small_push(ring, 2, 5, bytes, 8));
         ring->time = stamps[i / 2u], ring->refused = 1, ring->refused_first = ring->refused_last = i << 31;
-        memcpy(&word, (char *)ring + sizeof *ring, sizeof word);
+        telem_i_pair_get(telem_i_small_cell(ring, (uint32_t)sizeof *ring), &word, &time);
         word |= 0xC000u; /* open and void: nobody writes that */
-        memcpy((char *)ring + sizeof *ring, &word, sizeof word);
+        telem_i_pair_put(telem_i_small_cell(ring, (uint32_t)sizeof *ring), word, time);
         REQUIRE_OK(telem_ring_small_attach(&ring, memory, sizeof memory));
         telem_ring_small_stats(ring, &c, NULL);
         CHECK_EQ_INT(c.open, 0);
