@@ -15149,6 +15149,7 @@ typedef struct telem_i_file_rzone {
     uint32_t seen_generation, seen_pos; /* up to here the first row of each stream is known; generation 0: nowhere */
     uint8_t seen_stays;
     uint64_t gap_cost;                  /* bytes of the zone looked at for such rows */
+    telem_result failed;                /* what the io answered when the zone could not be read */
     telem_file_item gap_item;
 } telem_i_file_rzone;
 
@@ -15159,17 +15160,30 @@ typedef struct telem_i_file_jrow {
     const uint8_t *data;
 } telem_i_file_jrow;
 
-/* n bytes of the zone. 0: they cannot be read. */
+/* n bytes of the zone. 0: they cannot be read; z->failed says why, when it is the io that cannot. */
 static int telem_i_file_zone_get(telem_file_reader *r, uint64_t off, void *to, size_t n) {
     telem_i_file_rzone *z = r->zone;
+    telem_result e;
+    int64_t got;
     if (off > z->bytes || n > z->bytes - off) return 0;
     if (z->base) {
         memcpy(to, z->base + off, n);
         return 1;
     }
     r->moved = 1;
-    if (r->desc.io->seek(r->desc.io->user, z->at + off) != TELEM_OK) return 0;
-    return telem_io_read_all(r->desc.io, to, n) == (int64_t)n;
+    e = r->desc.io->seek(r->desc.io->user, z->at + off);
+    got = e == TELEM_OK ? telem_io_read_all(r->desc.io, to, n) : (int64_t)e;
+    if (got < 0) z->failed = (telem_result)got;
+    return got == (int64_t)n;
+}
+
+/* The zone was read as if nothing were there, but it is the io that failed: the same again is asked later. */
+static telem_result telem_i_file_zone_failed(telem_file_reader *r) {
+    telem_i_file_rzone *z = r->zone;
+    telem_result e = z->failed;
+    z->failed = TELEM_OK;
+    z->buf_generation = 0;
+    return telem_i_file_reader_fail(r, e, z->at, "the io cannot read the journal zone");
 }
 
 /* Where byte `pos` of a generation's rows lies in the zone. */
@@ -15423,9 +15437,12 @@ static telem_result telem_i_file_zone_next(telem_file_reader *r, telem_file_item
     uint64_t from;
     uint32_t end = 0, was;
     telem_result e;
-    if (!telem_i_file_zone_used(r)) return r->queued ? TELEM_OK : TELEM_END;
+    z->failed = TELEM_OK;
+    if (!telem_i_file_zone_used(r)) return z->failed ? telem_i_file_zone_failed(r) : r->queued ? TELEM_OK : TELEM_END;
     if (z->generation == 0) {
-        z->generation = telem_i_file_zone_oldest(r);
+        uint32_t oldest = telem_i_file_zone_oldest(r);
+        if (z->failed) return telem_i_file_zone_failed(r);
+        z->generation = oldest;
         z->pos = z->bad = 0;
         if (z->generation == 0) return TELEM_END;
     }
@@ -15433,6 +15450,7 @@ static telem_result telem_i_file_zone_next(telem_file_reader *r, telem_file_item
         if (z->bad && !telem_i_file_zone_pass(r)) return TELEM_END;
         was = z->generation;
         e = telem_i_file_zone_peek(r, &z->generation, &z->pos, &end, &row);
+        if (z->failed) return telem_i_file_zone_failed(r);
         if (z->generation != was) z->first = 0; /* blocks have their turn once in a slot */
         if (e == TELEM_END) return e;
         if (e == TELEM_AGAIN) {
@@ -15986,7 +16004,7 @@ static telem_result telem_i_file_read_on(telem_file_reader *r, telem_file_item *
     if (z && !z->drained && (z->first || z->leaving)) {
         e = telem_i_file_zone_next(r, item);
         *got = e == TELEM_OK && r->queued == 0;
-        if (e == TELEM_OK) return e;
+        if (e != TELEM_END && e != TELEM_AGAIN) return e;
         if (e == TELEM_END && z->leaving) {
             z->drained = 1;
             return TELEM_OK;
@@ -16979,13 +16997,14 @@ static void telem_i_file_zone_note(telem_file_reader *r, telem_i_file_past *p, c
     if (row->number >= k->zone_end) k->zone_end = row->number + (row->number < UINT64_MAX);
 }
 
-/* The zone's rows in their order, from (*g, *pos) on; slots that do not hold are passed over. 0: no more. */
+/* The zone's rows in their order, from (*g, *pos) on; slots that do not hold are passed over. 0: no more, or the io
+   failed (z->failed). */
 static int telem_i_file_zone_walk(telem_file_reader *r, uint32_t *g, uint32_t *pos, telem_i_file_jrow *row) {
     uint32_t end;
     r->zone->scan = 1;
     while (*g) {
         telem_result e = telem_i_file_zone_peek(r, g, pos, &end, row);
-        if (e == TELEM_END) return 0;
+        if (e == TELEM_END || r->zone->failed) return 0;
         if (e == TELEM_OK) {
             *pos += row->bytes;
             return 1;
@@ -17162,8 +17181,10 @@ static telem_result telem_i_file_recover_stream(telem_file_writer *w, telem_file
         }
         memcpy(s->row, row.data, row.n);
         s->ageless = 1;
-        (void)telem_i_file_take_row(w, s, row.time);
+        e = telem_i_file_take_row(w, s, row.time);
+        if (e != TELEM_OK) return e;
     }
+    if (r->zone->failed) return r->zone->failed;
     if (w->error.code == TELEM_OK && w->desc.io->seek(w->desc.io->user, w->pos) != TELEM_OK) return TELEM_ERR_IO;
     (void)telem_i_file_close_block(w, s);
     return w->error.code;
@@ -17173,6 +17194,7 @@ static telem_result telem_i_file_recover_stream(telem_file_writer *w, telem_file
 static telem_result telem_i_file_recover(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past *p, telem_error *error) {
     telem_file_writer w;
     telem_i_file_rstream *rs;
+    telem_result e;
     memset(&w, 0, sizeof w);
     w.desc = *f;
     w.desc.coding = TELEM_FILE_ROWS;
@@ -17212,7 +17234,9 @@ static telem_result telem_i_file_recover(const telem_file_writer_desc *f, telem_
         if (!s || !s->row || !s->prev || !s->out) return TELEM_ERR_MEMORY;
         s->out += TELEM_I_FILE_ROOM;
         telem_i_file_look_at_schema(s);
-        if (telem_i_file_recover_stream(&w, r, k, s) != TELEM_OK) break;
+        error->what = "rows of the journal zone cannot be made blocks";
+        e = telem_i_file_recover_stream(&w, r, k, s);
+        if (e != TELEM_OK && w.error.code == TELEM_OK) return e;
     }
     if (w.error.code != TELEM_OK) *error = w.error;
     if (w.error.code == TELEM_OK && f->io->sync) return f->io->sync(f->io->user); /* before the zone is used again */
@@ -17228,6 +17252,24 @@ static int telem_i_file_numbers_left(telem_file_reader *r, telem_i_file_past *p)
     return 1;
 }
 
+/* Does a row of each stream that the zone has fit into a block? Else the header lies. */
+static int telem_i_file_rows_fit(telem_file_reader *r, telem_i_file_past *p) {
+    telem_i_file_rstream *s;
+    for (s = r->streams; s; s = s->next) {
+        const telem_i_file_known *k = telem_i_file_known_find(p, s->pub.id);
+        if (k && s->known && k->zone_end && (uint64_t)telem_i_file_worst_row(s->pub.schema) + 2u * TELEM_I_FILE_ROOM > telem_get32(p->header + 36)) return 0;
+    }
+    return 1;
+}
+
+/* TELEM_OK, or why the zone could not be read. */
+static telem_result telem_i_file_zone_read(telem_file_reader *r, telem_error *error) {
+    if (!r->zone || !r->zone->failed) return TELEM_OK;
+    error->what = "the io cannot read the journal zone";
+    error->offset = r->zone->at;
+    return r->zone->failed;
+}
+
 /* Makes the file whole up to its end and reads what it says. */
 static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, telem_file_reader *r, telem_i_file_past **past, telem_error *error) {
     static const uint8_t zeros[64] = {0};
@@ -17237,6 +17279,9 @@ static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, tele
     p = *past;
     error->what = "a stream's next row number is above 2^63";
     if (!telem_i_file_numbers_left(r, p)) return TELEM_ERR_LIMIT;
+    error->what = "rows of the journal zone do not fit into the largest block that the header allows";
+    if (!telem_i_file_rows_fit(r, p)) return TELEM_ERR_CORRUPT;
+    if ((e = telem_i_file_zone_read(r, error)) != TELEM_OK) return e;
     if (p->lacks) { /* a whole block without all of its pad */
         error->what = "the end of the file cannot be mended";
         e = f->io->seek(f->io->user, p->size);
@@ -17246,6 +17291,7 @@ static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, tele
         p = *past;
     }
     e = telem_i_file_where_to_cut(r, p);
+    if (r->zone && r->zone->failed) return telem_i_file_zone_read(r, error);
     error->what = "blocks in the middle of the file are damaged whose rows the journal zone still has: it can be read, begin another one";
     error->offset = p->bad;
     if (e != TELEM_OK) return e;
@@ -17264,7 +17310,7 @@ static telem_result telem_i_file_mend_file(const telem_file_writer_desc *f, tele
         e = telem_i_file_recover(f, r, p, error);
         if (e == TELEM_OK) e = telem_i_file_learn_file(f, r, past, UINT64_MAX, error);
     }
-    return e;
+    return e == TELEM_OK ? telem_i_file_zone_read(r, error) : e;
 }
 
 #endif

@@ -1356,6 +1356,137 @@ TEST(damaged_blocks_cost_no_walk_each) {
     }
 }
 
+/* An io that fails once while a killed writer's file is read or gone on with: the error is answered, and the rows
+   that only the zone has are there afterwards. */
+typedef struct flaky {
+    handle h; /* first: the other calls of shared_io take it */
+    uint64_t calls, fail_at;
+} flaky;
+static int flaky_fails(void *user) {
+    flaky *k = (flaky *)user;
+    return ++k->calls == k->fail_at;
+}
+static int64_t flaky_read(void *user, void *to, size_t n) { return flaky_fails(user) ? TELEM_ERR_IO : shared_read(user, to, n); }
+static telem_result flaky_seek(void *user, uint64_t pos) { return flaky_fails(user) ? TELEM_ERR_IO : shared_seek(user, pos); }
+static telem_io flaky_io(flaky *k, shared_file *f) {
+    telem_io io = shared_io(&k->h, f);
+    k->calls = 0;
+    io.user = k;
+    io.read = flaky_read;
+    io.seek = flaky_seek;
+    return io;
+}
+
+/* A file of 40 rows, of which the zone alone has the last ones; its writer is gone. */
+static void killed_file(shared_file *f) {
+    plain p;
+    uint32_t i;
+    shared_init(f, 1u << 20);
+    memset(&p, 0, sizeof p);
+    p.d.journal = 1;
+    p.d.journal_slots = 4;
+    p.d.journal_slot_bytes = 4096;
+    p.d.coding = TELEM_FILE_ROWS;
+    REQUIRE_OK(plain_open(&p, f, TELEM_FILE_SYNC_NONE));
+    for (i = 0; i < 40; i++) {
+        CHECK_OK(plain_row(&p, i));
+        if (i == 14 || i == 24) CHECK_OK(telem_file_writer_flush(&p.w));
+    }
+    f->locked = 0;
+    free(p.memory);
+}
+
+TEST(append_behind_an_io_that_fails_once_loses_no_row) {
+    shared_file f;
+    uint8_t *copy;
+    size_t size;
+    uint64_t at = 1, calls = 1, refused = 0, rows, missing, damage;
+    killed_file(&f);
+    size = f.size;
+    copy = (uint8_t *)kit_alloc(f.cap);
+    memcpy(copy, f.bytes, f.cap);
+    while (at <= calls) { /* until no call fails */
+        flaky k;
+        plain p;
+        memset(&k, 0, sizeof k);
+        memset(&p, 0, sizeof p);
+        kit_at("call %" PRIu64, at);
+        memcpy(f.bytes, copy, f.cap);
+        f.size = size;
+        f.locked = 0;
+        p.d.append = 1;
+        p.io = flaky_io(&k, &f);
+        k.fail_at = at;
+        if (plain_open(&p, &f, TELEM_FILE_SYNC_NONE) == TELEM_OK) CHECK_OK(telem_file_writer_close(&p.w));
+        else refused++;
+        calls = k.calls + (k.calls >= at++); /* did it fail? */
+        free(p.memory);
+        f.locked = 0;
+        plain_read(&f, &rows, &missing, &damage);
+        CHECK_EQ_INT(rows, 40);
+        CHECK_EQ_INT(missing + damage, 0);
+    }
+    CHECK(refused > 20);
+    free(copy);
+    free(f.bytes);
+}
+
+TEST(reading_behind_an_io_that_fails_once_misses_no_row) {
+    shared_file f;
+    uint64_t at = 1, calls = 1, told = 0;
+    killed_file(&f);
+    while (at <= calls) { /* until no call fails */
+        flaky k;
+        telem_io io;
+        telem_file_reader r;
+        telem_file_reader_desc d;
+        telem_file_item item;
+        telem_result e;
+        uint64_t rows = 0, others = 0, errors = 0;
+        memset(&k, 0, sizeof k);
+        memset(&d, 0, sizeof d);
+        kit_at("call %" PRIu64, at);
+        io = flaky_io(&k, &f);
+        k.fail_at = at;
+        d.io = &io;
+        d.memory_size = 8u << 20;
+        d.memory = kit_alloc(d.memory_size);
+        e = telem_file_reader_open(&r, &d);
+        while (e == TELEM_OK) {
+            e = telem_file_next(&r, &item);
+            if (e == TELEM_ERR_IO && ++errors == 1) e = TELEM_OK;
+            else if (e == TELEM_END && !r.finish) e = telem_file_reader_finish(&r);
+            else if (e == TELEM_OK) {
+                rows += item.kind == TELEM_ITEM_ROW;
+                others += item.kind == TELEM_ITEM_MISSING || item.kind == TELEM_ITEM_DAMAGE;
+            }
+        }
+        calls = k.calls + (k.calls >= at++); /* did it fail? */
+        if (e == TELEM_END) {
+            CHECK_EQ_INT(rows, 40);
+            CHECK_EQ_INT(others, 0);
+            CHECK(errors <= 1);
+            told += errors;
+        } else CHECK_EQ_INT(e, TELEM_ERR_IO); /* the open's own */
+        free(d.memory);
+    }
+    CHECK(told > 5);
+    free(f.bytes);
+}
+
+/* A header that allows blocks too small for a row of the zone (its check holds). */
+TEST(append_refuses_blocks_that_hold_no_row) {
+    shared_file f;
+    uint64_t rows, missing, damage;
+    killed_file(&f);
+    telem_put32(f.bytes + 36, 256);
+    telem_put32(f.bytes + 4092, XXH32(f.bytes, 4092, 0));
+    check_append_refuses(&f, "blocks of 256 bytes");
+    plain_read(&f, &rows, &missing, &damage);
+    CHECK_EQ_INT(rows, 40);
+    free(f.bytes);
+}
+
 int main(void) {
     RUN(row_is_in_the_file_when_write_returns);
     RUN(follower_sees_every_row_once);
@@ -1379,5 +1510,8 @@ int main(void) {
     RUN(append_overwrites_nothing_of_value);
     RUN(append_refuses_row_numbers_without_end);
     RUN(damaged_blocks_cost_no_walk_each);
+    RUN(append_behind_an_io_that_fails_once_loses_no_row);
+    RUN(reading_behind_an_io_that_fails_once_misses_no_row);
+    RUN(append_refuses_blocks_that_hold_no_row);
     return CHECK_MAIN_END();
 }
