@@ -465,7 +465,7 @@ static void power_cuts(uint64_t salt, int rounds, uint32_t cuts) {
     }
     if (getenv("POWER_CUTS")) printf("power cuts: %lu appends, %lu refused\n", (unsigned long)tried, (unsigned long)refused);
 }
-static int cut_rounds(void) { return getenv("POWER_CUTS") ? atoi(getenv("POWER_CUTS")) : check_quick() ? 40 : 1000; }
+static int cut_rounds(void) { return getenv("POWER_CUTS") ? atoi(getenv("POWER_CUTS")) : check_quick() ? 40 : 500; }
 TEST(synced_rows_survive_a_power_cut) { power_cuts(75, cut_rounds(), 1); }
 
 /* Refused where blocks in the middle were lost and good ones behind them cannot come again out of the zone: the
@@ -566,7 +566,7 @@ static void one_damaged_append(uint64_t rng, uint64_t *refused) {
 TEST(append_makes_nothing_unreadable) {
     uint64_t seeds = kit_seed(77), refused = 0;
     const char *only = getenv("APPEND_ROUND"), *many = getenv("APPENDS");
-    int rounds = only ? 1 : many ? atoi(many) : check_quick() ? 60 : 2000;
+    int rounds = only ? 1 : many ? atoi(many) : check_quick() ? 60 : 1000;
     while (rounds-- > 0 && !check_g.bad) {
         uint64_t round = only ? (uint64_t)strtoull(only, NULL, 0) : check_rand(&seeds);
         kit_at("append, APPEND_ROUND=%lu", (unsigned long)round);
