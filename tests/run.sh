@@ -36,7 +36,7 @@ wide() {
     echo "compile self"
     echo "compile arm-full"
     each cc $(ls tests/test_*.c tests/scenario_*.c tests/test_*.cc | grep -vxF "$(echo "$optimised" | tr ' ' '\n')")
-    each asan-full tests/test_*.c tests/scenario_*.c
+    each asan-full $(ls tests/test_*.c tests/scenario_*.c | grep -v one_byte) # 800 times 200,000 rows: asan has its short form
     # aarch64 differs from s390x and m32 in what it makes of bytes and orders of memory, not in files and errors.
     each aarch64 $(without native | grep -E "telem|schema|golden|columns|decoder|mini|random|ring|pace")
     for target in win m32 s390x; do
