@@ -1581,7 +1581,8 @@ struct telem_file_writer {
     uint64_t header_pos;  /* of the latest one */
     uint64_t announcement; /* bytes of header, clocks and schemas together */
     /* From here on not put back when a rotation fails: telem_file_sync of another thread looks at it meanwhile. */
-    telem_atomic32 sync_gate, sync_busy; /* its calls at work; TELEM_I_FILE_SHUT: the io may go now */
+    telem_atomic32 sync_gate; /* its calls at work; TELEM_I_FILE_SHUT: the io may go now */
+    telem_atomic32 sync_ticket, sync_turn; /* the next one to draw; whose turn it is */
     void (*gate_wait)(void *user);
     void *gate_user;
 };
@@ -3576,18 +3577,19 @@ static void telem_i_file_gate_shut(telem_file_writer *w) {
 static void telem_i_file_gate_open(telem_file_writer *w) { telem_i_file_gate_add(w, TELEM_I_FILE_SHUT); } /* the bit goes */
 
 /* One sync at a time: an io may tell an error to one of two only, and what the other one covers is gone all the same.
-   S1  sync_end: store-release of sync_busy -> sync_begin: CAS with acquire order: sync_failed of the one before.
+   In the order they come (a ticket lock): a thread that syncs without pause holds up another by one sync, not for ever.
+   S1  sync_end: store-release of sync_turn -> sync_begin: load-acquire: sync_failed of the one before.
    0: one before failed, and nobody has cleared it. */
 static int telem_i_file_sync_begin(telem_file_writer *w) {
-    uint32_t none;
-    for (none = 0; !TELEM_CAS32(&w->sync_busy, &none, 1); none = 0) telem_i_file_gate_wait(w); /* S1 */
+    uint32_t ticket = TELEM_FETCH_ADD32(&w->sync_ticket, 1);
+    while (TELEM_LOAD32_ACQUIRE(&w->sync_turn) != ticket) telem_i_file_gate_wait(w); /* S1 */
     return TELEM_LOAD32_RELAXED(&w->sync_failed) == 0;
 }
 static telem_result telem_i_file_sync_end(telem_file_writer *w, telem_result r) {
     uint32_t failed = TELEM_LOAD32_RELAXED(&w->sync_failed);
     if (failed) r = (telem_result)-(int32_t)failed; /* what it did not write may be gone: a later success says nothing of it */
     else if (r != TELEM_OK) TELEM_STORE32_RELEASE(&w->sync_failed, (uint32_t)-(int32_t)r);
-    TELEM_STORE32_RELEASE(&w->sync_busy, 0); /* S1 */
+    TELEM_STORE32_RELEASE(&w->sync_turn, TELEM_LOAD32_RELAXED(&w->sync_turn) + 1u); /* S1 */
     return r;
 }
 
