@@ -506,8 +506,7 @@
             multiple := u8 head, base, [exceptions], [ulps], k
               head        bits 0-2 form, bits 3-4 kind, bit 5 exceptions follow, bit 6 ulps follow; bit 7 is 0
               base        form 0: u8 e, varint c, D = c * 10^e, c 1 to 65,535; e at most 22, or 15 when c is not 1
-                          form 1: u8 j, B = 2^(j - 128)
-                          form 2: f32 B     form 3: f64 B     other forms: CORRUPT
+                          form 1: f32 B     form 2: f64 B     other forms: CORRUPT
                           B must be 2^-500 <= B < 2^500 for F64, 2^-100 <= B < 2^60 for F32 (else CORRUPT)
               exceptions  varint m (1..n-1), sized int32(m) gaps, sized bits, as codec 6 has them (F32: int32(m),
                           F64: int64(m)). The first exception is the value of row gaps[0], each further one that
@@ -520,7 +519,7 @@
             r is 0 or a normal number; k = 0 gives +0). F32: r rounded to the nearest f32, ties to even. Then d is
             added to the bits, modulo 2^(8 w). No sum follows a product, so that nothing can be contracted; a
             machine that computes with more than f64 must round as said.
-            What it is for: decimals (10^e), thirds and clock ticks (c * 10^e), binary fractions (2^j), counts
+            What it is for: decimals (10^e), thirds and clock ticks (c * 10^e), binary fractions (c = 2^j), counts
             times a factor (B). ulps hold what a producer's own rounding changed.
         8.7 TEXTS, INDICES, PLANES
             ints(n) is an integer stream of n values of 32 bits (8.5). "sized x" is varint size, then x in
@@ -7287,10 +7286,9 @@ enum { /* codecs of an item */
     TELEM_I_FILE_NARROW = 12
 };
 enum { /* MULTIPLE: how k becomes a value */
-    TELEM_I_FILE_BY_TENS = 0,  /* k / (c * 10^e) */
-    TELEM_I_FILE_BY_POWER = 1, /* k * 2^j */
-    TELEM_I_FILE_BY_F32 = 2,   /* k * base */
-    TELEM_I_FILE_BY_F64 = 3,
+    TELEM_I_FILE_BY_TENS = 0, /* k / (c * 10^e) */
+    TELEM_I_FILE_BY_F32 = 1,  /* k * base */
+    TELEM_I_FILE_BY_F64 = 2,
     TELEM_I_FILE_EXCEPTIONS = 0x20,
     TELEM_I_FILE_ULPS = 0x40
 };
@@ -7298,7 +7296,6 @@ enum { /* MULTIPLE: how k becomes a value */
 #define TELEM_I_FILE_OFF_NUM_LATTICE   ((uint64_t)1 << 32)
 #define TELEM_I_FILE_OFF_DECIMAL       ((uint64_t)1 << 33)
 #define TELEM_I_FILE_OFF_RATIONAL      ((uint64_t)1 << 35)
-#define TELEM_I_FILE_OFF_POWER         ((uint64_t)1 << 36)
 #define TELEM_I_FILE_OFF_BASE          ((uint64_t)1 << 37)
 #define TELEM_I_FILE_OFF_ULPS          ((uint64_t)1 << 38)
 #define TELEM_I_FILE_OFF_RANK          ((uint64_t)1 << 39)
@@ -7752,13 +7749,6 @@ typedef struct telem_i_file_num_front { /* what was chosen for a column */
     uint32_t cost;  /* 1/16 bit per value */
 } telem_i_file_num_front;
 
-static double telem_i_file_power(int j) { /* 2^j, -500 <= j <= 500 */
-    uint64_t b = (uint64_t)(j + 1023) << 52;
-    double d;
-    memcpy(&d, &b, 8);
-    return d;
-}
-
 /* The quicker ways to the same bits (see reals32). NEAR: 1/v as high + low, high of 26 bits. */
 static void telem_i_file_set_way(telem_i_file_num_base *b, uint32_t width) {
     b->way = TELEM_I_FILE_NUM_EXACT;
@@ -7787,16 +7777,13 @@ static int telem_i_file_set_base(telem_i_file_num_front *f, uint32_t width) {
     uint64_t b;
     uint32_t e, room = width == 8 ? 500 : 60;
     f->base.divide = 0;
-    switch (f->form) {
-    case TELEM_I_FILE_BY_TENS:
+    if (f->form == TELEM_I_FILE_BY_TENS) {
         if (f->e > 22 || f->c == 0) return 0;
         if (f->e > 15 && f->c != 1) return 0; /* c * 10^e stays exact: 10^15 = 5^15 * 2^15, 5^15 < 2^35 */
         f->base.v = f->c == 1 ? telem_i_file_tens[f->e] : (double)f->c * telem_i_file_tens[f->e];
         f->base.divide = 1;
         telem_i_file_set_way(&f->base, width);
         return 1;
-    case TELEM_I_FILE_BY_POWER: f->base.v = telem_i_file_power((int)f->e - 128); break;
-    default: break;
     }
     f->base.way = TELEM_I_FILE_NUM_EXACT;
     memcpy(&b, &f->base.v, 8);
@@ -8063,24 +8050,22 @@ static const uint8_t *telem_i_file_get_stream(const uint8_t *p, const uint8_t *e
 }
 static uint8_t *telem_i_file_put_base(const telem_i_file_num_front *f, uint8_t *p, const uint8_t *end) {
     if (!p || (size_t)(end - p) < 16) return NULL;
-    switch (f->form) {
-    case TELEM_I_FILE_BY_TENS:
+    if (f->form == TELEM_I_FILE_BY_TENS) {
         *p++ = f->e;
         return telem_i_file_put_varint(p, end, f->c);
-    case TELEM_I_FILE_BY_F32: {
+    }
+    if (f->form == TELEM_I_FILE_BY_F32) {
         float b = (float)f->base.v;
         uint32_t u;
         memcpy(&u, &b, 4);
         telem_i_file_set32(p, u);
         return p + 4;
     }
-    case TELEM_I_FILE_BY_F64: {
+    {
         uint64_t u;
         memcpy(&u, &f->base.v, 8);
         telem_i_file_set64(p, u);
         return p + 8;
-    }
-    default: *p++ = f->e; return p;
     }
 }
 static const uint8_t *telem_i_file_get_base(telem_i_file_num_front *f, uint32_t width, const uint8_t *p, const uint8_t *end) {
@@ -8408,29 +8393,6 @@ static int telem_i_file_try_tens(telem_i_file_num_search *q, uint32_t declared) 
     return (int)tried;
 }
 
-/* k * 2^j: binary fixed point, f64 that hold integers or short fractions */
-static int telem_i_file_try_power(telem_i_file_num_search *q) {
-    telem_i_file_num_front f;
-    int lowest = 4096;
-    uint32_t i;
-    double room = q->sample.width == 8 ? 1e12 : 2e6;
-    for (i = 0; i < q->few_count; i++) {
-        uint64_t b, m;
-        int e;
-        memcpy(&b, q->few + i, 8);
-        m = (b & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
-        e = (int)(b >> 52 & 0x7FFu) - 1076 + (int)telem_i_file_bit_length(m & (~m + 1u));
-        if (e < lowest) lowest = e;
-    }
-    memset(&f, 0, sizeof f);
-    if (lowest < -100 || lowest > 59 || q->biggest / telem_i_file_power(lowest) > room) return 0;
-    f.form = TELEM_I_FILE_BY_POWER;
-    f.e = (uint8_t)(lowest + 128);
-    if (!telem_i_file_set_base(&f, q->sample.width)) return 0;
-    (void)telem_i_file_try(q, &f, 0);
-    return 1;
-}
-
 static void telem_i_file_sort(double *v, uint32_t n) { /* ascending */
     uint32_t i, j;
     for (i = 1; i < n; i++) {
@@ -8649,7 +8611,6 @@ static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_vi
     if (q.few_count == 0) goto out;
     decimal = declared && telem_i_file_try_tens(&q, declared);
     if (!decimal && !(k->off & TELEM_I_FILE_OFF_DECIMAL)) decimal = telem_i_file_try_tens(&q, 0);
-    if (!(k->off & TELEM_I_FILE_OFF_POWER)) decimal |= telem_i_file_try_power(&q);
     if (decimal && q.best.codec == TELEM_I_FILE_MULTIPLE && q.best.most == 0) goto out;
     if (!(k->off & TELEM_I_FILE_OFF_BASE) && telem_i_file_try_step(&q)) goto out;
     if (s->width == 8 && !(k->off & TELEM_I_FILE_OFF_RATIONAL)) (void)telem_i_file_try_ratio(&q);

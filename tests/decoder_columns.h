@@ -475,14 +475,12 @@ static void d_multiple(d_cur *c, uint32_t w, uint64_t n, uint64_t *v) {
     uint64_t *gaps = NULL, *odd = NULL, *ulps = NULL, *k;
     double B = 0, D = 0;
     uint8_t *taken;
-    if (head >> 7 || form > 3) d_fail(c, D_CORRUPT);
+    if (head >> 7 || form > 2) d_fail(c, D_CORRUPT);
     if (form == 0) {
         uint64_t e = d_int(c, 1), q = d_range(c, 1, 65535);
         if (e > 22 || (q != 1 && e > 15)) { d_fail(c, D_CORRUPT); e = 0; }
         for (D = (double)q; e > 0; e--) D *= 10.0;
     } else if (form == 1) {
-        B = d_f64((d_int(c, 1) + 1023 - 128) << 52);
-    } else if (form == 2) {
         B = (double)d_f32((uint32_t)d_int(c, 4));
     } else {
         B = d_f64(d_int(c, 8));
