@@ -1,9 +1,14 @@
 /* file_kit.h - what the tests of telem_file.h share: random schemas and rows, files whose content
    is known, ios that misbehave, blocks made by hand, and the account of what a reader said.
-   Include it after the feature macros; it brings the implementation. */
+   Include it after the feature macros; it brings the implementation (unless TEST_LINKED). */
 #ifndef FILE_KIT_H
 #define FILE_KIT_H
+#if defined(TEST_LINKED) /* with tests/headers.c */
+#define XXH_INLINE_ALL
+#include "xxhash.h"
+#else
 #define TELEM_IMPLEMENTATION
+#endif
 #include "telem_file.h"
 
 #include <stdarg.h>

@@ -23,6 +23,7 @@ native_only() { grep -l "UNIT: native" tests/*.c 2>/dev/null; }
 optimised="tests/test_telem.c tests/test_ring.c tests/test_golden.c tests/test_file_random.c tests/test_sets.c"
 
 small() {
+    echo "object asan"; echo "object cc"
     for g in gcc clang g++ link arm; do echo "compile $g"; done
     each script $(scripts)
     each model $(ls tests/model_*.cc | grep -v _narrow)

@@ -1,7 +1,7 @@
 /* scenario_power_cut.c - a recorder that loses its power again and again. It writes into an area of
    flash; the power goes at any byte; on the next start it looks through the area, begins a new
    session behind what is there and goes on. In the end everything is read: each session's whole
-   blocks, row by row, and the damage where the power went, no more and no less. */
+   blocks, row by row, and the damage where the power went, no more and no less.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #include "file_kit.h"
 

@@ -1,5 +1,5 @@
 /* test_attachments.c - telem_file.h: attachments of any size among rows, in chunks; missing and hostile
-   chunks; extraction by block headers. */
+   chunks; extraction by block headers.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #define TEST_CODING TELEM_FILE_COLUMNS
 #include "file_kit.h"

@@ -1,5 +1,5 @@
 /* test_columns.c - the columns coding of telem_file.h through its API: whole columns, many rows and single
-   rows go in, rows and columns come out, whatever the schema, the block sizes and the memory. */
+   rows go in, rows and columns come out, whatever the schema, the block sizes and the memory.  UNIT: linked */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -247,11 +247,31 @@ static void ask_free(asked *a, telem_file_read *q) {
     free(a->times);
 }
 
+/* A value of a row, before scale and bias. */
+static double raw_number(const telem_column *c, const uint8_t *p) {
+    uint64_t raw = 0, sign = 1ull << (c->width * 8u - 1u);
+    uint32_t i, bits;
+    float single;
+    double whole;
+    for (i = 0; i < c->width; i++) raw |= (uint64_t)p[i] << (8u * i);
+    bits = (uint32_t)raw;
+    memcpy(&single, &bits, sizeof single);
+    memcpy(&whole, &raw, sizeof whole);
+    switch (c->type) {
+    case TELEM_F16: return (double)telem_f16_to_f32((uint16_t)raw);
+    case TELEM_BF16: return (double)telem_bf16_to_f32((uint16_t)raw);
+    case TELEM_F32: return (double)single;
+    case TELEM_F64: return whole;
+    case TELEM_I8: case TELEM_I16: case TELEM_I32: case TELEM_I64: return (double)(int64_t)((raw ^ sign) - sign);
+    default: return (double)raw;
+    }
+}
+
 /* What a value must read as. Returns its size. */
 static uint32_t expected(const telem_column *c, const telem_file_into *x, const uint8_t *row, uint8_t *out) {
     const uint8_t *p = row + c->row + (size_t)(x->column - c->index) * c->width;
     if (x->physical) {
-        volatile double v = telem_i_raw_number(c, p); /* rounded twice, x87 or not */
+        volatile double v = raw_number(c, p); /* rounded twice, x87 or not */
         double out64;
         if (!c->presence && c->field->scale != 0.0) {
             v = v * c->field->scale;

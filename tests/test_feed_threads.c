@@ -1,7 +1,9 @@
 /* test_feed_threads.c - a feed written with a helper thread, synced by another one, rotated and followed meanwhile: four
-   threads, and nothing in common between writer and reader but the directory.   UNIT: threads */
+   threads, and nothing in common between writer and reader but the directory.   UNIT: threads, UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
+#if !defined(TEST_LINKED)
 #define TELEM_IMPLEMENTATION
+#endif
 #include "telem_file.h"
 #include <pthread.h>
 #include "check.h"
@@ -10,6 +12,8 @@
 #include <process.h>
 #define getpid _getpid
 #define rmdir _rmdir
+#else
+#include <unistd.h>
 #endif
 
 #define ROW_TABLE(F) F(FIELD, u64, n, "", "") F(ARRAY, u32, v, 6, "", "")

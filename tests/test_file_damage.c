@@ -1,7 +1,7 @@
 /* test_file_damage.c - telem_file.h and bytes that were lost, doubled, moved and overwritten, files
    joined and mixed, wires joined in the middle. What must hold is always the same: no crash, no
    wrong row, no row delivered twice or told as missing and delivered, and delivered + missing =
-   written when the end block survives. */
+   written when the end block survives.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #include "file_kit.h"
 

@@ -1,5 +1,5 @@
 /* test_file_io.c - telem_file.h and ios that fail: at every byte of writing, with short writes, in
-   whole blocks, at the end; reading that stops and goes on; memory that is too small. */
+   whole blocks, at the end; reading that stops and goes on; memory that is too small.  UNIT: linked */
 #define _GNU_SOURCE
 #include "file_kit.h"
 

@@ -1,5 +1,5 @@
 /* test_file_random.c - telem_file.h with random schemas, rows, times and writer settings: what was
-   written is read back bit by bit, in pieces of any size, and found again by seeking. */
+   written is read back bit by bit, in pieces of any size, and found again by seeking.  UNIT: linked */
 #define _GNU_SOURCE
 #include "file_kit.h"
 #if defined(__unix__)

@@ -1,3 +1,3 @@
-/* test_file_random_mini.c - test_file_random.c in the mini coding. */
+/* test_file_random_mini.c - test_file_random.c in the mini coding.  UNIT: linked */
 #define TEST_CODING TELEM_FILE_MINI
 #include "test_file_random.c"

@@ -1,5 +1,5 @@
 /* test_mini.c - telem_file.h's mini coding (section 7): decimals, idle columns, blocks that do not fit,
-   any bytes as a payload. test_file_*_mini.c run the files' other tests in this coding. */
+   any bytes as a payload. test_file_*_mini.c run the files' other tests in this coding.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #define TEST_CODING TELEM_FILE_MINI
 #include "file_kit.h"
@@ -200,7 +200,7 @@ TEST(steps_of_every_width_come_back) {
     begin(&m, &Power_schema, plain());
     for (i = 0; i < 4000; i++) {
         uint32_t shift = kit_below(&rng, 64);
-        if (kit_one_in(&rng, 2)) p.wide = telem_i_signed((uint64_t)p.wide + (check_rand(&rng) >> shift));
+        if (kit_one_in(&rng, 2)) p.wide = (int64_t)((uint64_t)p.wide + (check_rand(&rng) >> shift));
         else p.wide = kit_one_in(&rng, 2) ? INT64_MIN : INT64_MAX;
         bits = check_rand(&rng);
         memcpy(&p.real, &bits, 8);
@@ -213,7 +213,7 @@ TEST(steps_of_every_width_come_back) {
         p.text.len = kit_below(&rng, 10);
         memset(p.text.data, 0, sizeof p.text.data);
         memset(p.text.data, 'a' + (int)kit_below(&rng, 3), p.text.len);
-        t = telem_i_signed((uint64_t)t + (kit_one_in(&rng, 9) ? check_rand(&rng) >> shift : 1000));
+        t = (int64_t)((uint64_t)t + (kit_one_in(&rng, 9) ? check_rand(&rng) >> shift : 1000));
         put(&m, t, &p);
     }
     CHECK(finish(&m, &keys, &bytes) >= 250);

@@ -1,7 +1,9 @@
 /* test_one_byte.c - telem_file.h: a flipped byte in a file of the zero desc costs its own block, wherever it
-   lies: also in the stream header, in a schema and in a clock. */
+   lies: also in the stream header, in a schema and in a clock.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
+#if !defined(TEST_LINKED)
 #define TELEM_IMPLEMENTATION
+#endif
 #include "telem_file.h"
 
 #include "check.h"

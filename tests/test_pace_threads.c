@@ -1,5 +1,6 @@
 /* test_pace_threads.c - TELEM_FILE_HELPER with two threads, where a race checker can see them: rows, other blocks,
-   flushes, polls, whole columns and io errors on one side, telem_file_work on the other.   UNIT: threads, UNIT: posix */
+   flushes, polls, whole columns and io errors on one side, telem_file_work on the other.   UNIT: threads, UNIT: posix
+   UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #include "file_kit.h"
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* test_second_decoder.c - random files in every coding, and files whose payloads were changed behind good
    checks: telem_file.h and the decoder that was written from its manual alone (decoder.h) must deliver
-   the same rows, and refuse the same blocks. */
+   the same rows, and refuse the same blocks.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -1,8 +1,10 @@
 /* test_sets.c - real telemetry through schema builder, writer, file and reader, bit for bit.
    The data sets stand at ../shared/data (their README tells the layout); without them: SKIPPED.
-   UNIT: posix */
+   UNIT: posix, UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
+#if !defined(TEST_LINKED)
 #define TELEM_IMPLEMENTATION
+#endif
 #include "telem_file.h"
 
 #include "check.h"

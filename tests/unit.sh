@@ -3,25 +3,31 @@
 # it failed, all it said) and leaves "passed failed skipped" in build/result.
 #   sh tests/unit.sh cc tests/test_telem.c          the user's CC and CFLAGS
 #   sh tests/unit.sh asan tests/test_telem.c        clang: asan (with ubsan), tsan. Both are short
-#                                                   (CHECK_QUICK, and -O0 compiles in a sixth of
-#                                                   the time); asan-full runs the whole of it
+#                                                   (CHECK_QUICK); asan-full runs the whole of it
 #   sh tests/unit.sh s390x tests/test_telem.c       a target: m32, aarch64, s390x, win
 #   sh tests/unit.sh fuzz tests/fuzz_file.c         FUZZ_SECONDS=n; 0 replays the kept corpus
 #   sh tests/unit.sh stress tests/stress_ring.c     STRESS_SECONDS=n
 #   sh tests/unit.sh model tests/model_ring.cc      relacy; MODEL=long for long
 #   sh tests/unit.sh script tests/tool.sh           any script that ends with the closing line
 #   sh tests/unit.sh compile gcc                    a group of the compile matrix
+#   sh tests/unit.sh object asan                    tests/headers.c alone, see below
 # CHECK_VERBOSE=1 shows the whole log of a unit that passes, too.
+# A test that uses only the API of telem_file.h and says "UNIT: linked" is compiled with -DTEST_LINKED, without the
+# implementation: that is compiled once per configuration, from tests/headers.c. (Without the flag it is a program of
+# one file, like all the others: cc -I. -Itests tests/test_file_io.c -llz4 -lm.) UNIT_LINKED=0 builds all in one file.
 set -u
 start=$(date +%s)
-config=$1 what=$2
+case $1 in object) config=$2 what=tests/headers.c ;; *) config=$1 what=$2 ;; esac
 export BUILD=${BUILD:-build} CC=${CC:-cc} CFLAGS=${CFLAGS:--O2}
 export BIN=$BUILD/bin-test LOCPATH=$PWD/$BUILD/locale
 base=$(basename "$what") && base=${base%.*}
 name=$config-$base
-bin=$BUILD/$config/$base
+[ $1 != object ] || name=object-$config
+dir=$BUILD/${config%-full}
+bin=$dir/$base
 log=$BUILD/log/$name.log
-mkdir -p "$BUILD/$config" "$BUILD/log" "$BUILD/result"
+objects=
+mkdir -p "$dir" "$BUILD/log" "$BUILD/result"
 . tests/strict.sh
 cxx_strict=$(echo "$STRICT" | sed 's/-Wstrict-prototypes//')
 
@@ -43,26 +49,46 @@ failed() { # why passed failed skipped
     finish "$2" "$3" "$4"
 }
 
-# build output command...: not repeated while the command, the sources and the headers stand still.
+# build output command...: not repeated while the command, the sources and the headers stand still. What is built is
+# as old as the start of its compiler: a file saved meanwhile is newer. It appears at once, and two wait for each other.
 fresh() {
     [ -f "$1" ] && [ "$(cat "$1.cmd" 2>/dev/null)" = "$2" ] &&
-        [ -z "$(find ./*.h tests examples -name '*.[ch]*' -newer "$1" | head -n 1)" ]
+        [ -z "$(find ./*.h $sources -name '*.[cho]*' -newer "$1" | head -n 1)" ]
 }
+sources="tests examples"
 build() {
     out=$1; shift
-    fresh "$out" "$*" && return
-    rm -f "$out"
-    "$@" -o "$out" >"$log" 2>&1 && echo "$*" >"$out.cmd" && return
-    sed -i "1i$*" "$log"
-    failed "does not compile" 0 1 0
+    : >>"$log"
+    exec 9>"$out.lock"
+    ! command -v flock >/dev/null 2>&1 || flock 9
+    if ! fresh "$out" "$*"; then
+        rm -f "$out" && : >"$out.start"
+        "$@" -o "$out.new" >"$log" 2>&1 9>&- || { sed -i "1i$*" "$log"; failed "does not compile" 0 1 0; }
+        touch -r "$out.start" "$out.new" && mv "$out.new" "$out" && echo "$*" >"$out.cmd"
+    fi
+    exec 9>&-
 }
 
-# lz4.c is compiled once per target; two units may do so at the same time.
+# lz4.c, where the target has no liblz4.
 lz4_object() { # compiler flags...
     [ -f "$BUILD/dep/lz4.c" ] || { echo "-DTELEM_NO_LZ4"; return; }
-    o=$BUILD/$config/lz4.o
+    o=$dir/lz4.o
     [ -f "$o" ] || { "$@" -O2 -c "$BUILD/dep/lz4.c" -o "$o.$$" && mv "$o.$$" "$o"; } >/dev/null 2>&1
     [ -f "$o" ] && echo "$o" || echo "-DTELEM_NO_LZ4"
+}
+
+# program compile-command...: builds the test, with what it is linked with. The object's level is its own: it runs in
+# many tests.
+program() {
+    objects=
+    if [ "${UNIT_LINKED:-1}" = 1 ] && grep -q "UNIT: linked" "$what"; then
+        sources=tests/headers.c
+        build "$dir/headers.o" "$@" $object_level -c tests/headers.c
+        objects=$dir/headers.o sources="tests examples $dir/headers.o"
+        set -- "$@" -DTEST_LINKED
+    fi
+    [ "$what" != tests/headers.c ] || passed 1 0 0
+    build "$bin" "$@" "$what" $objects $LIBS
 }
 
 # The closing line says how many; a program that dies without one counts as failed.
@@ -93,7 +119,8 @@ passed() {
 }
 
 native() { # compiler command...
-    build "$bin" "$@" $STRICT -I. -Itests "$what" -lpthread -lm -llz4
+    LIBS="$LIBS -llz4"
+    program "$@" $STRICT -I. -Itests
     run "$bin"
 }
 
@@ -101,7 +128,9 @@ native() { # compiler command...
 cross() {
     runner=$1; shift
     set -- "$@" -std=c99 -O1 -DTELEM_FILE_NO_O3 $STRICT -I. -Itests -isystem "$BUILD/dep"
-    build "$bin" "$@" "$what" $(lz4_object "$@") $LIBS
+    lz4=$(lz4_object "$@")
+    case $lz4 in -D*) set -- "$@" $lz4 ;; *) LIBS="$lz4 $LIBS" ;; esac
+    program "$@"
     CHECK_QUICK=1 run $runner "$bin"
 }
 
@@ -131,6 +160,7 @@ fuzz() {
     LOG_LINES=25 failed "repeat with $bin and the file named below" 0 1 0
 }
 
+object_level=
 export UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 LIBS="-lpthread -lm"
 case $config in
@@ -139,9 +169,9 @@ cc)
     *.cc) need ${CXX:=g++} g++ && STRICT=$cxx_strict native $CXX -std=c++11 $CFLAGS ;;
     *) native $CC -std=c99 $CFLAGS ;;
     esac ;;
-asan) CHECK_QUICK=1 sanitized -O0 -fsanitize=address,undefined ;;
-asan-full) # the same program, the whole of it: compiling it optimised would take longer than that saves
-    mkdir -p "$BUILD/asan" && bin=$BUILD/asan/$base
+asan | asan-full) # -O0 compiles in a sixth of the time, -O1 runs in a quarter of it
+    [ $config = asan-full ] || export CHECK_QUICK=1
+    object_level=-O1
     sanitized -O0 -fsanitize=address,undefined ;;
 tsan) CHECK_QUICK=1 sanitized -O1 -fsanitize=thread ;;
 stress)
