@@ -971,6 +971,13 @@ typedef struct telem_file_column {
     const uint32_t *offsets;
 } telem_file_column;
 
+/* Columns of one kind, side by side in the C struct and in the row form (telem_file_small_encode). */
+typedef struct telem_file_run {
+    uint32_t from, row, count; /* offsets of the first one: in the struct, in the row form */
+    uint8_t type, width;       /* telem_type of a number or BOOL; bytes */
+    uint8_t counter, decimals;
+} telem_file_run;
+
 /* An attachment that is being written; in the caller's memory until its end. Set by
    telem_file_attach_begin, and only read by you. */
 typedef struct telem_file_attaching {
@@ -1146,6 +1153,77 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w);
 TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_writer *w);
 /* The same of one stream; all zero when unknown. */
 TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_writer *w, uint32_t stream);
+
+/* ------------------------------------------------------------------- small writer ---- */
+
+/* A writer of the wire profile for machines whose flash and RAM count: a third of the code of telem_file_writer, the
+   same bytes for the same rows and desc. What it gives up: schemas are encoded on a PC (telem_file_small_encode, _print) and have
+   numbers and bools only, no texts nor optional fields; no LZ4, metadata, annotations, attachments, health, index or
+   clock arithmetic (intervals are ticks); one clock for all streams; nothing is checked that is in a desc. An error of
+   the io does not stick: the rows of the block are lost, told by the numbers of the next ones (no loss block), and
+   the writer goes on with a KEY block. One thread at a time, not from interrupt handlers.
+   TELEM_FILE_NO_MINI or TELEM_FILE_NO_ROWS leaves the other coding out.       test_small_writer.c, tests/mcu/flight.c */
+
+/* A stream's schema, as telem_file_small_encode makes and telem_file_small_print prints it. */
+typedef struct telem_file_encoded {
+    const uint8_t *payload; /* of its schema block */
+    const telem_file_run *runs;
+    uint32_t payload_size, run_count;
+    uint32_t row_size, columns; /* bytes of a row form */
+    uint32_t worst;             /* bytes that a row may take in a block */
+    uint16_t tag;
+    uint8_t has_counter;
+} telem_file_encoded;
+
+/* Zero fields mean the default. Lives as long as the writer: constants in flash. */
+typedef struct telem_file_small_desc {
+    telem_io *io;           /* write is needed; a block comes in three calls */
+    const uint8_t *clock;   /* payload of a clock block (telem_file_small_print_clock); NULL: ns, domain boot */
+    uint32_t clock_size;
+    uint32_t max_block, max_row, max_streams; /* 0: 4,096, 1,024, 8 */
+    int64_t created;        /* as in telem_file_writer_desc */
+    uint64_t max_age_ns;    /* what the stream header says; 0: 100 ms. What is done is the stream's max_age */
+} telem_file_small_desc;
+
+typedef struct telem_file_small_stream_desc {
+    const telem_file_encoded *schema;
+    uint32_t id;
+    uint8_t coding;         /* TELEM_FILE_ROWS, TELEM_FILE_MINI; 0: rows */
+    void *memory;           /* 8-aligned, telem_file_small_bytes() of it */
+    uint32_t block_bytes, block_rows, key_bytes, key_rows; /* 0: 512, 65,536 (mini 16), 8,192, 1 */
+    uint64_t max_age, key_every, announce_every; /* ticks of the clock; 0: those of 100 ms, 5 s, 5 s in ns */
+} telem_file_small_stream_desc;
+
+typedef struct telem_file_small telem_file_small;
+typedef struct telem_file_small_stream telem_file_small_stream;
+
+/* Begins a stream of bytes: its header. The answers of these calls: TELEM_OK, or what the io said in this call. */
+TELEM_API telem_result telem_file_small_open(telem_file_small *w, const telem_file_small_desc *d, uint64_t session);
+/* s: in your memory, as d and d->memory until the close. ERR_LIMIT: more streams than the first one's block_bytes / 30,
+   which the end block has to hold. */
+TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_small_stream *s, const telem_file_small_stream_desc *d);
+/* rec: the C struct that was printed for. The time is in ticks of the clock. */
+TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_small_stream *s, int64_t time, const void *rec);
+/* Records that did not reach the writer: `count` more at a hop (TELEM_HOP_) of stream id `stream` (or TELEM_ALL_STREAMS),
+   `total` with those that were told before. */
+TELEM_API telem_result telem_file_small_loss(telem_file_small *w, uint32_t hop, uint8_t cause, uint32_t stream, uint64_t count, uint64_t total);
+/* When rows are rare: writes those that waited for max_age, and what is to be announced again. */
+TELEM_API telem_result telem_file_small_poll(telem_file_small *w, int64_t now);
+TELEM_API telem_result telem_file_small_flush(telem_file_small *w);
+/* flush, and an end block. */
+TELEM_API telem_result telem_file_small_close(telem_file_small *w);
+/* Memory of a stream: two rows (mini: block_rows + 1, and 12 bytes a column), a block, 80 bytes. */
+TELEM_API size_t telem_file_small_bytes(const telem_file_small_stream_desc *d);
+
+/* Encodes a schema (on a PC, as a rule: this takes some KB of flash) for the stream called `name` (NULL: the schema's
+   name) whose times are of clock `clock` (0: none). e points into memory, which is 4-aligned. Returns the bytes needed;
+   when that is more than size e is not set. ERR_UNSUPPORTED: the schema has texts or optional fields; ERR_ARG:
+   telem_schema_check refuses it. */
+TELEM_API int64_t telem_file_small_encode(const telem_schema *schema, const char *name, uint32_t clock, telem_file_encoded *e, void *memory, size_t size);
+/* Prints it as C text, a constant `object` and what belongs to it; put takes a piece of text. */
+TELEM_API void telem_file_small_print(const telem_file_encoded *e, const char *object, void (*put)(void *user, const char *text), void *user);
+/* .. and an array `object` for telem_file_small_desc.clock */
+TELEM_API void telem_file_small_print_clock(const telem_clock *clock, const char *object, uint32_t id, const char *name, void (*put)(void *user, const char *text), void *user);
 
 /* ------------------------------------------------------------------------------- reader ---- */
 
@@ -1586,6 +1664,27 @@ struct telem_file_writer {
     void *gate_user;
 };
 
+struct telem_i_file_mini;
+struct telem_file_small_stream {
+    const telem_file_small_stream_desc *desc;
+    telem_file_small_stream *next;
+    uint8_t *row, *prev, *out; /* row form: the one at hand, the one before; the open block */
+    struct telem_i_file_mini *mini;
+    uint32_t used, rows, run;  /* as in telem_i_file_wstream */
+    uint32_t key_row, key_seq; /* low bits */
+    uint32_t group_bytes, group_rows, lost;
+    int64_t t, step, first, min, max, key_time, announced;
+    uint64_t first_row, schema_pos;
+    uint8_t key, need_key, disorder, has_announced;
+};
+struct telem_file_small {
+    const telem_file_small_desc *desc;
+    telem_file_small_stream *streams;
+    uint64_t session, seq, pos;
+    telem_result error; /* of the call at hand */
+    uint32_t seed;
+};
+
 struct telem_i_file_rstream;
 struct telem_i_file_rattach;
 struct telem_i_file_crows;
@@ -1700,7 +1799,7 @@ struct telem_feed_reader {
 #endif
 
 /* Search anchors: >>framing >>rows-encode >>blocks-out >>mini-encode >>index-out >>writer >>health
-                   >>attachments-out >>window
+                   >>attachments-out >>small >>window
                    >>rows-decode >>mini-decode
                    >>columns-common >>columns-ints >>columns-numbers >>columns-text >>columns-index
                    >>columns-keys >>columns-block >>attachments-in >>blocks-in >>reader >>seek
@@ -1828,6 +1927,19 @@ static int telem_i_file_is_counter(const telem_column *c) {
     return !c->presence && (c->field->flags & TELEM_COUNTER) && c->type >= TELEM_U8 && c->type <= TELEM_I64;
 }
 
+/* Columns of numbers, as the coders take them. */
+static telem_file_run telem_i_file_run_of(const telem_column *c) {
+    telem_file_run r;
+    r.from = c->rec;
+    r.row = c->row;
+    r.count = c->count;
+    r.type = c->type;
+    r.width = (uint8_t)c->width;
+    r.counter = telem_i_file_is_counter(c) ? 1u : 0u;
+    r.decimals = c->presence ? 0u : c->field->decimals;
+    return r;
+}
+
 static uint64_t telem_i_file_load(const uint8_t *p, uint32_t width) {
     switch (width) {
     case 1: return p[0];
@@ -1885,6 +1997,7 @@ typedef struct telem_i_file_mini {
     uint8_t *mode;
     uint32_t goal;         /* rows to a block: what fits */
     int64_t run_first;     /* time of the first of wstream.run rows without a change, which lie nowhere */
+    uint32_t size;         /* of a row */
 } telem_i_file_mini;
 
 /* One stream of a writer. */
@@ -2195,8 +2308,8 @@ static int telem_i_file_counted(const uint8_t *a, const uint8_t *b, uint32_t wid
 }
 
 /* Eight columns at a time, of n, until the block is full or they are to be coded one by one. Returns how many. */
-static uint32_t telem_i_file_code_groups(telem_i_file_coder *c, const telem_column *col, const uint8_t *a, const uint8_t *b, uint32_t n, uint32_t counter) {
-    uint32_t left = n, w = col->width, step = 8u * w, real = (uint32_t)telem_i_file_codes_float(col->type);
+static uint32_t telem_i_file_code_groups(telem_i_file_coder *c, const telem_file_run *col, const uint8_t *a, const uint8_t *b, uint32_t n) {
+    uint32_t left = n, w = col->width, step = 8u * w, real = (uint32_t)telem_i_file_codes_float(col->type), counter = col->counter;
     for (; left >= 8 && c->p <= c->limit; left -= 8, a += step, b += step) {
         if (!counter && telem_i_file_equal(a, b, step)) c->zeros++;
         else if (w > 4 || col->type == TELEM_BOOL) break;
@@ -2209,14 +2322,14 @@ static uint32_t telem_i_file_code_groups(telem_i_file_coder *c, const telem_colu
 
 /* A run of numbers or bools; eight at a time are compared as bytes first. Returns 0 when the
    block is full. */
-static int telem_i_file_code_run(telem_i_file_coder *c, const telem_column *col, const uint8_t *row, const uint8_t *prev) {
-    uint32_t i = 0, w = col->width, counter = telem_i_file_is_counter(col) ? 1u : 0u;
+static int telem_i_file_code_run(telem_i_file_coder *c, const telem_file_run *col, const uint8_t *row, const uint8_t *prev) {
+    uint32_t i = 0, w = col->width, counter = col->counter;
     row += col->row;
     prev += col->row;
     while (i < col->count) {
         const uint8_t *a = row + (size_t)i * w, *b = prev + (size_t)i * w;
         if (c->n == 0) {
-            uint32_t done = telem_i_file_code_groups(c, col, a, b, col->count - i, counter);
+            uint32_t done = telem_i_file_code_groups(c, col, a, b, col->count - i);
             if (c->p > c->limit) return 0;
             if (done) {
                 i += done;
@@ -2260,7 +2373,8 @@ static uint8_t *telem_i_file_code_row(const telem_i_file_wstream *s, uint8_t *p,
         } else if (telem_i_file_codes_text(col.type)) {
             if (!telem_i_file_code_texts(&c, &col, s->row, s->prev)) return NULL;
         } else {
-            if (!telem_i_file_code_run(&c, &col, s->row, s->prev)) return NULL;
+            telem_file_run run = telem_i_file_run_of(&col);
+            if (!telem_i_file_code_run(&c, &run, s->row, s->prev)) return NULL;
             if (col.presence && s->row[col.row] == 0) absent_end = col.row + 1u + col.covers;
         }
     }
@@ -2779,10 +2893,10 @@ static int telem_i_file_to_decimal(uint32_t bits, float power, uint32_t *k) {
 }
 
 /* 1: all rows have a k. */
-static int telem_i_file_mini_decimals(const telem_i_file_wstream *s, size_t at, uint32_t n, float power) {
-    const uint8_t *p = s->mini->rows + at;
+static int telem_i_file_mini_decimals(const telem_i_file_mini *m, size_t at, uint32_t n, float power) {
+    const uint8_t *p = m->rows + at;
     uint32_t i, k;
-    for (i = 0; i < n; i++, p += s->row_size)
+    for (i = 0; i < n; i++, p += m->size)
         if (!telem_i_file_to_decimal(telem_get32(p), power, &k)) return 0;
     return 1;
 }
@@ -2860,15 +2974,15 @@ static void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const uint8_
 }
 
 /* The predictor whose residuals are narrower, plain when equal. */
-static void telem_i_file_mini_scan32(telem_i_file_mini_item *x, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n, float power) {
-    const uint8_t *p = s->mini->rows + at, *prev = s->prev + at;
+static void telem_i_file_mini_scan32(telem_i_file_mini_item *x, const telem_i_file_mini *m, const telem_file_run *col, size_t at, uint32_t n, float power) {
+    const uint8_t *p = m->rows + at, *prev = p - m->size;
     int real = telem_i_file_codes_float(col->type);
     uint32_t plain, linear, sign;
     x->drop = (uint8_t)(32u - 8u * col->width);
-    if (col->width == 4 && real && !(power > 0.0f)) telem_i_file_mini_scan_f32(x, p, s->row_size, n, prev);
-    else if (col->width == 4 && !real) telem_i_file_mini_scan_u32(x, p, s->row_size, n, prev);
-    else if (col->width == 2 && !real) telem_i_file_mini_scan_u16(x, p, s->row_size, n, prev);
-    else telem_i_file_mini_scan_other(x, p, s->row_size, n, prev, col->width, power);
+    if (col->width == 4 && real && !(power > 0.0f)) telem_i_file_mini_scan_f32(x, p, m->size, n, prev);
+    else if (col->width == 4 && !real) telem_i_file_mini_scan_u32(x, p, m->size, n, prev);
+    else if (col->width == 2 && !real) telem_i_file_mini_scan_u16(x, p, m->size, n, prev);
+    else telem_i_file_mini_scan_other(x, p, m->size, n, prev, col->width, power);
     sign = telem_i_file_mini_sign(x->e); /* the last step, at the bottom of its word */
     x->e = ((x->e ^ sign) >> x->drop) ^ sign;
     plain = telem_i_file_mini_width32(x->plain >> x->drop);
@@ -2916,13 +3030,13 @@ static void telem_i_file_mini_scan64(telem_i_file_mini_item *x, uint32_t n, int 
     x->bits = (uint8_t)(x->linear ? l : p);
 }
 
-static void telem_i_file_mini_steps64(telem_i_file_mini_item *x, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t n) {
-    const uint8_t *p = s->prev + at;
-    uint64_t before = telem_get64(p), v;
+static void telem_i_file_mini_steps64(telem_i_file_mini_item *x, const telem_i_file_mini *m, const telem_file_run *col, size_t at, uint32_t n) {
+    const uint8_t *p = m->rows + at;
+    uint64_t before = telem_get64(p - m->size), v;
     uint32_t i;
     int real = telem_i_file_codes_float(col->type);
     if (real) before = telem_i_file_order64(before);
-    for (p = s->mini->rows + at, i = 0; i < n; i++, p += s->row_size) {
+    for (i = 0; i < n; i++, p += m->size) {
         v = telem_get64(p);
         if (real) v = telem_i_file_order64(v);
         x->step.w64[i] = v - before;
@@ -3021,34 +3135,50 @@ static int telem_i_file_mini_text(telem_i_file_coder *c, const telem_i_file_wstr
     return 1;
 }
 
-/* A number column: TELEM_OK, TELEM_ERR_LIMIT (full), TELEM_ERR_RANGE (a value that the mode of the group cannot say). */
-static telem_result telem_i_file_mini_number(telem_i_file_coder *c, const telem_i_file_wstream *s, const telem_column *col, size_t at, uint32_t index, uint32_t n, uint32_t counter) {
-    telem_i_file_mini *m = s->mini;
+/* A number column, of n of `have` rows: TELEM_OK, TELEM_ERR_LIMIT (full), TELEM_ERR_RANGE (a value that the mode of the
+   group cannot say). */
+static telem_result telem_i_file_mini_number(telem_i_file_coder *c, telem_i_file_mini *m, const telem_file_run *col, size_t at, uint32_t index, uint32_t n, uint32_t have) {
     telem_i_file_mini_item x;
-    uint32_t decimals = col->presence ? 0u : col->field->decimals;
     float power = 0.0f;
-    if (col->type == TELEM_F32 && decimals != 0 && decimals <= TELEM_I_FILE_MINI_DECIMALS + 1u && m->mode[index] != TELEM_I_FILE_MODE_BITS) {
-        power = telem_i_file_power10(decimals - 1u);
-        if (!telem_i_file_mini_decimals(s, at, s->rows - s->run, power)) {
+    if (col->decimals && col->type == TELEM_F32 && col->decimals <= TELEM_I_FILE_MINI_DECIMALS + 1u && m->mode[index] != TELEM_I_FILE_MODE_BITS) {
+        power = telem_i_file_power10(col->decimals - 1u);
+        if (!telem_i_file_mini_decimals(m, at, have, power)) {
             if (m->mode[index] == TELEM_I_FILE_MODE_DECIMALS) return TELEM_ERR_RANGE;
             power = 0.0f;
         }
     }
     x.before = m->diff[index];
-    x.counter = counter;
+    x.counter = col->counter;
     if (col->width == 8) {
-        telem_i_file_mini_steps64(&x, s, col, at, n);
+        telem_i_file_mini_steps64(&x, m, col, at, n);
         telem_i_file_mini_scan64(&x, n, 0);
     } else {
-        telem_i_file_mini_scan32(&x, s, col, at, n, power);
+        telem_i_file_mini_scan32(&x, m, col, at, n, power);
     }
     m->next[index] = x.e;
     if (!x.idle) m->mode[index] = power > 0.0f ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
     return telem_i_file_mini_put(c, &x, n, col->width, power > 0.0f) ? TELEM_OK : TELEM_ERR_LIMIT;
 }
 
-static int telem_i_file_mini_times(telem_i_file_coder *c, const telem_i_file_wstream *s, uint32_t n) {
-    telem_i_file_mini *m = s->mini;
+/* A run of number columns, the first of them number `index` of the stream's. */
+static telem_result telem_i_file_mini_run(telem_i_file_coder *c, telem_i_file_mini *m, const telem_file_run *col, uint32_t index, uint32_t n, uint32_t have) {
+    size_t at = col->row;
+    uint32_t i;
+    for (i = col->count; i > 0; i--, index++, at += col->width) {
+        telem_result r;
+        /* rows behind the first n have a say in whether a value is a decimal number */
+        if (!col->counter && n == have && telem_i_file_mini_still(m->rows + at, m->size, n, m->rows + at - m->size, col->width)) {
+            m->next[index] = 0;
+            telem_i_file_coder_step(c);
+            continue;
+        }
+        r = telem_i_file_mini_number(c, m, col, at, index, n, have);
+        if (r != TELEM_OK) return r;
+    }
+    return TELEM_OK;
+}
+
+static int telem_i_file_mini_times(telem_i_file_coder *c, telem_i_file_mini *m, uint32_t n) {
     telem_i_file_mini_item x;
     int64_t before = m->last;
     uint32_t i;
@@ -3068,33 +3198,26 @@ static telem_result telem_i_file_mini_code(telem_i_file_wstream *s, uint32_t n) 
     telem_columns it;
     telem_column col;
     telem_i_file_coder c;
-    uint32_t index = 1, i, counter;
-    int text;
+    uint32_t index = 1, i;
     memset(&c, 0, sizeof c);
     c.p = s->out;
     c.limit = s->out + s->capacity;
     telem_i_file_coder_open(&c);
-    if (!telem_i_file_mini_times(&c, s, n)) return TELEM_ERR_LIMIT;
+    if (!telem_i_file_mini_times(&c, s->mini, n)) return TELEM_ERR_LIMIT;
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &col)) {
         if (col.presence && s->all_present) {
             s->mini->next[index++] = 0;
-            continue;
-        }
-        text = telem_i_file_codes_text(col.type);
-        counter = telem_i_file_is_counter(&col) ? 1u : 0u;
-        for (i = 0; i < col.count; i++, index++) {
-            size_t at = col.row + (size_t)i * col.width;
-            telem_result r = TELEM_OK;
-            /* rows behind the first n have a say in whether a value is a decimal number */
-            if (!text && !counter && n == s->rows - s->run && telem_i_file_mini_still(s->mini->rows + at, s->row_size, n, s->prev + at, col.width)) {
-                s->mini->next[index] = 0;
-                telem_i_file_coder_step(&c);
-                continue;
+        } else if (telem_i_file_codes_text(col.type)) {
+            for (i = 0; i < col.count; i++) {
+                s->mini->next[index++] = 0;
+                if (!telem_i_file_mini_text(&c, s, &col, col.row + (size_t)i * col.width, n)) return TELEM_ERR_LIMIT;
             }
-            if (text) r = telem_i_file_mini_text(&c, s, &col, at, n) ? TELEM_OK : TELEM_ERR_LIMIT;
-            else r = telem_i_file_mini_number(&c, s, &col, at, index, n, counter);
+        } else {
+            telem_file_run run = telem_i_file_run_of(&col);
+            telem_result r = telem_i_file_mini_run(&c, s->mini, &run, index, n, s->rows - s->run);
             if (r != TELEM_OK) return r;
+            index += col.count;
         }
     }
     if (c.n > 0) telem_i_file_coder_close(&c);
@@ -3123,6 +3246,7 @@ static void telem_i_file_mini_make(telem_file_writer *w, telem_i_file_wstream *s
     m->next = (uint32_t *)telem_i_file_take(&w->arena, 4u * columns);
     m->mode = (uint8_t *)telem_i_file_take(&w->arena, columns);
     m->goal = w->desc.block_rows;
+    m->size = s->row_size;
     s->mini = m;
 }
 
@@ -5948,6 +6072,697 @@ TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_
     return r;
 }
 #endif
+
+/* >>small -- the writer for machines whose flash counts. What the names of telem_file_writer's functions say is done
+   there at more length. ---------------------------------------------------------------------------------------- */
+
+#define TELEM_I_FILE_SMALL_SLACK 80u /* behind a block: a group, a run token */
+#define TELEM_I_FILE_SMALL_END 30u   /* most bytes of a stream in an end block; and of what stands before */
+#define TELEM_I_FILE_OR(value, other) ((value) ? (value) : (other))
+
+static int telem_i_small_is_mini(const telem_file_small_stream_desc *d) {
+#if defined(TELEM_FILE_NO_MINI)
+    (void)d;
+    return 0;
+#elif defined(TELEM_FILE_NO_ROWS)
+    (void)d;
+    return 1;
+#else
+    return d->coding == TELEM_FILE_MINI;
+#endif
+}
+static uint32_t telem_i_small_capacity(const telem_file_small_stream_desc *d) {
+    uint32_t bytes = TELEM_I_FILE_OR(d->block_bytes, 512u);
+    return bytes < d->schema->worst ? d->schema->worst : bytes;
+}
+static uint32_t telem_i_small_rows(const telem_file_small_stream_desc *d) {
+    return TELEM_I_FILE_OR(d->block_rows, telem_i_small_is_mini(d) ? TELEM_I_FILE_MINI_DEFAULT : 65536u);
+}
+
+static void telem_i_small_out(telem_file_small *w, const void *data, size_t n) {
+    const uint8_t *p = (const uint8_t *)data;
+    while (n > 0 && w->error == TELEM_OK) {
+        int64_t took = w->desc->io->write(w->desc->io->user, p, n);
+        if (took <= 0 || (uint64_t)took > n) {
+            w->error = took < 0 ? (telem_result)took : TELEM_ERR_IO;
+            return;
+        }
+        w->pos += (uint64_t)took;
+        p += (size_t)took;
+        n -= (size_t)took;
+    }
+}
+
+static void telem_i_small_block(telem_file_small *w, uint8_t kind, const uint8_t *fields, size_t n_fields, const uint8_t *payload, size_t len) {
+    uint8_t head[TELEM_I_FILE_ROOM];
+    telem_i_file_framing f;
+    uint32_t check;
+    f.seed = w->seed;
+    f.align = 1;
+    f.profile = TELEM_FILE_WIRE;
+    f.payload_hash = 1;
+    telem_i_small_out(w, head, telem_i_file_block_header(&f, head, kind, w->seq++, len, fields, n_fields, &check));
+    telem_i_small_out(w, payload, len);
+    telem_put32(head, telem_i_xxh32(payload, len, check));
+    telem_i_small_out(w, head, 4);
+}
+
+/* The header, and the clock. */
+static void telem_i_small_begin_session(telem_file_small *w) {
+    const telem_file_small_desc *d = w->desc;
+    uint8_t h[TELEM_I_FILE_HEADER];
+    memset(h, 0, sizeof h);
+    memcpy(h, telem_i_file_magic, 8);
+    h[8] = TELEM_FILE_FORMAT;
+    h[9] = TELEM_FILE_FORMAT_MINOR;
+    h[10] = TELEM_I_FILE_HEADER;
+    h[12] = TELEM_FILE_WIRE;
+    h[14] = h[15] = 1;
+    telem_put64(h + 16, w->session);
+    telem_put32(h + 36, TELEM_I_FILE_OR(d->max_block, 4096u));
+    telem_put32(h + 40, TELEM_I_FILE_OR(d->max_row, 1024u));
+    telem_put32(h + 44, TELEM_I_FILE_OR(d->max_streams, 8u));
+    telem_put32(h + 48, 65535);
+    telem_put64(h + 56, TELEM_I_FILE_OR(d->max_age_ns, 100000000u));
+    telem_put64(h + 80, (uint64_t)d->created);
+    telem_put32(h + TELEM_I_FILE_HEADER - 4, telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0));
+    telem_i_small_out(w, h, sizeof h);
+    if (d->clock) telem_i_small_block(w, TELEM_BLOCK_CLOCK, NULL, 0, d->clock, d->clock_size);
+}
+
+static void telem_i_small_say_schema(telem_file_small *w, telem_file_small_stream *s) {
+    uint8_t fields[TELEM_VARINT_MAX];
+    s->schema_pos = w->pos;
+    telem_i_small_block(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->desc->id), s->desc->schema->payload, s->desc->schema->payload_size);
+}
+
+/* Writes s->used bytes of s->out as a block of so many rows. */
+static void telem_i_small_data(telem_file_small *w, telem_file_small_stream *s, uint8_t kind, uint32_t rows) {
+    uint8_t fields[80], *p = fields;
+    p += telem_varint_put(p, s->desc->id);
+    p += telem_varint_put(p, rows);
+    *p++ = (uint8_t)((s->key ? TELEM_I_FILE_TIMES : 0u) | (s->disorder ? TELEM_I_FILE_DISORDER : 0u));
+    if (s->key) {
+        kind = (uint8_t)(kind | TELEM_I_FILE_KEY);
+        s->key_seq = (uint32_t)(w->seq & UINT32_MAX);
+        telem_put16(p, s->desc->schema->tag);
+        p += telem_varint_put(p + 2, s->first_row) + 2u;
+        p += telem_varint_put(p, telem_zigzag(s->first));
+        if (s->disorder) p += telem_varint_put(p, telem_i_file_since(s->min, s->first));
+        p += telem_varint_put(p, telem_i_file_since(s->first, s->max));
+    } else {
+        p += telem_varint_put(p, (uint32_t)(w->seq & UINT32_MAX) - s->key_seq);
+        p += telem_varint_put(p, (uint32_t)(s->first_row & UINT32_MAX) - s->key_row);
+    }
+    telem_i_small_block(w, kind, fields, (size_t)(p - fields), s->out, s->used);
+    s->group_bytes += s->used;
+    s->group_rows += rows;
+    s->first_row += rows;
+    s->used = 0;
+    s->key = 0;
+    if (w->error == TELEM_OK) return;
+    s->lost += rows;
+    s->need_key = 1;
+}
+
+static int telem_i_small_since(int64_t from, int64_t to, uint64_t ticks) { return telem_i_file_since(from, to) >= ticks; }
+
+static int telem_i_small_announce_due(telem_file_small_stream *s, int64_t time) {
+    if (!s->has_announced) s->announced = time;
+    s->has_announced = 1;
+    if (time < s->announced || !telem_i_small_since(s->announced, time, TELEM_I_FILE_OR(s->desc->announce_every, 5000000000u))) return 0;
+    s->announced = time;
+    return s->need_key = 1;
+}
+
+static int telem_i_small_key_due(const telem_file_small_stream *s, int64_t time) {
+    const telem_file_small_stream_desc *d = s->desc;
+    return s->need_key || (s->group_bytes >= TELEM_I_FILE_OR(d->key_bytes, 8192u) && s->group_rows >= TELEM_I_FILE_OR(d->key_rows, 1u)) ||
+           telem_i_small_since(s->key_time, time, TELEM_I_FILE_OR(d->key_every, 5000000000u));
+}
+
+/* The open block, whose first row is this one, is a KEY block. */
+static void telem_i_small_make_key(telem_file_small_stream *s, int64_t time) {
+    memset(s->prev, 0, s->desc->schema->row_size);
+    s->key = 1;
+    s->need_key = 0;
+    s->key_row = (uint32_t)(s->first_row & UINT32_MAX);
+    s->key_time = time;
+    s->group_bytes = s->group_rows = 0;
+    s->t = time;
+    s->step = 0;
+#if !defined(TELEM_FILE_NO_MINI)
+    if (telem_i_small_is_mini(s->desc)) {
+        memset(s->mini->diff, 0, 4u * s->desc->schema->columns + 4u);
+        memset(s->mini->mode, 0, s->desc->schema->columns + 1u);
+        s->mini->last = time;
+    }
+#endif
+}
+
+static void telem_i_small_begin(telem_file_small *w, telem_file_small_stream *s, int64_t time) {
+    if (telem_i_small_announce_due(s, time)) {
+        telem_i_small_begin_session(w);
+        telem_i_small_say_schema(w, s);
+    }
+    if (telem_i_small_key_due(s, time)) telem_i_small_make_key(s, time);
+    s->first = s->min = s->max = time;
+    s->disorder = 0;
+}
+
+static telem_i_file_coder telem_i_small_coder(const telem_file_small_stream *s, uint8_t *p, uint8_t room) {
+    telem_i_file_coder c;
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    c.limit = s->out + telem_i_small_capacity(s->desc);
+    c.room = room;
+    telem_i_file_coder_open(&c);
+    return c;
+}
+static uint8_t *telem_i_small_coded(telem_i_file_coder *c) {
+    if (c->n > 0) telem_i_file_coder_close(c);
+    telem_i_file_coder_zeros(c);
+    return c->p <= c->limit ? c->p : NULL;
+}
+
+#if !defined(TELEM_FILE_NO_ROWS)
+/* Codes s->row behind what the block holds. Returns 0 when it does not fit. */
+static int telem_i_small_token(telem_file_small_stream *s, int64_t time) {
+    const telem_file_encoded *e = s->desc->schema;
+    uint64_t z = telem_zigzag(telem_i_signed(telem_i_file_since(telem_i_file_plus(s->t, (uint64_t)s->step), time)));
+    uint8_t *p = s->out + s->used, *end;
+    telem_i_file_coder c;
+    uint32_t i;
+    if (s->run) p += telem_varint_put(p, (uint64_t)s->run << 2 | 2u);
+    end = p;
+    if (z >> 62) *end++ = 3;
+    end += telem_varint_put(end, z >> 62 ? z : z << 2);
+    c = telem_i_small_coder(s, end, 4);
+    if (!e->has_counter && !(z >> 62) && telem_i_file_equal(s->row, s->prev, e->row_size)) goto same;
+    for (i = 0; i < e->run_count; i++)
+        if (!telem_i_file_code_run(&c, &e->runs[i], s->row, s->prev)) return 0;
+    end = telem_i_small_coded(&c);
+    if (!end) return 0;
+    if (!c.changed && !(z >> 62)) {
+    same:
+        if (z == 0) {
+            s->run++;
+            return 1;
+        }
+        end = p + telem_varint_put(p, z << 2 | 1u);
+        if (end > c.limit) return 0;
+    }
+    s->run = 0;
+    s->used = (uint32_t)(end - s->out);
+    return 1;
+}
+#endif
+
+#if !defined(TELEM_FILE_NO_MINI)
+static void telem_i_small_close_mini(telem_file_small *w, telem_file_small_stream *s);
+#endif
+
+static void telem_i_small_close_block(telem_file_small *w, telem_file_small_stream *s) {
+    uint32_t rows = s->rows;
+#if !defined(TELEM_FILE_NO_MINI)
+    if (telem_i_small_is_mini(s->desc)) {
+        telem_i_small_close_mini(w, s);
+        return;
+    }
+#endif
+    if (rows == 0) return;
+    if (s->run) s->used += (uint32_t)telem_varint_put(s->out + s->used, (uint64_t)s->run << 2 | 2u);
+    s->run = s->rows = 0;
+    telem_i_small_data(w, s, TELEM_BLOCK_ROWS, rows);
+}
+
+static int telem_i_small_too_old(const telem_file_small_stream *s, int64_t now) {
+    uint64_t apart = now > s->first ? telem_i_file_since(s->first, now) : telem_i_file_since(now, s->first);
+    return apart >= TELEM_I_FILE_OR(s->desc->max_age, 100000000u);
+}
+
+/* The struct becomes s->row. */
+static void telem_i_small_pack(const telem_file_small_stream *s, const uint8_t *rec) {
+    const telem_file_run *r = s->desc->schema->runs, *end = r + s->desc->schema->run_count;
+    for (; r != end; r++) {
+        uint8_t *to = s->row + r->row;
+        uint32_t n = r->count * r->width;
+#if TELEM_I_LITTLE_ENDIAN
+        memcpy(to, rec + r->from, n);
+#else
+        telem_i_move_run(to, r->width, rec + r->from, r->width, r->width, r->count);
+#endif
+        for (; r->type == TELEM_BOOL && n > 0; n--, to++) *to = *to != 0;
+    }
+}
+
+#if !defined(TELEM_FILE_NO_MINI)
+/* As telem_i_file_mini_code and what stands below it. */
+static uint32_t telem_i_small_tile(const telem_file_small_stream *s) { return s->rows - s->run; }
+
+static telem_result telem_i_small_code(telem_file_small_stream *s, uint32_t n) {
+    const telem_file_encoded *e = s->desc->schema;
+    telem_i_file_coder c = telem_i_small_coder(s, s->out, 0);
+    uint32_t i, index = 1;
+    uint8_t *end;
+    telem_result r;
+    if (!telem_i_file_mini_times(&c, s->mini, n)) return TELEM_ERR_LIMIT;
+    for (i = 0; i < e->run_count; index += e->runs[i++].count)
+        if ((r = telem_i_file_mini_run(&c, s->mini, &e->runs[i], index, n, telem_i_small_tile(s))) != TELEM_OK) return r;
+    end = telem_i_small_coded(&c);
+    if (!end) return TELEM_ERR_LIMIT;
+    s->used = (uint32_t)(end - s->out);
+    return TELEM_OK;
+}
+
+/* `rows` of the tile, from number `from` on, are to stand from number `to` on. */
+static void telem_i_small_move(telem_file_small_stream *s, int32_t to, int32_t from, uint32_t rows) {
+    telem_i_file_mini *m = s->mini;
+    int32_t size = (int32_t)m->size, i, n = (int32_t)rows, up = to > from;
+    for (i = up ? n - 1 : 0; i >= 0 && i < n; i += up ? -1 : 1) {
+        memcpy(m->rows + (to + i) * size, m->rows + (from + i) * size, m->size);
+        if (to + i >= 0 && (uint32_t)(from + i) < telem_i_small_rows(s->desc)) m->times[to + i] = m->times[from + i];
+    }
+}
+
+static void telem_i_small_rekey(telem_file_small_stream *s) { telem_i_small_make_key(s, s->mini->times[0]); }
+
+/* Writes the first n rows of the tile, which are coded; the state goes on behind them. */
+static void telem_i_small_frame(telem_file_small *w, telem_file_small_stream *s, uint32_t n) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t *t = m->diff, i;
+    s->first = s->min = s->max = m->times[0];
+    s->disorder = 0;
+    for (i = 1; i < n; i++) {
+        int64_t time = m->times[i];
+        if (time < m->times[i - 1u]) s->disorder = 1;
+        if (time < s->min) s->min = time;
+        if (time > s->max) s->max = time;
+    }
+    telem_i_small_data(w, s, TELEM_BLOCK_MINI, n);
+    m->last = m->times[n - 1u];
+    m->diff = m->next;
+    m->next = t;
+}
+
+static int telem_i_small_is_idle(const telem_file_small_stream *s) {
+    const telem_i_file_mini *m = s->mini;
+    uint32_t n = telem_i_small_tile(s), i;
+    int64_t before = m->last;
+    if (n == 0 || telem_i_small_rows(s->desc) < 2u || s->key || s->need_key || s->desc->schema->has_counter || s->run > UINT16_MAX) return 0;
+    for (i = 0; i < n; before = m->times[i++])
+        if (telem_i_file_since(before, m->times[i]) != telem_i_file_mini_extend(m->diff[0]) ||
+            !telem_i_file_equal(m->rows + (size_t)i * m->size, s->prev, m->size)) return 0;
+    return 1;
+}
+
+static void telem_i_small_join(telem_file_small_stream *s) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t n = telem_i_small_tile(s);
+    if (s->run == 0) {
+        m->run_first = m->times[0];
+        memset(m->diff + 1, 0, 4u * s->desc->schema->columns);
+    }
+    m->last = m->times[n - 1u];
+    if (n < telem_i_small_rows(s->desc)) memcpy(m->rows, m->rows + n * m->size, m->size);
+    s->row = m->rows;
+    s->run += n;
+}
+
+static void telem_i_small_close_run(telem_file_small *w, telem_file_small_stream *s) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t rows = s->run;
+    s->first = m->run_first;
+    s->disorder = m->last < s->first;
+    s->min = s->disorder ? m->last : s->first;
+    s->max = s->disorder ? s->first : m->last;
+    s->out[0] = 0;
+    s->used = 1u + (uint32_t)telem_varint_put(s->out + 1, (s->desc->schema->columns + 8u) / 8u - 1u);
+    s->rows -= rows;
+    s->run = 0;
+    telem_i_small_data(w, s, TELEM_BLOCK_MINI, rows);
+}
+
+/* The first two rows of the run go through the front of the tile, the rows there, and one at hand, stand back. */
+static void telem_i_small_key_run(telem_file_small *w, telem_file_small_stream *s) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t left = telem_i_small_tile(s), i, more = left + (left + 1u < telem_i_small_rows(s->desc));
+    uint64_t step = telem_i_file_mini_extend(m->diff[0]);
+    int64_t last = m->last;
+    telem_i_small_move(s, 1, 0, more);
+    for (i = 0; i < 2u && s->run; i++) {
+        memcpy(m->rows, s->prev, m->size);
+        m->times[0] = m->run_first;
+        m->run_first = telem_i_file_plus(m->run_first, step);
+        s->run--;
+        if (i == 0) telem_i_small_rekey(s);
+        (void)telem_i_small_code(s, 1); /* any one row fits */
+        telem_i_small_frame(w, s, 1);
+        memcpy(s->prev, m->rows, m->size);
+        s->rows--;
+    }
+    if (s->run) m->last = last;
+    telem_i_small_move(s, 0, 1, more);
+}
+
+static void telem_i_small_close_mini(telem_file_small *w, telem_file_small_stream *s) {
+    telem_i_file_mini *m = s->mini;
+    uint32_t most = telem_i_small_rows(s->desc);
+    if (telem_i_small_is_idle(s)) telem_i_small_join(s);
+    while (s->rows) {
+        uint32_t all = s->rows, n = all < m->goal ? all : m->goal, len;
+        telem_result r;
+        if (s->run && s->need_key) telem_i_small_key_run(w, s);
+        if (s->run) telem_i_small_close_run(w, s);
+        if (all != s->rows) continue;
+        if (s->need_key && !s->key) telem_i_small_rekey(s);
+        if (s->key) n = 1;
+        while ((r = telem_i_small_code(s, n)) == TELEM_ERR_LIMIT && n > 1) m->goal = n /= 2u;
+        if (r == TELEM_ERR_RANGE) { /* a value with more decimals than its group can say: another group */
+            telem_i_small_rekey(s);
+            continue;
+        }
+        len = s->used;
+        telem_i_small_frame(w, s, n);
+        s->rows = all - n;
+        telem_i_small_move(s, -1, (int32_t)n - 1, 1u + s->rows + (all < most));
+        s->row = m->rows + (size_t)s->rows * m->size;
+        if (len < telem_i_small_capacity(s->desc) / 4u && n == m->goal && n < most) m->goal = 2u * n < most ? 2u * n : most;
+    }
+}
+
+/* s->row lies in its place of the tile. */
+static void telem_i_small_take_mini(telem_file_small *w, telem_file_small_stream *s, int64_t time) {
+    uint32_t n = telem_i_small_tile(s);
+    s->mini->times[n - 1u] = time;
+    s->row += s->mini->size;
+    if (n + (s->run != 0) < telem_i_small_rows(s->desc)) return;
+    if (!telem_i_small_is_idle(s) || telem_i_small_key_due(s, time) || telem_i_small_announce_due(s, time)) telem_i_small_close_mini(w, s);
+    else telem_i_small_join(s);
+}
+#endif
+
+TELEM_API size_t telem_file_small_bytes(const telem_file_small_stream_desc *d) {
+    const telem_file_encoded *e = d->schema;
+    size_t n = telem_i_file_align8(telem_i_small_capacity(d) + TELEM_I_FILE_SMALL_SLACK);
+    if (!telem_i_small_is_mini(d)) return n + 2u * (size_t)e->row_size;
+#if !defined(TELEM_FILE_NO_MINI)
+    n += telem_i_file_align8(sizeof(telem_i_file_mini)) + 8u * (size_t)telem_i_small_rows(d) + 9u * ((size_t)e->columns + 1u);
+#endif
+    return n + ((size_t)telem_i_small_rows(d) + 1u) * e->row_size;
+}
+
+TELEM_API telem_result telem_file_small_open(telem_file_small *w, const telem_file_small_desc *d, uint64_t session) {
+    uint8_t id[8];
+    memset(w, 0, sizeof *w);
+    w->desc = d;
+    w->session = session;
+    telem_put64(id, session);
+    w->seed = telem_i_xxh32(id, 8, 0);
+    telem_i_small_begin_session(w);
+    return w->error;
+}
+
+TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_small_stream *s, const telem_file_small_stream_desc *d) {
+    telem_file_small_stream **last = &w->streams;
+    uint8_t *p = (uint8_t *)d->memory;
+    uint32_t end = TELEM_I_FILE_SMALL_END; /* the slack holds one stream more */
+    for (; *last; last = &(*last)->next) end += TELEM_I_FILE_SMALL_END; /* has them in this order */
+    if (w->streams && end > telem_i_small_capacity(w->streams->desc)) return TELEM_ERR_LIMIT;
+    memset(s, 0, sizeof *s);
+    memset(p, 0, telem_file_small_bytes(d));
+    *last = s;
+    s->desc = d;
+#if !defined(TELEM_FILE_NO_MINI)
+    if (telem_i_small_is_mini(d)) { /* what is aligned comes first */
+        telem_i_file_mini *m = (telem_i_file_mini *)d->memory;
+        uint32_t rows = telem_i_small_rows(d), columns = d->schema->columns + 1u;
+        s->mini = m;
+        p += telem_i_file_align8(sizeof *m);
+        m->times = (int64_t *)(void *)p;
+        m->diff = (uint32_t *)(void *)(p + 8u * rows);
+        m->next = m->diff + columns;
+        m->mode = (uint8_t *)(m->next + columns);
+        m->goal = rows;
+        m->size = d->schema->row_size;
+        p = m->mode + columns;
+    }
+#endif
+    s->prev = p;
+    s->row = p + d->schema->row_size;
+    s->out = s->row + d->schema->row_size;
+#if !defined(TELEM_FILE_NO_MINI)
+    if (telem_i_small_is_mini(d)) {
+        s->mini->rows = s->row;
+        s->out = s->row + (size_t)telem_i_small_rows(d) * d->schema->row_size;
+    }
+#endif
+    s->need_key = 1;
+    w->error = TELEM_OK;
+    telem_i_small_say_schema(w, s);
+    return w->error;
+}
+
+TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_small_stream *s, int64_t time, const void *rec) {
+    uint8_t *row = s->row;
+    int mini = telem_i_small_is_mini(s->desc), fresh;
+    w->error = TELEM_OK;
+    telem_i_small_pack(s, (const uint8_t *)rec);
+    if (s->rows && ((mini ? s->run && s->need_key : s->rows >= telem_i_small_rows(s->desc)) || telem_i_small_too_old(s, time))) telem_i_small_close_block(w, s);
+    fresh = s->rows == 0;
+    if (fresh) telem_i_small_begin(w, s, time);
+#if !defined(TELEM_FILE_NO_ROWS)
+    if (!mini && !telem_i_small_token(s, time)) {
+        telem_i_small_close_block(w, s);
+        telem_i_small_begin(w, s, time);
+        fresh = 1;
+        (void)telem_i_small_token(s, time); /* any one row fits */
+    }
+#endif
+    s->step = fresh && s->key ? 0 : telem_i_signed(telem_i_file_since(s->t, time));
+    if (time < s->t && !fresh) s->disorder = 1;
+    s->t = time;
+    if (time < s->min) s->min = time;
+    if (time > s->max) s->max = time;
+    s->rows++;
+#if !defined(TELEM_FILE_NO_MINI)
+    if (mini) {
+        telem_i_small_take_mini(w, s, time);
+        return w->error;
+    }
+#endif
+    s->row = s->prev;
+    s->prev = row;
+    return w->error;
+}
+
+TELEM_API telem_result telem_file_small_loss(telem_file_small *w, uint32_t hop, uint8_t cause, uint32_t stream, uint64_t count, uint64_t total) {
+    uint8_t b[48], *p = b;
+    p += telem_varint_put(p, hop);
+    *p++ = cause;
+    *p++ = 0;
+    p += telem_varint_put(p, stream == TELEM_ALL_STREAMS ? 0 : (uint64_t)stream + 1u);
+    p += telem_varint_put(p, count);
+    p += telem_varint_put(p, total);
+    *p++ = 0;
+    w->error = TELEM_OK;
+    telem_i_small_block(w, TELEM_BLOCK_LOSS, NULL, 0, b, (size_t)(p - b));
+    return w->error;
+}
+
+TELEM_API telem_result telem_file_small_poll(telem_file_small *w, int64_t now) {
+    telem_file_small_stream *s;
+    int told = 0;
+    w->error = TELEM_OK;
+    for (s = w->streams; s; s = s->next) {
+        if (s->rows && telem_i_small_too_old(s, now)) telem_i_small_close_block(w, s);
+        if (s->rows || !telem_i_small_announce_due(s, now)) continue;
+        if (!told++) telem_i_small_begin_session(w);
+        telem_i_small_say_schema(w, s);
+    }
+    return w->error;
+}
+
+TELEM_API telem_result telem_file_small_flush(telem_file_small *w) {
+    telem_file_small_stream *s;
+    w->error = TELEM_OK;
+    for (s = w->streams; s; s = s->next) telem_i_small_close_block(w, s);
+    return w->error;
+}
+
+TELEM_API telem_result telem_file_small_close(telem_file_small *w) {
+    telem_file_small_stream *s;
+    telem_result r = telem_file_small_flush(w);
+    uint32_t n = 0, at;
+    uint8_t *p;
+    for (s = w->streams; s; s = s->next) n++;
+    if (!n) return r;
+    p = w->streams->out; /* is free now, and large enough: telem_file_small_add */
+    *p++ = 0;
+    p += telem_varint_put(p, w->seq);
+    p += telem_varint_put(p, n);
+    for (s = w->streams; s; s = s->next) {
+        p += telem_varint_put(p, s->desc->id);
+        p += telem_varint_put(p, w->pos - s->schema_pos);
+        p += telem_varint_put(p, s->first_row);
+    }
+    at = (uint32_t)(p - w->streams->out);
+    telem_i_small_block(w, TELEM_BLOCK_END, NULL, 0, w->streams->out, at);
+    return r == TELEM_OK ? w->error : r;
+}
+
+/* ---- the PC's part ---- */
+
+/* Columns alike and side by side are one run. Returns how many; r NULL: only counts. */
+static uint32_t telem_i_small_runs(const telem_schema *schema, telem_file_run *r, telem_file_encoded *e) {
+    telem_columns it;
+    telem_column c;
+    telem_file_run had = TELEM_ZERO, run;
+    uint32_t runs = 0, i, parts;
+    for (telem_columns_begin(&it, schema); telem_columns_next(&it, &c);) {
+        run = telem_i_file_run_of(&c);
+        parts = c.stride == c.width ? 1u : c.count;
+        run.count = c.count / parts;
+        if (run.counter) e->has_counter = 1;
+        for (i = 0; i < parts; i++, run.from += c.stride, run.row += c.width) {
+            if (had.count && run.type == had.type && run.counter == had.counter && run.decimals == had.decimals &&
+                run.from == had.from + had.count * had.width) {
+                had.count += run.count;
+            } else {
+                runs++;
+                had = run;
+            }
+            if (r) r[runs - 1u] = had;
+        }
+    }
+    return runs;
+}
+
+static uint8_t *telem_i_small_put_text(uint8_t *p, const char *s) {
+    size_t n = telem_i_length(s);
+    p += telem_varint_put(p, n);
+    memcpy(p, s, n);
+    return p + n;
+}
+
+TELEM_API int64_t telem_file_small_encode(const telem_schema *schema, const char *name, uint32_t clock, telem_file_encoded *e, void *memory, size_t size) {
+    telem_columns it;
+    telem_column c;
+    telem_error bad = TELEM_ZERO;
+    telem_file_encoded x = TELEM_ZERO;
+    telem_file_run *runs = (telem_file_run *)memory;
+    uint8_t *p, *start;
+    size_t bytes, head, need;
+    if (!schema || telem_schema_check(schema, &bad) != TELEM_OK) return TELEM_ERR_ARG;
+    for (telem_columns_begin(&it, schema); telem_columns_next(&it, &c);)
+        if (c.presence || telem_i_file_codes_text(c.type)) return TELEM_ERR_UNSUPPORTED;
+    if (!name) name = schema->name;
+    x.run_count = telem_i_small_runs(schema, NULL, &x);
+    bytes = (size_t)telem_schema_encode(schema, 0, NULL, 0);
+    head = x.run_count * sizeof *runs;
+    need = head + telem_i_length(name) + 5u * TELEM_VARINT_MAX + 8u + bytes;
+    if (need > size) return (int64_t)need;
+    (void)telem_i_small_runs(schema, runs, &x);
+    x.runs = runs;
+    start = p = (uint8_t *)memory + head;
+    p += telem_varint_put(p, clock);
+    *p++ = 0; /* start_row */
+    p = telem_i_small_put_text(p, name);
+    *p++ = 0; /* encoding: telem */
+    telem_put64(p, telem_schema_fingerprint(schema));
+    x.tag = telem_get16(p);
+    p += 8;
+    p += telem_varint_put(p, bytes);
+    (void)telem_schema_encode(schema, 0, p, bytes);
+    x.payload = start;
+    x.payload_size = (uint32_t)(p + bytes - start);
+    x.row_size = telem_schema_row_size(schema);
+    x.columns = telem_schema_columns(schema);
+    x.worst = (uint32_t)telem_i_file_worst_row(schema);
+    *e = x;
+    return (int64_t)need;
+}
+
+typedef struct telem_i_small_text {
+    void (*put)(void *user, const char *text);
+    void *user;
+} telem_i_small_text;
+
+static void telem_i_small_number(const telem_i_small_text *t, uint32_t v, const char *behind) {
+    char b[11], *p = b + 10;
+    *p = 0;
+    do {
+        *--p = (char)('0' + v % 10u);
+        v /= 10u;
+    } while (v);
+    t->put(t->user, p);
+    t->put(t->user, behind);
+}
+/* static const <type> <object><part> = { */
+static void telem_i_small_object(const telem_i_small_text *t, const char *type, const char *object, const char *part) {
+    t->put(t->user, "static const ");
+    t->put(t->user, type);
+    t->put(t->user, object);
+    t->put(t->user, part);
+    t->put(t->user, " = {");
+}
+static void telem_i_small_array(const telem_i_small_text *t, const char *object, const char *part, const uint8_t *p, size_t n) {
+    size_t i;
+    telem_i_small_object(t, "uint8_t ", object, part);
+    for (i = 0; i < n; i++) {
+        if (i % 24u == 0) t->put(t->user, "\n    ");
+        telem_i_small_number(t, p[i], i + 1u < n ? ", " : "};\n");
+    }
+}
+
+TELEM_API void telem_file_small_print(const telem_file_encoded *e, const char *object, void (*put)(void *user, const char *text), void *user) {
+    telem_i_small_text t;
+    uint32_t i;
+    t.put = put;
+    t.user = user;
+    telem_i_small_array(&t, object, "_payload[]", e->payload, e->payload_size);
+    telem_i_small_object(&t, "telem_file_run ", object, "_runs[]");
+    for (i = 0; i < e->run_count; i++) {
+        const telem_file_run *r = &e->runs[i];
+        put(user, i ? ", {" : "{");
+        telem_i_small_number(&t, r->from, ", ");
+        telem_i_small_number(&t, r->row, ", ");
+        telem_i_small_number(&t, r->count, ", ");
+        telem_i_small_number(&t, r->type, ", ");
+        telem_i_small_number(&t, r->width, ", ");
+        telem_i_small_number(&t, r->counter, ", ");
+        telem_i_small_number(&t, r->decimals, "}");
+    }
+    put(user, "};\n");
+    telem_i_small_object(&t, "telem_file_encoded ", object, "");
+    put(user, object);
+    put(user, "_payload, ");
+    put(user, object);
+    put(user, "_runs, ");
+    telem_i_small_number(&t, e->payload_size, ", ");
+    telem_i_small_number(&t, e->run_count, ", ");
+    telem_i_small_number(&t, e->row_size, ", ");
+    telem_i_small_number(&t, e->columns, ", ");
+    telem_i_small_number(&t, e->worst, ", ");
+    telem_i_small_number(&t, e->tag, ", ");
+    telem_i_small_number(&t, e->has_counter, "};\n");
+}
+
+TELEM_API void telem_file_small_print_clock(const telem_clock *clock, const char *object, uint32_t id, const char *name, void (*put)(void *user, const char *text), void *user) {
+    uint8_t b[320], *p = b;
+    telem_i_small_text t;
+    unsigned bits = clock->bits;
+    if (telem_i_length(name) > 255) return;
+    p += telem_varint_put(p, id);
+    p += telem_varint_put(p, telem_i_hz_num(clock));
+    p += telem_varint_put(p, telem_i_hz_den(clock));
+    *p++ = (uint8_t)(bits == 0 || bits > 64 ? 64 : bits);
+    *p++ = clock->domain;
+    p = telem_i_small_put_text(p, name);
+    t.put = put;
+    t.user = user;
+    telem_i_small_array(&t, object, "[]", b, (size_t)(p - b));
+}
 
 /* >>window -- bytes of the stream that are at hand ---------------------------------------------- */
 

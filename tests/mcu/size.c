@@ -2,7 +2,8 @@
    PART: 0 nothing, what all images share; 1 ring, a lane and a reader; 2 the same with the shared lane;
    3 black box: attach and read a ring that survived; 4 schema: check, encode, fingerprint; 5 wire writer,
    rows; 6 wire writer, mini; 7 the reader of both; 8 all of it;
-   9, 10 as 5 and 6 with all options for less flash; 11, 12 the small ring, its shared writers with it. With REPORT it runs and prints
+   9, 10 as 5 and 6 with all options for less flash; 11, 12 the small ring, its shared writers with it;
+   13, 14 the small writer, rows and mini. With REPORT it runs and prints
    mcu.<board>.<part>.ram <bytes> and mcu.<board>.<part>.stack <bytes>, the stack as it was painted over. */
 #include <stdlib.h>
 #include "board.h"
@@ -19,9 +20,9 @@
 #if PART == 1
 #define TELEM_RING_NO_SHARED
 #define TELEM_RING_CURSORS 1
-#elif PART == 5 || PART == 9
+#elif PART == 5 || PART == 9 || PART == 13
 #define TELEM_FILE_NO_MINI
-#elif PART == 10
+#elif PART == 10 || PART == 14
 #define TELEM_FILE_NO_ROWS
 #endif
 #if PART == 9 || PART == 10
@@ -31,12 +32,12 @@
 #define TELEM_FILE_CLOCKS 1u
 #endif
 #include "telem.h"
-#if (PART >= 1 && PART <= 3) || PART == 8 || PART > 10
+#if (PART >= 1 && PART <= 3) || PART == 8 || PART == 11 || PART == 12
 #include "telem_ring.h"
 #endif
 #if PART == 4
 #include "telem_schema.h"
-#elif PART >= 5 && PART < 11
+#elif (PART >= 5 && PART < 11) || PART > 12
 #include "telem_file.h"
 #endif
 
@@ -119,7 +120,7 @@ static void use_attach(void) {
 }
 #endif
 
-#if PART >= 4 && PART < 11
+#if (PART >= 4 && PART < 11) || PART > 12
 #define R8_TABLE(F) F(ARRAY, f32, v, 8, "m", "eight floats")
 TELEM_DEFINE(R8, R8_TABLE, "");
 #endif
@@ -133,12 +134,14 @@ static void use_schema(void) {
 }
 #endif
 
-#if HAS(5) || HAS(6) || PART == 9 || PART == 10
+#if HAS(5) || HAS(6) || PART == 9 || PART == 10 || PART > 12
 static int64_t take(void *user, const void *p, size_t n) {
     (void)user;
     sink += *(const uint8_t *)p;
     return (int64_t)n;
 }
+#endif
+#if HAS(5) || HAS(6) || PART == 9 || PART == 10
 static uint64_t writer_memory[3072 / 8];
 static telem_file_writer w;
 static void use_writer(uint8_t coding) {
@@ -162,6 +165,32 @@ static void use_writer(uint8_t coding) {
 #ifdef REPORT
     ram = (uint32_t)(sizeof w + telem_file_writer_bytes(&d) + telem_file_stream_bytes(&d, &s));
     ram -= 512u + 32u * (PART == 5 || PART == 9 ? 2u : 17u);
+#endif
+}
+#endif
+
+#if HAS(13) || PART == 14
+#include "encoded.h"
+static uint64_t small_writer_memory[1536 / 8];
+static telem_io small_io;
+static const telem_file_small_desc small_desc = {&small_io, NULL, 0, 0, 0, 0, 0, 0};
+static const telem_file_small_stream_desc small_stream = {&R8_encoded, 0, PART == 14 ? TELEM_FILE_MINI : TELEM_FILE_ROWS, small_writer_memory, 0, 0, 0, 0, 0, 0, 0};
+static telem_file_small small_writer;
+static telem_file_small_stream small_state;
+static void use_small_writer(void) {
+    R8 r = TELEM_ZERO;
+    uint32_t i;
+    small_io.write = take;
+    must(telem_file_small_open(&small_writer, &small_desc, 1));
+    must(telem_file_small_add(&small_writer, &small_state, &small_stream));
+    for (i = 0; i < 100; i++) {
+        r.v[i % 8u] = (float)i * 0.25f;
+        must(telem_file_small_write(&small_writer, &small_state, (int64_t)i * 1000000, &r));
+    }
+    must(telem_file_small_close(&small_writer));
+#ifdef REPORT
+    ram = (uint32_t)(sizeof small_writer + sizeof small_state + telem_file_small_bytes(&small_stream));
+    ram -= 512u + 32u * (PART == 14 ? 17u : 2u);
 #endif
 }
 #endif
@@ -222,6 +251,9 @@ static void use(void) {
 #if HAS(6) || PART == 10
     use_writer(TELEM_FILE_MINI);
 #endif
+#if HAS(13) || PART == 14
+    use_small_writer();
+#endif
 #if HAS(7)
     use_reader();
 #endif
@@ -231,7 +263,7 @@ static void use(void) {
 extern uint32_t end[];
 int main(void) {
     static const char *const boards[5] = {"", "m4.", "m33.", "m0.", "stm32f4."};
-    static const char *const parts[13] = {"nothing", "ring", "ring_shared", "attach", "schema", "rows", "mini", "reader", "all", "rows_small", "mini_small", "small", "small_shared"};
+    static const char *const parts[15] = {"nothing", "ring", "ring_shared", "attach", "schema", "rows", "mini", "reader", "all", "rows_small", "mini_small", "small", "small_shared", "small_rows", "small_mini"};
     uint32_t *p;
     uintptr_t here;
     __asm__ volatile("mov %0, sp" : "=r"(here));

@@ -10,7 +10,7 @@ set -u
 BUILD=${BUILD:-build}
 out=$BUILD/mcu
 mkdir -p "$out"
-parts="nothing ring ring_shared attach schema rows mini reader all rows_small mini_small small small_shared"
+parts="nothing ring ring_shared attach schema rows mini reader all rows_small mini_small small small_shared small_rows small_mini"
 
 # part number, board, flags: image out/size.elf and its graph
 image() {
