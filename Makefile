@@ -59,11 +59,11 @@ fuzz-keep: ## add what fuzzing found (build/corpus), minimised, to tests/corpus
 	@for d in $(BUILD)/corpus/*/; do n=$$(basename $$d); mkdir -p tests/corpus/$$n; \
 	    $(BUILD)/fuzz/fuzz_$$n -merge=1 tests/corpus/$$n $$d || exit 1; done
 
-model: ## the ring under a model checker (relacy): 100,000 schedules of each scenario, all of one switch
+model: ## the ring, and threads around a file's writer, under a model checker (relacy): 100,000 schedules of each scenario, all of one switch
 	@sh tests/deps.sh small
 	@sh tests/run.sh model
 
-mutants: ## the ring with a defect seeded, one at a time: the test that is named for it must fail
+mutants: ## ring and file writer with a defect seeded, one at a time: the test that is named for it must fail
 	@sh tests/deps.sh small
 	@sh tests/run.sh mutants
 

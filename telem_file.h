@@ -2467,6 +2467,9 @@ static int telem_i_file_troubled(const telem_file_writer *w) { return w->error.c
 #if !defined(TELEM_FILE_NO_JOURNAL)
 static void telem_i_file_journal_sealed(telem_file_writer *w);
 #endif
+#if !defined(TELEM_I_FILE_MINE) /* a test's hook: who comes here owns what p points to (>>pace); model_file.cc checks that */
+#define TELEM_I_FILE_MINE(p) ((void)0)
+#endif
 #if !defined(TELEM_I_FILE_POINT) /* a test's hook behind each store of the journal and each write */
 #define TELEM_I_FILE_POINT() ((void)0)
 #endif
@@ -3651,8 +3654,8 @@ static int telem_i_file_all_sealed(const telem_file_writer *w, uint32_t slot) {
 /* A block went to the io. */
 static void telem_i_file_journal_sealed(telem_file_writer *w) {
     telem_i_file_wzone *z = w->zone;
-    uint32_t i, now = w->sealed + 1u;
-    TELEM_STORE32_RELEASE(&w->sealed, now); /* telem_file_sync of another thread loads it before it syncs */
+    uint32_t i, now = TELEM_LOAD32_RELAXED(&w->sealed) + 1u; /* this side alone stores it */
+    TELEM_STORE32_RELEASE(&w->sealed, now); /* S2: telem_file_sync of another thread loads it before it syncs */
     if (w->desc.sync >= TELEM_FILE_SYNC_BLOCK) w->sync_due = 1;
     if (!z || !z->base) return;
     for (i = 0; i < z->slots; i++) {
@@ -3663,8 +3666,9 @@ static void telem_i_file_journal_sealed(telem_file_writer *w) {
 }
 
 /* The gate of telem_file_sync, which another thread may call at any time: an io goes (a rotation, a close) only when no
-   such call is at work, and none begins meanwhile.
-   G1  gate_leave, gate_open: CAS with release order -> gate_shut, gate_enter: CAS with acquire order. */
+   such call is at work, and none begins meanwhile. States of sync_gate: n calls at work; SHUT + n: no more come, these end;
+   SHUT: the io is the writer's alone, who makes it n = 0 again.
+     G1  gate_leave, gate_open: CAS with release order -> gate_shut: load, gate_enter: CAS with acquire order.   model_file.cc */
 #define TELEM_I_FILE_SHUT 0x80000000u
 
 static void telem_i_file_gate_wait(const telem_file_writer *w) {
@@ -3701,32 +3705,44 @@ static void telem_i_file_gate_open(telem_file_writer *w) { telem_i_file_gate_add
 
 /* One sync at a time: an io may tell an error to one of two only, and what the other one covers is gone all the same.
    In the order they come (a ticket lock): a thread that syncs without pause holds up another by one sync, not for ever.
-   S1  sync_end: store-release of sync_turn -> sync_begin: load-acquire: sync_failed of the one before.
-   0: one before failed, and nobody has cleared it. */
-static int telem_i_file_sync_begin(telem_file_writer *w) {
+   The turn belongs to the thread whose ticket it is, from sync_begin to sync_end, and with it the io's sync, `synced`
+   and the right to make sync_failed an error (the writer's thread clears that at any time: a store of 0).
+     T1  between sync_begin and sync_end no other sync of the io is at work, and a thread waits for those that drew before.
+     T2  what answers TELEM_OK synced itself, behind every block counted in `sealed` when it began; then `synced` says so.
+     T3  behind one that failed none is begun until that was cleared.
+     T4  the turn is within the gate, or in the writer's own thread: the io stays the same one.
+     S1  sync_end: store-release of sync_turn -> sync_begin: load-acquire: sync_failed, `synced` of the one before.
+     S2  journal_sealed: store-release of `sealed` -> sync_io: load-acquire: that block is with the io.
+     S3  sync_io: store-release of `synced` -> wants_sync: load-acquire: the sync is over before a slot is overwritten.
+   model_file.cc has all threads' orders, and each of these weakened; file_mutants.sh breaks the rules one by one.
+   TELEM_OK, or how one before failed, which nobody has cleared: then none is to be done. */
+static telem_result telem_i_file_sync_begin(telem_file_writer *w) {
     uint32_t ticket = TELEM_FETCH_ADD32(&w->sync_ticket, 1);
     while (TELEM_LOAD32_ACQUIRE(&w->sync_turn) != ticket) telem_i_file_gate_wait(w); /* S1 */
-    return TELEM_LOAD32_RELAXED(&w->sync_failed) == 0;
+    return (telem_result)-(int32_t)TELEM_LOAD32_RELAXED(&w->sync_failed);
 }
-static telem_result telem_i_file_sync_end(telem_file_writer *w, telem_result r) {
-    uint32_t failed = TELEM_LOAD32_RELAXED(&w->sync_failed);
-    if (failed) r = (telem_result)-(int32_t)failed; /* what it did not write may be gone: a later success says nothing of it */
-    else if (r != TELEM_OK) TELEM_STORE32_RELEASE(&w->sync_failed, (uint32_t)-(int32_t)r);
-    TELEM_STORE32_RELEASE(&w->sync_turn, TELEM_LOAD32_RELAXED(&w->sync_turn) + 1u); /* S1 */
+/* r: of the sync that was done. What it did not write may be gone: a later success of the io says nothing of it. */
+static telem_result telem_i_file_sync_done(telem_file_writer *w, telem_result r) {
+    if (r != TELEM_OK) TELEM_STORE32_RELAXED(&w->sync_failed, (uint32_t)-(int32_t)r); /* S1, or whenever it is seen */
     return r;
+}
+static void telem_i_file_sync_end(telem_file_writer *w) {
+    TELEM_STORE32_RELEASE(&w->sync_turn, TELEM_LOAD32_RELAXED(&w->sync_turn) + 1u); /* S1 */
 }
 
 /* Syncs what the io has and the zone. Safe beside the writer's own thread: it only reads what that stores. */
 static telem_result telem_i_file_sync_io(telem_file_writer *w) {
     telem_io *io = w->desc.io;
-    telem_result r = TELEM_OK;
-    if (telem_i_file_sync_begin(w)) {
-        uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed);
+    telem_result r = telem_i_file_sync_begin(w);
+    if (r == TELEM_OK) {
+        uint32_t sealed = TELEM_LOAD32_ACQUIRE(&w->sealed); /* S2 */
         r = telem_i_file_io_sync(w);
         if (r == TELEM_OK && w->zone && w->zone->base && io->sync_map) r = io->sync_map(io->user, w->zone->map, w->zone->mapped);
-        if (r == TELEM_OK) TELEM_STORE32_RELEASE(&w->synced, sealed);
+        if (r == TELEM_OK) TELEM_STORE32_RELEASE(&w->synced, sealed); /* S3 */
+        r = telem_i_file_sync_done(w, r);
     }
-    return telem_i_file_sync_end(w, r);
+    telem_i_file_sync_end(w);
+    return r;
 }
 
 /* In the writer's own thread: a failed sync is an error that sticks. */
@@ -3744,7 +3760,7 @@ static telem_result telem_i_file_sync_now(telem_file_writer *w) {
 static int telem_i_file_wants_sync(telem_file_writer *w, uint32_t slot) {
     const telem_i_file_wzone *z = w->zone;
     return (w->desc.sync != TELEM_FILE_SYNC_NONE || TELEM_LOAD32_RELAXED(&w->sync_used)) && z->sealed_at[slot] &&
-           (int32_t)(TELEM_LOAD32_ACQUIRE(&w->synced) - z->sealed_at[slot]) < 0;
+           (int32_t)(TELEM_LOAD32_ACQUIRE(&w->synced) - z->sealed_at[slot]) < 0; /* S3 */
 }
 
 /* The slot at hand is half full: what holds up the next one is closed, a block with each row. */
@@ -3781,7 +3797,7 @@ static int telem_i_file_next_slot(telem_file_writer *w) {
         if (ends[i] > telem_i_file_safe_row(w->streams[i])) (void)telem_i_file_close_block(w, w->streams[i]);
     if (w->error.code == TELEM_OK && !z->is_sealed[k]) {
         z->is_sealed[k] = 1;
-        z->sealed_at[k] = w->sealed;
+        z->sealed_at[k] = TELEM_LOAD32_RELAXED(&w->sealed);
     }
     if (w->error.code == TELEM_OK && telem_i_file_wants_sync(w, k)) (void)telem_i_file_sync_now(w);
     if (w->desc.sync == TELEM_FILE_SYNC_ROW && w->error.code == TELEM_OK && z->unsynced < z->used) (void)telem_i_file_sync_now(w);
@@ -3854,23 +3870,25 @@ static void telem_i_file_journal_row(telem_file_writer *w, telem_i_file_wstream 
 
 /* A sync that failed in another thread. */
 static void telem_i_file_see_failed_sync(telem_file_writer *w) {
-    uint32_t failed = TELEM_LOAD32_ACQUIRE(&w->sync_failed);
+    uint32_t failed = TELEM_LOAD32_RELAXED(&w->sync_failed);
     if (failed) telem_i_file_writer_fail(w, (telem_result)-(int32_t)failed, "the io's sync failed");
 }
 
 /* What the sync policy asks for behind a row. */
 static telem_result telem_i_file_row_synced(telem_file_writer *w) {
     telem_i_file_wzone *z = w->zone;
-    telem_result r = TELEM_OK;
+    telem_result r;
     if (w->desc.sync < TELEM_FILE_SYNC_BLOCK || w->error.code != TELEM_OK) return w->error.code;
     if (w->desc.sync == TELEM_FILE_SYNC_ROW) {
         if (!z || !z->base) return telem_file_writer_sync(w);
         if (w->sync_due || !w->desc.io->sync_map) return telem_i_file_sync_now(w); /* blocks, too: slots become free */
-        if (telem_i_file_sync_begin(w)) {
+        r = telem_i_file_sync_begin(w);
+        if (r == TELEM_OK) {
             r = w->desc.io->sync_map(w->desc.io->user, z->slot, TELEM_I_FILE_SLOT_HEAD);
             if (r == TELEM_OK) r = w->desc.io->sync_map(w->desc.io->user, z->slot + TELEM_I_FILE_SLOT_HEAD + z->unsynced, z->used - z->unsynced);
+            r = telem_i_file_sync_done(w, r);
         }
-        r = telem_i_file_sync_end(w, r);
+        telem_i_file_sync_end(w);
         if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
         else z->unsynced = z->used;
         return r;
@@ -13106,6 +13124,8 @@ static void telem_i_file_repeat_record(telem_i_file_batch *f) {
      P1    telem_i_file_seal: sealed        telem_i_file_pace_step: the block's rows, limit
      P2    telem_i_file_pace_step: coded    telem_i_file_reap: pages are free, bytes_per_row, safe_row
      P3    telem_i_file_release, telem_file_work: owner = 0     telem_i_file_acquire, telem_file_work: CAS of owner to 1
+   Who does not own it does not touch it: TELEM_I_FILE_MINE stands where a part changes hands, model_file.cc checks
+   them in every order.
    `wanted` (relaxed): the writer's thread waits for `owner`; the helper lets it pass. `trouble` (relaxed): an
    error sticks; the rows that come before it is seen are in blocks that wait, nothing is lost by it. */
 
@@ -13128,11 +13148,14 @@ static void telem_i_file_acquire(telem_file_writer *w) {
     for (none = 0; !TELEM_CAS32(&x->owner, &none, 1); none = 0) /* P3 */
         if (w->desc.wait) w->desc.wait(w->desc.wait_user);
     TELEM_STORE32_RELAXED(&x->wanted, 0);
+    TELEM_I_FILE_MINE(x);
 }
 
 static void telem_i_file_release(telem_file_writer *w) {
     telem_i_file_cshared *x = w->columns;
-    if (telem_i_file_helped(w) && --x->held == 0) TELEM_STORE32_RELEASE(&x->owner, 0); /* P3 */
+    if (!telem_i_file_helped(w) || --x->held > 0) return;
+    TELEM_I_FILE_MINE(x);
+    TELEM_STORE32_RELEASE(&x->owner, 0); /* P3 */
 }
 
 /* Does an error stick? Without `owner`. */
@@ -13167,6 +13190,8 @@ static uint32_t telem_i_file_pace_step(telem_file_writer *w) {
         if (coded == TELEM_LOAD32_ACQUIRE(&x->sealed)) return 0; /* P1 */
         telem_i_file_job_of(w, x->queue[coded % x->places]);
     }
+    TELEM_I_FILE_MINE(x);
+    TELEM_I_FILE_MINE(&j->s->g->sealed);
     cost = telem_i_file_job_step(w, j);
     if (j->phase == TELEM_I_FILE_JOB_NONE) {
         j->s->g->coded_row = j->s->sealed_row;
@@ -13181,6 +13206,7 @@ static void telem_i_file_reap(telem_file_writer *w) {
     uint32_t coded = TELEM_LOAD32_ACQUIRE(&x->coded); /* P2 */
     for (; x->reaped != coded; x->reaped++) {
         telem_i_file_gather *g = x->queue[x->reaped % x->places]->g;
+        TELEM_I_FILE_MINE(&g->sealed);
         telem_i_file_free_pages(x, g, &g->sealed);
         g->safe_row = g->coded_row;
     }
@@ -13251,6 +13277,7 @@ static telem_result telem_i_file_seal(telem_file_writer *w, telem_i_file_wstream
     g->fill.t = g->sealed.t;
     g->fill.step = g->sealed.step;
     x->queue[sealed % x->places] = s;
+    TELEM_I_FILE_MINE(&g->sealed);
     TELEM_STORE32_RELEASE(&x->sealed, sealed + 1u); /* P1 */
     return w->desc.pace == TELEM_FILE_AT_ONCE ? telem_i_file_finish(w, s) : TELEM_OK;
 }
@@ -13335,6 +13362,7 @@ TELEM_API int telem_file_work(telem_file_writer *w) {
 #endif
     if (!x || !telem_i_file_helped(w)) return TELEM_ERR_STATE;
     if (TELEM_LOAD32_RELAXED(&x->wanted) || !TELEM_CAS32(&x->owner, &none, 1)) return 1; /* P3 */
+    TELEM_I_FILE_MINE(x);
     r = telem_i_file_pace_step(w) > 0;
     if (!r && w->error.code != TELEM_OK) r = (int)w->error.code;
 #if !defined(TELEM_FILE_NO_JOURNAL)
@@ -13342,6 +13370,7 @@ TELEM_API int telem_file_work(telem_file_writer *w) {
     if (due) w->sync_due = 0;
     if (r == 0 && TELEM_LOAD32_RELAXED(&w->sync_failed)) r = -(int32_t)TELEM_LOAD32_RELAXED(&w->sync_failed);
 #endif
+    TELEM_I_FILE_MINE(x);
     TELEM_STORE32_RELEASE(&x->owner, 0); /* P3 */
 #if !defined(TELEM_FILE_NO_JOURNAL)
     if (due) { /* while the writer's thread goes on */

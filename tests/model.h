@@ -131,7 +131,8 @@ static void model_note_load(const void *p) {
         model_raced("(assertion: bytes that are read were written before)\n");
 }
 
-#define MODEL_HERE rl::debug_info(model_where.function, "telem_ring.h", (unsigned)model_where.line)
+static const char *model_file = "telem_ring.h"; /* of which the lines are */
+#define MODEL_HERE rl::debug_info(model_where.function, model_file, (unsigned)model_where.line)
 
 /* Each access as a line on stderr: thread, function and line, byte of the memory, value. */
 static bool model_trace;
