@@ -6802,7 +6802,7 @@ typedef struct telem_i_file_rstream {
     uint64_t end_row;                /* as the end block says */
     uint64_t schema_hash;
     int64_t key_time, t, step;
-    uint32_t columns, presences;
+    uint32_t columns, presences, name_len;
     uint8_t has_optional, has_counter;
     uint8_t has_key;   /* key_* are known */
     uint8_t decodable; /* P is the state behind row next_row - 1 of the group of key_seq */
@@ -15373,6 +15373,7 @@ static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_
         s->prev = (uint8_t *)telem_i_file_take(&r->arena, s->pub.row_size);
         s->row = (uint8_t *)telem_i_file_take(&r->arena, s->pub.row_size);
         s->pub.name = telem_i_file_keep_text(r, d->name, d->name_len);
+        s->name_len = d->name_len;
         s->pub.encoding = telem_i_file_keep_text(r, d->encoding, d->encoding_len);
     }
     if (!schema || !s->prev || !s->row || !s->pub.name || !s->pub.encoding) {
@@ -15413,7 +15414,7 @@ static const char *telem_i_file_read_schema(telem_file_reader *r, telem_i_file_h
     if (d.encoding_len) d.blob = telem_i_file_take_limited(&c, TELEM_MAX_ROW - 4u);
     if (c.bad || h->fields.bad || d.name_len == 0 || (d.encoding_len && d.blob == 0)) return "a schema block does not parse";
     for (s = r->streams; s; s = s->next)
-        if (s->known && s->pub.id != d.id && telem_i_length(s->pub.name) == d.name_len && memcmp(s->pub.name, d.name, d.name_len) == 0)
+        if (s->known && s->pub.id != d.id && s->name_len == d.name_len && memcmp(s->pub.name, d.name, d.name_len) == 0)
             return "a stream has the name of another";
     s = telem_i_file_rstream_get(r, d.id);
     if (!s) {
@@ -17010,6 +17011,7 @@ TELEM_API telem_file_stream *telem_file_reader_find(telem_file_reader *r, const 
 #define TELEM_I_FILE_TAIL_END 4096u    /* and for an end block */
 #define TELEM_I_FILE_SCHEMAS 16384u    /* while schemas are read, which lie together as a rule */
 #define TELEM_I_FILE_SMALL 4096u       /* bytes read at a time while only headers matter */
+#define TELEM_I_FILE_AHEAD 131072u     /* while all is read: what is begun is moved to the front, so not more */
 
 /* What is looked for. */
 typedef struct telem_i_file_look {
@@ -18236,29 +18238,42 @@ static telem_result telem_i_file_span_numbers(telem_file_reader *r, telem_i_file
     return TELEM_OK;
 }
 
-/* A COUNTER of a row that repeats stands higher than its distinct row by the rows between. */
-static void telem_i_file_span_spread(const telem_i_file_span *x, const uint8_t *from, uint8_t *to, uint32_t width, int counter) {
-    uint32_t i, k = 0;
-    uint32_t last = UINT32_MAX, before = 0;
-    for (i = 0; i < x->n; i++, to += width) {
-        uint32_t row = telem_i_file_span_row(x, i);
-        memcpy(to, from + (size_t)row * width, width);
-        if (!counter || !x->row_of) continue;
-        if (row != last) {
-            if (i == 0)
-                for (k = 0, before = 0; k < row; k++) before += 1u + x->b.runs[k];
-            else
-                for (k = last; k < row; k++) before += 1u + x->b.runs[k];
-            last = row;
-        }
-        k = x->skip + i - before; /* how often it was repeated */
-        if (k) {
-            uint8_t v[8];
-            telem_i_file_store(v, width, telem_i_file_native(to, width) + k);
-            telem_i_file_to_native(v, width, 1);
-            memcpy(to, v, width);
-        }
+/* to[i] = from[row[i]] */
+#define TELEM_I_FILE_SPREAD(name, type) \
+    static void name(const uint32_t *row, uint32_t n, const uint8_t *from, uint8_t *to) { \
+        uint32_t i; \
+        for (i = 0; i < n; i++) memcpy(to + i * sizeof(type), from + row[i] * sizeof(type), sizeof(type)); \
     }
+TELEM_I_FILE_SPREAD(telem_i_file_spread8, uint8_t)
+TELEM_I_FILE_SPREAD(telem_i_file_spread16, uint16_t)
+TELEM_I_FILE_SPREAD(telem_i_file_spread32, uint32_t)
+TELEM_I_FILE_SPREAD(telem_i_file_spread64, uint64_t)
+
+/* A COUNTER of a row that repeats stands higher than its distinct row by the rows between. */
+static void telem_i_file_spread_counter(const telem_i_file_span *x, uint8_t *to, uint32_t width) {
+    uint32_t i, k, last = 0, before = 0;
+    uint8_t v[8];
+    for (k = 0; k < x->row_of[0]; k++) before += 1u + x->b.runs[k]; /* the row in the block of row_of's first */
+    for (i = 0, last = x->row_of[0]; i < x->n; i++, to += width) {
+        for (; last < x->row_of[i]; last++) before += 1u + x->b.runs[last];
+        k = x->skip + i - before; /* how often it was repeated */
+        if (!k) continue;
+        telem_i_file_store(v, width, telem_i_file_native(to, width) + k);
+        telem_i_file_to_native(v, width, 1);
+        memcpy(to, v, width);
+    }
+}
+
+/* The values of the rows that are wanted, out of those of the distinct rows. */
+static void telem_i_file_span_spread(const telem_i_file_span *x, const uint8_t *from, uint8_t *to, uint32_t width, int counter) {
+    const uint32_t *row = x->row_of;
+    if (x->n == 0) return;
+    if (!row) memcpy(to, from + (size_t)x->skip * width, (size_t)x->n * width);
+    else if (width == 1) telem_i_file_spread8(row, x->n, from, to);
+    else if (width == 2) telem_i_file_spread16(row, x->n, from, to);
+    else if (width == 4) telem_i_file_spread32(row, x->n, from, to);
+    else telem_i_file_spread64(row, x->n, from, to);
+    if (counter && row) telem_i_file_spread_counter(x, to, width);
 }
 
 /* What is absent reads as zero. */
@@ -18830,7 +18845,7 @@ static telem_result telem_i_file_read_found(telem_file_reader *r, telem_file_rea
     }
     telem_i_file_streams_restart(r, 1);
     chunk = r->chunk;
-    r->chunk = n * 2u < r->stream_count || (n == 1 && telem_i_file_few(&reads[0])) ? TELEM_I_FILE_SMALL : SIZE_MAX;
+    r->chunk = n * 2u < r->stream_count || (n == 1 && telem_i_file_few(&reads[0])) ? TELEM_I_FILE_SMALL : TELEM_I_FILE_AHEAD;
     e = telem_i_file_goto(r, from);
     while (e == TELEM_OK && !telem_i_file_reads_done(reads, n)) {
         telem_file_read *q = NULL;
