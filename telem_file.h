@@ -7519,7 +7519,7 @@ typedef int32_t telem_i_file_s4 __attribute__((vector_size(16)));
 #define TELEM_I_FILE_FIRST(n) ((n) < TELEM_I_FILE_TWO ? (n) : (n) / 8u * 4u) /* values of the first string */
 
 #if defined(__GNUC__) || defined(__clang__)
-static inline uint32_t telem_i_file_bit_length(uint64_t v) { return v ? 64u - (uint32_t)__builtin_clzll(v) : 0u; }
+static inline uint32_t telem_i_file_bit_length(uint64_t v) { return 64u - (uint32_t)__builtin_clzll(v | 1u) - !v; }
 static inline uint32_t telem_i_file_ones(uint64_t v) { return ~v ? (uint32_t)__builtin_ctzll(~v) : 64u; } /* low 1 bits */
 #else
 static inline uint32_t telem_i_file_bit_length(uint64_t v) {
