@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 #include "check.h"
+#include "peek.h"
 
 #if defined(TEST_CODING) /* a test of another coding */
 #define KIT_CODING TEST_CODING

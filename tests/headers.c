@@ -3,3 +3,5 @@
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_IMPLEMENTATION
 #include "telem_file.h"
+#define TEST_HEADERS
+#include "peek.h"

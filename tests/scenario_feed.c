@@ -1,8 +1,10 @@
 /* scenario_feed.c - feeds in directories of the system, between started processes: a follower goes through many
    rotations while older files are removed, writers are killed at any time and in front of each step of a rotation,
-   readers are killed, a second writer is refused. Files in memory, and the rest: test_feed.c. */
+   readers are killed, a second writer is refused. Files in memory, and the rest: test_feed.c.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
+#if !defined(TEST_LINKED)
 #define TELEM_IMPLEMENTATION
+#endif
 #include "telem_file.h"
 #include "check.h"
 #if defined(_WIN32)
@@ -11,7 +13,9 @@
 #define getpid _getpid
 #define rmdir _rmdir
 #else
+#include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 #include <sys/wait.h>
 #endif
 
@@ -204,7 +208,7 @@ static telem_result open_writer(const char *where, const char *name, int keep_un
     return telem_feed_open(&w, &d);
 }
 
-static uint64_t next_row(void) { return telem_i_file_find_stream(&w.w, 1)->next_row; }
+static uint64_t next_row(void) { return telem_file_next_row(&w.w, 1); }
 
 static telem_result put(uint64_t n) {
     Row r;

@@ -1,5 +1,5 @@
 /* test_feed.c - feeds: files of one sequence in a directory, in memory. Rotation, keeping, following, seeking, what
-   kills and strangers do to it. With processes and the system's directories: scenario_feed.c. */
+   kills and strangers do to it. With processes and the system's directories: scenario_feed.c.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -387,8 +387,7 @@ static void kill_in_step(long step, int torn, long *steps) {
     CHECK(telem_file_stream_get_stats(&w.w, 1).rows == 0);
     n = 0;
     { /* goes on with the numbers that the feed has */
-        telem_i_file_wstream *s1 = telem_i_file_find_stream(&w.w, 1), *s2 = telem_i_file_find_stream(&w.w, 2);
-        uint64_t from = s1->next_row, slow = s2->next_row, k;
+        uint64_t from = telem_file_next_row(&w.w, 1), slow = telem_file_next_row(&w.w, 2), k;
         CHECK(from >= flushed);
         for (k = from; k < from + 700; k++) {
             Fast x = fast_row(k);
@@ -644,7 +643,7 @@ TEST(other_schema_is_refused_with_the_field) {
     the_streams[0].schema = &Fast2_schema;
     d->may_change = 1;
     CHECK_OK(telem_feed_open(&w, d)); /* numbers go on all the same */
-    CHECK_EQ_INT(telem_i_file_find_stream(&w.w, 1)->start_row, 1000);
+    CHECK_EQ_INT(peek_start_row(&w.w, 1), 1000);
     CHECK_OK(telem_feed_close(&w));
     dir_free(&kit);
 }
@@ -1049,7 +1048,7 @@ TEST(strangers_in_the_directory_do_no_harm) {
     write_feed(d, 0, 3000);
     CHECK(w.files_removed > 0);
     for (i = 0; i < sizeof names / sizeof *names; i++) CHECK(dir_find(&kit, names[i]) >= 0);
-    at = dir_find(&kit, telem_i_file_feed_is_name("drive") ? w.file : "");
+    at = dir_find(&kit, w.file);
     REQUIRE(at >= 0);
     n_copy = kit.file[at].inode->size;
     memcpy(copy, kit.file[at].inode->data, n_copy);
@@ -1220,8 +1219,7 @@ TEST(row_numbers_without_end_are_refused) {
         REQUIRE_OK(telem_feed_open(&w, d));
         CHECK_OK(put(&w, 0));
         CHECK_OK(telem_file_writer_flush(&w.w));
-        w.w.streams[0]->next_row = (i ? (uint64_t)1 << 63 : UINT64_MAX - 4u);
-        w.w.streams[0]->need_key = 1;
+        poke_next_row(&w.w, 1, i ? (uint64_t)1 << 63 : UINT64_MAX - 4u);
         CHECK_OK(put(&w, 1));
         CHECK_OK(telem_feed_close(&w));
         f = dir_find(&kit, "drive.000001.tlm");

@@ -1,5 +1,5 @@
 /* test_journal.c - journal mode of telem_file.h: rows are in the file when the write returns, the zone's bytes,
-   a follower, sync policies, one writer. Killed processes: scenario_journal.c. */
+   a follower, sync policies, one writer. Killed processes: scenario_journal.c.  UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #include "file_kit.h"
 
@@ -328,7 +328,7 @@ TEST(zone_mends_damaged_blocks) {
             if (kit_one_in(&rng, 10)) CHECK_OK(telem_file_writer_flush(&k.kw.w));
         }
         CHECK_OK(telem_file_writer_flush(&k.kw.w));
-        if (k.kw.w.zone->generation >= k.kw.w.zone->slots) n = 0; /* some rows are gone from the zone */
+        if (peek_zone_is_over(&k.kw.w)) n = 0; /* some rows are gone from the zone */
         for (hits = 0; f.size > from && hits < 3; hits++) {
             size_t at = from + kit_below(&rng, (uint32_t)(f.size - from));
             f.bytes[at] = (uint8_t)(f.bytes[at] ^ 1u << kit_below(&rng, 8));
@@ -809,14 +809,11 @@ TEST(rows_behind_a_rotation_repeat_nothing_before_it) {
     plain p;
     handle h;
     telem_io next;
-    telem_i_file_rotation k;
-    uint8_t unsynced;
     Sample other;
     uint64_t rows, missing, damage;
     shared_init(&f, 1u << 20);
     shared_init(&g, 1u << 20);
     memset(&p, 0, sizeof p);
-    memset(&k, 0, sizeof k);
     memset(&other, 0, sizeof other);
     p.d.coding = TELEM_FILE_ROWS;
     p.d.journal = 1;
@@ -827,10 +824,8 @@ TEST(rows_behind_a_rotation_repeat_nothing_before_it) {
     REQUIRE_OK(plain_add(&p, 2));
     CHECK_OK(plain_row(&p, 5));
     CHECK_OK(plain_row(&p, 6));
-    CHECK_OK(telem_i_file_rotate_end(&p.w, &k, &unsynced));
     next = shared_io(&h, &g);
-    REQUIRE_OK(telem_i_file_rotate_begin(&p.w, &next, 2, 78, 0, &k));
-    telem_i_file_rotate_zone_end(&p.w, &k);
+    REQUIRE_OK(peek_rotate(&p.w, &next, 2, 78));
     CHECK_OK(telem_file_write(&p.w, 2, 7, &other));
     CHECK_OK(plain_row(&p, 0)); /* as what stands there: nothing */
     CHECK_OK(plain_row(&p, 1));
@@ -970,7 +965,7 @@ TEST(failed_sync_within_a_block_leaves_it_whole) {
             x.d = check_rand(&rng);
             CHECK_OK(telem_file_write(&p.w, 1, i, &x));
             if (pace == TELEM_FILE_HELPER) (void)telem_file_work(&p.w);
-            if (p.w.columns->job->phase != TELEM_I_FILE_JOB_WRITE || p.w.columns->job->frame.done == 0) continue;
+            if (!peek_block_half_written(&p.w)) continue;
             f.sync_fails = TELEM_ERR_IO;
             p.w.sync_due = 1;
             if (pace == TELEM_FILE_HELPER) CHECK_EQ_INT(telem_file_work(&p.w), TELEM_ERR_IO);

@@ -1,5 +1,6 @@
 /* test_pace.c - when blocks of columns are coded: by the rows that come next, by the row that fills the block, by a
-   helper. The same bytes whatever the pace, no row does much in the first, none waits longer than max_age. */
+   helper. The same bytes whatever the pace, no row does much in the first, none waits longer than max_age.
+   UNIT: linked */
 #define _POSIX_C_SOURCE 200809L
 #include "file_kit.h"
 
@@ -167,8 +168,8 @@ static kit_file little(uint32_t step_ns, uint32_t columns, uint32_t pieces) {
     static one k;
     float x[CHANNELS];
     uint64_t rng = kit_seed(2);
-    uint32_t i, c, most = 0, steps = 0, before = 0;
-    uint8_t phase = 0;
+    uint32_t i, c, most = 0, steps = 0, before = 0, number;
+    int coded = 0, codes;
     memset(&k, 0, sizeof k);
     k.d.step_ns = step_ns;
     one_open(&k, CHANNELS, TELEM_FILE_SPREAD);
@@ -177,17 +178,18 @@ static kit_file little(uint32_t step_ns, uint32_t columns, uint32_t pieces) {
         k.now = 0;
         CHECK_OK(telem_file_write(&k.w, 1, (int64_t)i * 100000, x));
         if (k.now > k.largest) k.largest = k.now;
-        if (k.w.columns->job->phase == TELEM_I_FILE_JOB_COLUMN && phase == TELEM_I_FILE_JOB_COLUMN && k.w.columns->job->number > before) {
-            steps = k.w.columns->job->number - before;
+        codes = peek_column_step(&k.w, &number);
+        if (codes && coded && number > before) {
+            steps = number - before;
             if (steps > most) most = steps;
         }
-        phase = k.w.columns->job->phase;
-        before = k.w.columns->job->number;
+        coded = codes;
+        before = number;
     }
     CHECK(most >= 1);
     CHECK(most <= columns);
     CHECK(k.largest > 4096);
-    CHECK(k.largest <= pieces * TELEM_I_FILE_WRITE_PIECE + 8192u); /* or the last one and an index */
+    CHECK(k.largest <= pieces * peek_write_piece() + 8192u); /* or the last one and an index */
     CHECK_OK(telem_file_writer_close(&k.w));
     CHECK_EQ_INT(one_rows(&k, NULL), ROWS);
     free(k.mem);
@@ -222,7 +224,7 @@ TEST(no_row_waits_longer_than_max_age) {
                 CHECK_OK(telem_file_write(&k.w, 1, (int64_t)(i * step), x));
                 if (c == TELEM_FILE_HELPER)
                     while (telem_file_work(&k.w) > 0) {}
-                with_io = k.w.streams[0]->sealed_row;
+                with_io = peek_sealed_row(&k.w, 1);
                 overdue = i * step >= 1000000000u ? (i * step - 1000000000u) / step : 0; /* rows before it are older than a second */
                 CHECK(with_io >= overdue);
             }

@@ -1,7 +1,7 @@
 /* test_trouble.c - telem_file.h on a disk in trouble: every error is returned, sticks and can be cleared; what
    was lost is counted by the writer and told to the reader, exactly; what was there stays readable. An io that
    fails at random in front of all codings; a full tmpfs, a file size limit, /dev/full, a removed file.
-   UNIT: posix */
+   UNIT: posix, UNIT: linked */
 #define _GNU_SOURCE
 #include "file_kit.h"
 
@@ -595,7 +595,7 @@ static void fill_a_feed(int journal) {
     CHECK_EQ_INT(missing, lost);
     CHECK_EQ_INT(rows + missing, telem_file_next_row(&k.w.w, 1));
     free(k.d.file.memory);
-    while (tries++ < 100 && k.dir.remove(k.dir.user, k.w.file) == TELEM_OK && k.w.number > 1) telem_i_file_feed_numbered(k.w.file, "log", --k.w.number);
+    while (tries++ < 100 && k.dir.remove(k.dir.user, k.w.file) == TELEM_OK && k.w.number > 1) peek_feed_file(k.w.file, "log", --k.w.number);
 }
 
 /* What keeps its size never meets the end of the disk. */
@@ -647,7 +647,7 @@ TEST(a_feed_whose_file_was_removed_begins_another) {
     CHECK_OK(telem_file_writer_clear(&k.w.w));
     CHECK_OK(feed_rows(&k, 100)); /* the next file is due, and begun */
     CHECK_EQ_INT(k.w.number, number + 1);
-    end = telem_i_file_find_stream(&k.w.w, 1)->start_row;
+    end = peek_start_row(&k.w.w, 1);
     CHECK_OK(feed_rows(&k, 2000));
     CHECK_OK(telem_feed_close(&k.w));
     feed_recall(&rows, &missing, &told);
@@ -655,7 +655,7 @@ TEST(a_feed_whose_file_was_removed_begins_another) {
     CHECK_EQ_INT(rows + missing, telem_file_next_row(&k.w.w, 1));
     CHECK(rows > 2900);
     for (i = 1; i <= k.w.number; i++) {
-        telem_i_file_feed_numbered(k.w.file, "log", i);
+        peek_feed_file(k.w.file, "log", i);
         (void)k.dir.remove(k.dir.user, k.w.file);
     }
     (void)k.dir.remove(k.dir.user, "log.lock");
