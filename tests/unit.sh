@@ -82,7 +82,7 @@ lz4_object() { # compiler flags...
 program() {
     objects=
     if [ "${UNIT_LINKED:-1}" = 1 ] && grep -q "UNIT: linked" "$what"; then
-        sources=tests/headers.c
+        sources="tests/headers.c tests/peek.h"
         build "$dir/headers.o" "$@" $object_level -c tests/headers.c
         objects=$dir/headers.o sources="tests examples $dir/headers.o"
         set -- "$@" -DTEST_LINKED
