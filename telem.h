@@ -170,6 +170,7 @@
     X(TELEM_ERR_SPACE, -14, "no space left", "a full disk, a full memory io") \
     X(TELEM_ERR_ACCESS, -15, "access refused", "a file without read permission") \
     X(TELEM_ERR_BUSY, -16, "in use by another", "a second writer of a file") \
+    X(TELEM_ERR_UNSYNCED, -17, "taken, but not on the medium", "a row whose own sync failed") \
     X(TELEM_FULL, -32, "full", "a ring whose reader is behind") \
     X(TELEM_EMPTY, -33, "empty", "a ring with nothing to read") \
     X(TELEM_AGAIN, -34, "not now, try again", "a pipe without data at the moment") \

@@ -1033,7 +1033,8 @@ typedef struct telem_file_watch {
 TELEM_API size_t telem_file_writer_bytes(const telem_file_writer_desc *d);
 TELEM_API size_t telem_file_stream_bytes(const telem_file_writer_desc *d, const telem_file_stream_desc *s);
 
-/* desc.append: the file's own session goes on, with its header (desc's max_* must not be above the file's: ERR_LIMIT).
+/* desc.append: the file's own session goes on, with its header: where desc's max_block, max_row or max_streams
+   is above the file's, the file's is used (a stream that does not fit is refused when it is added: ERR_LIMIT).
    A block that is cut at the end is cut off, and rows that only the journal zone has become blocks, so that all
    rows of the file are in blocks when this returns. Also behind a power cut: what could be read before can be read
    behind it, or it refuses (CORRUPT) and changes nothing: where blocks are damaged or gone whose rows the zone has,
@@ -1071,7 +1072,12 @@ TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_wa
 /* One record: a C struct as the stream's schema describes it, or its row form (pack / write_row).
    `time` in ticks of the stream's clock. ERR_NOT_FOUND for an unknown id; ERR_RANGE for a string
    longer than its field (nothing is written). Cost: one pass over the row; closing a block adds
-   one hash and one io write. */
+   one hash and one io write.
+   TELEM_OK: the row is taken. ERR_UNSYNCED (TELEM_FILE_SYNC_ROW only): it is taken, too, and what the policy asks for behind
+   it failed: not on the medium yet; the error sticks (telem_file_writer_error), behind telem_file_writer_clear the next
+   sync covers it. Any other answer: the row is not in the file, never will be, and counts as refused or lost. An error
+   that comes up behind a row that was taken is told by the next call. (Of the rows of a telem_file_write_columns that
+   answers an io's error the first ones may be in: the stats' `lost` tells how many are not.) */
 TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec);
 TELEM_API telem_result telem_file_write_row(telem_file_writer *w, uint32_t stream, int64_t time, const void *row);
 
@@ -1496,7 +1502,8 @@ typedef struct telem_feed_writer_desc {
     uint64_t rotate_ns;          /* and when it is so old and holds rows; 0: never */
     uint64_t keep_bytes;         /* older files go while all are more than this; 0: all stay */
     uint64_t keep_ns;            /* and those not written to for so long; 0: they stay */
-    uint32_t keep_files;         /* and while there are more than so many; 0: any number */
+    uint32_t keep_files;         /* and while there are more than so many; 0: any number. (A stranger's file with the feed's
+                                    name and a number between the feed's counts until it is the oldest.) */
     const telem_clock *clock;    /* POSIX time, for rotate_ns, keep_ns, created; NULL: the system's */
     void (*begin)(void *user, telem_file_writer *w); /* NULL, or called in each new file behind the schemas: metadata,
                                     rows that each file shall have. It calls nothing of the feed */
@@ -1509,7 +1516,8 @@ typedef struct telem_feed_writer telem_feed_writer;
    place first: rows that only its journal zone has become blocks; one that is damaged otherwise stays as it is. Then
    a file is begun, behind whatever is there. One writer at a time. ERR_BUSY: another has it;
    ERR_MISMATCH: a stream differs from what the feed holds (telem_feed_writer_error: which field, and how);
-   ERR_LIMIT: the feed tells of rows from number 2^63 on, or no file number is left;
+   ERR_LIMIT: the feed tells of rows from number 2^63 on, or no file number is left; ERR_IO: dir's list lacks files of
+   the feed that are there;
    what dir and telem_file_writer_open answer, also for a file of the feed that the system does not let it read. A failed
    open leaves the feed as it was, but that the file of a killed writer may be closed by then. (That counts as written to,
    for keep_ns; what cannot be closed is no error.) */
@@ -4545,6 +4553,15 @@ static int telem_i_file_is_blank(telem_io *io, uint64_t size) {
            telem_i_file_is_zero(io, TELEM_I_FILE_ZONE + 28u, size, 0, 0);
 }
 
+/* What the file's header promises its readers holds for who goes on, too. */
+static void telem_i_file_bounded(telem_file_writer_desc *f, const uint8_t *header) {
+    uint32_t block = telem_get32(header + 36), row = telem_get32(header + 40), streams = telem_get32(header + 44);
+    if (f->max_block > block) f->max_block = block;
+    if (f->max_row > row) f->max_row = row;
+    if (f->max_streams > streams) f->max_streams = streams;
+    if (f->block_bytes > f->max_block) f->block_bytes = f->max_block / 2u;
+}
+
 /* The file is locked; one that goes on is mended and learnt. Before the writer's memory is used. */
 static telem_result telem_i_file_take_over(telem_file_writer_desc *f, telem_i_file_past **past, uint8_t *locked, telem_error *error) {
     telem_io *io = f->io;
@@ -4571,8 +4588,7 @@ static telem_result telem_i_file_take_over(telem_file_writer_desc *f, telem_i_fi
     memset(&r, 0, sizeof r);
     e = telem_i_file_mend_file(f, &r, past, error);
     if (e != TELEM_OK) return e;
-    error->what = "desc's max_block, max_row or max_streams is above the file's";
-    if (f->max_block > telem_get32((*past)->header + 36) || f->max_row > telem_get32((*past)->header + 40) || f->max_streams > telem_get32((*past)->header + 44)) return TELEM_ERR_LIMIT;
+    telem_i_file_bounded(f, (*past)->header);
     error->what = "the file's header has flags that forbid to append";
     if (telem_get32((*past)->header + 32)) return TELEM_ERR_UNSUPPORTED;
     return TELEM_OK;
@@ -4638,6 +4654,7 @@ TELEM_API telem_result telem_file_writer_open(telem_file_writer *w, const telem_
         if (locked) (void)f.io->lock(f.io->user, 0);
         return telem_i_file_refuse_open(w, r, error.what ? error.what : "the file to append to cannot be read");
     }
+    if (past) z = telem_i_file_writer_layout(&f); /* no more than before */
 #endif
     memset(w, 0, sizeof *w);
     w->desc = f;
@@ -5113,7 +5130,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     s->next_row++;
     w->rows++;
 #if !defined(TELEM_FILE_NO_MINI)
-    if (telem_i_file_is_mini(s) && telem_i_file_mini_tile(s) + (s->run != 0) >= w->desc.block_rows) return telem_i_file_mini_full(w, s, time);
+    if (telem_i_file_is_mini(s) && telem_i_file_mini_tile(s) + (s->run != 0) >= w->desc.block_rows) (void)telem_i_file_mini_full(w, s, time);
 #endif
     return TELEM_OK;
 }
@@ -5159,7 +5176,8 @@ static telem_result telem_i_file_row_in(telem_file_writer *w, telem_i_file_wstre
     }
     r = telem_i_file_take_row(w, s, time);
 #if !defined(TELEM_FILE_NO_JOURNAL)
-    if (r == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE) r = telem_i_file_row_synced(w);
+    if (r == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE && telem_i_file_row_synced(w) != TELEM_OK && w->desc.sync == TELEM_FILE_SYNC_ROW)
+        r = TELEM_ERR_UNSYNCED;
 #endif
     return r;
 }
@@ -19253,6 +19271,7 @@ typedef struct telem_i_file_feed_pass {
     const char *name;
     uint64_t from, bytes;
     uint32_t files, n, last; /* files in all; in `first`; the highest number */
+    uint32_t most; /* what has a higher number does not count */
     uint8_t down;
     struct {
         uint64_t size;
@@ -19265,7 +19284,7 @@ static int telem_i_file_feed_pass_entry(void *arg, const telem_dir_entry *e) {
     telem_i_file_feed_pass *p = (telem_i_file_feed_pass *)arg;
     uint32_t number, i;
     size_t n = telem_i_file_feed_parse(e->name, &number);
-    if (n == 0 || n != strlen(p->name) || memcmp(p->name, e->name, n) != 0) return 0;
+    if (n == 0 || n != strlen(p->name) || memcmp(p->name, e->name, n) != 0 || number > p->most) return 0;
     p->files++;
     p->bytes += e->size;
     if (p->files == 1 || number > p->last) p->last = number;
@@ -19281,12 +19300,13 @@ static int telem_i_file_feed_pass_entry(void *arg, const telem_dir_entry *e) {
 }
 
 /* A directory that is not there has no files. */
-static telem_result telem_i_file_feed_list_files(const telem_dir *dir, const char *name, uint64_t from, int down,
-                                                 telem_i_file_feed_pass *p) {
+static telem_result telem_i_file_feed_list_files(const telem_dir *dir, const char *name, uint64_t from, uint32_t most,
+                                                 int down, telem_i_file_feed_pass *p) {
     telem_result r;
     memset(p, 0, sizeof *p);
     p->name = name;
     p->from = from;
+    p->most = most;
     p->down = (uint8_t)down;
     r = dir->list(dir->user, telem_i_file_feed_pass_entry, p);
     return r == TELEM_ERR_NOT_FOUND ? TELEM_OK : r;
@@ -19294,7 +19314,7 @@ static telem_result telem_i_file_feed_list_files(const telem_dir *dir, const cha
 
 static telem_result telem_i_file_feed_look(const telem_dir *dir, const char *name, uint64_t from,
                                            telem_i_file_feed_pass *p) {
-    return telem_i_file_feed_list_files(dir, name, from, 0, p);
+    return telem_i_file_feed_list_files(dir, name, from, UINT32_MAX, 0, p);
 }
 
 /* What the header of a file says of its place. */
@@ -19653,7 +19673,7 @@ static telem_result telem_i_file_feed_past_of(telem_feed_writer *f, const telem_
     memset(past, 0, sizeof *past);
     p.n = TELEM_I_FILE_FEED_BATCH;
     for (past->from = UINT32_MAX; p.n == TELEM_I_FILE_FEED_BATCH;) {
-        r = telem_i_file_feed_list_files(&f->dir, f->name, past->from, 1, &p);
+        r = telem_i_file_feed_list_files(&f->dir, f->name, past->from, UINT32_MAX, 1, &p);
         if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
         for (i = 0; i < p.n && p.first[i].number > 0; i++) {
             r = telem_i_file_feed_past_file(f, d, p.first[i].number, past, start, found);
@@ -19676,6 +19696,21 @@ static uint32_t telem_i_file_feed_free(telem_feed_writer *f, uint32_t number) {
         r = f->dir.open(f->dir.user, file, TELEM_DIR_READ, &io);
         if (r == TELEM_ERR_NOT_FOUND) return number;
         if (r == TELEM_OK) (void)f->dir.close(f->dir.user, &io);
+    }
+    return 0;
+}
+
+/* Is one of the numbers passed over a file of the feed? Then the newest one is not the one that the list had, and row
+   numbers would come again. Mostly there is none to look at. */
+static int telem_i_file_feed_lacked(telem_feed_writer *f, const telem_i_file_feed_past *past) {
+    telem_i_file_feed_place x;
+    char file[TELEM_FEED_FILE_MAX + 1u];
+    uint32_t number = past->any ? past->place.number + 1u : 1u;
+    for (; number < past->number; number++) {
+        telem_i_file_feed_numbered(file, f->name, number);
+        if (telem_i_file_feed_peek(&f->dir, file, &x) == TELEM_OK && x.number == number && x.sequence &&
+            (!past->any || x.sequence == past->place.sequence))
+            return 1;
     }
     return 0;
 }
@@ -19819,6 +19854,7 @@ static telem_result telem_i_file_feed_start(telem_feed_writer *f, const telem_fe
                                   end + 8u * (size_t)d->stream_count);
     if (r != TELEM_OK) return r;
     past.number = telem_i_file_feed_free(f, past.any ? past.place.number + 1u : 1u);
+    if (past.number && telem_i_file_feed_lacked(f, &past)) return telem_i_file_feed_fail(f, TELEM_ERR_IO, "the directory's list lacks a file that is there", "");
     if (past.number == 0) return telem_i_file_feed_fail(f, TELEM_ERR_LIMIT, "no file number is left", "");
     r = telem_i_file_feed_make(f, &f->io[0]);
     if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "a file cannot be made in the directory", "");
@@ -20041,7 +20077,7 @@ static telem_result telem_i_file_feed_keep(telem_feed_writer *f) {
     uint64_t from = 0;
     if (!f->keep_bytes && !f->keep_ns && !f->keep_files) return TELEM_OK;
     while (rounds-- > 0) {
-        telem_result r = telem_i_file_feed_look(&f->dir, f->name, from, &p);
+        telem_result r = telem_i_file_feed_list_files(&f->dir, f->name, from, f->number, 0, &p); /* none behind is ours */
         if (r != TELEM_OK) return telem_i_file_feed_fail(f, r, "the directory cannot be listed", "");
         for (i = 0; i < p.n; i++) {
             if (p.first[i].number >= f->number || p.first[i].number > acked ||

@@ -34,6 +34,9 @@ struct dir_kit {
     jmp_buf killed;
     size_t space;     /* bytes that all files may take; 0: any */
     void (*on_look)(void); /* what happens right before a reader opens a file */
+    void (*on_list)(void); /* and before it lists the directory */
+    const char *lacks;     /* what a list leaves out: files with this in their names */
+    int lacks_once;        /* in one list */
     int refuse;       /* steps that change names are refused with this code */
     int64_t now;      /* POSIX ns */
     long calls;       /* by writers, so far: also those that change nothing */
@@ -228,14 +231,16 @@ static telem_result dir_list(void *user, int (*fn)(void *arg, const telem_dir_en
     dir_kit *k = (dir_kit *)user;
     int i;
     if (dir_fails(k, "list", "")) return (telem_result)k->fail_code;
+    if (k->owner == 0 && k->on_list) k->on_list();
     for (i = DIR_FILES; i-- > 0;) { /* in no helpful order */
         telem_dir_entry e;
-        if (!k->file[i].inode) continue;
+        if (!k->file[i].inode || (k->lacks && strstr(k->file[i].name, k->lacks))) continue;
         e.name = k->file[i].name;
         e.size = k->file[i].inode->size;
         e.modified = k->file[i].inode->modified;
         if (fn(arg, &e)) break;
     }
+    if (k->lacks_once) k->lacks = NULL;
     return TELEM_OK;
 }
 

@@ -1158,6 +1158,112 @@ TEST(taken_numbers_are_passed_over) {
     dir_free(&kit);
 }
 
+/* A list that lacks a file which got its name meanwhile is not believed: a later one is there, so that one is, too. */
+static char lacking[16];
+static int listed;
+static void rotate_twice(void) {
+    int i;
+    kit.on_list = NULL;
+    kit.owner = 1;
+    snprintf(lacking, sizeof lacking, "%06u", (unsigned)w.number + 1u);
+    for (i = 0; i < 2; i++) {
+        CHECK_OK(telem_feed_rotate(&w));
+        CHECK_OK(put(&w, raced++));
+    }
+    CHECK_OK(telem_file_writer_flush(&w.w));
+    kit.lacks = lacking;
+    kit.lacks_once = 1;
+    kit.owner = 0;
+    listed++;
+}
+TEST(a_list_that_lacks_a_file_is_not_believed) {
+    account a;
+    int round, lists = 0;
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    memset(&a, 0, sizeof a);
+    raced = 0;
+    listed = 0;
+    d->rotate_bytes = UINT64_MAX;
+    kit.owner = 1;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    REQUIRE_OK(reader(1));
+    for (round = 0; round < 20; round++) {
+        kit.on_list = rotate_twice;
+        CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+        lists += kit.on_list == NULL;
+    }
+    kit.on_list = NULL;
+    kit.lacks = NULL;
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_AGAIN);
+    CHECK(lists > 0 && lists == listed);
+    CHECK_EQ_INT(a.rows[1], raced);
+    CHECK_EQ_INT(a.bad + a.damage, 0);
+    CHECK_EQ_INT(a.missing[1] + a.missing[2], 0);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    kit.owner = 1;
+    CHECK_OK(telem_feed_close(&w));
+    dir_free(&kit);
+}
+
+/* Nor does a writer believe it: it would give numbers of rows again. Retention removes too little then, never too much. */
+TEST(a_writer_does_not_go_on_behind_an_incomplete_list) {
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    account a;
+    uint64_t n = 0;
+    char newest[TELEM_FEED_FILE_MAX + 1u];
+    d->rotate_bytes = 2000;
+    d->file.block_bytes = 700;
+    write_feed(d, 0, 3000);
+    memcpy(newest, w.file, sizeof newest);
+    kit.owner = 1;
+    kit.lacks_once = 0;
+    kit.lacks = newest; /* the newest one; all */
+    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_IO);
+    kit.lacks = "drive.";
+    CHECK_EQ_INT(telem_feed_open(&w, d), TELEM_ERR_IO);
+    kit.lacks = NULL;
+    d->keep_files = 4;
+    REQUIRE_OK(telem_feed_open(&w, d));
+    CHECK_EQ_INT(telem_file_next_row(&w.w, 1), 3000);
+    for (n = 3000; n < 6000; n++) {
+        kit.lacks = n % 3 ? "2.tlm" : n % 7 ? "drive." : NULL;
+        CHECK_OK(put(&w, n));
+        CHECK(dir_count(&kit, ".tlm") >= 4);
+    }
+    kit.lacks = NULL;
+    CHECK_OK(telem_feed_rotate(&w));
+    CHECK_EQ_INT(dir_count(&kit, ".tlm"), 4);
+    CHECK_OK(telem_feed_close(&w));
+    kit.owner = 0;
+    REQUIRE_OK(reader(0));
+    memset(&a, 0, sizeof a);
+    CHECK_EQ_INT(account_read(&a, &rd, UINT64_MAX), TELEM_END);
+    CHECK_EQ_INT(a.next[1], 6000);
+    CHECK_EQ_INT(a.bad, 0);
+    CHECK_OK(telem_feed_reader_close(&rd));
+    dir_free(&kit);
+}
+
+/* Files that other people put behind the newest one cost no file of the feed its place. */
+TEST(strangers_with_high_numbers_take_no_files_place) {
+    static const uint8_t noise[5000] = {1};
+    telem_feed_writer_desc *d = feed_desc(TELEM_FILE_ROWS);
+    uint64_t n;
+    d->rotate_bytes = 2000;
+    d->file.block_bytes = 700;
+    d->keep_files = 5;
+    kit.owner = 1;
+    dir_put(&kit, "drive.900000.tlm", noise, sizeof noise);
+    dir_put(&kit, "drive.900001.tlm", noise, sizeof noise);
+    dir_put(&kit, "drive.4294967295.tlm", noise, sizeof noise);
+    REQUIRE_OK(telem_feed_open(&w, d));
+    for (n = 0; n < 4000; n++) CHECK_OK(put(&w, n));
+    CHECK(w.number > 6);
+    CHECK_EQ_INT(dir_count(&kit, ".tlm"), 8);
+    CHECK_OK(telem_feed_close(&w));
+    dir_free(&kit);
+}
+
 /* An io error while an existing feed is opened is answered; never does the feed begin anew because of one. With a
    killed writer before, its file is closed by whichever open comes through. */
 TEST(errors_of_an_open_begin_no_other_feed) {
@@ -1387,6 +1493,9 @@ int main(void) {
     RUN(rotated_files_read_as_one);
     RUN(follower_sees_each_row_once);
     RUN(rows_written_while_the_next_file_is_looked_for_are_read);
+    RUN(a_list_that_lacks_a_file_is_not_believed);
+    RUN(a_writer_does_not_go_on_behind_an_incomplete_list);
+    RUN(strangers_with_high_numbers_take_no_files_place);
     RUN(health_is_a_stream_of_the_feed);
     RUN(killed_in_any_step_of_rotation);
     RUN(seeks_by_row_and_time_over_files);

@@ -1488,7 +1488,142 @@ TEST(append_refuses_blocks_that_hold_no_row) {
     free(f.bytes);
 }
 
+#define BROAD_TABLE(F) F(ARRAY, u64, many, 20, "", "")
+TELEM_DEFINE(Broad, BROAD_TABLE, "");
+
+/* Writes and syncs that fail now and then. */
+static unsigned fails_in;
+static uint64_t fails_rng;
+static int64_t trouble_write(void *user, const void *p, size_t n) {
+    if (fails_in && kit_one_in(&fails_rng, fails_in)) {
+        if (n > 1 && kit_one_in(&fails_rng, 2)) return shared_write(user, p, n / 2); /* a part; then it says why */
+        return TELEM_ERR_SPACE;
+    }
+    return shared_write(user, p, n);
+}
+static telem_result trouble_sync(void *user) {
+    return fails_in && kit_one_in(&fails_rng, fails_in) ? TELEM_ERR_IO : shared_sync(user);
+}
+static telem_result trouble_sync_map(void *user, void *p, size_t n) {
+    return fails_in && kit_one_in(&fails_rng, fails_in) ? TELEM_ERR_IO : shared_sync_map(user, p, n);
+}
+
+/* What each row's call answered against what a reader finds: rows by their number. */
+static void answers_of_one_life(uint64_t rng, uint32_t *unsynced, uint32_t *refused) {
+    static uint8_t taken[1200];
+    shared_file f;
+    plain p;
+    handle h;
+    telem_io io;
+    telem_file_reader r;
+    telem_file_reader_desc rd;
+    telem_file_item item;
+    uint32_t n = 100u + kit_below(&rng, 1000), i, in = 0, told = 0;
+    uint8_t sync = (uint8_t)kit_below(&rng, 4);
+    telem_result e;
+    shared_init(&f, 4u << 20);
+    memset(&p, 0, sizeof p);
+    p.io = shared_io(&p.h, &f);
+    p.io.write = trouble_write;
+    p.io.sync = trouble_sync;
+    p.io.sync_map = trouble_sync_map;
+    p.d.coding = (uint8_t)(1u + kit_below(&rng, 3));
+    p.d.pace = (uint8_t)kit_below(&rng, 2);
+    p.d.journal = (uint8_t)kit_below(&rng, 2);
+    p.d.journal_slots = 2;
+    p.d.journal_slot_bytes = 64u * (4u + kit_below(&rng, 60));
+    p.d.block_rows = 4u + kit_below(&rng, 28);
+    p.d.sync_ns = 5;
+    p.d.max_age_ns = UINT64_MAX;
+    fails_in = 0;
+    fails_rng = check_rand(&rng);
+    REQUIRE_OK(plain_open(&p, &f, sync));
+    fails_in = 3u + kit_below(&rng, 60);
+    for (i = 0; i < n; i++) {
+        CHECK_EQ_INT(telem_file_next_row(&p.w, 1), i);
+        e = plain_row(&p, kit_one_in(&rng, 3) ? i : 7);
+        taken[i] = e == TELEM_OK || e == TELEM_ERR_UNSYNCED;
+        if (e == TELEM_ERR_UNSYNCED) CHECK(sync == TELEM_FILE_SYNC_ROW);
+        *unsynced += e == TELEM_ERR_UNSYNCED;
+        *refused += !taken[i];
+        if (!taken[i]) told++;
+        if (kit_one_in(&rng, 20)) (void)telem_file_writer_poll(&p.w, 0, i);
+        if (e != TELEM_OK && kit_one_in(&rng, 3)) (void)telem_file_writer_clear(&p.w);
+    }
+    fails_in = 0;
+    CHECK_OK(telem_file_writer_clear(&p.w));
+    CHECK(telem_file_writer_get_stats(&p.w).lost >= told);
+    CHECK_OK(telem_file_writer_close(&p.w));
+    memset(&rd, 0, sizeof rd);
+    io = shared_io(&h, &f);
+    rd.io = &io;
+    rd.memory_size = (size_t)8 << 20;
+    rd.memory = kit_alloc(rd.memory_size);
+    REQUIRE_OK(telem_file_reader_open(&r, &rd));
+    while ((e = telem_file_next(&r, &item)) == TELEM_OK) {
+        if (item.kind != TELEM_ITEM_ROW) continue;
+        in++;
+        CHECK(item.row < n && taken[item.row]);
+    }
+    CHECK_EQ_INT(e, TELEM_END);
+    CHECK(in <= n - told && in >= n - telem_file_writer_get_stats(&p.w).lost);
+    free(rd.memory);
+    free(p.memory);
+    free(f.bytes);
+}
+TEST(error_of_a_row_means_that_it_is_not_in) {
+    uint64_t rng = kit_seed(77);
+    uint32_t i, rounds = check_quick() ? 60 : 600, unsynced = 0, refused = 0;
+    for (i = 0; i < rounds && !check_g.bad; i++) {
+        kit_at("round %u, state %llu", (unsigned)i, (unsigned long long)rng);
+        answers_of_one_life(rng, &unsynced, &refused);
+        (void)check_rand(&rng);
+    }
+    CHECK(unsynced > 0 && refused > 0);
+}
+
+/* Whoever goes on with a file keeps to what its header says. */
+TEST(append_keeps_to_the_files_limits) {
+    uint8_t coding;
+    for (coding = TELEM_FILE_ROWS; coding <= TELEM_FILE_MINI; coding++) {
+        shared_file f;
+        plain p;
+        telem_file_stream_desc sd;
+        uint64_t rows, missing, damage;
+        uint32_t i;
+        shared_init(&f, 4u << 20);
+        memset(&p, 0, sizeof p);
+        p.d.coding = coding;
+        p.d.max_block = 4096;
+        p.d.max_row = 64;
+        REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE));
+        for (i = 0; i < 2000; i++) CHECK_OK(plain_row(&p, i * 7919u));
+        CHECK_OK(telem_file_writer_close(&p.w));
+        free(p.memory);
+        memset(&p, 0, sizeof p);
+        p.d.coding = coding;
+        p.d.append = 1;
+        p.spare = 2;
+        REQUIRE_OK(plain_open(&p, &f, TELEM_FILE_SYNC_NONE)); /* max_block is 1 MiB, max_row 128 KiB */
+        CHECK_EQ_INT(p.w.desc.max_block, 4096);
+        CHECK_EQ_INT(p.w.desc.max_row, 64);
+        for (i = 2000; i < 9000; i++) CHECK_OK(plain_row(&p, i * 7919u));
+        memset(&sd, 0, sizeof sd);
+        sd.id = 2;
+        sd.schema = &Broad_schema;
+        CHECK_EQ_INT(telem_file_add_stream(&p.w, &sd), TELEM_ERR_LIMIT);
+        CHECK_OK(telem_file_writer_close(&p.w));
+        free(p.memory);
+        plain_read(&f, &rows, &missing, &damage); /* refuses a block above max_block */
+        CHECK_EQ_INT(rows, 9000);
+        CHECK_EQ_INT(missing + damage, 0);
+        free(f.bytes);
+    }
+}
+
 int main(void) {
+    RUN(error_of_a_row_means_that_it_is_not_in);
+    RUN(append_keeps_to_the_files_limits);
     RUN(row_is_in_the_file_when_write_returns);
     RUN(follower_sees_every_row_once);
     RUN(damaged_zone_delivers_no_wrong_row);
