@@ -23,7 +23,7 @@ native_only() { grep -l "UNIT: native" tests/*.c 2>/dev/null; }
 optimised="tests/test_telem.c tests/test_ring.c tests/test_golden.c tests/test_file_random.c tests/test_sets.c"
 
 small() {
-    echo "object asan"; echo "object cc"
+    for c in asan cc tsan; do echo "object $c"; done # first: while one is made, a test that needs it would wait
     for g in gcc clang g++ link arm; do echo "compile $g"; done
     each script $(scripts)
     each model $(ls tests/model_*.cc | grep -v _narrow)
@@ -32,6 +32,7 @@ small() {
     each cc $optimised
 }
 wide() {
+    for c in cc asan-full aarch64 win m32 s390x; do echo "object $c"; done
     each model tests/model_*_narrow.cc
     echo "compile clang++"
     echo "compile self"
@@ -48,8 +49,8 @@ wide() {
 }
 
 case $1 in
-small) units=$(small); export FUZZ_SECONDS=0 ;;
-wide) units=$(wide); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-400} ;;
+small) units=$(small); export FUZZ_SECONDS=0 UNIT_TIMEOUT=${UNIT_TIMEOUT:-600} ;;
+wide) units=$(wide); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-600} ;;
 fuzz) units=$(each fuzz tests/fuzz_*.c) ;;
 stress) units=$(each stress tests/stress_*.c) ;;
 model) units=$(each model tests/model_*.cc); export MODEL=${MODEL:-long} UNIT_TIMEOUT=${UNIT_TIMEOUT:-900} ;;

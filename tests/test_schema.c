@@ -1,5 +1,5 @@
 /* telem_schema.h: tables, row form, columns, canonical encoding, builder, text form, cells, rows.
-   cc -I. -Itests tests/test_schema.c -o test_schema */
+   cc -I. -Itests tests/test_schema.c -o test_schema  UNIT: optimised */
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_STATIC
 #define TELEM_IMPLEMENTATION

@@ -1,6 +1,6 @@
 /* Numbers to text and back, against the C library: random bit patterns by the million, every power
    of two, every half float, halfway points of any length.
-   cc -I. -Itests tests/test_schema_numbers.c -o test_schema_numbers */
+   cc -I. -Itests tests/test_schema_numbers.c -o test_schema_numbers  UNIT: optimised */
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_STATIC
 #define TELEM_IMPLEMENTATION
