@@ -8110,6 +8110,24 @@ static uint32_t telem_i_file_ends4(const uint32_t *r, uint32_t n, int32_t *ends)
 }
 #endif
 
+/* A stream is coded in steps, each of about a microsecond at most where a plan is known: so many values at a time. */
+#define TELEM_I_FILE_STEP 512u
+#define TELEM_I_FILE_PUSHED 256u /* into strings; a multiple of WAYS */
+#define TELEM_I_FILE_PARTS 65u   /* vectors of a stream at most */
+enum {
+    TELEM_I_FILE_CODING_PLAN,
+    TELEM_I_FILE_CODING_RESIDUALS,
+    TELEM_I_FILE_CODING_COMMON,
+    TELEM_I_FILE_CODING_MEASURE,
+    TELEM_I_FILE_CODING_CLASSIFY,
+    TELEM_I_FILE_CODING_BINS,
+    TELEM_I_FILE_CODING_PUSH,
+    TELEM_I_FILE_CODING_UNDO, /* BINNED is not worth it: the residuals as they were */
+    TELEM_I_FILE_CODING_PACK,
+    TELEM_I_FILE_CODING_DONE,
+    TELEM_I_FILE_CODING_FAILED /* there is no room */
+};
+
 #define TELEM_I_FILE_W 32
 #include "telem_file.h"
 #undef TELEM_I_FILE_W
@@ -21319,40 +21337,6 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_vector)(telem_i_file_codec *k, c
 }
 
 #define TELEM_I_FILE_PART(n, at) ((n) - (at) < TELEM_I_FILE_VECTOR ? (n) - (at) : TELEM_I_FILE_VECTOR)
-/* Ranges of all vectors, and of the whole. */
-static void TELEM_I_FILE_N(telem_i_file_ranges)(const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_N(telem_i_file_vector) *v, TELEM_I_FILE_T *least,
-                                                TELEM_I_FILE_T *most) {
-    uint32_t at;
-    *least = *most = r[0];
-    for (at = 0; at < n; at += TELEM_I_FILE_VECTOR, v++) {
-        TELEM_I_FILE_N(telem_i_file_range)(r + at, TELEM_I_FILE_PART(n, at), &v->least, &v->most);
-        if ((TELEM_I_FILE_S)v->least < (TELEM_I_FILE_S)*least) *least = v->least;
-        if ((TELEM_I_FILE_S)v->most > (TELEM_I_FILE_S)*most) *most = v->most;
-    }
-}
-/* Measures all vectors. The bytes that they will take. */
-static uint64_t TELEM_I_FILE_N(telem_i_file_packed_bytes)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
-                                                          TELEM_I_FILE_N(telem_i_file_vector) *v) {
-    uint64_t sum = 0;
-    uint32_t at;
-    for (at = 0; at < n; at += TELEM_I_FILE_VECTOR, v++) {
-        TELEM_I_FILE_N(telem_i_file_measure)(k, r + at, TELEM_I_FILE_PART(n, at), v);
-        sum += TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, TELEM_I_FILE_PART(n, at));
-    }
-    return sum;
-}
-
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_packed)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
-                                                        const TELEM_I_FILE_N(telem_i_file_vector) *v, uint8_t *p, const uint8_t *end) {
-    TELEM_I_FILE_T before = 0;
-    uint32_t at;
-    for (at = 0; at < n && p; at += TELEM_I_FILE_VECTOR, v++) {
-        p = TELEM_I_FILE_N(telem_i_file_put_vector)(k, r + at, TELEM_I_FILE_PART(n, at), v, before, p, end);
-        before = v->least;
-    }
-    return p;
-}
-
 static const uint8_t *TELEM_I_FILE_N(telem_i_file_get_vector)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n,
                                                               TELEM_I_FILE_T *before, TELEM_I_FILE_T *out) {
     uint32_t w, i, high = 0;
@@ -21454,6 +21438,10 @@ static void TELEM_I_FILE_N(telem_i_file_classify)(const TELEM_I_FILE_T *u, uint3
     for (i = 0; i + 1u < n; i += 2u) hist[cls[i]]++, other[cls[i + 1u]]++;
     if (i < n) hist[cls[i]]++;
 }
+
+#if TELEM_I_FILE_W == 64
+static uint32_t *telem_i_file_narrow64(const telem_i_file_codec *k) { return k->b32 + k->cap / 2u + 512u; } /* behind the cells */
+#endif
 
 /* Values go in last to first, so that they come out first to last; the bits grow downwards from the end of
    what there is room for. Value i belongs to state i mod WAYS: neighbours do not wait for each other. */
@@ -21573,97 +21561,114 @@ TELEM_I_FILE_INLINE int TELEM_I_FILE_N(telem_i_file_push_all)(TELEM_I_FILE_N(tel
 #undef TELEM_I_FILE_PUSH
 #undef TELEM_I_FILE_BARE
 
-/* One string of the values u[from .. from + n), below what is at p. The states go to `state`. */
-static uint8_t *TELEM_I_FILE_N(telem_i_file_push_string)(const telem_i_file_work *w, const TELEM_I_FILE_T *u, const uint16_t *cls, uint32_t from,
-                                                         uint32_t n, uint8_t *p, const uint8_t *floor, uint32_t *state, uint32_t *unused) {
-    TELEM_I_FILE_N(telem_i_file_sink) s;
-    uint32_t i, most = w->bins.wide + w->bins.log, states = 1u << w->bins.log;
-    int ok;
-    s.p = p, s.floor = floor, s.acc = 0, s.count = 0, s.work = w, s.cls = cls, s.u = u;
-    for (i = 0; i < TELEM_I_FILE_WAYS; i++) s.state[i] = states;
-    ok = !w->bins.wide ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 0)
-         : most <= 14u ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 4)
-         : most <= 28u ? TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 2)
-                       : TELEM_I_FILE_N(telem_i_file_push_all)(&s, from, n, 1);
-    if (!ok) return NULL;
-    *unused = (8u - s.count) & 7u;
-    if (s.count) *--s.p = (uint8_t)(s.acc << *unused);
-    for (i = 0; i < TELEM_I_FILE_WAYS; i++) state[i] = s.state[i] - states;
-    return s.p;
+/* Strings on their way: the second one first, each from its last value on, some at a time. */
+typedef struct TELEM_I_FILE_N(telem_i_file_strings) {
+    TELEM_I_FILE_N(telem_i_file_sink) sink;
+    telem_i_file_bits head;
+    uint8_t *end, *second;
+    uint32_t n, first, from, left; /* the string begins at value `from`, `left` of its values are to come */
+    uint32_t state[2u * TELEM_I_FILE_WAYS], unused[2];
+    uint8_t string;
+} TELEM_I_FILE_N(telem_i_file_strings);
+
+static void TELEM_I_FILE_N(telem_i_file_string_open)(TELEM_I_FILE_N(telem_i_file_strings) *s, uint32_t string, uint8_t *p) {
+    uint32_t i;
+    s->string = (uint8_t)string;
+    s->from = string ? s->first : 0;
+    s->left = string ? s->n - s->first : s->first;
+    s->sink.p = p, s->sink.acc = 0, s->sink.count = 0;
+    for (i = 0; i < TELEM_I_FILE_WAYS; i++) s->sink.state[i] = (uint32_t)1 << s->sink.work->bins.log;
+}
+
+static void TELEM_I_FILE_N(telem_i_file_string_close)(TELEM_I_FILE_N(telem_i_file_strings) *s) {
+    TELEM_I_FILE_N(telem_i_file_sink) *k = &s->sink;
+    uint32_t i, unused = (8u - k->count) & 7u;
+    s->unused[s->string] = unused;
+    if (k->count) *--k->p = (uint8_t)(k->acc << unused);
+    for (i = 0; i < TELEM_I_FILE_WAYS; i++) s->state[s->string * TELEM_I_FILE_WAYS + i] = k->state[i] - ((uint32_t)1 << k->work->bins.log);
 }
 
 /* value base; bits: zigzag 1, log - 6 3, top 7, the tree, the states (log bits each), 3 for each string: how many
-   bits of its first byte are unused; varint length of the first of two; the strings. The work area is planned. */
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_binned)(telem_i_file_codec *k, const TELEM_I_FILE_T *u, uint32_t n, const telem_i_file_grid *g,
-                                                        uint8_t *p, uint8_t *end) {
+   bits of its first byte are unused; varint length of the first of two; the strings. The work area is planned.
+   0: there is no room. */
+static int TELEM_I_FILE_N(telem_i_file_strings_begin)(TELEM_I_FILE_N(telem_i_file_strings) *s, telem_i_file_codec *k, const TELEM_I_FILE_T *u, uint32_t n,
+                                                      int zigzag, uint8_t *p, uint8_t *end) {
     telem_i_file_work *w = (telem_i_file_work *)k->table;
-    const uint16_t *cls = (const uint16_t *)(const void *)k->b32;
-    telem_i_file_bits o;
-    uint8_t *q = end, *second = NULL;
-    const uint8_t *floor;
-    uint32_t i, first = TELEM_I_FILE_FIRST(n), strings = first < n ? 2u : 1u, state[2u * TELEM_I_FILE_WAYS], unused[2];
-    if (end - p < 64) return NULL;
-    o.p = p, o.cap = (size_t)(end - p) * 8u, o.at = 0, o.full = 0;
-    telem_i_file_put_bins(w, g->zigzag, &o);
-    if (o.full) return NULL;
-    floor = p + ((o.at + 7u) >> 3) + 40u + TELEM_I_FILE_WAYS * 4u;
-    if (strings == 2u) q = second = TELEM_I_FILE_N(telem_i_file_push_string)(w, u, cls, first, n - first, q, floor, state + 4, unused + 1);
-    if (q) q = TELEM_I_FILE_N(telem_i_file_push_string)(w, u, cls, 0, first, q, floor, state, unused);
-    if (!q) return NULL;
-    for (i = 0; i < strings * TELEM_I_FILE_WAYS; i++) telem_i_file_bits_put(&o, state[i], w->bins.log);
-    for (i = 0; i < strings; i++) telem_i_file_bits_put(&o, unused[i], 3);
-    p += (o.at + 7u) >> 3;
-    if (strings == 2u) p += telem_varint_put(p, (uint64_t)(second - q));
-    if ((size_t)(end - q) > (size_t)n * (w->bins.top <= 32u ? 4u : 8u) + TELEM_I_FILE_PAYLOAD_OVER) return NULL;
-    memmove(p, q, (size_t)(end - q));
-    return p + (end - q);
+    if (end - p < 64) return 0;
+    s->head.p = p, s->head.cap = (size_t)(end - p) * 8u, s->head.at = 0, s->head.full = 0;
+    telem_i_file_put_bins(w, zigzag, &s->head);
+    if (s->head.full) return 0;
+    s->n = n, s->first = TELEM_I_FILE_FIRST(n), s->end = end, s->second = NULL;
+    s->sink.floor = p + ((s->head.at + 7u) >> 3) + 40u + TELEM_I_FILE_WAYS * 4u;
+    s->sink.work = w, s->sink.cls = (const uint16_t *)(const void *)k->b32, s->sink.u = u;
+    TELEM_I_FILE_N(telem_i_file_string_open)(s, s->first < n, end);
+    return 1;
 }
 
-/* Bins for residuals, where these come below `bits` (1/256). NULL: no, or there is no room; the residuals are
-   as they were. */
-static uint8_t *TELEM_I_FILE_N(telem_i_file_try_binned)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_grid *g,
-                                                        uint64_t bits, uint8_t *p, uint8_t *end) {
+/* 1: some are left, 0: none, -1: there is no room. */
+static int TELEM_I_FILE_N(telem_i_file_strings_step)(TELEM_I_FILE_N(telem_i_file_strings) *s) {
+    const telem_i_file_bins *b = &s->sink.work->bins;
+    uint32_t most = b->wide + b->log, m = s->left % TELEM_I_FILE_PUSHED, at;
+    int ok;
+    if (m == 0) m = TELEM_I_FILE_PUSHED;
+    s->left -= m;
+    at = s->from + s->left;
+    ok = !b->wide ? TELEM_I_FILE_N(telem_i_file_push_all)(&s->sink, at, m, 0)
+         : most <= 14u ? TELEM_I_FILE_N(telem_i_file_push_all)(&s->sink, at, m, 4)
+         : most <= 28u ? TELEM_I_FILE_N(telem_i_file_push_all)(&s->sink, at, m, 2)
+                       : TELEM_I_FILE_N(telem_i_file_push_all)(&s->sink, at, m, 1);
+    if (!ok) return -1;
+    if (s->left) return 1;
+    TELEM_I_FILE_N(telem_i_file_string_close)(s);
+    if (!s->string) return 0;
+    s->second = s->sink.p;
+    TELEM_I_FILE_N(telem_i_file_string_open)(s, 0, s->sink.p);
+    return 1;
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_strings_end)(TELEM_I_FILE_N(telem_i_file_strings) *s) {
+    const telem_i_file_bins *b = &s->sink.work->bins;
+    uint8_t *p = s->head.p, *q = s->sink.p;
+    uint32_t i, strings = s->second ? 2u : 1u;
+    for (i = 0; i < strings * TELEM_I_FILE_WAYS; i++) telem_i_file_bits_put(&s->head, s->state[i], b->log);
+    for (i = 0; i < strings; i++) telem_i_file_bits_put(&s->head, s->unused[i], 3);
+    p += (s->head.at + 7u) >> 3;
+    if (s->second) p += telem_varint_put(p, (uint64_t)(s->second - q));
+    if ((size_t)(s->end - q) > (size_t)s->n * (b->top <= 32u ? 4u : 8u) + TELEM_I_FILE_PAYLOAD_OVER) return NULL;
+    memmove(p, q, (size_t)(s->end - q));
+    return p + (s->end - q);
+}
+
+/* Residuals r[at .. at + m) become what the bins divide, and are counted by their cells. */
+static void TELEM_I_FILE_N(telem_i_file_sort_out)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t at, uint32_t m, const telem_i_file_grid *g) {
     telem_i_file_work *w = (telem_i_file_work *)k->table;
     const TELEM_I_FILE_T base = (TELEM_I_FILE_T)g->base;
     uint16_t *cls = (uint16_t *)(void *)k->b32;
+    TELEM_I_FILE_T *u = r + at;
+    uint32_t i;
+    if (g->zigzag)
+        for (i = 0; i < m; i++) u[i] = TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(u[i] - base));
+    else
+        for (i = 0; i < m; i++) u[i] -= base;
 #if TELEM_I_FILE_W == 64
-    uint32_t *narrow = k->b32 + k->cap / 2u + 512u; /* behind the cells */
-#endif
-    uint32_t at, m, i;
-    uint8_t *q = NULL;
-    memset(w->hist, 0, g->cells * sizeof w->hist[0]);
-    memset(w->hist + TELEM_I_FILE_CLASSES, 0, g->cells * sizeof w->hist[0]);
-    for (at = 0; at < n; at += m) {
-        TELEM_I_FILE_T *u = r + at;
-        m = n - at < 1024u ? n - at : 1024u;
-        if (g->zigzag)
-            for (i = 0; i < m; i++) u[i] = TELEM_I_FILE_N(telem_i_file_zig)((TELEM_I_FILE_T)(u[i] - base));
-        else
-            for (i = 0; i < m; i++) u[i] -= base;
-#if TELEM_I_FILE_W == 64
-        if (g->most >> 32 == 0) {
-            for (i = 0; i < m; i++) narrow[at + i] = (uint32_t)u[i];
-            telem_i_file_classify32(narrow + at, m, g, cls + at, w->hist);
-            continue;
-        }
-#endif
-        TELEM_I_FILE_N(telem_i_file_classify)(u, m, g, cls + at, w->hist);
+    if (g->most >> 32 == 0) {
+        uint32_t *narrow = telem_i_file_narrow64(k);
+        for (i = 0; i < m; i++) narrow[at + i] = (uint32_t)u[i];
+        telem_i_file_classify32(narrow + at, m, g, cls + at, w->hist);
+        return;
     }
-    for (i = 0; i < g->cells; i++) w->hist[i] += w->hist[TELEM_I_FILE_CLASSES + i];
-    if (telem_i_file_plan_bins(w, g, n) + 10u * 8u * 256u < bits) {
-        q = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, base);
-#if TELEM_I_FILE_W == 64
-        if (q && g->most >> 32 == 0) q = telem_i_file_put_binned32(k, narrow, n, g, q, end);
-        else
 #endif
-        if (q) q = TELEM_I_FILE_N(telem_i_file_put_binned)(k, r, n, g, q, end);
-    }
-    if (q) return q;
+    TELEM_I_FILE_N(telem_i_file_classify)(u, m, g, cls + at, w->hist);
+}
+
+/* And back. */
+static void TELEM_I_FILE_N(telem_i_file_put_back)(TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_grid *g) {
+    const TELEM_I_FILE_T base = (TELEM_I_FILE_T)g->base;
+    uint32_t i;
     if (g->zigzag)
         for (i = 0; i < n; i++) r[i] = TELEM_I_FILE_N(telem_i_file_zag)(r[i]) + base;
     else
         for (i = 0; i < n; i++) r[i] += base;
-    return NULL;
 }
 
 /* Values are pulled from a copy that has SLACK bytes behind it; the end is looked at every CHUNK values. */
@@ -22128,68 +22133,216 @@ static uint64_t TELEM_I_FILE_N(telem_i_file_worth)(const telem_i_file_codec *k, 
     return bits > price ? bits - price : 0;
 }
 
-/* BINNED where what it saves is worth its time: by a sample, then measured; or as it was in the last block. */
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_dense)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T common,
-                                                       uint32_t expected, uint32_t *coder, uint8_t *p, uint8_t *end) {
-    TELEM_I_FILE_N(telem_i_file_vector) v[65];
-    TELEM_I_FILE_T least, most;
-    uint64_t bits;
-    uint32_t doubt;
-    int known = *coder == TELEM_I_FILE_BINNED + 1u, never = *coder == TELEM_I_FILE_PACKED + 1u;
-    if (n > 65u * TELEM_I_FILE_VECTOR) return NULL;
-    TELEM_I_FILE_N(telem_i_file_ranges)(r, n, v, &least, &most);
-    doubt = most - least < 256u || n >= 2048u ? 3u : 16u; /* what a sample expects is blind for favourites among few */
-    if (known)
-        bits = (uint64_t)n * telem_i_file_bit_length((TELEM_I_FILE_T)(most - least)) * 256u;
-    else
-        bits = TELEM_I_FILE_N(telem_i_file_worth)(k, n, TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v));
-    if (k->level == 1u && doubt > 3u) doubt = 0;
-    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && n >= 64u && !never && (known || telem_i_file_promising((uint64_t)expected * n, bits, doubt))) {
-        uint8_t *q;
-        telem_i_file_grid g;
-        TELEM_I_FILE_N(telem_i_file_make_grid)(k, least, most, common, n, &g);
-        q = TELEM_I_FILE_N(telem_i_file_try_binned)(k, r, n, &g, bits, p, end);
-        *coder = TELEM_I_FILE_BINNED;
-        if (q) return q;
-    }
-    if (known) (void)TELEM_I_FILE_N(telem_i_file_packed_bytes)(k, r, n, v);
-    *coder = TELEM_I_FILE_PACKED;
-    return TELEM_I_FILE_N(telem_i_file_put_packed)(k, r, n, v, p, end);
+/* --- a stream on its way: telem_i_file_coding_step until its stage is DONE or FAILED --- */
+
+typedef struct TELEM_I_FILE_N(telem_i_file_coding) {
+    telem_i_file_codec *k;
+    uint32_t *choice;
+    const TELEM_I_FILE_T *v;
+    uint8_t *out, *p, *end;
+    telem_i_file_plan plan;
+    telem_i_file_grid grid;
+    uint64_t bits, bytes;  /* that BINNED must come below, 1/256; as PACKED */
+    TELEM_I_FILE_T common, before, least, most;
+    uint32_t n, heads, at, coder; /* at: values that the stage is done with */
+    uint8_t stage, nested, known, measured;
+    TELEM_I_FILE_N(telem_i_file_strings) strings;
+#if TELEM_I_FILE_W == 64
+    telem_i_file_strings32 narrow;
+#endif
+    TELEM_I_FILE_N(telem_i_file_vector) part[TELEM_I_FILE_PARTS];
+} TELEM_I_FILE_N(telem_i_file_coding);
+
+static void TELEM_I_FILE_N(telem_i_file_coding_begin)(TELEM_I_FILE_N(telem_i_file_coding) *c, telem_i_file_codec *k, uint32_t *choice,
+                                                      const TELEM_I_FILE_T *v, uint32_t n, uint8_t *out, size_t cap, int nested) {
+    c->k = k, c->choice = choice, c->v = v, c->n = n, c->nested = (uint8_t)nested;
+    c->out = out, c->p = out + 1, c->end = out + cap;
+    c->at = 0;
+    c->stage = TELEM_I_FILE_CODING_PLAN;
+    if (cap < 4u + 3u * TELEM_VARINT_MAX || n > TELEM_I_FILE_PARTS * TELEM_I_FILE_VECTOR) c->stage = TELEM_I_FILE_CODING_FAILED;
+    else if (n == 0) *out = 0, c->stage = TELEM_I_FILE_CODING_DONE;
 }
 
-static uint8_t *TELEM_I_FILE_N(telem_i_file_put_residuals)(telem_i_file_codec *k, TELEM_I_FILE_T *r, uint32_t n, const telem_i_file_plan *plan,
-                                                           uint32_t *coder, uint8_t *p, uint8_t *end, int nested) {
-    TELEM_I_FILE_T common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
-    uint32_t others = TELEM_I_FILE_N(telem_i_file_others)(r, n, common);
-    if (!others) {
-        *coder = TELEM_I_FILE_CONSTANT;
-        return TELEM_I_FILE_N(telem_i_file_put_value)(p, end, common);
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_plan)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    uint32_t kept = c->choice && c->choice[1];
+    TELEM_I_FILE_N(telem_i_file_recall)(c->k, c->choice, c->v, c->n, &c->plan);
+    c->heads = TELEM_I_FILE_N(telem_i_file_heads)(c->plan.kind);
+    if (c->n <= c->heads + c->plan.lag) c->plan.kind = c->plan.lag = c->heads = 0;
+    c->coder = c->choice ? c->choice[3] : 0;
+    c->p = TELEM_I_FILE_N(telem_i_file_put_heads)(c->v, &c->plan, c->heads, c->p, c->end);
+    c->stage = c->p ? TELEM_I_FILE_CODING_RESIDUALS : TELEM_I_FILE_CODING_FAILED;
+    return kept ? 20u : 800u;
+}
+
+/* Some residuals, and the range of each vector of them. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_residuals)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    TELEM_I_FILE_T *r = TELEM_I_FILE_A(c->k), lo, hi;
+    uint32_t all = c->n - c->heads, m = all - c->at < TELEM_I_FILE_STEP ? all - c->at : TELEM_I_FILE_STEP;
+    TELEM_I_FILE_N(telem_i_file_vector) *v = c->part + c->at / TELEM_I_FILE_VECTOR;
+    if (c->plan.kind < TELEM_I_FILE_LAG)
+        TELEM_I_FILE_N(telem_i_file_differ)(c->v + c->heads + c->at, m, c->plan.kind, 0, r + c->at);
+    else if (c->at == 0)
+        TELEM_I_FILE_N(telem_i_file_residuals)(c->v, c->n, c->plan.kind, c->plan.lag, r);
+    TELEM_I_FILE_N(telem_i_file_range)(r + c->at, m, &lo, &hi);
+    if (c->at % TELEM_I_FILE_VECTOR == 0) v->least = lo, v->most = hi;
+    if (c->at == 0) c->least = lo, c->most = hi;
+    if ((TELEM_I_FILE_S)lo < (TELEM_I_FILE_S)v->least) v->least = lo;
+    if ((TELEM_I_FILE_S)hi > (TELEM_I_FILE_S)v->most) v->most = hi;
+    if ((TELEM_I_FILE_S)lo < (TELEM_I_FILE_S)c->least) c->least = lo;
+    if ((TELEM_I_FILE_S)hi > (TELEM_I_FILE_S)c->most) c->most = hi;
+    c->at += m;
+    if (c->at == all) c->stage = TELEM_I_FILE_CODING_COMMON;
+    return 30u + m * (TELEM_I_FILE_W / 32) / 2u;
+}
+
+static void TELEM_I_FILE_N(telem_i_file_coding_dense)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    uint32_t all = c->n - c->heads;
+    c->known = c->coder == TELEM_I_FILE_BINNED + 1u && !(c->k->off & TELEM_I_FILE_OFF_BINNED) && all >= 64u;
+    c->at = 0, c->bytes = 0, c->before = 0, c->measured = 0;
+    c->stage = TELEM_I_FILE_CODING_MEASURE;
+    if (c->coder == TELEM_I_FILE_PACKED + 1u) c->stage = TELEM_I_FILE_CODING_PACK;
+    if (!c->known) return;
+    c->bits = (uint64_t)all * telem_i_file_bit_length((TELEM_I_FILE_T)(c->most - c->least)) * 256u;
+    c->stage = TELEM_I_FILE_CODING_CLASSIFY;
+}
+
+/* All the same, nearly all the same, or neither. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_common)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    const TELEM_I_FILE_T *r = TELEM_I_FILE_A(c->k);
+    uint32_t n = c->n - c->heads, others;
+    c->common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
+    others = c->least == c->most ? 0 : TELEM_I_FILE_N(telem_i_file_others)(r, n, c->common);
+    if (others && (others * 12u > n || c->nested || n < 64u || (c->k->off & TELEM_I_FILE_OFF_SPARSE))) {
+        TELEM_I_FILE_N(telem_i_file_coding_dense)(c);
+        return 60u + TELEM_I_FILE_STEP / 8u;
     }
-    if (others * 12u <= n && !nested && n >= 64u && !(k->off & TELEM_I_FILE_OFF_SPARSE)) {
-        *coder = TELEM_I_FILE_SPARSE;
-        return TELEM_I_FILE_N(telem_i_file_put_sparse)(k, r, n, common, p, end);
+    c->coder = others ? TELEM_I_FILE_SPARSE : TELEM_I_FILE_CONSTANT;
+    if (others) c->p = TELEM_I_FILE_N(telem_i_file_put_sparse)(c->k, r, n, c->common, c->p, c->end);
+    else c->p = TELEM_I_FILE_N(telem_i_file_put_value)(c->p, c->end, c->common);
+    c->stage = c->p ? TELEM_I_FILE_CODING_DONE : TELEM_I_FILE_CODING_FAILED;
+    return 60u + n / 8u + others * 16u;
+}
+
+/* What a vector takes as PACKED; of the last one: is BINNED worth a try? By what a sample promises. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_measure)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    const telem_i_file_codec *k = c->k;
+    uint32_t all = c->n - c->heads, m = TELEM_I_FILE_PART(all, c->at), doubt;
+    TELEM_I_FILE_N(telem_i_file_vector) *v = c->part + c->at / TELEM_I_FILE_VECTOR;
+    TELEM_I_FILE_N(telem_i_file_measure)(k, TELEM_I_FILE_A(k) + c->at, m, v);
+    c->bytes += TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, m);
+    c->at += m;
+    if (c->at < all) return 100u + m / 4u;
+    c->bits = TELEM_I_FILE_N(telem_i_file_worth)(k, all, c->bytes);
+    doubt = c->most - c->least < 256u || all >= 2048u ? 3u : 16u; /* what a sample expects is blind for favourites among few */
+    if (k->level == 1u && doubt > 3u) doubt = 0;
+    c->at = 0, c->measured = 1;
+    c->stage = TELEM_I_FILE_CODING_PACK;
+    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && all >= 64u && telem_i_file_promising((uint64_t)c->plan.binned * all, c->bits, doubt))
+        c->stage = TELEM_I_FILE_CODING_CLASSIFY;
+    return 100u + m / 4u;
+}
+
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_classify)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    uint32_t all = c->n - c->heads, m = all - c->at < TELEM_I_FILE_STEP ? all - c->at : TELEM_I_FILE_STEP;
+    telem_i_file_work *w = (telem_i_file_work *)c->k->table;
+    if (c->at == 0) {
+        TELEM_I_FILE_N(telem_i_file_make_grid)(c->k, c->least, c->most, c->common, all, &c->grid);
+        memset(w->hist, 0, c->grid.cells * sizeof w->hist[0]);
+        memset(w->hist + TELEM_I_FILE_CLASSES, 0, c->grid.cells * sizeof w->hist[0]);
     }
-    return TELEM_I_FILE_N(telem_i_file_put_dense)(k, r, n, common, plan->binned, coder, p, end);
+    TELEM_I_FILE_N(telem_i_file_sort_out)(c->k, TELEM_I_FILE_A(c->k), c->at, m, &c->grid);
+    c->at += m;
+    if (c->at == all) c->stage = TELEM_I_FILE_CODING_BINS;
+    return 50u + m;
+}
+
+/* Bins, if what they take is little enough. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_bins)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    telem_i_file_work *w = (telem_i_file_work *)c->k->table;
+    uint32_t i, n = c->n - c->heads;
+    uint8_t *q = NULL;
+    int room = 0;
+    for (i = 0; i < c->grid.cells; i++) w->hist[i] += w->hist[TELEM_I_FILE_CLASSES + i];
+    if (telem_i_file_plan_bins(w, &c->grid, n) + 10u * 8u * 256u < c->bits)
+        q = TELEM_I_FILE_N(telem_i_file_put_value)(c->p, c->end, (TELEM_I_FILE_T)c->grid.base);
+#if TELEM_I_FILE_W == 64
+    if (q && c->grid.most >> 32 == 0) room = telem_i_file_strings_begin32(&c->narrow, c->k, telem_i_file_narrow64(c->k), n, c->grid.zigzag, q, c->end);
+    else
+#endif
+    if (q) room = TELEM_I_FILE_N(telem_i_file_strings_begin)(&c->strings, c->k, TELEM_I_FILE_A(c->k), n, c->grid.zigzag, q, c->end);
+    c->at = 0;
+    c->stage = room ? TELEM_I_FILE_CODING_PUSH : TELEM_I_FILE_CODING_UNDO;
+    return 700u + c->grid.cells / 4u;
+}
+
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_push)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    uint8_t *q;
+    int left;
+#if TELEM_I_FILE_W == 64
+    int narrow = c->grid.most >> 32 == 0;
+    left = narrow ? telem_i_file_strings_step32(&c->narrow) : telem_i_file_strings_step64(&c->strings);
+#else
+    left = telem_i_file_strings_step32(&c->strings);
+#endif
+    if (left > 0) return 3u * TELEM_I_FILE_PUSHED;
+#if TELEM_I_FILE_W == 64
+    q = left < 0 ? NULL : narrow ? telem_i_file_strings_end32(&c->narrow) : telem_i_file_strings_end64(&c->strings);
+#else
+    q = left < 0 ? NULL : telem_i_file_strings_end32(&c->strings);
+#endif
+    c->coder = TELEM_I_FILE_BINNED;
+    c->stage = q ? TELEM_I_FILE_CODING_DONE : TELEM_I_FILE_CODING_UNDO;
+    if (q) c->p = q;
+    return 3u * TELEM_I_FILE_PUSHED;
+}
+
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_undo)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    uint32_t all = c->n - c->heads, m = TELEM_I_FILE_PART(all, c->at);
+    TELEM_I_FILE_N(telem_i_file_put_back)(TELEM_I_FILE_A(c->k) + c->at, m, &c->grid);
+    c->at += m;
+    if (c->at == all) c->at = 0, c->stage = TELEM_I_FILE_CODING_PACK;
+    return 20u + m / 4u;
+}
+
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_pack)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    const TELEM_I_FILE_T *r = TELEM_I_FILE_A(c->k) + c->at;
+    uint32_t all = c->n - c->heads, m = TELEM_I_FILE_PART(all, c->at);
+    TELEM_I_FILE_N(telem_i_file_vector) *v = c->part + c->at / TELEM_I_FILE_VECTOR;
+    c->coder = TELEM_I_FILE_PACKED;
+    if (!c->measured) TELEM_I_FILE_N(telem_i_file_measure)(c->k, r, m, v);
+    c->p = TELEM_I_FILE_N(telem_i_file_put_vector)(c->k, r, m, v, c->before, c->p, c->end);
+    c->before = v->least;
+    c->at += m;
+    if (!c->p) c->stage = TELEM_I_FILE_CODING_FAILED;
+    else if (c->at == all) c->stage = TELEM_I_FILE_CODING_DONE;
+    return 150u + m / 2u;
+}
+
+/* About the nanoseconds that it took. */
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_step)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    uint32_t cost;
+    switch (c->stage) {
+    case TELEM_I_FILE_CODING_PLAN: cost = TELEM_I_FILE_N(telem_i_file_coding_plan)(c); break;
+    case TELEM_I_FILE_CODING_RESIDUALS: cost = TELEM_I_FILE_N(telem_i_file_coding_residuals)(c); break;
+    case TELEM_I_FILE_CODING_COMMON: cost = TELEM_I_FILE_N(telem_i_file_coding_common)(c); break;
+    case TELEM_I_FILE_CODING_MEASURE: cost = TELEM_I_FILE_N(telem_i_file_coding_measure)(c); break;
+    case TELEM_I_FILE_CODING_CLASSIFY: cost = TELEM_I_FILE_N(telem_i_file_coding_classify)(c); break;
+    case TELEM_I_FILE_CODING_BINS: cost = TELEM_I_FILE_N(telem_i_file_coding_bins)(c); break;
+    case TELEM_I_FILE_CODING_PUSH: cost = TELEM_I_FILE_N(telem_i_file_coding_push)(c); break;
+    case TELEM_I_FILE_CODING_UNDO: cost = TELEM_I_FILE_N(telem_i_file_coding_undo)(c); break;
+    default: cost = TELEM_I_FILE_N(telem_i_file_coding_pack)(c); break;
+    }
+    if (c->stage != TELEM_I_FILE_CODING_DONE) return cost;
+    *c->out = (uint8_t)(c->plan.kind | c->coder << 4);
+    if (c->choice) TELEM_I_FILE_N(telem_i_file_remember)(c->choice, c->coder, (size_t)(c->p - c->out), c->n);
+    return cost;
 }
 
 static size_t TELEM_I_FILE_N(telem_i_file_ints_put)(telem_i_file_codec *k, uint32_t *choice, const TELEM_I_FILE_T *v, uint32_t n, uint8_t *out, size_t cap, int nested) {
-    telem_i_file_plan plan;
-    uint8_t *p = out, *end = out + cap;
-    uint32_t heads, coder;
-    if (cap < 4u + 3u * TELEM_VARINT_MAX) return 0;
-    *p++ = 0;
-    if (!n) return 1;
-    TELEM_I_FILE_N(telem_i_file_recall)(k, choice, v, n, &plan);
-    heads = TELEM_I_FILE_N(telem_i_file_heads)(plan.kind);
-    if (n <= heads + plan.lag) plan.kind = plan.lag = heads = 0;
-    coder = choice ? choice[3] : 0;
-    p = TELEM_I_FILE_N(telem_i_file_put_heads)(v, &plan, heads, p, end);
-    TELEM_I_FILE_N(telem_i_file_residuals)(v, n, plan.kind, plan.lag, TELEM_I_FILE_A(k));
-    if (p) p = TELEM_I_FILE_N(telem_i_file_put_residuals)(k, TELEM_I_FILE_A(k), n - heads, &plan, &coder, p, end, nested);
-    if (!p) return 0;
-    *out = (uint8_t)(plan.kind | coder << 4);
-    if (choice) TELEM_I_FILE_N(telem_i_file_remember)(choice, coder, (size_t)(p - out), n);
-    return (size_t)(p - out);
+    TELEM_I_FILE_N(telem_i_file_coding) c;
+    TELEM_I_FILE_N(telem_i_file_coding_begin)(&c, k, choice, v, n, out, cap, nested);
+    while (c.stage < TELEM_I_FILE_CODING_DONE) (void)TELEM_I_FILE_N(telem_i_file_coding_step)(&c);
+    return c.stage == TELEM_I_FILE_CODING_DONE ? (size_t)(c.p - out) : 0;
 }
 
 static int TELEM_I_FILE_N(telem_i_file_ints_get)(telem_i_file_codec *k, const uint8_t *p, size_t size, uint32_t n, TELEM_I_FILE_T *out, int nested) {
