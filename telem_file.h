@@ -7477,6 +7477,7 @@ typedef struct telem_i_file_codec {
     size_t text_size;
     void *table;                    /* hash tables, entropy tables, LZ4's state */
     size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
+    uint8_t no_bins;                /* single rows at level fast: entropy coding takes a row too long */
     uint32_t nigh[2][5];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]; what a sample
                                        cost so, 1/16 bit): neighbours are often alike */
 } telem_i_file_codec;
@@ -8121,6 +8122,7 @@ enum {
     TELEM_I_FILE_CODING_MEASURE,
     TELEM_I_FILE_CODING_CLASSIFY,
     TELEM_I_FILE_CODING_BINS,
+    TELEM_I_FILE_CODING_TABLE,
     TELEM_I_FILE_CODING_PUSH,
     TELEM_I_FILE_CODING_UNDO, /* BINNED is not worth it: the residuals as they were */
     TELEM_I_FILE_CODING_PACK,
@@ -10018,6 +10020,172 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
     return p ? (size_t)(p - out) : 0;
 }
 
+/* A column whose plan is kept from the block before (its front end for numbers of 32 bits, a predictor, a coder), in
+   steps. Where the plan does not hold it ends as FAILED, and numbers_encode does the column at once. */
+enum {
+    TELEM_I_FILE_NUM_FRONT, /* values to integers */
+    TELEM_I_FILE_NUM_GCD,
+    TELEM_I_FILE_NUM_SPAN,
+    TELEM_I_FILE_NUM_DIVIDE,
+    TELEM_I_FILE_NUM_INTS,
+    TELEM_I_FILE_NUM_DONE,
+    TELEM_I_FILE_NUM_FAILED
+};
+#define TELEM_I_FILE_NUM_PLAIN_STEPS 0x100u /* in front[7]: not in steps until all kinds compete again */
+
+typedef struct telem_i_file_num_steps {
+    telem_i_file_codec *k;
+    telem_i_file_choice *choice;
+    telem_i_file_num_view s;
+    telem_i_file_num_front f;
+    uint8_t *out, *p, *end;
+    double inverse;
+    uint32_t at, g, lo, hi, bad;
+    uint8_t stage, codec;
+    telem_i_file_coding32 ints;
+} telem_i_file_num_steps;
+
+/* 0: no plan is kept that goes in steps. */
+static int telem_i_file_num_begin(telem_i_file_num_steps *x, telem_i_file_codec *k, telem_i_file_choice *choice, const telem_column *col,
+                                  const void *values, uint32_t n, uint8_t *out, size_t cap) {
+    const uint32_t *front = choice->front;
+    int real = col->type == TELEM_F32 || col->type == TELEM_F64;
+    if (k->level == 2u || n < 64u || cap < 64u || front[7] >> 16 == 0 || (front[7] & 0xFFFFu) != TELEM_I_FILE_IS_PLAIN) return 0;
+    if (real ? front[5] >> 16 == 0 : (col->type >= TELEM_F16 || col->type == TELEM_BOOL || col->width > 4u)) return 0;
+    x->k = k, x->choice = choice;
+    x->s.p = (const uint8_t *)values, x->s.n = n, x->s.width = (uint8_t)col->width, x->s.type = col->type;
+    x->out = x->p = out, x->end = out + cap;
+    x->at = 0, x->g = 1, x->bad = 0;
+    x->stage = TELEM_I_FILE_NUM_FRONT;
+    x->codec = TELEM_I_FILE_INTS32;
+    if (!real) return 1;
+    telem_i_file_recall_front(front, col->width, &x->f);
+    x->codec = x->f.codec;
+    if (x->codec != TELEM_I_FILE_MULTIPLE) return col->width == 4u;
+    if (x->f.wide || x->f.ulps) return 0;
+    x->inverse = telem_i_file_inverse(&x->f.base);
+    *x->p++ = x->f.form;
+    x->p = telem_i_file_put_base(&x->f, x->p, x->end);
+    return x->p != NULL;
+}
+
+/* m values from `at` on to integers; 0: they are not what the front end expects. */
+static int telem_i_file_num_front_part(const telem_i_file_num_steps *x, uint32_t at, uint32_t m, uint32_t *ks) {
+    telem_i_file_num_view part = x->s;
+    telem_i_file_num_chunk r;
+    uint32_t i, w;
+    part.p += (size_t)at * part.width;
+    part.n = m;
+    if (x->codec == TELEM_I_FILE_MULTIPLE) {
+        telem_i_file_whole32(part.p, part.width, m, x->inverse, ks);
+        telem_i_file_reals32(&x->f.base, part.width, ks, m, (uint8_t *)&r);
+        return memcmp(&r, part.p, (size_t)m * part.width) == 0;
+    }
+    if (x->codec != TELEM_I_FILE_ORDERED) {
+        telem_i_file_load32(&part, ks);
+        return 1;
+    }
+    for (i = 0; i < m; i++) {
+        memcpy(&w, part.p + 4u * (size_t)i, 4);
+        ks[i] = telem_i_file_order32(w);
+    }
+    return 1;
+}
+
+static uint32_t telem_i_file_num_front_step(telem_i_file_num_steps *x) {
+    uint32_t *ks = (uint32_t *)(void *)x->k->c64, m = x->s.n - x->at < TELEM_I_FILE_NUM_CHUNK ? x->s.n - x->at : TELEM_I_FILE_NUM_CHUNK;
+    if (!telem_i_file_num_front_part(x, x->at, m, ks + x->at)) {
+        x->choice->front[7] |= TELEM_I_FILE_NUM_PLAIN_STEPS;
+        x->stage = TELEM_I_FILE_NUM_FAILED;
+        return 300;
+    }
+    x->at += m;
+    if (x->at == x->s.n) x->at = 0, x->stage = TELEM_I_FILE_NUM_GCD;
+    return 20u + m;
+}
+
+static void telem_i_file_num_ints(telem_i_file_num_steps *x, const uint32_t *v) {
+    telem_i_file_coding_begin32(&x->ints, x->k, x->choice->ints, v, x->s.n, x->p, (size_t)(x->end - x->p), 0);
+    x->stage = TELEM_I_FILE_NUM_INTS;
+}
+
+/* Values that differ by multiples of g: quotients to b32. */
+static uint32_t telem_i_file_num_divide_step(telem_i_file_num_steps *x) {
+    const uint32_t *ks = (const uint32_t *)(const void *)x->k->c64 + x->at;
+    uint32_t *to = x->k->b32 + x->at, m = x->s.n - x->at < TELEM_I_FILE_STEP ? x->s.n - x->at : TELEM_I_FILE_STEP, i;
+    uint32_t odd = x->g, shift = 0, inverse, low, most = (x->hi - x->lo) / x->g, bad = 0, lo = x->lo;
+    while (!(odd & 1u)) odd >>= 1, shift++;
+    low = ((uint32_t)1 << shift) - 1u;
+    inverse = odd * 3u ^ 2u;
+    for (i = 0; i < 3; i++) inverse *= 2u - odd * inverse;
+    for (i = 0; i < m; i++) {
+        uint32_t d = ks[i] - lo, q = (d >> shift) * inverse;
+        bad |= (uint32_t)(q > most) | (d & low);
+        to[i] = q;
+    }
+    x->bad |= bad;
+    x->at += m;
+    if (x->at < x->s.n) return 20u + m / 2u;
+    if (x->bad) {
+        telem_i_file_num_ints(x, (const uint32_t *)(const void *)x->k->c64);
+        return 20u + m / 2u;
+    }
+    if (x->codec == TELEM_I_FILE_MULTIPLE) *x->out |= (uint8_t)((TELEM_I_FILE_LATTICE32 - TELEM_I_FILE_INTS32) << 3);
+    else x->codec = TELEM_I_FILE_LATTICE32;
+    x->p = telem_i_file_put_lattice(telem_i_signed(telem_i_file_sign32(x->lo)), x->g, x->p, x->end);
+    x->stage = TELEM_I_FILE_NUM_FAILED;
+    if (x->p) telem_i_file_num_ints(x, x->k->b32);
+    return 20u + m / 2u;
+}
+
+static uint32_t telem_i_file_num_span_step(telem_i_file_num_steps *x) {
+    const uint32_t *ks = (const uint32_t *)(const void *)x->k->c64 + x->at;
+    uint32_t m = x->s.n - x->at < TELEM_I_FILE_VECTOR ? x->s.n - x->at : TELEM_I_FILE_VECTOR, lo, hi;
+    telem_i_file_range32(ks, m, &lo, &hi);
+    if (x->at == 0 || (lo ^ 0x80000000u) < (x->lo ^ 0x80000000u)) x->lo = lo;
+    if (x->at == 0 || (hi ^ 0x80000000u) > (x->hi ^ 0x80000000u)) x->hi = hi;
+    x->at += m;
+    if (x->at == x->s.n) x->at = 0, x->stage = TELEM_I_FILE_NUM_DIVIDE;
+    return 20u + m / 4u;
+}
+
+/* All is written: is it still about as much as it was? */
+static void telem_i_file_num_done(telem_i_file_num_steps *x) {
+    uint32_t *front = x->choice->front, bits = (uint32_t)((uint64_t)(x->p - x->out) * 128u / x->s.n);
+    x->stage = TELEM_I_FILE_NUM_DONE;
+    front[7] -= 0x10000u;
+    if (x->s.type == TELEM_F32 || x->s.type == TELEM_F64) {
+        front[5] -= 0x10000u;
+        if (bits > (front[5] & 0xFFFFu) * 5u / 4u + 8u) front[5] &= 0xFFFFu;
+    }
+    if (bits <= front[4] + front[4] / 4u + 8u) return;
+    front[7] &= 0xFFFFu; /* all kinds compete */
+    x->stage = TELEM_I_FILE_NUM_FAILED;
+}
+
+/* About the nanoseconds that it took. */
+static uint32_t telem_i_file_num_step(telem_i_file_num_steps *x) {
+    uint32_t cost;
+    switch (x->stage) {
+    case TELEM_I_FILE_NUM_FRONT: return telem_i_file_num_front_step(x);
+    case TELEM_I_FILE_NUM_GCD:
+        if (x->codec != TELEM_I_FILE_ORDERED && !(x->k->off & TELEM_I_FILE_OFF_NUM_LATTICE))
+            x->g = telem_i_file_gcd32((const uint32_t *)(const void *)x->k->c64, x->s.n);
+        x->stage = TELEM_I_FILE_NUM_SPAN;
+        if (x->g < 2u) telem_i_file_num_ints(x, (const uint32_t *)(const void *)x->k->c64);
+        return 200;
+    case TELEM_I_FILE_NUM_SPAN: return telem_i_file_num_span_step(x);
+    case TELEM_I_FILE_NUM_DIVIDE: return telem_i_file_num_divide_step(x);
+    default: break;
+    }
+    cost = telem_i_file_coding_step32(&x->ints);
+    if (x->ints.stage == TELEM_I_FILE_CODING_FAILED) x->stage = TELEM_I_FILE_NUM_FAILED;
+    if (x->ints.stage != TELEM_I_FILE_CODING_DONE) return cost;
+    x->p = x->ints.p;
+    telem_i_file_num_done(x);
+    return cost;
+}
+
 static int telem_i_file_get_narrow(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, uint8_t *to) {
     uint8_t *half = to + (size_t)n * 4;
     uint32_t part[TELEM_I_FILE_NUM_CHUNK], i, m;
@@ -11625,6 +11793,7 @@ typedef struct telem_i_file_keyed {
 /* Rows of a stream that wait. A record: time, how many rows repeat it, where its texts begin, then the row form
    with only the length of each text. In a page the records lie column by column: the `1 << shift` times, then
    the counts, and so on; each column begins at `1 << shift` times its place in a record. */
+enum { TELEM_I_FILE_UNEVEN = 1, TELEM_I_FILE_FALLS = 2 };
 typedef struct telem_i_file_batch {
     uint8_t **page;
     uint8_t **heap;    /* pages with the texts of all rows, row by row */
@@ -11632,6 +11801,7 @@ typedef struct telem_i_file_batch {
     uint32_t rows;     /* with those that repeat */
     uint8_t repeats;   /* some do */
     uint8_t aged;      /* sealed by its age: its rows waited long */
+    uint8_t clock;     /* UNEVEN: not all steps of the time are the same; FALLS: one is negative */
     int64_t t, step;   /* of the last row */
     int64_t first, min, max;
     uint64_t first_row;
@@ -11668,6 +11838,7 @@ typedef struct telem_i_file_gather {
     size_t head_size;
     int64_t t, step;   /* section 6, before the block being coded */
     uint64_t bytes_per_row; /* of the blocks so far, in 1/256 bytes; 0: not known */
+    uint64_t cost_per_row;  /* and what they cost, in about 1/256 nanoseconds */
     uint32_t key_len;  /* bytes of the group's KEY block */
     telem_i_file_keys keys; /* of the open block */
     telem_i_file_keyed *keyed;
@@ -12261,23 +12432,36 @@ static int telem_i_file_put_texts(telem_i_file_cencoder *e, const telem_column *
     return telem_i_file_put_strings(e, c, choice, p, at, n, old);
 }
 
-/* The time, less the KEY block's. Are all as expected? All rows are distinct. */
-static int telem_i_file_time_less_key(const telem_i_file_cencoder *e, const int64_t *t, uint8_t *to) {
-    const uint64_t base = (uint64_t)e->s->key_time;
-    const uint32_t n = e->q->n;
-    uint64_t step = e->s->key ? 0 : (uint64_t)e->g->step, before = (uint64_t)(e->s->key ? e->s->first : e->g->t), other = 0;
+/* Does the time go on in one step? All rows are distinct. */
+static int telem_i_file_time_is_even(const telem_i_file_source *q, const int64_t *t) {
+    uint64_t other = 0;
     uint32_t i;
-    for (i = 0; i < n && i < 2u; i++) { /* then the times before are those of the block */
-        other |= (uint64_t)t[i] - (before + step);
-        step = i == 0 && e->s->key ? 0 : (uint64_t)t[i] - before;
-        before = (uint64_t)t[i];
-    }
-    for (; i < n; i++) other |= (uint64_t)t[i] - 2u * (uint64_t)(t - 1)[i] + (uint64_t)(t - 2)[i];
-    for (i = 0; other && i < n; i++) {
+    for (i = 2; i < q->n; i++) other |= (uint64_t)t[i] - 2u * (uint64_t)(t - 1)[i] + (uint64_t)(t - 2)[i];
+    return !other;
+}
+
+/* A time that goes on in one step: as expected, or an integer stream of order 1 whose residuals are all the same. */
+static int telem_i_file_put_even_time(telem_i_file_cencoder *e) {
+    uint64_t t = (uint64_t)telem_i_file_source_time(e->q, 0), v = t - (uint64_t)e->s->key_time;
+    uint64_t step = (uint64_t)telem_i_file_source_time(e->q, 1) - t;
+    uint8_t *p = e->p;
+    if (e->s->key ? step == 0 : t - (uint64_t)e->g->t == step && (uint64_t)e->g->step == step) return 1;
+    if (e->limit - e->p < 1 + 2 * TELEM_VARINT_MAX) return 0;
+    *p++ = 1u | TELEM_I_FILE_CONSTANT << 4;
+    p += telem_varint_put(p, telem_zigzag(telem_i_signed(v)));
+    p += telem_varint_put(p, telem_zigzag(telem_i_signed(step)));
+    telem_i_file_put_item(e, TELEM_I_FILE_INTS64, (size_t)(p - e->p));
+    return 1;
+}
+
+/* The time, less the KEY block's. */
+static void telem_i_file_time_less_key(const telem_i_file_cencoder *e, const int64_t *t, uint8_t *to) {
+    const uint64_t base = (uint64_t)e->s->key_time;
+    uint32_t i;
+    for (i = 0; i < e->q->n; i++) {
         uint64_t v = (uint64_t)t[i] - base;
         memcpy(to + 8u * (size_t)i, &v, 8);
     }
-    return !other;
 }
 
 /* The time, where rows repeat: less what each was expected to be. Are all so? */
@@ -12298,10 +12482,18 @@ static int telem_i_file_time_less_expected(const telem_i_file_cencoder *e, const
 
 static int telem_i_file_put_time(telem_i_file_cencoder *e) {
     telem_column c = telem_i_file_own_column(1);
+    const telem_i_file_source *q = e->q;
     uint8_t *to = e->w->columns->column;
-    const int64_t *t = telem_i_file_source_clock(e->q, (int64_t *)(void *)to);
-    int regular = e->q->n != e->q->rows ? telem_i_file_time_less_expected(e, t, to) : telem_i_file_time_less_key(e, t, to);
-    return regular || telem_i_file_put_numbers(e, &c, &e->g->choice[1], to, NULL);
+    const int64_t *t = NULL;
+    int distinct = q->n == q->rows && q->n > 1u;
+    if (q->rows == 1u && (e->s->key || telem_i_file_source_time(q, 0) == telem_i_file_plus(e->g->t, (uint64_t)e->g->step))) return 1;
+    if (distinct && !q->columns && !(q->f->clock & TELEM_I_FILE_UNEVEN)) return telem_i_file_put_even_time(e);
+    t = telem_i_file_source_clock(q, (int64_t *)(void *)to);
+    if (distinct && telem_i_file_time_is_even(q, t)) return telem_i_file_put_even_time(e);
+    if (q->n != q->rows) {
+        if (telem_i_file_time_less_expected(e, t, to)) return 1;
+    } else telem_i_file_time_less_key(e, t, to);
+    return telem_i_file_put_numbers(e, &c, &e->g->choice[1], to, NULL);
 }
 
 static int telem_i_file_put_runs(telem_i_file_cencoder *e) {
@@ -12309,6 +12501,15 @@ static int telem_i_file_put_runs(telem_i_file_cencoder *e) {
     telem_column c = telem_i_file_own_column(0);
     if (q->n == q->rows) return 1;
     return telem_i_file_put_numbers(e, &c, &e->g->choice[0], (const uint8_t *)(q->runs + q->first), NULL);
+}
+
+/* Some cells of gathered rows, from the column's row `at` on. */
+static void telem_i_file_collect_some(const telem_i_file_source *q, const telem_column *c, uint32_t element, uint32_t fix, uint32_t at, uint32_t m, uint8_t *to) {
+    telem_i_file_source part = *q;
+    part.first += at;
+    part.n = m;
+    telem_i_file_collect_cells(&part, TELEM_I_FILE_RECORD + fix + (size_t)element * c->width, c->width, to);
+    telem_i_file_to_native(to, c->width, m);
 }
 
 /* One column, by its number in the block. Where the state of a KEY block is all zero. */
@@ -12452,7 +12653,7 @@ typedef struct telem_i_file_heading {
 
 #define TELEM_I_FILE_HEAD_START 16u /* bytes for what stands in front of the keys.. */
 #define TELEM_I_FILE_HEAD_KEYS 128u /* ..and with them: KEYED x (8 x 3 + 12) + 1 */
-#define TELEM_I_FILE_HEAD_SECTIONS 2u /* in one step */
+#define TELEM_I_FILE_HEAD_SECTIONS 1u /* in one step */
 
 static void telem_i_file_head_begin(const telem_i_file_cencoder *e, telem_i_file_heading *d) {
     uint8_t *room = e->data - e->g->head_size;
@@ -12532,7 +12733,17 @@ static void telem_i_file_runs_times(telem_i_file_wstream *s, const telem_i_file_
     s->t = t;
     s->step = step;
 }
-static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
+/* Of gathered rows whose time never falls: the ends tell all. */
+static void telem_i_file_ends_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
+    uint32_t n = q->n;
+    s->first = s->min = telem_i_file_source_time(q, 0);
+    s->max = telem_i_file_source_time(q, n - 1u);
+    s->disorder = 0;
+    if (s->key) s->key_time = s->first;
+    s->step = n > 1u || !s->key ? telem_i_signed(telem_i_file_since(n > 1u ? telem_i_file_source_time(q, n - 2u) : s->g->t, s->max)) : 0;
+    s->t = s->max;
+}
+static void telem_i_file_all_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
     const int64_t *t = telem_i_file_source_clock(q, (int64_t *)(void *)q->x->column);
     uint64_t apart = 0, falls = 0;
     uint32_t i, n = q->n;
@@ -12565,6 +12776,11 @@ static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_fil
     s->t = t[n - 1u];
 }
 
+static void telem_i_file_source_times(telem_i_file_wstream *s, const telem_i_file_source *q) {
+    if (!q->columns && q->n == q->rows && !(q->f->clock & TELEM_I_FILE_FALLS)) telem_i_file_ends_times(s, q);
+    else telem_i_file_all_times(s, q);
+}
+
 /* Is each optional field there in all rows? */
 static int telem_i_file_source_all_present(telem_i_file_wstream *s, const telem_i_file_source *q, uint8_t *room) {
     telem_columns it;
@@ -12595,7 +12811,7 @@ enum {
     TELEM_I_FILE_JOB_HASH,
     TELEM_I_FILE_JOB_WRITE
 };
-#define TELEM_I_FILE_HASH_PIECE 65536u
+#define TELEM_I_FILE_HASH_PIECE 8192u
 #define TELEM_I_FILE_WRITE_PIECE 16384u
 /* Costs of steps, in about nanoseconds: of a value (by level), of a column besides, of some sections of a head, of a
    piece written (and its bytes). */
@@ -12604,6 +12820,19 @@ enum {
 #define TELEM_I_FILE_COST_COLUMN 200u
 #define TELEM_I_FILE_COST_HEAD 5000u
 #define TELEM_I_FILE_COST_WRITE 2000u
+
+/* A column on its way. */
+enum {
+    TELEM_I_FILE_COLUMN_BEGIN,
+    TELEM_I_FILE_COLUMN_LOAD, /* its values lie one behind the other */
+    TELEM_I_FILE_COLUMN_STEPS
+};
+typedef struct telem_i_file_column {
+    const uint8_t *values;
+    uint32_t at;
+    uint8_t stage, varied; /* not all values are the same */
+    telem_i_file_num_steps steps;
+} telem_i_file_column;
 
 typedef struct telem_i_file_job {
     telem_i_file_wstream *s;
@@ -12619,6 +12848,8 @@ typedef struct telem_i_file_job {
     telem_i_file_frame frame;
     telem_i_file_seeking seeking;
     telem_i_file_heading heading;
+    telem_i_file_column column;
+    uint64_t cost; /* of the block so far */
     uint8_t *payload; /* with its head: len bytes, the head's check at `seal` */
     size_t len, seal;
 } telem_i_file_job;
@@ -12707,6 +12938,7 @@ static void telem_i_file_job_failed(telem_file_writer *w, telem_i_file_job *j) {
 /* All columns are coded. At a look those that may be in the order of a key were coded both ways. */
 static void telem_i_file_job_coded(telem_i_file_job *j) {
     telem_i_file_keyed *x = j->e.g->keyed;
+    j->e.w->columns->k.no_bins = 0;
     j->e.g->columns = j->number;
     j->phase = TELEM_I_FILE_JOB_HEAD;
     if (x->look) {
@@ -12726,22 +12958,94 @@ static int telem_i_file_job_field(telem_i_file_job *j) {
     return 1;
 }
 
+static uint32_t telem_i_file_column_cost(const telem_file_writer *w, uint32_t n) {
+    return n * (w->desc.level == TELEM_FILE_FAST ? TELEM_I_FILE_COST_FAST : TELEM_I_FILE_COST_VALUE) + TELEM_I_FILE_COST_COLUMN;
+}
+
 static void telem_i_file_job_first_column(telem_i_file_job *j) {
     telem_columns_begin(&j->it, j->s->schema);
     memset(&j->c, 0, sizeof j->c);
     j->fix = 0;
     j->number = 2;
     j->phase = TELEM_I_FILE_JOB_COLUMN;
+    j->column.stage = TELEM_I_FILE_COLUMN_BEGIN;
     if (!telem_i_file_job_field(j)) telem_i_file_job_coded(j);
 }
 
-static void telem_i_file_job_column(telem_file_writer *w, telem_i_file_job *j) {
-    if (!telem_i_file_put_one(&j->e, &j->c, j->element, j->fix, j->number)) {
+/* The next column; `ok`: this one found room. */
+static void telem_i_file_job_next_column(telem_file_writer *w, telem_i_file_job *j, int ok) {
+    j->column.stage = TELEM_I_FILE_COLUMN_BEGIN;
+    if (!ok) {
+        w->columns->k.no_bins = 0;
         telem_i_file_job_failed(w, j);
         return;
     }
     j->number++;
     if (++j->element == j->c.count && !telem_i_file_job_field(j)) telem_i_file_job_coded(j);
+}
+
+/* Values that lie in pages are brought together; columns of the caller's lie so. Are all the same? */
+static uint32_t telem_i_file_job_load(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_column *x = &j->column;
+    uint32_t n = j->q.n, m = n - x->at < TELEM_I_FILE_STEP ? n - x->at : TELEM_I_FILE_STEP, before = x->at ? 1u : 0u, width = j->c.width;
+    uint8_t *to = w->columns->column + (size_t)x->at * width;
+    if (j->q.columns) {
+        x->values = telem_i_file_source_numbers(&j->q, &j->c, j->element, j->fix, w->columns->column);
+        x->varied = (uint8_t)!telem_i_file_all_equal(x->values, width, n);
+        x->at = n;
+        return 50u + n / 4u;
+    }
+    telem_i_file_collect_some(&j->q, &j->c, j->element, j->fix, x->at, m, to);
+    if (!x->varied) x->varied = (uint8_t)!telem_i_file_all_equal(to - before * width, width, m + before);
+    x->at += m;
+    return 30u + m / 4u;
+}
+
+static telem_i_file_choice *telem_i_file_job_choice(const telem_i_file_job *j) { return &j->e.g->choice[2u + j->c.index + j->element]; }
+
+/* As a whole. `values`: where they lie already, or NULL. */
+static uint32_t telem_i_file_job_whole_column(telem_file_writer *w, telem_i_file_job *j, const uint8_t *values) {
+    telem_i_file_cencoder *e = &j->e;
+    const uint8_t *old = e->g->state + j->c.row + (size_t)j->element * j->c.width;
+    telem_i_file_job_next_column(w, j, values ? telem_i_file_put_column(e, &j->c, telem_i_file_job_choice(j), j->number, values, old)
+                                              : telem_i_file_put_one(e, &j->c, j->element, j->fix, j->number));
+    return telem_i_file_column_cost(w, j->q.n);
+}
+
+/* Can the plan of the block before go on in steps? */
+static int telem_i_file_job_steps(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_column *x = &j->column;
+    size_t raw = (size_t)j->q.n * j->c.width - 1u, room = (size_t)(j->e.limit - j->e.p);
+    if (!x->varied) return 0;
+    if (!telem_i_file_num_begin(&x->steps, &w->columns->k, telem_i_file_job_choice(j), &j->c, x->values, j->q.n, j->e.p, raw < room ? raw : room)) return 0;
+    x->stage = TELEM_I_FILE_COLUMN_STEPS;
+    return 1;
+}
+
+/* A column, or a part of it. About what it cost. */
+static uint32_t telem_i_file_job_column(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_column *x = &j->column;
+    uint32_t cost;
+    if (x->stage == TELEM_I_FILE_COLUMN_BEGIN) {
+        w->columns->k.no_bins = w->desc.level == TELEM_FILE_FAST && !j->q.columns && !telem_i_file_codes_text(j->c.type);
+        if (telem_i_file_codes_text(j->c.type) || telem_i_file_is_counter(&j->c) || telem_i_file_key_of(j->e.g, j->number) >= 0 ||
+            telem_i_file_grouped_at(j->e.g, j->number) >= 0)
+            return telem_i_file_job_whole_column(w, j, NULL);
+        j->e.item = &j->e.g->items[j->number];
+        x->stage = TELEM_I_FILE_COLUMN_LOAD;
+        x->values = w->columns->column;
+        x->at = 0, x->varied = 0;
+    }
+    if (x->stage == TELEM_I_FILE_COLUMN_LOAD) {
+        if (x->at < j->q.n) return telem_i_file_job_load(w, j);
+        if (!telem_i_file_job_steps(w, j)) return telem_i_file_job_whole_column(w, j, x->values);
+    }
+    cost = telem_i_file_num_step(&x->steps);
+    if (x->steps.stage == TELEM_I_FILE_NUM_FAILED) return cost + telem_i_file_job_whole_column(w, j, x->values);
+    if (x->steps.stage != TELEM_I_FILE_NUM_DONE) return cost;
+    telem_i_file_put_item(&j->e, x->steps.codec, (size_t)(x->steps.p - x->steps.out));
+    telem_i_file_job_next_column(w, j, 1);
+    return cost;
 }
 
 static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstream *s);
@@ -12862,16 +13166,12 @@ static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j
     return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
 }
 
-static uint32_t telem_i_file_column_cost(const telem_file_writer *w, uint32_t n) {
-    return n * (w->desc.level == TELEM_FILE_FAST ? TELEM_I_FILE_COST_FAST : TELEM_I_FILE_COST_VALUE) + TELEM_I_FILE_COST_COLUMN;
-}
-
 /* One step; returns about what it cost, 1 or more. */
 static uint32_t telem_i_file_job_step(telem_file_writer *w, telem_i_file_job *j) {
-    uint32_t column = telem_i_file_column_cost(w, j->q.n);
+    uint32_t column = telem_i_file_column_cost(w, j->q.n), columns = j->s->g->columns;
     telem_i_file_keyed *x = j->s->g->keyed;
     switch (j->phase) {
-    case TELEM_I_FILE_JOB_PART: telem_i_file_job_part(w, j); return column / 4u;
+    case TELEM_I_FILE_JOB_PART: telem_i_file_job_part(w, j); return 200u + column / 16u;
     case TELEM_I_FILE_JOB_SEEK:
         if (telem_i_file_seek_step(&j->seeking, 2)) {
             x->look = x->found.keys != 0;
@@ -12881,23 +13181,28 @@ static uint32_t telem_i_file_job_step(telem_file_writer *w, telem_i_file_job *j)
     case TELEM_I_FILE_JOB_OPENING:
         j->phase = TELEM_I_FILE_JOB_TIME;
         if (!telem_i_file_put_opening(&j->e)) telem_i_file_job_failed(w, j);
-        return column / 4u;
+        return 100u + column / 16u;
     case TELEM_I_FILE_JOB_TIME:
         j->e.item = &j->e.g->items[1];
         if (!telem_i_file_put_time(&j->e)) telem_i_file_job_failed(w, j);
         else telem_i_file_job_first_column(j);
-        return column;
-    case TELEM_I_FILE_JOB_COLUMN: telem_i_file_job_column(w, j); return column;
-    case TELEM_I_FILE_JOB_HEAD: telem_i_file_job_head(w, j); return TELEM_I_FILE_COST_HEAD;
-    case TELEM_I_FILE_JOB_STATE: telem_i_file_job_frame(w, j); return TELEM_I_FILE_COST_HEAD;
+        return j->e.item->length < 24u ? 50u : column;
+    case TELEM_I_FILE_JOB_COLUMN: return telem_i_file_job_column(w, j);
+    case TELEM_I_FILE_JOB_HEAD:
+        telem_i_file_job_head(w, j);
+        return 100u + TELEM_I_FILE_COST_HEAD * (columns < TELEM_I_FILE_SECTION ? columns : TELEM_I_FILE_SECTION) / TELEM_I_FILE_SECTION;
+    case TELEM_I_FILE_JOB_STATE:
+        telem_i_file_job_frame(w, j);
+        return 100u + TELEM_I_FILE_COST_HEAD * (columns < TELEM_I_FILE_STATE_PIECE ? columns : TELEM_I_FILE_STATE_PIECE) / TELEM_I_FILE_STATE_PIECE;
     case TELEM_I_FILE_JOB_HASH: return telem_i_file_job_hash(j);
     default: return telem_i_file_job_write(w, j);
     }
 }
 
-/* Steps that wait for the rows to come, in about nanoseconds. */
+/* Steps that wait for the rows to come, in about nanoseconds: what the last block cost. */
 static uint64_t telem_i_file_job_cost(const telem_file_writer *w, const telem_i_file_gather *g, uint32_t n) {
     uint64_t columns = g->columns > 2u ? g->columns : 2u, bytes = g->bytes_per_row * n / 256u;
+    if (g->cost_per_row) return g->cost_per_row * n / 256u;
     return (columns + 2u) * telem_i_file_column_cost(w, n) + (columns / 64u + 2u) * TELEM_I_FILE_COST_HEAD + bytes / 2u + 2u * TELEM_I_FILE_COST_WRITE;
 }
 
@@ -12907,6 +13212,7 @@ static void telem_i_file_job_begin(telem_i_file_job *j, telem_i_file_wstream *s,
     j->q = *q;
     j->end = q->first + q->n;
     j->halves = 0;
+    j->cost = 0;
     j->e.g = s->g;
     j->phase = TELEM_I_FILE_JOB_PART;
 }
@@ -13229,7 +13535,9 @@ static uint32_t telem_i_file_pace_step(telem_file_writer *w) {
     TELEM_I_FILE_MINE(x);
     TELEM_I_FILE_MINE(&j->s->g->sealed);
     cost = telem_i_file_job_step(w, j);
+    j->cost += cost;
     if (j->phase == TELEM_I_FILE_JOB_NONE) {
+        j->s->g->cost_per_row = j->cost * 256u / j->s->g->sealed.count;
         j->s->g->coded_row = j->s->sealed_row;
         TELEM_STORE32_RELEASE(&x->coded, coded + 1u); /* P2 */
     }
@@ -13275,19 +13583,17 @@ static uint32_t telem_i_file_share(const telem_file_writer *w, const telem_i_fil
         cost += (g->columns < TELEM_I_FILE_KEY_COLUMNS ? g->columns : TELEM_I_FILE_KEY_COLUMNS) * (uint64_t)TELEM_I_FILE_COST_HEAD;
     if (g->limit < records) rows = (uint32_t)((uint64_t)rows * g->limit / records);
     if (rows == 0) rows = 1;
-    each = aged ? cost * 9u / rows : cost * 5u / 4u / rows;
+    each = aged ? cost * 9u / rows : cost * 9u / 8u / rows;
     return each > 0x3FFFFFFFu ? 0x3FFFFFFFu : (uint32_t)each + 1u;
 }
 
-/* What a row that codes spends. All that it costs to begin is paid less often when this is large. So large that one row in
-   a thousand codes, if that takes no longer than DOSE_MOST; where there is more to code, little at a time. */
-#define TELEM_I_FILE_DOSE_ROWS 1200u
+/* What a row that codes spends: so much that it is worth to begin, and where there is more to code, that every other
+   row does. */
 #define TELEM_I_FILE_DOSE_MOST 36000u
-#define TELEM_I_FILE_DOSE 5000u
+#define TELEM_I_FILE_DOSE 400u
 static uint32_t telem_i_file_dose(const telem_file_writer *w, uint32_t share) {
-    uint64_t rare = (uint64_t)share * TELEM_I_FILE_DOSE_ROWS, often = (uint64_t)share * 3u / 2u; /* every other row */
+    uint64_t often = (uint64_t)share * 3u / 2u;
     if (w->desc.step_ns) return w->desc.step_ns - 1u;
-    if (rare <= TELEM_I_FILE_DOSE_MOST) return (uint32_t)rare;
     return often < TELEM_I_FILE_DOSE ? TELEM_I_FILE_DOSE : often > TELEM_I_FILE_DOSE_MOST ? TELEM_I_FILE_DOSE_MOST : (uint32_t)often;
 }
 
@@ -13498,12 +13804,23 @@ static telem_result telem_i_file_refuse_row(telem_file_writer *w, telem_i_file_w
 }
 
 /* What the open block knows of its rows, one more being there. */
-static void telem_i_file_count_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
-    telem_i_file_batch *f = &s->g->fill;
-    f->step = telem_i_signed(telem_i_file_since(f->t, time));
+/* The time of the row behind the `rows` that are there. */
+static void telem_i_file_batch_time(telem_i_file_batch *f, uint64_t rows, int64_t time) {
+    int64_t step = telem_i_signed(telem_i_file_since(f->t, time));
+    if (rows == 0) f->clock = 0;
+    else {
+        if (rows > 1u && step != f->step) f->clock |= TELEM_I_FILE_UNEVEN;
+        if (time < f->t) f->clock |= TELEM_I_FILE_FALLS;
+    }
+    f->step = step;
     f->t = time;
     if (time < f->min) f->min = time;
     if (time > f->max) f->max = time;
+}
+
+static void telem_i_file_count_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
+    telem_i_file_batch *f = &s->g->fill;
+    telem_i_file_batch_time(f, f->rows, time);
     f->rows++;
     s->next_row++;
     w->rows++;
@@ -14178,7 +14495,7 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
     uint32_t text[TELEM_I_FILE_GATHER_TEXTS], texts = 0, base = f->count, n, m, i, k, left, run;
     uint16_t *pick = NULL;
     size_t in = TELEM_I_FILE_RECORD;
-    int64_t t, last;
+    int64_t t;
     if (f->count >= g->limit || n64 == 0 || f->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS) return 0;
     n = g->limit - f->count < w->desc.block_rows - 1u ? g->limit - f->count : w->desc.block_rows - 1u;
     if (n > n64) n = (uint32_t)n64;
@@ -14201,12 +14518,9 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
         if (!x->same[i + 1u]) x->pick[m++] = (uint16_t)i;
     if (left) pick = x->pick;
     else m = n;
-    for (i = 0, k = base - 1u, t = f->t; i < n; i++) { /* the heads of the records */
-        last = t;
+    for (i = 0, k = base - 1u; i < n; i++) { /* the heads of the records */
         t = q->times ? q->times[q->from + i] : telem_i_signed(q->number + q->from + i);
-        f->step = telem_i_signed(telem_i_file_since(last, t));
-        if (t < f->min) f->min = t;
-        if (t > f->max) f->max = t;
+        telem_i_file_batch_time(f, (uint64_t)f->rows + i, t);
         if (left && x->same[i + 1u]) {
             memcpy(&run, telem_i_file_cell(f, k, 8, 4), 4);
             run++;
@@ -14221,7 +14535,6 @@ static uint32_t telem_i_file_gather_columns(telem_file_writer *w, telem_i_file_w
             if (at[1] > at[0]) telem_i_file_heap_put(f, (const uint8_t *)v->data + at[0], at[1] - at[0]);
         }
     }
-    f->t = t;
     telem_columns_begin(&it, s->schema);
     while (telem_columns_next(&it, &c))
         for (i = 0; i < c.count; i++) {
@@ -21186,17 +21499,29 @@ static void TELEM_I_FILE_N(telem_i_file_integrate)(TELEM_I_FILE_T *x, uint32_t n
 /* --- packing at a fixed width --- */
 
 /* Values of w bits in lanes of W-bit words, W values a lane: value j * lanes + l is the w bits from j * w of
-   lane l, whose word q is word q * lanes + l. The inner loops run over lanes and vectorise. */
-TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_pack_lanes)(const TELEM_I_FILE_T *in, uint32_t lanes, uint32_t w, TELEM_I_FILE_T *words) {
-    uint32_t j, l;
-    memset(words, 0, (size_t)lanes * w * sizeof words[0]);
-    for (j = 0; j < TELEM_I_FILE_W; j++) {
-        uint32_t q = j * w / TELEM_I_FILE_W, s = j * w % TELEM_I_FILE_W;
-        const TELEM_I_FILE_T *x = in + j * lanes;
-        TELEM_I_FILE_T *d = words + q * lanes, *e = d + lanes;
-        for (l = 0; l < lanes; l++) d[l] |= x[l] << s;
-        if (s + w > TELEM_I_FILE_W)
-            for (l = 0; l < lanes; l++) e[l] = x[l] >> (TELEM_I_FILE_W - s);
+   lane l, whose word q is word q * lanes + l. Four lanes at a time, the last ones first: what they write too much is
+   written over, and up to three words behind the last one are; as many values behind the last one are read. */
+TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_pack_lanes)(const TELEM_I_FILE_T *in, TELEM_I_FILE_T least, uint32_t lanes, uint32_t w, uint8_t *p) {
+    const TELEM_I_FILE_T mask = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, w);
+    const size_t word = sizeof in[0];
+    uint32_t j, i, s, l = (lanes + 3u) & ~3u;
+    while (l) {
+        TELEM_I_FILE_T acc[4] = {0, 0, 0, 0}, v[4];
+        const TELEM_I_FILE_T *x;
+        uint8_t *to;
+        l -= 4u;
+        x = in + l;
+        to = p + l * word;
+        for (j = 0, s = 0; j < TELEM_I_FILE_W; j++, x += lanes) {
+            for (i = 0; i < 4u; i++) v[i] = (TELEM_I_FILE_T)(x[i] - least) & mask;
+            for (i = 0; i < 4u; i++) acc[i] |= v[i] << s;
+            s += w;
+            if (s < TELEM_I_FILE_W) continue;
+            for (i = 0; i < 4u; i++) TELEM_I_FILE_SET(to + i * word, acc[i]);
+            to += lanes * word;
+            s -= TELEM_I_FILE_W;
+            for (i = 0; i < 4u; i++) acc[i] = s ? v[i] >> (w - s) : 0;
+        }
     }
 }
 TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_unpack_lanes)(const uint8_t *p, uint32_t lanes, uint32_t w, TELEM_I_FILE_T *out) {
@@ -21216,17 +21541,26 @@ TELEM_I_FILE_INLINE void TELEM_I_FILE_N(telem_i_file_unpack_lanes)(const uint8_t
 }
 
 /* n <= 1,024 values of w bits (1 .. W) as ceil(n * w / 8) bytes: whole lanes, then a bit string of the rest. */
-static uint8_t *TELEM_I_FILE_N(telem_i_file_pack)(const TELEM_I_FILE_T *in, uint32_t n, uint32_t w, TELEM_I_FILE_T *words, uint8_t *p) {
-    uint32_t lanes = n / TELEM_I_FILE_W, i, m = lanes * w;
-    telem_i_file_bits o;
+static uint8_t *TELEM_I_FILE_N(telem_i_file_pack)(const TELEM_I_FILE_T *in, TELEM_I_FILE_T least, uint32_t n, uint32_t w, uint8_t *p) {
+    uint32_t lanes = n / TELEM_I_FILE_W, i, bits = 0;
+    uint64_t acc = 0;
     if (lanes == TELEM_I_FILE_VECTOR / TELEM_I_FILE_W)
-        TELEM_I_FILE_N(telem_i_file_pack_lanes)(in, TELEM_I_FILE_VECTOR / TELEM_I_FILE_W, w, words);
+        TELEM_I_FILE_N(telem_i_file_pack_lanes)(in, least, TELEM_I_FILE_VECTOR / TELEM_I_FILE_W, w, p);
     else
-        TELEM_I_FILE_N(telem_i_file_pack_lanes)(in, lanes, w, words);
-    for (i = 0; i < m; i++) TELEM_I_FILE_SET(p + i * sizeof words[0], words[i]);
-    o.p = p + m * sizeof words[0], o.cap = (size_t)-1, o.at = 0, o.full = 0;
-    for (i = lanes * TELEM_I_FILE_W; i < n; i++) telem_i_file_bits_put(&o, in[i], w);
-    return o.p + ((o.at + 7u) >> 3);
+        TELEM_I_FILE_N(telem_i_file_pack_lanes)(in, least, lanes, w, p);
+    p += (size_t)lanes * w * sizeof in[0];
+    for (i = lanes * TELEM_I_FILE_W; i < n; i++) {
+        uint64_t v = telem_i_file_low((TELEM_I_FILE_T)(in[i] - least), w);
+        acc |= v << bits;
+        bits += w;
+        if (bits < 64u) continue;
+        telem_i_file_set64(p, acc);
+        p += 8;
+        bits -= 64u;
+        acc = bits ? v >> (w - bits) : 0;
+    }
+    for (; bits; bits -= bits < 8u ? bits : 8u, acc >>= 8) *p++ = (uint8_t)acc;
+    return p;
 }
 static void TELEM_I_FILE_N(telem_i_file_unpack)(const uint8_t *p, uint32_t n, uint32_t w, TELEM_I_FILE_T *out) {
     uint32_t lanes = n / TELEM_I_FILE_W, i = lanes * TELEM_I_FILE_W;
@@ -21319,21 +21653,21 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_vector)(telem_i_file_codec *k, c
                                                         const TELEM_I_FILE_N(telem_i_file_vector) *v, TELEM_I_FILE_T before, uint8_t *p,
                                                         const uint8_t *end) {
     const TELEM_I_FILE_T least = v->least;
-    uint32_t i;
     if (!p || (size_t)(end - p) < TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, n) + 32u) return NULL;
     *p++ = (uint8_t)(v->width | (v->over ? 0x80u : 0u));
     p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, least - before);
     if (p && v->over) p = TELEM_I_FILE_N(telem_i_file_put_over)(r, n, v, p, end);
     if (!p || !v->width) return p;
+#if TELEM_I_FILE_W == 64
     if (v->width <= 32u) {
-        uint32_t *t = (uint32_t *)k->table, mask = (uint32_t)telem_i_file_low(~(uint64_t)0, v->width);
-        for (i = 0; i < n; i++) t[i] = (uint32_t)(r[i] - least) & mask;
-        return telem_i_file_pack32(t, n, v->width, t + TELEM_I_FILE_VECTOR, p);
-    } else {
-        TELEM_I_FILE_T *t = (TELEM_I_FILE_T *)k->table, mask = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v->width);
-        for (i = 0; i < n; i++) t[i] = (r[i] - least) & mask;
-        return TELEM_I_FILE_N(telem_i_file_pack)(t, n, v->width, t + TELEM_I_FILE_VECTOR, p);
+        uint32_t *t = (uint32_t *)k->table, i;
+        for (i = 0; i < n; i++) t[i] = (uint32_t)(r[i] - least);
+        return telem_i_file_pack32(t, 0, n, v->width, p);
     }
+#else
+    (void)k;
+#endif
+    return TELEM_I_FILE_N(telem_i_file_pack)(r, least, n, v->width, p);
 }
 
 #define TELEM_I_FILE_PART(n, at) ((n) - (at) < TELEM_I_FILE_VECTOR ? (n) - (at) : TELEM_I_FILE_VECTOR)
@@ -22197,7 +22531,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_coding_residuals)(TELEM_I_FILE_N(tel
 
 static void TELEM_I_FILE_N(telem_i_file_coding_dense)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
     uint32_t all = c->n - c->heads;
-    c->known = c->coder == TELEM_I_FILE_BINNED + 1u && !(c->k->off & TELEM_I_FILE_OFF_BINNED) && all >= 64u;
+    c->known = c->coder == TELEM_I_FILE_BINNED + 1u && !(c->k->off & TELEM_I_FILE_OFF_BINNED) && !c->k->no_bins && all >= 64u;
     c->at = 0, c->bytes = 0, c->before = 0, c->measured = 0;
     c->stage = TELEM_I_FILE_CODING_MEASURE;
     if (c->coder == TELEM_I_FILE_PACKED + 1u) c->stage = TELEM_I_FILE_CODING_PACK;
@@ -22237,7 +22571,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_coding_measure)(TELEM_I_FILE_N(telem
     if (k->level == 1u && doubt > 3u) doubt = 0;
     c->at = 0, c->measured = 1;
     c->stage = TELEM_I_FILE_CODING_PACK;
-    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && all >= 64u && telem_i_file_promising((uint64_t)c->plan.binned * all, c->bits, doubt))
+    if (!(k->off & TELEM_I_FILE_OFF_BINNED) && !k->no_bins && all >= 64u && telem_i_file_promising((uint64_t)c->plan.binned * all, c->bits, doubt))
         c->stage = TELEM_I_FILE_CODING_CLASSIFY;
     return 100u + m / 4u;
 }
@@ -22259,20 +22593,25 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_coding_classify)(TELEM_I_FILE_N(tele
 /* Bins, if what they take is little enough. */
 static uint32_t TELEM_I_FILE_N(telem_i_file_coding_bins)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
     telem_i_file_work *w = (telem_i_file_work *)c->k->table;
-    uint32_t i, n = c->n - c->heads;
-    uint8_t *q = NULL;
-    int room = 0;
+    uint32_t i;
     for (i = 0; i < c->grid.cells; i++) w->hist[i] += w->hist[TELEM_I_FILE_CLASSES + i];
-    if (telem_i_file_plan_bins(w, &c->grid, n) + 10u * 8u * 256u < c->bits)
-        q = TELEM_I_FILE_N(telem_i_file_put_value)(c->p, c->end, (TELEM_I_FILE_T)c->grid.base);
+    c->at = 0;
+    c->stage = TELEM_I_FILE_CODING_UNDO;
+    if (telem_i_file_plan_bins(w, &c->grid, c->n - c->heads) + 10u * 8u * 256u < c->bits) c->stage = TELEM_I_FILE_CODING_TABLE;
+    return 700u + c->grid.cells * 2u;
+}
+
+static uint32_t TELEM_I_FILE_N(telem_i_file_coding_table)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
+    uint8_t *q = TELEM_I_FILE_N(telem_i_file_put_value)(c->p, c->end, (TELEM_I_FILE_T)c->grid.base);
+    uint32_t n = c->n - c->heads;
+    int room = 0;
 #if TELEM_I_FILE_W == 64
     if (q && c->grid.most >> 32 == 0) room = telem_i_file_strings_begin32(&c->narrow, c->k, telem_i_file_narrow64(c->k), n, c->grid.zigzag, q, c->end);
     else
 #endif
     if (q) room = TELEM_I_FILE_N(telem_i_file_strings_begin)(&c->strings, c->k, TELEM_I_FILE_A(c->k), n, c->grid.zigzag, q, c->end);
-    c->at = 0;
     c->stage = room ? TELEM_I_FILE_CODING_PUSH : TELEM_I_FILE_CODING_UNDO;
-    return 700u + c->grid.cells / 4u;
+    return 1000u;
 }
 
 static uint32_t TELEM_I_FILE_N(telem_i_file_coding_push)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
@@ -22328,6 +22667,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_coding_step)(TELEM_I_FILE_N(telem_i_
     case TELEM_I_FILE_CODING_MEASURE: cost = TELEM_I_FILE_N(telem_i_file_coding_measure)(c); break;
     case TELEM_I_FILE_CODING_CLASSIFY: cost = TELEM_I_FILE_N(telem_i_file_coding_classify)(c); break;
     case TELEM_I_FILE_CODING_BINS: cost = TELEM_I_FILE_N(telem_i_file_coding_bins)(c); break;
+    case TELEM_I_FILE_CODING_TABLE: cost = TELEM_I_FILE_N(telem_i_file_coding_table)(c); break;
     case TELEM_I_FILE_CODING_PUSH: cost = TELEM_I_FILE_N(telem_i_file_coding_push)(c); break;
     case TELEM_I_FILE_CODING_UNDO: cost = TELEM_I_FILE_N(telem_i_file_coding_undo)(c); break;
     default: cost = TELEM_I_FILE_N(telem_i_file_coding_pack)(c); break;
