@@ -52,7 +52,7 @@
          telem_file_stream_bytes() per stream; reader memory is bounded by its desc.
                                                                memory_formulas_are_exact
        - A row costs about the same as the next: full blocks of columns are coded by the rows that come
-         after them, some microseconds' worth at a time, never less than a column or 16 KB (desc.pace, step_ns);
+         after them, about half a microsecond's worth at a time, some microseconds' of wide rows (desc.pace, step_ns);
          the blocks are the same bytes when one row, or a thread of yours, does it all.
                                                                test_pace.c, make bench-latency
          In the default pace up to two blocks of a stream wait in memory: a crash without a journal loses
@@ -930,9 +930,11 @@ typedef struct telem_file_writer_desc {
                             STRING or BLOB as much again. When all is full the stream that holds most closes
                             its block. Rows above 512 bytes wait in memory of their stream instead */
     uint32_t step_ns;    /* TELEM_FILE_SPREAD: what a row that codes spends on it, about and at least, and a third more at
-                            most; a column (of few rows 2,000, of 16,384 up to 160,000) or 16 KB written is never parted.
-                            1: each row some, as little as will do. 0: so much that no more than one row in a thousand does, if 36,000
-                            are enough for that; else 5,000, or what it takes that every other row does */
+                            most. Never parted: 512 values of numbers whose plan is known from the block before (a
+                            microsecond at most), 32 KB written (10,000), and a column of which that cannot be said: of
+                            a stream's first blocks, looked at again now and then, texts, 64-bit integers, exceptions
+                            (of few rows 2,000, of 16,384 up to 160,000). 1: each row some, as little as will do.
+                            0: 400, or what it takes that every other row does, at most 36,000 */
     uint64_t key_ns;     /* a KEY at least so often; 0: disk never by time, wire 5 s */
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
                             0: disk 1 s, wire 100 ms; UINT64_MAX: no limit (data that is not
@@ -2441,6 +2443,17 @@ static void telem_i_file_set_presence(const telem_schema *schema, uint8_t *row) 
 }
 
 /* >>blocks-out --------------------------------------------------------------------------------- */
+
+/* Rows mostly differ where they end, and a call takes its time. */
+static int telem_i_file_same_row(const uint8_t *a, const uint8_t *b, size_t n) {
+    uint64_t x, y;
+    if (n >= 8u) {
+        memcpy(&x, a + n - 8u, 8);
+        memcpy(&y, b + n - 8u, 8);
+        if (x != y) return 0;
+    }
+    return memcmp(a, b, n) == 0;
+}
 
 #if !defined(TELEM_FILE_NO_COLUMNS)
 static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s);
@@ -12812,7 +12825,7 @@ enum {
     TELEM_I_FILE_JOB_WRITE
 };
 #define TELEM_I_FILE_HASH_PIECE 8192u
-#define TELEM_I_FILE_WRITE_PIECE 16384u
+#define TELEM_I_FILE_WRITE_PIECE 32768u
 /* Costs of steps, in about nanoseconds: of a value (by level), of a column besides, of some sections of a head, of a
    piece written (and its bytes). */
 #define TELEM_I_FILE_COST_FAST 5u
@@ -13447,8 +13460,8 @@ static void telem_i_file_repeat_record(telem_i_file_batch *f) {
 /* >>pace -- who codes a full block, and when ------------------------------------------------------
 
    A full block, or an old one, is SEALED: its pages move from g->fill to g->sealed, and the stream is put into a
-   queue. What is at the queue's end is coded in steps (telem_i_file_job_step), each of at most a column or a
-   piece of what is written:
+   queue. What is at the queue's end is coded in steps (telem_i_file_job_step), each of some hundred values of a column
+   whose plan is known, of another column, or of a piece of what is written:
      SPREAD   each row pays for its part of the steps, by what they cost; what some rows paid is spent at once (the
               dose). When the stream's next block is full and this one is not coded yet, the rest is done at once.
               So it is when the block's rows get old
@@ -13522,6 +13535,12 @@ static void telem_i_file_job_of(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_job_begin(w->columns->job, s, &q);
 }
 
+/* Plans are looked at again now and then: what that cost is not forgotten at once. */
+static void telem_i_file_job_costs(telem_i_file_gather *g, uint64_t cost) {
+    uint64_t faded = g->cost_per_row - g->cost_per_row / 16u;
+    g->cost_per_row = cost > faded ? cost : faded;
+}
+
 /* One step of what waits, by who holds `owner`. About what it cost; 0: nothing waits, or an error sticks. */
 static uint32_t telem_i_file_pace_step(telem_file_writer *w) {
     telem_i_file_cshared *x = w->columns;
@@ -13537,7 +13556,7 @@ static uint32_t telem_i_file_pace_step(telem_file_writer *w) {
     cost = telem_i_file_job_step(w, j);
     j->cost += cost;
     if (j->phase == TELEM_I_FILE_JOB_NONE) {
-        j->s->g->cost_per_row = j->cost * 256u / j->s->g->sealed.count;
+        telem_i_file_job_costs(j->s->g, j->cost * 256u / j->s->g->sealed.count);
         j->s->g->coded_row = j->s->sealed_row;
         TELEM_STORE32_RELEASE(&x->coded, coded + 1u); /* P2 */
     }
@@ -13583,7 +13602,7 @@ static uint32_t telem_i_file_share(const telem_file_writer *w, const telem_i_fil
         cost += (g->columns < TELEM_I_FILE_KEY_COLUMNS ? g->columns : TELEM_I_FILE_KEY_COLUMNS) * (uint64_t)TELEM_I_FILE_COST_HEAD;
     if (g->limit < records) rows = (uint32_t)((uint64_t)rows * g->limit / records);
     if (rows == 0) rows = 1;
-    each = aged ? cost * 9u / rows : cost * 9u / 8u / rows;
+    each = aged ? cost * 9u / rows : cost * 5u / 4u / rows;
     return each > 0x3FFFFFFFu ? 0x3FFFFFFFu : (uint32_t)each + 1u;
 }
 
@@ -13837,7 +13856,7 @@ static int telem_i_file_quick_row(telem_file_writer *w, telem_i_file_wstream *s,
     telem_i_file_gather *g = s->g;
     telem_i_file_batch *f = &g->fill;
     if (f->count == 0 || f->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS || telem_i_file_since(f->first, time) >= g->seal_ticks) return 0;
-    if (f->rows > 1 && time == telem_i_file_plus(f->t, (uint64_t)f->step) && memcmp(row, telem_i_file_latest(s), s->row_size) == 0) {
+    if (f->rows > 1 && time == telem_i_file_plus(f->t, (uint64_t)f->step) && telem_i_file_same_row(row, telem_i_file_latest(s), s->row_size)) {
         telem_i_file_repeat_record(f);
     } else {
         if (f->count >= g->limit || (f->count >> f->shift) >= f->pages) return 0;

@@ -1,7 +1,8 @@
 /* bench_latency.c - what writing one row costs, through the public row API and real files.
    `make bench-latency` builds and runs it. LATENCY_DIR=dir: the disk (build/), LATENCY_ONLY=text: cases with that
    in their name, LATENCY_SCALE=n: rows in hundredths (100), LATENCY_LEVELS="fast default", LATENCY_RT=1: in real
-   time (SCHED_FIFO, where that is allowed), so that other programs are not measured.
+   time (SCHED_FIFO, where that is allowed), so that other programs are not measured; LATENCY_TICK=ns: from one row's
+   time to the next one's (1,000,000: a block is full of age, not of bytes; 100,000: 10 kHz).
 
      latency.<rows>.<where>.<pace>.<level>[.journal] p50 n p99 n p99.9 n p99.99 n max n ns  rows/s n M  MB/s n  file n %
      latency.stalls ...        the same of a loop that only reads the clock, as often, right before and behind
@@ -9,7 +10,7 @@
    Each row is timed by itself: from before the call until behind it, a read of the clock included (the line
    `latency.clock` tells what that is). Rows per second are of a run of their own, without it, by the time of the
    calling thread's processor (helper: both threads', as a clock on the wall saw them). Rows: 8, 100 and 1,000
-   float32 channels, mixed: 84 columns (20 f64, 30 f32, 10 i32, 8 u16, 8 u8, 8 bools). One tick is 1 ms; the rows
+   float32 channels, mixed: 84 columns (20 f64, 30 f32, 10 i32, 8 u16, 8 u8, 8 bools). A tick is 1 ms; the rows
    of 4,096 ticks are made beforehand and come again and again. Of ten channels two are constant, one is held for
    200 rows, two are 12-bit counts times a scale, three are noisy sines, one has two decimals, one is noise.
    Syncs: none. Files are removed. */
@@ -39,6 +40,7 @@
 
 static const char *only;
 static double ns_per_tick = 1;
+static int64_t tick = 1000000;
 
 static uint64_t nanoseconds(clockid_t id) {
     struct timespec t;
@@ -261,13 +263,13 @@ static void run(const kind *k, const way *v, uint32_t rows, int timed, result *r
         for (i = 0; i < rows; i++) {
             const uint8_t *row = k->pattern + (i % PATTERN) * k->size;
             uint64_t from = ticks(), to;
-            if (telem_file_write(&w, 1, (int64_t)i * 1000000, row) != TELEM_OK) die("write");
+            if (telem_file_write(&w, 1, (int64_t)i * tick, row) != TELEM_OK) die("write");
             to = ticks();
             spread_add(&r->rows, to - from);
         }
     } else {
         for (i = 0; i < rows; i++)
-            if (telem_file_write(&w, 1, (int64_t)i * 1000000, k->pattern + (i % PATTERN) * k->size) != TELEM_OK) die("write");
+            if (telem_file_write(&w, 1, (int64_t)i * tick, k->pattern + (i % PATTERN) * k->size) != TELEM_OK) die("write");
     }
     if (!helped && telem_file_writer_flush(&w) != TELEM_OK) die("flush");
     r->seconds = (double)(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - cpu) * 1e-9;
@@ -391,6 +393,7 @@ int main(void) {
     way v;
     uint32_t i, where, pace, l;
     only = getenv("LATENCY_ONLY");
+    if (getenv("LATENCY_TICK")) tick = atoll(getenv("LATENCY_TICK"));
     if (getenv("LATENCY_RT")) {
         struct sched_param fifo;
         memset(&fifo, 0, sizeof fifo);
