@@ -900,7 +900,8 @@ typedef struct telem_file_writer_desc {
                             TELEM_FILE_COLUMNS: small files, read by columns;
                             TELEM_FILE_MINI: columns of a few rows, for small machines; rows wait
                             until their block is full; 0: disk columns, wire rows */
-    uint8_t level;       /* of columns: TELEM_FILE_DEFAULT, TELEM_FILE_FAST, TELEM_FILE_ARCHIVE */
+    uint8_t level;       /* of columns: TELEM_FILE_DEFAULT, TELEM_FILE_FAST, TELEM_FILE_ARCHIVE. Single rows at FAST are not
+                            entropy coded, which takes a row too long: noisy floats may be a third larger */
     uint8_t pace;        /* of columns: TELEM_FILE_SPREAD: the rows that come next do it, each a little;
                             TELEM_FILE_AT_ONCE: the row that fills the block; TELEM_FILE_HELPER: a thread of
                             the caller's that calls telem_file_work */
