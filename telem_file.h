@@ -13857,7 +13857,7 @@ static int telem_i_file_quick_row(telem_file_writer *w, telem_i_file_wstream *s,
     telem_i_file_gather *g = s->g;
     telem_i_file_batch *f = &g->fill;
     if (f->count == 0 || f->rows >= TELEM_I_FILE_MAX_BLOCK_ROWS || telem_i_file_since(f->first, time) >= g->seal_ticks) return 0;
-    if (f->rows > 1 && time == telem_i_file_plus(f->t, (uint64_t)f->step) && telem_i_file_same_row(row, telem_i_file_latest(s), s->row_size)) {
+    if (f->rows > 1 && time == telem_i_file_plus(f->t, (uint64_t)f->step) && telem_i_file_same_row((const uint8_t *)row, telem_i_file_latest(s), s->row_size)) {
         telem_i_file_repeat_record(f);
     } else {
         if (f->count >= g->limit || (f->count >> f->shift) >= f->pages) return 0;
