@@ -45,7 +45,10 @@
          it the bytes depend on the LZ4 version, the rows do not).   golden files, test_golden.c
        - A writer's first error sticks: later calls return it. Rows not written since are counted
          and told by a loss block after telem_file_writer_clear, to the row, whatever write failed;
-         a stream that was added meanwhile is there.           test_trouble.c
+         a stream that was added meanwhile is there. On real disks, too: full, of limited size, made
+         read-only by the kernel, a file that was removed.     test_trouble.c
+       - What the answer to a row means: taken, taken but not synced, or not in the file and never will be.
+                                            test_journal.c: error_of_a_row_means_that_it_is_not_in
        - The writer's own health (rows, bytes, losses, worst row time, queue depth, sync times) is a
          stream when asked for.                                health_rows_say_how_the_writer_is
        - Nothing is allocated. Writer memory is telem_file_writer_bytes() plus

@@ -1,6 +1,7 @@
 /* test_trouble.c - telem_file.h on a disk in trouble: every error is returned, sticks and can be cleared; what
    was lost is counted by the writer and told to the reader, exactly; what was there stays readable. An io that
-   fails at random in front of all codings; a full tmpfs, a file size limit, /dev/full, a removed file.
+   fails at random in front of all codings; a full tmpfs, a file size limit, /dev/full, a removed
+   file, a disk that the kernel makes read-only.
    UNIT: posix, UNIT: linked */
 #define _GNU_SOURCE
 #include "file_kit.h"
@@ -311,6 +312,7 @@ typedef struct recorder {
     uint64_t written;
 } recorder;
 
+static uint8_t with_journal;
 static int recorder_begin(recorder *k, int fd) {
     telem_file_stream_desc sd = TELEM_ZERO;
     telem_result r, e;
@@ -322,6 +324,7 @@ static int recorder_begin(recorder *k, int fd) {
     k->d.block_bytes = 4096;
     k->d.max_row = 1024;
     k->d.max_streams = 2;
+    k->d.journal = with_journal;
     sd.id = 1;
     sd.schema = &Row_schema;
     k->d.memory_size = telem_file_writer_bytes(&k->d) + telem_file_stream_bytes(&k->d, &sd);
@@ -418,12 +421,29 @@ static void remove_ballast(const char *path) {
     CHECK(unlink(in_folder("ballast")) == 0);
 }
 
+/* Mounts of this process's own; who is not root has them as root of a user namespace. 0: not permitted. */
+static int put_text(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY), good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0) close(fd);
+    return good;
+}
+static int own_mounts(void) {
+    char users[40], groups[40];
+    snprintf(users, sizeof users, "0 %u 1", (unsigned)geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getegid());
+    if (unshare(CLONE_NEWNS) != 0 &&
+        (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || !put_text("/proc/self/uid_map", users) ||
+         !put_text("/proc/self/setgroups", "deny") || !put_text("/proc/self/gid_map", groups)))
+        return 0;
+    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
 /* In a process of its own, since it mounts. 77: it may not. */
 static int in_a_small_disk(void) {
     static char zeros[65536];
     char path[300];
     int fd;
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return 77;
+    if (!own_mounts()) return 77;
     if (mount("telem", folder, "tmpfs", 0, "size=256k") != 0) return 77;
     fd = open(in_folder("ballast"), O_WRONLY | O_CREAT, 0600);
     if (fd < 0 || write(fd, zeros, sizeof zeros) != (ssize_t)sizeof zeros) return 1;
@@ -612,7 +632,7 @@ static void keep_a_feed(void) {
 }
 
 static int feeds_on_a_small_disk(void) {
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return 77;
+    if (!own_mounts()) return 77;
     if (mount("telem", folder, "tmpfs", 0, "size=256k") != 0) return 77;
     fill_a_feed(0);
     fill_a_feed(1);
@@ -695,6 +715,55 @@ TEST(a_removed_file_is_told_by_sync) {
     free(k.d.memory);
     close(fd);
     rmdir(folder);
+}
+
+/* A file system that the kernel makes read-only under an open file, as it does behind an error of the disk: ext4 in an
+   image, its journal aborted. */
+static int image_does(const char *what) {
+    char line[800];
+    snprintf(line, sizeof line, what, folder, folder);
+    return system(line) == 0;
+}
+static int on_a_disk_made_read_only(void) {
+    recorder k, other;
+    uint64_t rows, told, synced;
+    int ended, fd, late;
+    char path[300];
+    telem_result r;
+    if (!own_mounts()) return 77;
+    if (!image_does("exec >/dev/null 2>&1; cd %s && mkdir disk && head -c 8388608 /dev/zero >image && mke2fs -q -F -t ext4 image && mount -o loop image %s/disk")) return 77;
+    snprintf(path, sizeof path, "%s", in_folder("disk/log.tlm"));
+    fd = open(path, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || recorder_begin(&k, fd) != 0) return 1;
+    CHECK_OK(record(&k, 3000));
+    CHECK_OK(telem_file_writer_sync(&k.w));
+    synced = k.written;
+    if (!image_does("exec >/dev/null 2>&1; cd %s && mount -o remount,abort %s/disk")) return 77;
+    r = record(&k, 2000000);
+    CHECK(r == TELEM_ERR_IO || r == TELEM_ERR_ACCESS);
+    CHECK_EQ_INT(telem_file_writer_error(&k.w).code, r);
+    CHECK_EQ_INT(record(&k, 1), r); /* it sticks */
+    CHECK(telem_file_writer_clear(&k.w) != TELEM_OK || record(&k, 2000000) != TELEM_OK);
+    CHECK(telem_file_writer_close(&k.w) != TELEM_OK);
+    CHECK_EQ_INT(telem_file_writer_get_stats(&k.w).rows, k.written);
+    recall(path, &rows, &told, &ended); /* what was there stays readable */
+    CHECK(rows >= synced && rows < k.written && !ended);
+    CHECK(k.written - rows <= telem_file_writer_get_stats(&k.w).lost);
+    late = open(in_folder("disk/late.tlm"), O_RDWR | O_CREAT, 0600); /* a new file there */
+    if (late >= 0) CHECK(recorder_begin(&other, late) != 0);
+    free(k.d.memory);
+    return check_g.bad ? 1 : 0;
+}
+TEST(a_disk_made_read_only_is_told) {
+    int code = 0;
+    for (with_journal = 0; with_journal < 2 && code == 0; with_journal++) {
+        make_folder();
+        code = in_a_child(on_a_disk_made_read_only);
+        (void)image_does("exec >/dev/null 2>&1; rm -rf %s; true %s");
+    }
+    with_journal = 0;
+    if (code == 77) SKIP("no ext4 image can be mounted here");
+    CHECK_EQ_INT(code, 0);
 }
 
 /* A read-only descriptor is what a file system leaves that the kernel made read-only. */
@@ -839,6 +908,7 @@ int main(void) {
     RUN(a_feed_whose_file_was_removed_begins_another);
     RUN(dev_full_is_told_by_open_and_by_all_behind_it);
     RUN(a_removed_file_is_told_by_sync);
+    RUN(a_disk_made_read_only_is_told);
     RUN(a_read_only_file_is_told);
     RUN(health_rows_say_how_the_writer_is);
     return CHECK_MAIN_END();
