@@ -2888,13 +2888,13 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
 /* A column of the block at hand: what each row adds to the one before. */
 typedef struct telem_i_file_mini_item {
     union {
-        uint32_t w32[TELEM_I_FILE_MINI_ROWS]; /* of columns of 4 bytes or fewer: zigzags less `counter`, at the top of the word */
+        uint32_t w32[TELEM_I_FILE_MINI_ROWS + 1u]; /* of columns of 4 bytes or fewer: zigzags less `counter` */
         uint64_t w64[TELEM_I_FILE_MINI_ROWS];
     } step;
     uint32_t e;      /* behind the block */
     uint32_t before, counter; /* what the first row, and without linear each, is expected to add */
     uint32_t plain, slope;
-    uint8_t bits, linear, idle, drop; /* drop: of w32, bits below the value */
+    uint8_t bits, linear, idle;
 } telem_i_file_mini_item;
 
 static float telem_i_file_power10(uint32_t n) {
@@ -2929,19 +2929,22 @@ static int telem_i_file_mini_decimals(const telem_i_file_mini *m, size_t at, uin
     return 1;
 }
 
-/* How the values of a column of 4 bytes or fewer are made: loops of their own for what is common, the others
-   are gathered before. Values lie at the top of a word, so that differences wrap as the column does. */
-enum { TELEM_I_FILE_MINI_U16, TELEM_I_FILE_MINI_U32, TELEM_I_FILE_MINI_F32, TELEM_I_FILE_MINI_GATHERED };
+/* How the values of a column of 4 bytes or fewer are made: loops of their own for what is common. Differences are
+   signed numbers of the column's width. */
+enum { TELEM_I_FILE_MINI_U16, TELEM_I_FILE_MINI_U32, TELEM_I_FILE_MINI_F32 };
 
 TELEM_I_INLINE uint32_t telem_i_file_mini_load(const uint8_t *p, uint32_t kind) {
     switch (kind) {
-    case TELEM_I_FILE_MINI_U16: return (uint32_t)telem_get16(p) << 16;
+    case TELEM_I_FILE_MINI_U16: return telem_get16(p);
     case TELEM_I_FILE_MINI_F32: return telem_i_file_order32(telem_get32(p));
     default: return telem_get32(p);
     }
 }
 TELEM_I_INLINE uint32_t telem_i_file_mini_sign(uint32_t d) { return (uint32_t)0 - (d >> 31); }
 TELEM_I_INLINE uint32_t telem_i_file_mini_zigzag(uint32_t d) { return d << 1 ^ telem_i_file_mini_sign(d); }
+TELEM_I_INLINE uint32_t telem_i_file_mini_wrap(uint32_t d, uint32_t kind) {
+    return kind == TELEM_I_FILE_MINI_U16 ? (uint32_t)(int32_t)(int16_t)(uint16_t)(d & 0xFFFFu) : d;
+}
 
 TELEM_I_INLINE uint32_t telem_i_file_mini_width32(uint32_t v) {
 #if defined(__GNUC__) || defined(__clang__)
@@ -2953,41 +2956,58 @@ TELEM_I_INLINE uint32_t telem_i_file_mini_width32(uint32_t v) {
 #endif
 }
 
+/* Does a take fewer bits than b? */
+TELEM_I_INLINE int telem_i_file_mini_narrower(uint32_t a, uint32_t b) { return a < b && a < (a ^ b); }
+
 /* The steps of n rows, and what their residuals have in common: plain, and against the step before. Most of
    what the mini coding costs is here and in telem_i_file_mini_pack. */
 TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t last, uint32_t kind) {
-    uint32_t before = x->before << x->drop, counter = kind == TELEM_I_FILE_MINI_F32 ? 0u : x->counter << x->drop;
-    uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n, *look = n > 4u ? to + 4 : stop, v, d = 0;
+    uint32_t before = x->before, counter = kind == TELEM_I_FILE_MINI_F32 ? 0u : x->counter;
+    uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n, *look = n > 4u ? to + 4 : stop, u, v, d = 0, z;
     do {
-        v = kind == TELEM_I_FILE_MINI_GATHERED ? *to : telem_i_file_mini_load(p, kind), d = v - last;
+        v = telem_i_file_mini_load(p, kind);
         p += stride;
+        d = telem_i_file_mini_wrap(v - last, kind);
         last = v;
-        plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
-        linear |= telem_i_file_mini_zigzag(d - before);
+        plain |= *to++ = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
+        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - before, kind));
         before = d;
         if (to != look) continue;
         look = stop;
-        if (telem_i_file_mini_width32(linear) >= telem_i_file_mini_width32(plain)) break; /* not linear: half the work */
+        if (!telem_i_file_mini_narrower(linear, plain)) break; /* not linear: half the work */
     } while (to != stop);
     if (to != stop) linear = UINT32_MAX;
-    for (; to != stop; p += stride) {
-        v = kind == TELEM_I_FILE_MINI_GATHERED ? *to : telem_i_file_mini_load(p, kind), d = v - last;
+    if ((stop - to) & 1) {
+        v = telem_i_file_mini_load(p, kind);
+        p += stride;
+        d = telem_i_file_mini_wrap(v - last, kind);
         last = v;
-        plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
+        plain |= *to++ = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
+    }
+    for (; to != stop; to += 2, p += 2 * stride) {
+        u = telem_i_file_mini_load(p, kind);
+        v = telem_i_file_mini_load(p + stride, kind);
+        d = telem_i_file_mini_wrap(u - last, kind);
+        plain |= z = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
+        to[0] = z;
+        d = telem_i_file_mini_wrap(v - u, kind);
+        plain |= z = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
+        to[1] = z;
+        last = v;
     }
     x->plain = plain, x->slope = linear, x->e = d;
 }
 TELEM_I_APART void telem_i_file_mini_scan_f32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
     telem_i_file_mini_scan(x, p, stride, n, telem_i_file_order32(telem_get32(prev)), TELEM_I_FILE_MINI_F32);
 }
-TELEM_I_APART void telem_i_file_mini_scan_u32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
-    telem_i_file_mini_scan(x, p, stride, n, telem_get32(prev), TELEM_I_FILE_MINI_U32);
+TELEM_I_APART void telem_i_file_mini_scan_u32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t prev) {
+    telem_i_file_mini_scan(x, p, stride, n, prev, TELEM_I_FILE_MINI_U32);
 }
 TELEM_I_APART void telem_i_file_mini_scan_u16(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
-    telem_i_file_mini_scan(x, p, stride, n, (uint32_t)telem_get16(prev) << 16, TELEM_I_FILE_MINI_U16);
+    telem_i_file_mini_scan(x, p, stride, n, telem_get16(prev), TELEM_I_FILE_MINI_U16);
 }
 
-/* Bytes, F16, and F32 as decimal numbers. */
+/* Bytes, F16, and F32 as decimal numbers, at the top of a word: differences wrap as the column does. */
 static uint32_t telem_i_file_mini_other(const uint8_t *p, uint32_t width, float power) {
     uint32_t k = 0;
     if (width == 1) return (uint32_t)p[0] << 24;
@@ -2995,26 +3015,27 @@ static uint32_t telem_i_file_mini_other(const uint8_t *p, uint32_t width, float 
     (void)telem_i_file_to_decimal(telem_get32(p), power, &k);
     return k;
 }
-static void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev, uint32_t width, float power) {
-    uint32_t i;
-    for (i = 0; i < n; i++, p += stride) x->step.w32[i] = telem_i_file_mini_other(p, width, power);
-    telem_i_file_mini_scan(x, p, 0, n, telem_i_file_mini_other(prev, width, power), TELEM_I_FILE_MINI_GATHERED);
+TELEM_I_APART void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t width, float power) {
+    uint32_t i, drop = 32u - 8u * width, counter = x->counter, before = x->before, values[TELEM_I_FILE_MINI_ROWS + 1u], sign;
+    for (i = 0, p -= stride; i <= n; i++, p += stride) values[i] = telem_i_file_mini_other(p, width, power);
+#if !TELEM_I_LITTLE_ENDIAN
+    for (i = 1; i <= n; i++) telem_put32((uint8_t *)&values[i], values[i]);
+#endif
+    x->counter <<= drop;
+    x->before <<= drop;
+    telem_i_file_mini_scan_u32(x, (const uint8_t *)&values[1], 4, n, values[0]);
+    for (i = 0; i < n; i++) x->step.w32[i] >>= drop;
+    x->plain >>= drop;
+    x->slope >>= drop;
+    sign = telem_i_file_mini_sign(x->e);
+    x->e = ((x->e ^ sign) >> drop) ^ sign;
+    x->counter = counter;
+    x->before = before;
 }
 
 /* The predictor whose residuals are narrower, plain when equal. */
-static void telem_i_file_mini_scan32(telem_i_file_mini_item *x, const telem_i_file_mini *m, const telem_file_run *col, size_t at, uint32_t n, float power) {
-    const uint8_t *p = m->rows + at, *prev = p - m->size;
-    int real = telem_i_file_codes_float(col->type);
-    uint32_t plain, linear, sign;
-    x->drop = (uint8_t)(32u - 8u * col->width);
-    if (col->width == 4 && real && !(power > 0.0f)) telem_i_file_mini_scan_f32(x, p, m->size, n, prev);
-    else if (col->width == 4 && !real) telem_i_file_mini_scan_u32(x, p, m->size, n, prev);
-    else if (col->width == 2 && !real) telem_i_file_mini_scan_u16(x, p, m->size, n, prev);
-    else telem_i_file_mini_scan_other(x, p, m->size, n, prev, col->width, power);
-    sign = telem_i_file_mini_sign(x->e); /* the last step, at the bottom of its word */
-    x->e = ((x->e ^ sign) >> x->drop) ^ sign;
-    plain = telem_i_file_mini_width32(x->plain >> x->drop);
-    linear = telem_i_file_mini_width32(x->slope >> x->drop);
+static void telem_i_file_mini_choose(telem_i_file_mini_item *x) {
+    uint32_t plain = telem_i_file_mini_width32(x->plain), linear = telem_i_file_mini_width32(x->slope);
     x->idle = plain == 0;
     x->linear = linear < plain;
     x->bits = (uint8_t)(x->linear ? linear : plain);
@@ -3058,13 +3079,11 @@ static void telem_i_file_mini_scan64(telem_i_file_mini_item *x, uint32_t n, int 
     x->bits = (uint8_t)(x->linear ? l : p);
 }
 
-static void telem_i_file_mini_steps64(telem_i_file_mini_item *x, const telem_i_file_mini *m, const telem_file_run *col, size_t at, uint32_t n) {
-    const uint8_t *p = m->rows + at;
-    uint64_t before = telem_get64(p - m->size), v;
+static void telem_i_file_mini_steps64(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t real) {
+    uint64_t before = telem_get64(p - stride), v;
     uint32_t i;
-    int real = telem_i_file_codes_float(col->type);
     if (real) before = telem_i_file_order64(before);
-    for (i = 0; i < n; i++, p += m->size) {
+    for (i = 0; i < n; i++, p += stride) {
         v = telem_get64(p);
         if (real) v = telem_i_file_order64(v);
         x->step.w64[i] = v - before;
@@ -3087,34 +3106,47 @@ static void telem_i_file_mini_bits_put(telem_i_file_mini_bits *b, uint32_t v, ui
     b->word = b->fill ? v >> (n - b->fill) : 0;
 }
 
-TELEM_I_INLINE void telem_i_file_mini_pack(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n, int linear) {
-    uint32_t drop = x->drop, before = (x->before - x->counter) << drop, word = 0, fill = 0, bits = x->bits;
-    const uint32_t *from = x->step.w32, *stop = from + n;
-    uint8_t *p = b->p;
-    do {
-        uint32_t r = *from++, d;
-        if (linear) {
-            d = r >> 1 ^ ((uint32_t)0 - (r & 1u));
-            r = telem_i_file_mini_zigzag(d - before);
-            before = d;
-        }
-        r >>= drop;
-        word |= r << fill;
-        fill += bits;
-        if (fill < 32) continue;
-        telem_put32(p, word);
-        p += 4;
-        fill -= 32;
-        word = fill ? r >> (bits - fill) : 0;
-    } while (from != stop);
-    b->p = p;
-    b->word = word;
+/* n residuals of so many bits, two at a time where both fit into a word; whole words, the last one filled with
+   0 bits: what is too much is written over. Behind the last residual stands a 0. */
+TELEM_I_APART void telem_i_file_mini_pack(uint8_t *p, const uint32_t *from, uint32_t n, uint32_t bits) {
+    uint32_t word = 0, fill = 0, r;
+    const uint32_t *stop = from + n;
+    if (bits < 16) {
+        uint32_t two = 2u * bits;
+        do {
+            r = from[0] | from[1] << bits;
+            from += 2;
+            word |= r << fill;
+            fill += two;
+            if (fill < 32) continue;
+            telem_put32(p, word);
+            p += 4;
+            fill -= 32;
+            word = r >> (two - fill); /* nothing where fill is 0 */
+        } while (from < stop);
+    } else {
+        do {
+            r = *from++;
+            word |= r << fill;
+            fill += bits;
+            if (fill < 32) continue;
+            telem_put32(p, word);
+            p += 4;
+            fill -= 32;
+            word = fill ? r >> (bits - fill) : 0;
+        } while (from != stop);
+    }
+    telem_put32(p, word);
 }
-TELEM_I_APART void telem_i_file_mini_pack_linear(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
-    telem_i_file_mini_pack(b, x, n, 1);
-}
-TELEM_I_APART void telem_i_file_mini_pack_plain(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
-    telem_i_file_mini_pack(b, x, n, 0);
+
+/* The zigzags of x become residuals of `linear`. */
+TELEM_I_APART void telem_i_file_mini_bend(telem_i_file_mini_item *x, uint32_t n, uint32_t width) {
+    uint32_t before = x->before, mask = 0xFFFFFFFFu >> (32u - 8u * width), top = mask ^ mask >> 1, *r = x->step.w32, *stop = r + n, d;
+    for (; r != stop; r++) {
+        d = (*r >> 1 ^ ((uint32_t)0 - (*r & 1u))) + x->counter;
+        *r = telem_i_file_mini_zigzag((((d - before) & mask) ^ top) - top);
+        before = d;
+    }
 }
 
 static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
@@ -3128,21 +3160,41 @@ static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_fi
     }
 }
 
-/* Writes an item. 0: it does not fit. */
-static int telem_i_file_mini_put(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n, uint32_t width, int decimal) {
+/* Writes an item of `size` bytes behind its head: what of it is here. NULL: it does not fit. */
+static uint8_t *telem_i_file_mini_head(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t size, uint32_t decimal) {
+    uint8_t *p;
+    telem_i_file_coder_mark(c);
+    p = c->values;
+    if (p >= c->limit || (size_t)(c->limit - p) < size + 1u) return NULL;
+    *p++ = (uint8_t)((decimal ? 65u + x->bits : x->bits) | (x->linear ? 0x80u : 0u));
+    c->values = p + size;
+    return p;
+}
+
+/* Writes an item of 8 bytes a value. 0: it does not fit. */
+static int telem_i_file_mini_put64(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n) {
     telem_i_file_mini_bits b;
-    uint32_t size = (n * x->bits + 7u) / 8u;
     if (!x->idle) {
-        telem_i_file_coder_mark(c);
-        if (c->values >= c->limit || (size_t)(c->limit - c->values) < size + 1u) return 0;
-        *c->values++ = (uint8_t)((decimal ? 65u + x->bits : x->bits) | (x->linear ? 0x80u : 0u));
-        b.p = c->values;
+        b.p = telem_i_file_mini_head(c, x, (n * x->bits + 7u) / 8u, 0);
+        if (!b.p) return 0;
         b.word = b.fill = 0;
-        if (width == 8) telem_i_file_mini_pack64(&b, x, n);
-        else if (x->linear) telem_i_file_mini_pack_linear(&b, x, n);
-        else telem_i_file_mini_pack_plain(&b, x, n);
+        telem_i_file_mini_pack64(&b, x, n);
         telem_put32(b.p, b.word); /* what is too much is written over */
-        c->values += size;
+    }
+    telem_i_file_coder_step(c);
+    return 1;
+}
+
+/* .. of 4 or fewer. */
+TELEM_I_APART int telem_i_file_mini_put(telem_i_file_coder *c, telem_i_file_mini_item *x, uint32_t n, uint32_t width, uint32_t decimal) {
+    telem_i_file_mini_choose(x);
+    if (!x->idle) {
+        uint32_t size = (n * x->bits + 7u) >> 3;
+        uint8_t *p = telem_i_file_mini_head(c, x, size, decimal);
+        if (!p) return 0;
+        if (x->linear) telem_i_file_mini_bend(x, n, width);
+        x->step.w32[n] = 0;
+        telem_i_file_mini_pack(p, x->step.w32, n, x->bits);
     }
     telem_i_file_coder_step(c);
     return 1;
@@ -3163,47 +3215,69 @@ static int telem_i_file_mini_text(telem_i_file_coder *c, const telem_i_file_wstr
     return 1;
 }
 
-/* A number column, of n of `have` rows: TELEM_OK, TELEM_ERR_LIMIT (full), TELEM_ERR_RANGE (a value that the mode of the
-   group cannot say). */
-static telem_result telem_i_file_mini_number(telem_i_file_coder *c, telem_i_file_mini *m, const telem_file_run *col, size_t at, uint32_t index, uint32_t n, uint32_t have) {
-    telem_i_file_mini_item x;
-    float power = 0.0f;
-    if (col->decimals && col->type == TELEM_F32 && col->decimals <= TELEM_I_FILE_MINI_DECIMALS + 1u && m->mode[index] != TELEM_I_FILE_MODE_BITS) {
-        power = telem_i_file_power10(col->decimals - 1u);
-        if (!telem_i_file_mini_decimals(m, at, have, power)) {
-            if (m->mode[index] == TELEM_I_FILE_MODE_DECIMALS) return TELEM_ERR_RANGE;
-            power = 0.0f;
-        }
-    }
-    x.before = m->diff[index];
-    x.counter = col->counter;
-    if (col->width == 8) {
-        telem_i_file_mini_steps64(&x, m, col, at, n);
-        telem_i_file_mini_scan64(&x, n, 0);
-    } else {
-        telem_i_file_mini_scan32(&x, m, col, at, n, power);
-    }
-    m->next[index] = x.e;
-    if (!x.idle) m->mode[index] = power > 0.0f ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
-    return telem_i_file_mini_put(c, &x, n, col->width, power > 0.0f) ? TELEM_OK : TELEM_ERR_LIMIT;
+/* 10^decimals where a column of n of `have` rows goes by decimal numbers, else 0; -1: a value that the mode of its group
+   cannot say. */
+static float telem_i_file_mini_power(const telem_i_file_mini *m, const telem_file_run *col, size_t at, uint32_t index, uint32_t have) {
+    float power;
+    if (!col->decimals || col->type != TELEM_F32 || col->decimals > TELEM_I_FILE_MINI_DECIMALS + 1u || m->mode[index] == TELEM_I_FILE_MODE_BITS) return 0.0f;
+    power = telem_i_file_power10(col->decimals - 1u);
+    if (telem_i_file_mini_decimals(m, at, have, power)) return power;
+    return m->mode[index] == TELEM_I_FILE_MODE_DECIMALS ? -1.0f : 0.0f;
 }
 
-/* A run of number columns, the first of them number `index` of the stream's. */
+/* A column that is none of the common ones. */
+TELEM_I_APART telem_result telem_i_file_mini_column(telem_i_file_coder *c, telem_i_file_mini *m, telem_i_file_mini_item *x, const telem_file_run *col, const uint8_t *p, uint32_t index, uint32_t n, uint32_t have) {
+    uint32_t real = (uint32_t)telem_i_file_codes_float(col->type);
+    float power;
+    if (col->width == 8) {
+        telem_i_file_mini_steps64(x, p, m->size, n, real);
+        telem_i_file_mini_scan64(x, n, 0);
+        return telem_i_file_mini_put64(c, x, n) ? TELEM_OK : TELEM_ERR_LIMIT;
+    }
+    power = telem_i_file_mini_power(m, col, (size_t)(p - m->rows), index, have);
+    if (power < 0.0f) return TELEM_ERR_RANGE;
+    if (col->width == 4 && !(power > 0.0f)) telem_i_file_mini_scan_f32(x, p, m->size, n, p - m->size);
+    else telem_i_file_mini_scan_other(x, p, m->size, n, col->width, power);
+    if (x->plain) m->mode[index] = power > 0.0f ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
+    return telem_i_file_mini_put(c, x, n, col->width, power > 0.0f) ? TELEM_OK : TELEM_ERR_LIMIT;
+}
+
+/* A run of number columns, the first of them number `index` of the stream's, of n of `have` rows: TELEM_OK,
+   TELEM_ERR_LIMIT (full), TELEM_ERR_RANGE (a value that the mode of the group cannot say). */
 static telem_result telem_i_file_mini_run(telem_i_file_coder *c, telem_i_file_mini *m, const telem_file_run *col, uint32_t index, uint32_t n, uint32_t have) {
-    size_t at = col->row;
-    uint32_t i;
-    for (i = col->count; i > 0; i--, index++, at += col->width) {
-        telem_result r;
+    telem_i_file_mini_item x;
+    uint32_t width = col->width, end = index + col->count, still = !col->counter && n == have, size = m->size, kind = 3;
+    const uint8_t *p = m->rows + col->row;
+    telem_result r = TELEM_OK;
+    if (telem_i_file_codes_float(col->type)) {
+        if (width == 4 && col->decimals == 0) kind = TELEM_I_FILE_MINI_F32;
+    } else if (width == 4) {
+        kind = TELEM_I_FILE_MINI_U32;
+    } else if (width == 2) {
+        kind = TELEM_I_FILE_MINI_U16;
+    }
+    x.counter = col->counter;
+    for (; index < end; index++, p += width) {
+        const uint8_t *prev = p - size;
         /* rows behind the first n have a say in whether a value is a decimal number */
-        if (!col->counter && n == have && telem_i_file_mini_still(m->rows + at, m->size, n, m->rows + at - m->size, col->width)) {
+        if (still && telem_i_file_mini_still(p, size, n, prev, width)) {
             m->next[index] = 0;
             telem_i_file_coder_step(c);
             continue;
         }
-        r = telem_i_file_mini_number(c, m, col, at, index, n, have);
-        if (r != TELEM_OK) return r;
+        x.before = m->diff[index];
+        if (kind == 3) {
+            r = telem_i_file_mini_column(c, m, &x, col, p, index, n, have);
+        } else {
+            if (kind == TELEM_I_FILE_MINI_F32) telem_i_file_mini_scan_f32(&x, p, size, n, prev);
+            else if (kind == TELEM_I_FILE_MINI_U32) telem_i_file_mini_scan_u32(&x, p, size, n, telem_get32(prev));
+            else telem_i_file_mini_scan_u16(&x, p, size, n, prev);
+            if (!telem_i_file_mini_put(c, &x, n, width, 0)) r = TELEM_ERR_LIMIT;
+        }
+        m->next[index] = x.e;
+        if (r != TELEM_OK) break;
     }
-    return TELEM_OK;
+    return r;
 }
 
 static int telem_i_file_mini_times(telem_i_file_coder *c, telem_i_file_mini *m, uint32_t n) {
@@ -3218,7 +3292,7 @@ static int telem_i_file_mini_times(telem_i_file_coder *c, telem_i_file_mini *m, 
     x.counter = 0;
     telem_i_file_mini_scan64(&x, n, 1);
     m->next[0] = x.e;
-    return telem_i_file_mini_put(c, &x, n, 8, 0);
+    return telem_i_file_mini_put64(c, &x, n);
 }
 
 /* Codes the first n rows of the tile. As telem_i_file_mini_number. */
