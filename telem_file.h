@@ -2962,36 +2962,58 @@ TELEM_I_INLINE int telem_i_file_mini_narrower(uint32_t a, uint32_t b) { return a
 /* The steps of n rows, and what their residuals have in common: plain, and against the step before. Most of
    what the mini coding costs is here and in telem_i_file_mini_pack. */
 TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t last, uint32_t kind) {
-    uint32_t before = x->before, counter = kind == TELEM_I_FILE_MINI_F32 ? 0u : x->counter;
+    uint32_t before = x->before, counter = kind == TELEM_I_FILE_MINI_U32 ? x->counter : 0u;
     uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n, *look = n > 4u ? to + 4 : stop, u, v, d = 0, z;
-    do {
-        v = telem_i_file_mini_load(p, kind);
-        p += stride;
-        d = telem_i_file_mini_wrap(v - last, kind);
+    if (n > 4u && kind != TELEM_I_FILE_MINI_U32) { /* the first four without a loop */
+        uint32_t a = telem_i_file_mini_load(p, kind), b = telem_i_file_mini_load(p + stride, kind), c;
+        p += 2 * stride;
+        c = telem_i_file_mini_load(p, kind);
+        v = telem_i_file_mini_load(p + stride, kind);
+        p += 2 * stride;
+        d = telem_i_file_mini_wrap(v - c, kind);
+        c = telem_i_file_mini_wrap(c - b, kind);
+        b = telem_i_file_mini_wrap(b - a, kind);
+        a = telem_i_file_mini_wrap(a - last, kind);
         last = v;
-        plain |= *to++ = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
-        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - before, kind));
+        plain = to[0] = telem_i_file_mini_zigzag(a);
+        linear = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(a - before, kind));
+        plain |= to[1] = telem_i_file_mini_zigzag(b);
+        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(b - a, kind));
+        plain |= to[2] = telem_i_file_mini_zigzag(c);
+        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(c - b, kind));
+        plain |= to[3] = telem_i_file_mini_zigzag(d);
+        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - c, kind));
         before = d;
-        if (to != look) continue;
-        look = stop;
-        if (!telem_i_file_mini_narrower(linear, plain)) break; /* not linear: half the work */
-    } while (to != stop);
+        to = look;
+    }
+    for (;; look = stop) {
+        while (to != look) {
+            v = telem_i_file_mini_load(p, kind);
+            p += stride;
+            d = telem_i_file_mini_wrap(v - last, kind);
+            last = v;
+            plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
+            linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - before, kind));
+            before = d;
+        }
+        if (to == stop || !telem_i_file_mini_narrower(linear, plain)) break; /* not linear: half the work */
+    }
     if (to != stop) linear = UINT32_MAX;
     if ((stop - to) & 1) {
         v = telem_i_file_mini_load(p, kind);
         p += stride;
         d = telem_i_file_mini_wrap(v - last, kind);
         last = v;
-        plain |= *to++ = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
+        plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
     }
     for (; to != stop; to += 2, p += 2 * stride) {
         u = telem_i_file_mini_load(p, kind);
         v = telem_i_file_mini_load(p + stride, kind);
         d = telem_i_file_mini_wrap(u - last, kind);
-        plain |= z = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
+        plain |= z = telem_i_file_mini_zigzag(d - counter);
         to[0] = z;
         d = telem_i_file_mini_wrap(v - u, kind);
-        plain |= z = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - counter, kind));
+        plain |= z = telem_i_file_mini_zigzag(d - counter);
         to[1] = z;
         last = v;
     }
@@ -3007,17 +3029,17 @@ TELEM_I_APART void telem_i_file_mini_scan_u16(telem_i_file_mini_item *x, const u
     telem_i_file_mini_scan(x, p, stride, n, telem_get16(prev), TELEM_I_FILE_MINI_U16);
 }
 
-/* Bytes, F16, and F32 as decimal numbers, at the top of a word: differences wrap as the column does. */
-static uint32_t telem_i_file_mini_other(const uint8_t *p, uint32_t width, float power) {
+/* Bytes, F16, counters of 2 bytes, and F32 as decimal numbers, at the top of a word: differences wrap as the column does. */
+static uint32_t telem_i_file_mini_other(const uint8_t *p, uint32_t width, uint32_t real, float power) {
     uint32_t k = 0;
     if (width == 1) return (uint32_t)p[0] << 24;
-    if (width == 2) return telem_i_file_order16(telem_get16(p)) << 16;
+    if (width == 2) return (real ? telem_i_file_order16(telem_get16(p)) : telem_get16(p)) << 16;
     (void)telem_i_file_to_decimal(telem_get32(p), power, &k);
     return k;
 }
-TELEM_I_APART void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t width, float power) {
+TELEM_I_APART void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t width, uint32_t real, float power) {
     uint32_t i, drop = 32u - 8u * width, counter = x->counter, before = x->before, values[TELEM_I_FILE_MINI_ROWS + 1u], sign;
-    for (i = 0, p -= stride; i <= n; i++, p += stride) values[i] = telem_i_file_mini_other(p, width, power);
+    for (i = 0, p -= stride; i <= n; i++, p += stride) values[i] = telem_i_file_mini_other(p, width, real, power);
 #if !TELEM_I_LITTLE_ENDIAN
     for (i = 1; i <= n; i++) telem_put32((uint8_t *)&values[i], values[i]);
 #endif
@@ -3031,14 +3053,6 @@ TELEM_I_APART void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const
     x->e = ((x->e ^ sign) >> drop) ^ sign;
     x->counter = counter;
     x->before = before;
-}
-
-/* The predictor whose residuals are narrower, plain when equal. */
-static void telem_i_file_mini_choose(telem_i_file_mini_item *x) {
-    uint32_t plain = telem_i_file_mini_width32(x->plain), linear = telem_i_file_mini_width32(x->slope);
-    x->idle = plain == 0;
-    x->linear = linear < plain;
-    x->bits = (uint8_t)(x->linear ? linear : plain);
 }
 
 /* 1: n rows have the value of the row before: the common case of a quiet column, at a third of the cost. */
@@ -3160,13 +3174,13 @@ static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_fi
     }
 }
 
-/* Writes an item of `size` bytes behind its head: what of it is here. NULL: it does not fit. */
-static uint8_t *telem_i_file_mini_head(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t size, uint32_t decimal) {
+/* The head of an item, of `size` bytes behind it, which come next. NULL: it does not fit. */
+static uint8_t *telem_i_file_mini_head(telem_i_file_coder *c, uint32_t head, uint32_t size) {
     uint8_t *p;
     telem_i_file_coder_mark(c);
     p = c->values;
-    if (p >= c->limit || (size_t)(c->limit - p) < size + 1u) return NULL;
-    *p++ = (uint8_t)((decimal ? 65u + x->bits : x->bits) | (x->linear ? 0x80u : 0u));
+    if (p >= c->limit || (size_t)(c->limit - p) <= size) return NULL;
+    *p++ = (uint8_t)head;
     c->values = p + size;
     return p;
 }
@@ -3175,7 +3189,7 @@ static uint8_t *telem_i_file_mini_head(telem_i_file_coder *c, const telem_i_file
 static int telem_i_file_mini_put64(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n) {
     telem_i_file_mini_bits b;
     if (!x->idle) {
-        b.p = telem_i_file_mini_head(c, x, (n * x->bits + 7u) / 8u, 0);
+        b.p = telem_i_file_mini_head(c, x->bits | (uint32_t)x->linear << 7, (n * x->bits + 7u) / 8u);
         if (!b.p) return 0;
         b.word = b.fill = 0;
         telem_i_file_mini_pack64(&b, x, n);
@@ -3185,16 +3199,18 @@ static int telem_i_file_mini_put64(telem_i_file_coder *c, const telem_i_file_min
     return 1;
 }
 
-/* .. of 4 or fewer. */
+/* .. of 4 or fewer: by the predictor whose residuals are narrower, plain when equal. `decimal`: 65, or 0. */
 TELEM_I_APART int telem_i_file_mini_put(telem_i_file_coder *c, telem_i_file_mini_item *x, uint32_t n, uint32_t width, uint32_t decimal) {
-    telem_i_file_mini_choose(x);
-    if (!x->idle) {
-        uint32_t size = (n * x->bits + 7u) >> 3;
-        uint8_t *p = telem_i_file_mini_head(c, x, size, decimal);
+    uint32_t bits = x->plain;
+    if (bits) {
+        uint32_t linear = (uint32_t)telem_i_file_mini_narrower(x->slope, bits);
+        uint8_t *p;
+        bits = telem_i_file_mini_width32(linear ? x->slope : bits);
+        p = telem_i_file_mini_head(c, (bits + decimal) | linear << 7, (n * bits + 7u) >> 3);
         if (!p) return 0;
-        if (x->linear) telem_i_file_mini_bend(x, n, width);
+        if (linear) telem_i_file_mini_bend(x, n, width);
         x->step.w32[n] = 0;
-        telem_i_file_mini_pack(p, x->step.w32, n, x->bits);
+        telem_i_file_mini_pack(p, x->step.w32, n, bits);
     }
     telem_i_file_coder_step(c);
     return 1;
@@ -3237,9 +3253,9 @@ TELEM_I_APART telem_result telem_i_file_mini_column(telem_i_file_coder *c, telem
     power = telem_i_file_mini_power(m, col, (size_t)(p - m->rows), index, have);
     if (power < 0.0f) return TELEM_ERR_RANGE;
     if (col->width == 4 && !(power > 0.0f)) telem_i_file_mini_scan_f32(x, p, m->size, n, p - m->size);
-    else telem_i_file_mini_scan_other(x, p, m->size, n, col->width, power);
+    else telem_i_file_mini_scan_other(x, p, m->size, n, col->width, real, power);
     if (x->plain) m->mode[index] = power > 0.0f ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
-    return telem_i_file_mini_put(c, x, n, col->width, power > 0.0f) ? TELEM_OK : TELEM_ERR_LIMIT;
+    return telem_i_file_mini_put(c, x, n, col->width, power > 0.0f ? 65u : 0u) ? TELEM_OK : TELEM_ERR_LIMIT;
 }
 
 /* A run of number columns, the first of them number `index` of the stream's, of n of `have` rows: TELEM_OK,
@@ -3253,7 +3269,7 @@ static telem_result telem_i_file_mini_run(telem_i_file_coder *c, telem_i_file_mi
         if (width == 4 && col->decimals == 0) kind = TELEM_I_FILE_MINI_F32;
     } else if (width == 4) {
         kind = TELEM_I_FILE_MINI_U32;
-    } else if (width == 2) {
+    } else if (width == 2 && !col->counter) {
         kind = TELEM_I_FILE_MINI_U16;
     }
     x.counter = col->counter;
