@@ -2888,7 +2888,7 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
 /* A column of the block at hand: what each row adds to the one before. */
 typedef struct telem_i_file_mini_item {
     union {
-        uint32_t w32[TELEM_I_FILE_MINI_ROWS + 1u]; /* of columns of 4 bytes or fewer: zigzags less `counter` */
+        uint32_t w32[TELEM_I_FILE_MINI_ROWS + 3u]; /* of columns of 4 bytes or fewer: zigzags less `counter` */
         uint64_t w64[TELEM_I_FILE_MINI_ROWS];
     } step;
     uint32_t e;      /* behind the block */
@@ -2965,25 +2965,30 @@ TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint
     uint32_t before = x->before, counter = kind == TELEM_I_FILE_MINI_U32 ? x->counter : 0u;
     uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n, *look = n > 4u ? to + 4 : stop, u, v, d = 0, z;
     if (n > 4u && kind != TELEM_I_FILE_MINI_U32) { /* the first four without a loop */
-        uint32_t a = telem_i_file_mini_load(p, kind), b = telem_i_file_mini_load(p + stride, kind), c;
-        p += 2 * stride;
-        c = telem_i_file_mini_load(p, kind);
+        uint32_t e;
+        u = telem_i_file_mini_load(p, kind);
+        d = telem_i_file_mini_wrap(u - last, kind);
+        plain = to[0] = telem_i_file_mini_zigzag(d);
+        linear = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - before, kind));
         v = telem_i_file_mini_load(p + stride, kind);
         p += 2 * stride;
-        d = telem_i_file_mini_wrap(v - c, kind);
-        c = telem_i_file_mini_wrap(c - b, kind);
-        b = telem_i_file_mini_wrap(b - a, kind);
-        a = telem_i_file_mini_wrap(a - last, kind);
+        e = telem_i_file_mini_wrap(v - u, kind);
+        plain |= z = telem_i_file_mini_zigzag(e);
+        to[1] = z;
+        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(e - d, kind));
+        u = telem_i_file_mini_load(p, kind);
+        d = telem_i_file_mini_wrap(u - v, kind);
+        plain |= z = telem_i_file_mini_zigzag(d);
+        to[2] = z;
+        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - e, kind));
+        v = telem_i_file_mini_load(p + stride, kind);
+        p += 2 * stride;
+        e = telem_i_file_mini_wrap(v - u, kind);
+        plain |= z = telem_i_file_mini_zigzag(e);
+        to[3] = z;
+        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(e - d, kind));
         last = v;
-        plain = to[0] = telem_i_file_mini_zigzag(a);
-        linear = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(a - before, kind));
-        plain |= to[1] = telem_i_file_mini_zigzag(b);
-        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(b - a, kind));
-        plain |= to[2] = telem_i_file_mini_zigzag(c);
-        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(c - b, kind));
-        plain |= to[3] = telem_i_file_mini_zigzag(d);
-        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - c, kind));
-        before = d;
+        before = d = e;
         to = look;
     }
     for (;; look = stop) {
@@ -3120,25 +3125,27 @@ static void telem_i_file_mini_bits_put(telem_i_file_mini_bits *b, uint32_t v, ui
     b->word = b->fill ? v >> (n - b->fill) : 0;
 }
 
-/* n residuals of so many bits, two at a time where both fit into a word; whole words, the last one filled with
-   0 bits: what is too much is written over. Behind the last residual stands a 0. */
+/* n residuals of so many bits, four or two at a time where they fit into a word; whole words, the last one filled with
+   0 bits: what is too much is written over. Behind the last residual stand three 0. */
 TELEM_I_APART void telem_i_file_mini_pack(uint8_t *p, const uint32_t *from, uint32_t n, uint32_t bits) {
     uint32_t word = 0, fill = 0, r;
     const uint32_t *stop = from + n;
     if (bits < 16) {
-        uint32_t two = 2u * bits;
+        uint32_t two = 2u * bits, four = two;
+        if (bits < 8) four *= 2u;
         do {
             r = from[0] | from[1] << bits;
+            if (four != two) r |= (from[2] | from[3] << bits) << two, from += 2;
             from += 2;
             word |= r << fill;
-            fill += two;
+            fill += four;
             if (fill < 32) continue;
             telem_put32(p, word);
             p += 4;
             fill -= 32;
-            word = r >> (two - fill); /* nothing where fill is 0 */
+            word = r >> (four - fill); /* nothing where fill is 0 */
         } while (from < stop);
-    } else {
+    } else if (bits < 32) {
         do {
             r = *from++;
             word |= r << fill;
@@ -3147,8 +3154,10 @@ TELEM_I_APART void telem_i_file_mini_pack(uint8_t *p, const uint32_t *from, uint
             telem_put32(p, word);
             p += 4;
             fill -= 32;
-            word = fill ? r >> (bits - fill) : 0;
+            word = r >> (bits - fill);
         } while (from != stop);
+    } else {
+        for (; from != stop; p += 4) telem_put32(p, *from++);
     }
     telem_put32(p, word);
 }
@@ -3209,7 +3218,7 @@ TELEM_I_APART int telem_i_file_mini_put(telem_i_file_coder *c, telem_i_file_mini
         p = telem_i_file_mini_head(c, (bits + decimal) | linear << 7, (n * bits + 7u) >> 3);
         if (!p) return 0;
         if (linear) telem_i_file_mini_bend(x, n, width);
-        x->step.w32[n] = 0;
+        x->step.w32[n] = x->step.w32[n + 1u] = x->step.w32[n + 2u] = 0;
         telem_i_file_mini_pack(p, x->step.w32, n, bits);
     }
     telem_i_file_coder_step(c);

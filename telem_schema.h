@@ -710,12 +710,34 @@ TELEM_API size_t telem_schema_print_csv_header(const telem_schema *s, uint32_t f
 #pragma GCC diagnostic pop
 #endif
 
+/* XXH32 in a third of the code that xxhash's takes, for builds that optimise for size. */
+TELEM_UNUSED static uint32_t telem_i_turn32(uint32_t v, unsigned n) { return v << n | v >> (32u - n); }
+TELEM_UNUSED static uint32_t telem_i_small_xxh32(const void *data, size_t n, uint32_t seed) {
+    const uint8_t *p = (const uint8_t *)data, *end = p + n;
+    uint32_t a = 2654435761u, b = 2246822519u, c = 3266489917u, h = seed + 374761393u;
+    if (n >= 16) {
+        uint32_t v = seed + a + b, w = seed + b, x = seed, y = seed - a;
+        const uint8_t *last = end - 15;
+        do {
+            v = telem_i_turn32(v + telem_get32(p) * b, 13) * a;
+            w = telem_i_turn32(w + telem_get32(p + 4) * b, 13) * a;
+            x = telem_i_turn32(x + telem_get32(p + 8) * b, 13) * a;
+            y = telem_i_turn32(y + telem_get32(p + 12) * b, 13) * a;
+            p += 16;
+        } while (p < last);
+        h = telem_i_turn32(v, 1) + telem_i_turn32(w, 7) + telem_i_turn32(x, 12) + telem_i_turn32(y, 18);
+    }
+    h += (uint32_t)n;
+    for (; end - p >= 4; p += 4) h = telem_i_turn32(h + telem_get32(p) * c, 17) * 668265263u;
+    for (; p != end; p++) h = telem_i_turn32(h + *p * 374761393u, 11) * a;
+    h = (h ^ h >> 15) * b;
+    h = (h ^ h >> 13) * c;
+    return h ^ h >> 16;
+}
+
 TELEM_UNUSED static uint32_t telem_i_xxh32(const void *p, size_t n, uint32_t seed) {
-#if defined(__OPTIMIZE_SIZE__) /* what hashes in parts is there anyway */
-    XXH32_state_t h;
-    (void)XXH32_reset(&h, seed);
-    if (n) (void)XXH32_update(&h, p, n);
-    return XXH32_digest(&h);
+#if defined(__OPTIMIZE_SIZE__)
+    return telem_i_small_xxh32(p, n, seed);
 #else
     return XXH32(p, n, seed);
 #endif

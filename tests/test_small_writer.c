@@ -351,7 +351,20 @@ TEST(streams_that_no_end_block_could_hold_are_refused) {
     kit_free_file(&f);
 }
 
+TEST(the_small_hash_is_xxh32) {
+    uint64_t rng = kit_seed(3);
+    uint8_t bytes[200];
+    uint32_t i, n, seed;
+    for (i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(check_rand(&rng) >> 40);
+    for (n = 0; n <= sizeof bytes; n++) {
+        seed = (uint32_t)(check_rand(&rng) >> 32);
+        CHECK_EQ_INT(telem_i_small_xxh32(bytes, n, seed), XXH32(bytes, n, seed));
+        CHECK_EQ_INT(telem_i_small_xxh32(bytes + 1, n ? n - 1u : 0, seed), XXH32(bytes + 1, n ? n - 1u : 0, seed));
+    }
+}
+
 int main(void) {
+    RUN(the_small_hash_is_xxh32);
     RUN(bytes_are_those_of_the_general_writer);
     RUN(an_io_that_fails_costs_rows_that_are_told);
     RUN(a_schema_is_printed_as_c);
