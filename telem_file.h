@@ -114,6 +114,7 @@
                                   TELEM_DEFINE made and that telem_schema_check passed once elsewhere
                    TELEM_NO_TEXT  telem.h: errors without words
                    TELEM_FILE_CLOCKS  clocks of a writer, 16: less RAM (40 bytes each)
+                   For least flash and RAM: telem_file_small (API), a writer of its own that gives up more
 
    =============================================================================================
    FORMAT, version 1.0

@@ -55,7 +55,7 @@ static telem_ring_reader consumer;
 static void use_ring(void) {
     telem_ring_desc d = TELEM_ZERO;
     telem_ring_reader_desc r = TELEM_ZERO;
-    telem_ring_record rec;
+    telem_ring_record rec = TELEM_ZERO;
     telem_ring *ring;
     uint32_t i;
     d.memory = ring_memory, d.memory_size = sizeof ring_memory;
@@ -85,7 +85,7 @@ static void use_ring(void) {
 #if HAS(11) || PART == 12
 static uint64_t small_memory[512 / 8];
 static void use_small(void) {
-    telem_ring_record rec;
+    telem_ring_record rec = TELEM_ZERO;
     telem_ring_small *ring;
     uint32_t i;
     must(telem_ring_small_init(&ring, small_memory, sizeof small_memory, TELEM_RING_OVERWRITE, 0));
@@ -111,7 +111,7 @@ static uint64_t survived[1024 / 8];
 static telem_ring_image image;
 static void use_attach(void) {
     telem_ring_attach_desc d = TELEM_ZERO;
-    telem_ring_record rec;
+    telem_ring_record rec = TELEM_ZERO;
     uint8_t buf[64];
     d.bytes = survived, d.size = sizeof survived;
     if (telem_ring_attach(&image, &d) == TELEM_OK)
