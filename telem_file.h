@@ -2309,14 +2309,14 @@ TELEM_I_INLINE int telem_i_file_equal(const uint8_t *a, const uint8_t *b, size_t
 
 /* The same for whole rows, which are equal as a rule when they are asked for: no word by itself is looked at. */
 #if defined(__ARM_FEATURE_UNALIGNED) && defined(__thumb__)
-TELEM_I_APART int telem_i_file_same_row(const uint8_t *a, const uint8_t *b, size_t n) {
+TELEM_I_APART int telem_i_file_whole_same(const uint8_t *a, const uint8_t *b, size_t n) {
     for (; n >= 16; n -= 16, a += 16, b += 16)
         if ((telem_get32(a) ^ telem_get32(b)) | (telem_get32(a + 4) ^ telem_get32(b + 4)) |
             (telem_get32(a + 8) ^ telem_get32(b + 8)) | (telem_get32(a + 12) ^ telem_get32(b + 12))) return 0;
     return memcmp(a, b, n) == 0;
 }
 #else
-#define telem_i_file_same_row(a, b, n) (memcmp(a, b, n) == 0)
+#define telem_i_file_whole_same(a, b, n) (memcmp(a, b, n) == 0)
 #endif
 
 /* The commonest has a loop of its own. */
@@ -2461,6 +2461,7 @@ static void telem_i_file_set_presence(const telem_schema *schema, uint8_t *row) 
 
 /* >>blocks-out --------------------------------------------------------------------------------- */
 
+#if !defined(TELEM_FILE_NO_COLUMNS)
 /* Rows mostly differ where they end, and a call takes its time. */
 static int telem_i_file_same_row(const uint8_t *a, const uint8_t *b, size_t n) {
     uint64_t x, y;
@@ -2471,8 +2472,6 @@ static int telem_i_file_same_row(const uint8_t *a, const uint8_t *b, size_t n) {
     }
     return memcmp(a, b, n) == 0;
 }
-
-#if !defined(TELEM_FILE_NO_COLUMNS)
 static telem_result telem_i_file_close_columns(telem_file_writer *w, telem_i_file_wstream *s);
 static telem_result telem_i_file_gather_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time);
 static int telem_i_file_quick_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time, const void *row);
@@ -3460,7 +3459,7 @@ static int telem_i_file_mini_is_idle(const telem_file_writer *w, const telem_i_f
     for (i = 0; i < n; before = m->times[i++])
         if (telem_i_file_since(before, m->times[i]) != telem_i_file_mini_extend(m->diff[0])) return 0;
     for (i = 0; i < n; i++)
-        if (!telem_i_file_same_row(m->rows + (size_t)i * s->row_size, s->prev, s->row_size)) return 0;
+        if (!telem_i_file_whole_same(m->rows + (size_t)i * s->row_size, s->prev, s->row_size)) return 0;
     return 1;
 }
 
@@ -5173,7 +5172,7 @@ static int telem_i_file_code_token(telem_i_file_wstream *s, int64_t time) {
     uint64_t z = telem_zigzag(telem_i_signed(telem_i_file_since(predicted, time)));
     int changed = 0;
     if (s->run) p += telem_varint_put(p, (uint64_t)s->run << 2 | 2u);
-    if (!s->has_optional && !s->has_counter && !(z >> 62) && telem_i_file_same_row(s->row, s->prev, s->row_size)) {
+    if (!s->has_optional && !s->has_counter && !(z >> 62) && telem_i_file_whole_same(s->row, s->prev, s->row_size)) {
         end = p;
     } else {
         groups = p;
@@ -6424,7 +6423,7 @@ static int telem_i_small_token(telem_file_small_stream *s, int64_t time) {
     if (z >> 62) *end++ = 3;
     end += telem_varint_put(end, z >> 62 ? z : z << 2);
     c = telem_i_small_coder(s, end, 4);
-    if (!e->has_counter && !(z >> 62) && telem_i_file_same_row(s->row, s->prev, e->row_size)) goto same;
+    if (!e->has_counter && !(z >> 62) && telem_i_file_whole_same(s->row, s->prev, e->row_size)) goto same;
     for (i = 0; i < e->run_count; i++)
         if (!telem_i_file_code_run(&c, &e->runs[i], s->row, s->prev)) return 0;
     end = telem_i_small_coded(&c);
@@ -6538,7 +6537,7 @@ static int telem_i_small_is_idle(const telem_file_small_stream *s) {
     if (n == 0 || telem_i_small_rows(s->desc) < 2u || s->key || s->need_key || s->desc->schema->has_counter || s->run > UINT16_MAX) return 0;
     for (i = 0; i < n; before = m->times[i++])
         if (telem_i_file_since(before, m->times[i]) != telem_i_file_mini_extend(m->diff[0]) ||
-            !telem_i_file_same_row(m->rows + (size_t)i * m->size, s->prev, m->size)) return 0;
+            !telem_i_file_whole_same(m->rows + (size_t)i * m->size, s->prev, m->size)) return 0;
     return 1;
 }
 
