@@ -948,7 +948,7 @@ TEST(failed_sync_within_a_block_leaves_it_whole) {
         p.d.max_streams = 2;
         p.d.coding = TELEM_FILE_COLUMNS;
         p.d.pace = pace;
-        p.d.block_rows = 1000;
+        p.d.block_rows = 1600; /* two pieces to a block */
         p.d.sync = TELEM_FILE_SYNC_BLOCK;
         p.d.max_age_ns = UINT64_MAX;
         sd.id = 1;
