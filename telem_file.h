@@ -957,7 +957,9 @@ typedef struct telem_file_writer_desc {
                             the rows that are in no block yet: blocks close early when they are full */
     uint64_t sync_ns;    /* TELEM_FILE_SYNC_INTERVAL; 0: 1 s */
     void (*wait)(void *user); /* called again and again while a call waits for the helper to end its step (some
-                            microseconds; NULL: it spins), or for a sync to end (NULL: it sleeps a little) */
+                            microseconds; NULL: it spins), or for a sync to end (NULL: it sleeps a little; it
+                            spins where there is no system). Where threads have fixed priorities it must let lower
+                            ones run: a sleep, no yield */
     void *wait_user;
 } telem_file_writer_desc;
 
@@ -1160,7 +1162,8 @@ TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w);
    waited in memory are not lost; those of a block of which the io took a part are, in journal mode as well: the zone has
    them until their slot is taken again, and a reader gets them from there so long, but they are not written a second
    time (the loss block tells the most that may be lost). While the cause lasts it answers the io's error again: try as often as you
-   like. Behind a failed sync what the io took since the sync before is in doubt: a reader tells what is
+   like. It clears only what this thread was
+   told: a sync that failed in another one meanwhile is its answer, once, and cleared by the next call. Behind a failed sync what the io took since the sync before is in doubt: a reader tells what is
    missing by the row numbers. */
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w);
 TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_writer *w);
@@ -1661,6 +1664,7 @@ struct telem_file_writer {
     telem_atomic32 sync_failed; /* what it answered in another thread, negated */
     int64_t sync_time;       /* of the latest poll that synced */
     uint8_t sync_due, sync_timed, locked;
+    uint8_t sync_told; /* the error that sticks is a sync's */
     uint32_t staged, stage_done, stream_count, loss_count, clock_count;
     telem_clock clocks[TELEM_FILE_CLOCKS];
     uint32_t clock_ids[TELEM_FILE_CLOCKS];
@@ -3845,9 +3849,11 @@ static void telem_i_file_gate_open(telem_file_writer *w) { telem_i_file_gate_add
    The turn belongs to the thread whose ticket it is, from sync_begin to sync_end, and with it the io's sync, `synced`
    and the right to make sync_failed an error (the writer's thread clears that at any time: a store of 0).
      T1  between sync_begin and sync_end no other sync of the io is at work, and a thread waits for those that drew before.
-     T2  what answers TELEM_OK synced itself, behind every block counted in `sealed` when it began; then `synced` says so.
-     T3  behind one that failed none is begun until that was cleared.
-     T4  the turn is within the gate, or in the writer's own thread: the io stays the same one.
+     T2  what answers TELEM_OK synced itself: the whole file, behind every block counted in `sealed` when it began, and
+         `synced` says so then; or (row_synced) the zone from the last such row on.
+     T3  behind one that failed none is begun until that was cleared; that is so only once the writer's thread was told of it.
+     T4  who waits for its turn holds up those behind it as well: gate_wait lets threads of lower priority run (desc.wait).
+     T5  the turn is within the gate, or in the writer's own thread: the io stays the same one.
      S1  sync_end: store-release of sync_turn -> sync_begin: load-acquire: sync_failed, `synced` of the one before.
      S2  journal_sealed: store-release of `sealed` -> sync_io: load-acquire: that block is with the io.
      S3  sync_io: store-release of `synced` -> wants_sync: load-acquire: the sync is over before a slot is overwritten.
@@ -3882,13 +3888,19 @@ static telem_result telem_i_file_sync_io(telem_file_writer *w) {
     return r;
 }
 
+/* The writer's thread learns of it: only what it was told is cleared (telem_file_writer_clear). */
+static void telem_i_file_sync_failed(telem_file_writer *w, telem_result r) {
+    if (w->error.code == TELEM_OK) w->sync_told = 1;
+    telem_i_file_writer_fail(w, r, "the io's sync failed");
+}
+
 /* In the writer's own thread: a failed sync is an error that sticks. */
 static telem_result telem_i_file_sync_now(telem_file_writer *w) {
     telem_result r;
     w->sync_due = 0;
     if (w->error.code != TELEM_OK) return w->error.code;
     r = telem_i_file_sync_io(w);
-    if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
+    if (r != TELEM_OK) telem_i_file_sync_failed(w, r);
     else if (w->zone) w->zone->unsynced = w->zone->used;
     return r;
 }
@@ -4008,7 +4020,7 @@ static void telem_i_file_journal_row(telem_file_writer *w, telem_i_file_wstream 
 /* A sync that failed in another thread. */
 static void telem_i_file_see_failed_sync(telem_file_writer *w) {
     uint32_t failed = TELEM_LOAD32_RELAXED(&w->sync_failed);
-    if (failed) telem_i_file_writer_fail(w, (telem_result)-(int32_t)failed, "the io's sync failed");
+    if (failed) telem_i_file_sync_failed(w, (telem_result)-(int32_t)failed);
 }
 
 /* What the sync policy asks for behind a row. */
@@ -4026,7 +4038,7 @@ static telem_result telem_i_file_row_synced(telem_file_writer *w) {
             r = telem_i_file_sync_done(w, r);
         }
         telem_i_file_sync_end(w);
-        if (r != TELEM_OK) telem_i_file_writer_fail(w, r, "the io's sync failed");
+        if (r != TELEM_OK) telem_i_file_sync_failed(w, r);
         else z->unsynced = z->used;
         return r;
     }
@@ -5772,10 +5784,21 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     telem_result r;
     if (!w || !w->open) return telem_i_file_not_open(w);
 #if !defined(TELEM_FILE_NO_JOURNAL)
-    TELEM_STORE32_RELAXED(&w->sync_failed, 0);
-#endif
+    if (!telem_i_file_troubled(w) && TELEM_LOAD32_RELAXED(&w->sync_failed) == 0) return TELEM_OK;
+    telem_i_file_acquire(w);
+    if (w->error.code == TELEM_OK) { /* nobody has told this thread */
+        telem_i_file_see_failed_sync(w);
+        r = w->error.code;
+        telem_i_file_release(w);
+        return r;
+    }
+    if (w->sync_told) TELEM_STORE32_RELAXED(&w->sync_failed, 0); /* none is at work: they do not begin behind a failed one */
+    if (w->sync_told && w->desc.sync != TELEM_FILE_SYNC_NONE) w->sync_due = 1; /* it is still to be done */
+    w->sync_told = 0;
+#else
     if (!telem_i_file_troubled(w)) return TELEM_OK;
     telem_i_file_acquire(w);
+#endif
     memset(&w->error, 0, sizeof w->error);
 #if !defined(TELEM_FILE_NO_COLUMNS)
     telem_i_file_trouble(w, 0);
@@ -5796,6 +5819,9 @@ TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w) {
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++) telem_i_file_tell_loss(w, w->streams[i]);
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (w->health && w->error.code == TELEM_OK) w->health->errors++;
+#endif
+#if !defined(TELEM_FILE_NO_JOURNAL)
+    if (w->error.code == TELEM_OK) telem_i_file_see_failed_sync(w); /* one that came while another error stuck */
 #endif
     r = w->error.code;
     telem_i_file_release(w);

@@ -22,6 +22,7 @@ sealed_read_after_the_sync @ syncs_in_turn @ telem_i_file_sync_io @ &w->synced, 
 failure_not_kept @ syncs_that_fail @ telem_i_file_sync_done @ TELEM_STORE32_RELAXED @ d
 failure_read_again @ syncs_that_fail @ telem_i_file_sync_io @ return r; @ s/r;/(telem_result)-(int32_t)TELEM_LOAD32_RELAXED(\&w->sync_failed);/
 sync_after_a_failed_one @ syncs_that_fail @ telem_i_file_sync_begin @ return @ s/return.*/return TELEM_OK;/
+cleared_before_it_was_told @ syncs_that_fail @ TELEM_API telem_result telem_file_writer_clear( @ if (w->sync_told) TELEM_STORE32_RELAXED @ s/if (w->sync_told) //
 gate_does_not_wait @ io_goes @ telem_i_file_gate_shut @ while ( @ d
 gate_lets_in_when_shut @ io_goes @ telem_i_file_gate_enter @ TELEM_I_FILE_SHUT @ s/was & TELEM_I_FILE_SHUT/0/
 gate_left_before_the_sync @ io_goes @ TELEM_API telem_result telem_file_sync( @ telem_i_file_gate_enter @ s/;/; telem_i_file_gate_leave(w); telem_i_file_gate_add(w, 0);/
