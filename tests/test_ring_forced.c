@@ -2,7 +2,7 @@
    over to another actor at the access that the test says. Each test below runs A up to its i-th
    access, B up to its j-th, C to the end, and lets A and B finish in both orders, for all i and j,
    under both policies. The manual of telem_ring.h draws them (INTERLEAVINGS); ring_mutants.sh has a
-   seeded bug for each. test_ring_forced_narrow.c: the same with 32-bit cursors.  UNIT: posix */
+   seeded bug for each. test_ring_forced_narrow.c: the same with 32-bit cursors.  UNIT: posix, UNIT: optimised */
 #ifndef _XOPEN_SOURCE
 #define _XOPEN_SOURCE 700
 #endif
