@@ -17134,17 +17134,6 @@ static int telem_i_file_same_header(const uint8_t *a, const uint8_t *b) {
     return memcmp(a, b, 10) == 0 && memcmp(a + 12, b + 12, 12) == 0 && memcmp(a + 28, b + 28, 60) == 0 && memcmp(a + 96, b + 96, 4) == 0;
 }
 
-/* What looks like a long header again and again: hashed bytes are 4 for each one passed, at most. (Short ones are tried
-   wherever they stand: these are repeats.) */
-static int telem_i_file_strange(const telem_file_reader *r, size_t size) {
-    uint64_t at = telem_i_file_where(r);
-    return size > TELEM_I_FILE_HEADER && at > r->strange_at && at < r->strange_end;
-}
-static void telem_i_file_estranged(telem_file_reader *r, size_t size) {
-    r->strange_at = telem_i_file_where(r);
-    r->strange_end = r->strange_at + size / 4u;
-}
-
 /* A stream header at the position? TELEM_OK: dealt with; TELEM_ERR_CORRUPT: none; TELEM_END. */
 static telem_result telem_i_file_take_header(telem_file_reader *r) {
     telem_result e = telem_i_file_fill(r, 12), code;
@@ -17155,14 +17144,10 @@ static telem_result telem_i_file_take_header(telem_file_reader *r) {
     if (e != TELEM_OK) return e;
     size = telem_get16(p + 10);
     if (size < TELEM_I_FILE_HEADER || size > 4096 || size % 8) return TELEM_ERR_CORRUPT;
-    if (telem_i_file_strange(r, size)) return TELEM_ERR_CORRUPT;
     e = telem_i_file_fill(r, size);
     if (e != TELEM_OK) return e;
     p = telem_i_file_here(r);
-    if (telem_get32(p + size - 4) != telem_i_xxh32(p, size - 4, 0)) {
-        telem_i_file_estranged(r, size);
-        return TELEM_ERR_CORRUPT;
-    }
+    if (telem_get32(p + size - 4) != telem_i_xxh32(p, size - 4, 0)) return TELEM_ERR_CORRUPT;
     code = telem_i_file_check_header(r, p, size, &what);
     if (code == TELEM_OK && r->has_session && telem_get64(p + 16) == r->session.id) {
         telem_i_file_bad_ends(r);
@@ -17575,15 +17560,18 @@ static void telem_i_file_note_key(telem_file_reader *r, const telem_i_file_heade
 /* Does another session begin at the position? */
 static int telem_i_file_is_foreign(telem_file_reader *r) {
     const uint8_t *h;
+    uint64_t at = telem_i_file_where(r);
     size_t n;
     if (telem_i_file_fill(r, TELEM_I_FILE_HEADER) != TELEM_OK || memcmp(telem_i_file_here(r), telem_i_file_magic, 8) != 0) return 0;
     h = telem_i_file_here(r);
     n = telem_get16(h + 10);
     if (n < TELEM_I_FILE_HEADER || n > 4096 || n % 8 || telem_get64(h + 16) == r->session.id) return 0;
-    if (telem_i_file_strange(r, n) || telem_i_file_fill(r, n) != TELEM_OK) return 0;
+    if (at > r->strange_at && at < r->strange_end) return 0; /* what looks so again and again: hashed bytes are 4 for each one passed, at most */
+    if (telem_i_file_fill(r, n) != TELEM_OK) return 0;
     h = telem_i_file_here(r);
     if (telem_get32(h + n - 4u) == telem_i_xxh32(h, n - 4u, 0)) return 1;
-    telem_i_file_estranged(r, n);
+    r->strange_at = at;
+    r->strange_end = at + n / 4u;
     return 0;
 }
 
