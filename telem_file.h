@@ -1173,12 +1173,15 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
 /* ------------------------------------------------------------------- small writer ---- */
 
 /* A writer of the wire profile for machines whose flash and RAM count: a third of the code of telem_file_writer, the
-   same bytes for the same rows and desc. What it gives up: schemas are encoded on a PC (telem_file_small_encode, _print) and have
-   numbers and bools only, no texts nor optional fields; no LZ4, metadata, annotations, attachments, health, index or
-   clock arithmetic (intervals are ticks); one clock for all streams; nothing is checked that is in a desc. An error of
-   the io does not stick: the rows of the block are lost, told by the numbers of the next ones (no loss block), and
-   the writer goes on with a KEY block. One thread at a time, not from interrupt handlers.
-   TELEM_FILE_NO_MINI or TELEM_FILE_NO_ROWS leaves the other coding out.       test_small_writer.c, tests/mcu/flight.c */
+   same bytes for the same rows and settings. What it gives up: schemas are encoded on a PC (telem_file_small_encode,
+   _print) and have numbers and bools only, no texts nor optional fields; no LZ4, metadata, annotations, attachments,
+   health, index or clock arithmetic (intervals are ticks); one clock for all streams.
+   An error of the io does not stick. The call in which it came answers it (the first one of that call) and does the rest
+   of its work; the rows of the block that did not go out are lost, and told by their numbers and by a loss block before
+   the next one, which is a KEY block. A row that telem_file_small_write was given is taken in any case, but for ERR_ARG:
+   do not give it again. A header or schema that did not go out is tried again with each block; no rows go before it.
+   One thread at a time, not from interrupt handlers. TELEM_FILE_NO_MINI or TELEM_FILE_NO_ROWS leaves the other coding
+   out.               test_small_writer.c, tests/mcu/small_file.c; from schema to program: examples/stm32/encode.c */
 
 /* A stream's schema, as telem_file_small_encode makes and telem_file_small_print prints it. */
 typedef struct telem_file_encoded {
@@ -1187,6 +1190,7 @@ typedef struct telem_file_encoded {
     uint32_t payload_size, run_count;
     uint32_t row_size, columns; /* bytes of a row form */
     uint32_t worst;             /* bytes that a row may take in a block */
+    uint32_t struct_size;       /* of the C struct; where the encoding is printed X_FITS(type) compares its members */
     uint16_t tag;
     uint8_t has_counter;
 } telem_file_encoded;
@@ -1198,48 +1202,70 @@ typedef struct telem_file_small_desc {
     uint32_t clock_size;
     uint32_t max_block, max_row, max_streams; /* 0: 4,096, 1,024, 8 */
     int64_t created;        /* as in telem_file_writer_desc */
-    uint64_t max_age_ns;    /* what the stream header says; 0: 100 ms. What is done is the stream's max_age */
+    uint64_t max_age_ns;    /* what the stream header says; 0: 100 ms. What is done is the streams' max_age */
 } telem_file_small_desc;
 
 typedef struct telem_file_small_stream_desc {
     const telem_file_encoded *schema;
-    uint32_t id;
+    uint32_t id;            /* one of its own, as the schema; not TELEM_ALL_STREAMS */
     uint8_t coding;         /* TELEM_FILE_ROWS, TELEM_FILE_MINI; 0: rows */
-    void *memory;           /* 8-aligned, telem_file_small_bytes() of it */
-    uint32_t block_bytes, block_rows, key_bytes, key_rows; /* 0: 512, 65,536 (mini 16), 8,192, 1 */
-    uint64_t max_age, key_every, announce_every; /* ticks of the clock; 0: those of 100 ms, 5 s, 5 s in ns */
+    void *memory;           /* 8-aligned */
+    size_t memory_size;     /* telem_file_small_bytes() at least; at compile time: TELEM_FILE_SMALL_ROWS_BYTES, _MINI_BYTES */
+    uint32_t block_bytes;   /* 0: 512 */
+    uint32_t block_rows;    /* 0: 65,536; mini 1..32, 0: 16 */
+    uint32_t key_bytes, key_rows; /* 0: 8,192, 1 */
+    uint64_t max_age, key_every, announce_every; /* ticks of the clock, as max_age_ns, key_ns, announce_ns of the general
+                               writer; UINT64_MAX: never; 0: 100 ms, 5 s, 5 s, but with desc.clock give all three */
 } telem_file_small_stream_desc;
 
 typedef struct telem_file_small telem_file_small;
 typedef struct telem_file_small_stream telem_file_small_stream;
 
-/* Begins a stream of bytes: its header. The answers of these calls: TELEM_OK, or what the io said in this call. */
+/* Begins a stream of bytes: its header. session: another at each start, not 0. Where the io fails the writer is open all
+   the same (so with the calls below): the answers are TELEM_OK, or what the io said in this call. */
 TELEM_API telem_result telem_file_small_open(telem_file_small *w, const telem_file_small_desc *d, uint64_t session);
-/* s: in your memory, as d and d->memory until the close. ERR_LIMIT: more streams than the first one's block_bytes / 30,
-   which the end block has to hold. */
+/* s: in your memory, as d and d->memory until the close. A stream whose schema the io did not take is added; adding it again
+   only tries to write that. What is refused is not added. ERR_ARG: memory, id, intervals; ERR_MEMORY; ERR_UNSUPPORTED:
+   the coding; ERR_EXISTS: the id or the schema (its name) is taken; ERR_LIMIT: a row or schema that max_row or max_block
+   does not hold, block_rows, max_streams, or more streams than the first one's block_bytes / 30, which the end
+   block has to hold. */
 TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_small_stream *s, const telem_file_small_stream_desc *d);
 /* rec: the C struct that was printed for. The time is in ticks of the clock. */
 TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_small_stream *s, int64_t time, const void *rec);
+/* Rows of s that were lost to errors of the io. */
+TELEM_API uint32_t telem_file_small_lost(const telem_file_small_stream *s);
 /* Records that did not reach the writer: `count` more at a hop (TELEM_HOP_) of stream id `stream` (or TELEM_ALL_STREAMS),
    `total` with those that were told before. */
 TELEM_API telem_result telem_file_small_loss(telem_file_small *w, uint32_t hop, uint8_t cause, uint32_t stream, uint64_t count, uint64_t total);
 /* When rows are rare: writes those that waited for max_age, and what is to be announced again. */
 TELEM_API telem_result telem_file_small_poll(telem_file_small *w, int64_t now);
 TELEM_API telem_result telem_file_small_flush(telem_file_small *w);
-/* flush, and an end block. */
+/* flush, and an end block. Behind an error it may be called again. */
 TELEM_API telem_result telem_file_small_close(telem_file_small *w);
-/* Memory of a stream: two rows (mini: block_rows + 1, and 12 bytes a column), a block, 80 bytes. */
+/* Memory of a stream: two rows (mini: block_rows + 1 of them with 8 bytes each, 9 bytes a column, 96), a block, 80 bytes. */
 TELEM_API size_t telem_file_small_bytes(const telem_file_small_stream_desc *d);
+
+/* The same, or some bytes more, as a constant, of a printed `object`. */
+#define TELEM_I_FILE_SMALL_SLACK 80u /* behind a block: a group, a run token */
+#define TELEM_I_FILE_SMALL_MINI 96u  /* what the mini coding keeps of a stream, at most */
+#define TELEM_I_FILE_SMALL_BLOCK(object, bytes) \
+    ((((bytes) < (size_t)object##_worst ? (size_t)object##_worst : (bytes)) + TELEM_I_FILE_SMALL_SLACK + 7u) & ~(size_t)7u)
+#define TELEM_FILE_SMALL_ROWS_BYTES(object, block_bytes) (2u * (size_t)object##_row + TELEM_I_FILE_SMALL_BLOCK(object, (size_t)(block_bytes)))
+#define TELEM_FILE_SMALL_MINI_BYTES(object, block_bytes, block_rows) \
+    (((size_t)(block_rows) + 1u) * (size_t)object##_row + 8u * (size_t)(block_rows) + 9u * ((size_t)object##_columns + 1u) + TELEM_I_FILE_SMALL_MINI + \
+     TELEM_I_FILE_SMALL_BLOCK(object, (size_t)(block_bytes)))
 
 /* Encodes a schema (on a PC, as a rule: this takes some KB of flash) for the stream called `name` (NULL: the schema's
    name) whose times are of clock `clock` (0: none). e points into memory, which is 4-aligned. Returns the bytes needed;
-   when that is more than size e is not set. ERR_UNSUPPORTED: the schema has texts or optional fields; ERR_ARG:
-   telem_schema_check refuses it. */
+   when that is more than size e is not set. ERR_UNSUPPORTED: the schema has texts, optional fields or no field at all;
+   ERR_ARG: telem_schema_check refuses it, or the name is not of 1 to 255 bytes. */
 TELEM_API int64_t telem_file_small_encode(const telem_schema *schema, const char *name, uint32_t clock, telem_file_encoded *e, void *memory, size_t size);
-/* Prints it as C text, a constant `object` and what belongs to it; put takes a piece of text. */
-TELEM_API void telem_file_small_print(const telem_file_encoded *e, const char *object, void (*put)(void *user, const char *text), void *user);
-/* .. and an array `object` for telem_file_small_desc.clock */
-TELEM_API void telem_file_small_print_clock(const telem_clock *clock, const char *object, uint32_t id, const char *name, void (*put)(void *user, const char *text), void *user);
+/* Prints it as C text; put takes a piece of text. That is a constant `object` of type telem_file_encoded and what belongs
+   to it; enum constants for TELEM_FILE_SMALL_ROWS_BYTES; and a macro object_FITS(type), 1 when the members of that struct
+   lie where they do on the PC: TELEM_STATIC_ASSERT(Imu_encoded_FITS(Imu), print_it_again). */
+TELEM_API void telem_file_small_print(const telem_file_encoded *e, const telem_schema *schema, const char *object, void (*put)(void *user, const char *text), void *user);
+/* .. and an array `object` for telem_file_small_desc.clock. ERR_ARG: a name of more than 255 bytes. */
+TELEM_API telem_result telem_file_small_print_clock(const telem_clock *clock, const char *object, uint32_t id, const char *name, void (*put)(void *user, const char *text), void *user);
 
 /* ------------------------------------------------------------------------------- reader ---- */
 
@@ -1691,17 +1717,18 @@ struct telem_file_small_stream {
     struct telem_i_file_mini *mini;
     uint32_t used, rows, run;  /* as in telem_i_file_wstream */
     uint32_t key_row, key_seq; /* low bits */
-    uint32_t group_bytes, group_rows, lost;
+    uint32_t group_bytes, group_rows, lost, told; /* told: of `lost`, in loss blocks */
+    uint8_t key, need_key, disorder, said;        /* said: TELEM_I_FILE_SMALL_ bits */
     int64_t t, step, first, min, max, key_time, announced;
     uint64_t first_row, schema_pos;
-    uint8_t key, need_key, disorder, has_announced;
 };
 struct telem_file_small {
     const telem_file_small_desc *desc;
     telem_file_small_stream *streams;
     uint64_t session, seq, pos;
-    telem_result error; /* of the call at hand */
     uint32_t seed;
+    telem_result error; /* the first of the call at hand */
+    uint8_t broken, unsaid; /* the block at hand; the header is not with the io */
 };
 
 struct telem_i_file_rstream;
@@ -3573,11 +3600,11 @@ static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_w
 }
 
 static int telem_i_file_key_due(const telem_file_writer *w, const telem_i_file_wstream *s, int64_t time);
-static int telem_i_file_announce_due(telem_i_file_wstream *s, int64_t time);
+static int telem_i_file_announce_waits(const telem_i_file_wstream *s, int64_t time);
 
 /* The tile is full: its rows join a run, or all go out. */
 static telem_result telem_i_file_mini_full(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
-    if (!telem_i_file_mini_is_idle(w, s) || telem_i_file_key_due(w, s, time) || telem_i_file_announce_due(s, time))
+    if (!telem_i_file_mini_is_idle(w, s) || telem_i_file_key_due(w, s, time) || telem_i_file_announce_waits(s, time))
         return telem_i_file_close_mini(w, s);
     telem_i_file_mini_join(w, s);
     return TELEM_OK;
@@ -5091,15 +5118,22 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
 
 #define TELEM_I_FILE_REPEAT 65536u /* bytes behind which a file says again what it is */
 
+/* Are so many ticks between two times? A clock set back by as much counts too. */
+static int telem_i_file_apart(int64_t from, int64_t to, uint64_t ticks) {
+    return (to >= from ? telem_i_file_since(from, to) : telem_i_file_since(to, from)) >= ticks;
+}
+
 /* On a live link: is the stream to be announced again? */
+static int telem_i_file_announce_waits(const telem_i_file_wstream *s, int64_t time) {
+    return s->has_announced && s->announce_ticks && telem_i_file_apart(s->announced, time, s->announce_ticks);
+}
+/* .. who asks this does it. */
 static int telem_i_file_announce_due(telem_i_file_wstream *s, int64_t time) {
-    if (s->announce_ticks == 0) return 0;
-    if (!s->has_announced) s->announced = time; /* the first was when it was added */
+    int due = telem_i_file_announce_waits(s, time);
+    if (due || !s->has_announced) s->announced = time; /* the first was when it was added */
     s->has_announced = 1;
-    if (time < s->announced || telem_i_file_since(s->announced, time) < s->announce_ticks) return 0;
-    s->announced = time;
-    s->need_key = 1;
-    return 1;
+    if (due) s->need_key = 1;
+    return due;
 }
 
 /* What a reader that joins now needs before the schemas. */
@@ -5211,10 +5245,9 @@ static int telem_i_file_code_token(telem_i_file_wstream *s, int64_t time) {
     return 1;
 }
 
-/* Has the open block waited for max_age? A clock set back by as much counts too. */
+/* Has the open block waited for max_age? */
 static int telem_i_file_too_old(const telem_i_file_wstream *s, int64_t now) {
-    uint64_t apart = now > s->first ? telem_i_file_since(s->first, now) : telem_i_file_since(now, s->first);
-    return s->age_ticks && apart >= s->age_ticks && !s->ageless;
+    return s->age_ticks && telem_i_file_apart(s->first, now, s->age_ticks) && !s->ageless;
 }
 
 /* Takes s->row into the stream. */
@@ -6267,8 +6300,9 @@ TELEM_API telem_result telem_file_write_attachment(telem_file_writer *w, uint64_
 /* >>small -- the writer for machines whose flash counts. What the names of telem_file_writer's functions say is done
    there at more length. ---------------------------------------------------------------------------------------- */
 
-#define TELEM_I_FILE_SMALL_SLACK 80u /* behind a block: a group, a run token */
 #define TELEM_I_FILE_SMALL_END 30u   /* most bytes of a stream in an end block; and of what stands before */
+#define TELEM_I_FILE_SMALL_TIMED 1u  /* `announced` is set */
+#define TELEM_I_FILE_SMALL_UNSAID 2u /* the schema is not with the io */
 #define TELEM_I_FILE_OR(value, other) ((value) ? (value) : (other))
 
 static int telem_i_small_is_mini(const telem_file_small_stream_desc *d) {
@@ -6292,10 +6326,11 @@ static uint32_t telem_i_small_rows(const telem_file_small_stream_desc *d) {
 
 static void telem_i_small_out(telem_file_small *w, const void *data, size_t n) {
     const uint8_t *p = (const uint8_t *)data;
-    while (n > 0 && w->error == TELEM_OK) {
+    while (n > 0 && !w->broken) {
         int64_t took = w->desc->io->write(w->desc->io->user, p, n);
         if (took <= 0 || (uint64_t)took > n) {
-            w->error = took < 0 ? (telem_result)took : TELEM_ERR_IO;
+            w->broken = 1;
+            if (w->error == TELEM_OK) w->error = took < 0 ? (telem_result)took : TELEM_ERR_IO;
             return;
         }
         w->pos += (uint64_t)took;
@@ -6304,7 +6339,8 @@ static void telem_i_small_out(telem_file_small *w, const void *data, size_t n) {
     }
 }
 
-static void telem_i_small_block(telem_file_small *w, uint8_t kind, const uint8_t *fields, size_t n_fields, const uint8_t *payload, size_t len) {
+/* 1: it is with the io. */
+static int telem_i_small_block(telem_file_small *w, uint8_t kind, const uint8_t *fields, size_t n_fields, const uint8_t *payload, size_t len) {
     uint8_t head[TELEM_I_FILE_ROOM];
     telem_i_file_framing f;
     uint32_t check;
@@ -6312,10 +6348,12 @@ static void telem_i_small_block(telem_file_small *w, uint8_t kind, const uint8_t
     f.align = 1;
     f.profile = TELEM_FILE_WIRE;
     f.payload_hash = 1;
+    w->broken = 0;
     telem_i_small_out(w, head, telem_i_file_block_header(&f, head, kind, w->seq++, len, fields, n_fields, &check));
     telem_i_small_out(w, payload, len);
     telem_put32(head, telem_i_xxh32(payload, len, check));
     telem_i_small_out(w, head, 4);
+    return !w->broken;
 }
 
 /* The header, and the clock. */
@@ -6337,19 +6375,47 @@ static void telem_i_small_begin_session(telem_file_small *w) {
     telem_put64(h + 56, TELEM_I_FILE_OR(d->max_age_ns, 100000000u));
     telem_put64(h + 80, (uint64_t)d->created);
     telem_put32(h + TELEM_I_FILE_HEADER - 4, telem_i_xxh32(h, TELEM_I_FILE_HEADER - 4, 0));
+    w->broken = 0;
     telem_i_small_out(w, h, sizeof h);
-    if (d->clock) telem_i_small_block(w, TELEM_BLOCK_CLOCK, NULL, 0, d->clock, d->clock_size);
+    if (d->clock && !w->broken) (void)telem_i_small_block(w, TELEM_BLOCK_CLOCK, NULL, 0, d->clock, d->clock_size);
+    w->unsaid = w->broken;
 }
 
-static void telem_i_small_say_schema(telem_file_small *w, telem_file_small_stream *s) {
+/* What a reader needs before the blocks of s, and is not with the io. Returns 0 when it is not there either now. */
+static int telem_i_small_say(telem_file_small *w, telem_file_small_stream *s) {
     uint8_t fields[TELEM_VARINT_MAX];
+    const telem_file_encoded *e = s->desc->schema;
+    if (w->unsaid) telem_i_small_begin_session(w);
+    if (w->unsaid) return 0;
+    if (!(s->said & TELEM_I_FILE_SMALL_UNSAID)) return 1;
     s->schema_pos = w->pos;
-    telem_i_small_block(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->desc->id), s->desc->schema->payload, s->desc->schema->payload_size);
+    if (!telem_i_small_block(w, TELEM_BLOCK_SCHEMA, fields, telem_varint_put(fields, s->desc->id), e->payload, e->payload_size)) return 0;
+    s->said = (uint8_t)(s->said & ~TELEM_I_FILE_SMALL_UNSAID);
+    return 1;
+}
+
+static int telem_i_small_say_loss(telem_file_small *w, uint32_t hop, uint8_t cause, uint32_t stream, uint64_t count, uint64_t total) {
+    uint8_t b[48], *p = b;
+    p += telem_varint_put(p, hop);
+    *p++ = cause;
+    *p++ = 0;
+    p += telem_varint_put(p, stream == TELEM_ALL_STREAMS ? 0 : (uint64_t)stream + 1u);
+    p += telem_varint_put(p, count);
+    p += telem_varint_put(p, total);
+    *p++ = 0;
+    return telem_i_small_block(w, TELEM_BLOCK_LOSS, NULL, 0, b, (size_t)(p - b));
+}
+/* Rows of s that were lost are told. */
+static void telem_i_small_tell(telem_file_small *w, telem_file_small_stream *s) {
+    uint32_t lost = s->lost;
+    if (lost == s->told || !telem_i_small_say(w, s)) return;
+    if (telem_i_small_say_loss(w, TELEM_HOP_WRITER, TELEM_CAUSE_IO, s->desc->id, lost - s->told, lost)) s->told = lost;
 }
 
 /* Writes s->used bytes of s->out as a block of so many rows. */
 static void telem_i_small_data(telem_file_small *w, telem_file_small_stream *s, uint8_t kind, uint32_t rows) {
     uint8_t fields[80], *p = fields;
+    int said = telem_i_small_say(w, s);
     p += telem_varint_put(p, s->desc->id);
     p += telem_varint_put(p, rows);
     *p++ = (uint8_t)((s->key ? TELEM_I_FILE_TIMES : 0u) | (s->disorder ? TELEM_I_FILE_DISORDER : 0u));
@@ -6365,31 +6431,37 @@ static void telem_i_small_data(telem_file_small *w, telem_file_small_stream *s, 
         p += telem_varint_put(p, (uint32_t)(w->seq & UINT32_MAX) - s->key_seq);
         p += telem_varint_put(p, (uint32_t)(s->first_row & UINT32_MAX) - s->key_row);
     }
-    telem_i_small_block(w, kind, fields, (size_t)(p - fields), s->out, s->used);
-    s->group_bytes += s->used;
+    if (!said || !telem_i_small_block(w, kind, fields, (size_t)(p - fields), s->out, s->used)) {
+        s->lost += rows;
+        s->need_key = 1;
+    }
+    s->group_bytes = s->used > UINT32_MAX - s->group_bytes ? UINT32_MAX : s->group_bytes + s->used;
     s->group_rows += rows;
     s->first_row += rows;
     s->used = 0;
     s->key = 0;
-    if (w->error == TELEM_OK) return;
-    s->lost += rows;
-    s->need_key = 1;
 }
 
-static int telem_i_small_since(int64_t from, int64_t to, uint64_t ticks) { return telem_i_file_since(from, to) >= ticks; }
-
-static int telem_i_small_announce_due(telem_file_small_stream *s, int64_t time) {
-    if (!s->has_announced) s->announced = time;
-    s->has_announced = 1;
-    if (time < s->announced || !telem_i_small_since(s->announced, time, TELEM_I_FILE_OR(s->desc->announce_every, 5000000000u))) return 0;
-    s->announced = time;
-    return s->need_key = 1;
+static int telem_i_small_announce_waits(const telem_file_small_stream *s, int64_t time) {
+    return (s->said & TELEM_I_FILE_SMALL_TIMED) && telem_i_file_apart(s->announced, time, TELEM_I_FILE_OR(s->desc->announce_every, 5000000000u));
+}
+/* Announces it again when that is due. *told: the header went out in this call. */
+static int telem_i_small_announce(telem_file_small *w, telem_file_small_stream *s, int64_t time, int *told) {
+    int due = telem_i_small_announce_waits(s, time);
+    if (due || !(s->said & TELEM_I_FILE_SMALL_TIMED)) s->announced = time;
+    s->said |= TELEM_I_FILE_SMALL_TIMED;
+    if (!due) return 0;
+    s->said |= TELEM_I_FILE_SMALL_UNSAID;
+    s->need_key = 1;
+    if (!*told) w->unsaid = 1;
+    *told = 1;
+    return telem_i_small_say(w, s);
 }
 
 static int telem_i_small_key_due(const telem_file_small_stream *s, int64_t time) {
     const telem_file_small_stream_desc *d = s->desc;
     return s->need_key || (s->group_bytes >= TELEM_I_FILE_OR(d->key_bytes, 8192u) && s->group_rows >= TELEM_I_FILE_OR(d->key_rows, 1u)) ||
-           telem_i_small_since(s->key_time, time, TELEM_I_FILE_OR(d->key_every, 5000000000u));
+           telem_i_file_since(s->key_time, time) >= TELEM_I_FILE_OR(d->key_every, 5000000000u);
 }
 
 /* The open block, whose first row is this one, is a KEY block. */
@@ -6412,10 +6484,10 @@ static void telem_i_small_make_key(telem_file_small_stream *s, int64_t time) {
 }
 
 static void telem_i_small_begin(telem_file_small *w, telem_file_small_stream *s, int64_t time) {
-    if (telem_i_small_announce_due(s, time)) {
-        telem_i_small_begin_session(w);
-        telem_i_small_say_schema(w, s);
-    }
+    int told = 0;
+    if (w->unsaid || (s->said & TELEM_I_FILE_SMALL_UNSAID)) s->need_key = 1; /* a reader begins there */
+    (void)telem_i_small_announce(w, s, time, &told);
+    telem_i_small_tell(w, s);
     if (telem_i_small_key_due(s, time)) telem_i_small_make_key(s, time);
     s->first = s->min = s->max = time;
     s->disorder = 0;
@@ -6488,8 +6560,7 @@ static void telem_i_small_close_block(telem_file_small *w, telem_file_small_stre
 }
 
 static int telem_i_small_too_old(const telem_file_small_stream *s, int64_t now) {
-    uint64_t apart = now > s->first ? telem_i_file_since(s->first, now) : telem_i_file_since(now, s->first);
-    return apart >= TELEM_I_FILE_OR(s->desc->max_age, 100000000u);
+    return telem_i_file_apart(s->first, now, TELEM_I_FILE_OR(s->desc->max_age, 100000000u));
 }
 
 /* The struct becomes s->row. */
@@ -6508,6 +6579,8 @@ static void telem_i_small_pack(const telem_file_small_stream *s, const uint8_t *
 }
 
 #if !defined(TELEM_FILE_NO_MINI)
+TELEM_STATIC_ASSERT(sizeof(telem_i_file_mini) <= TELEM_I_FILE_SMALL_MINI, small_mini_has_room);
+
 /* As telem_i_file_mini_code and what stands below it. */
 static uint32_t telem_i_small_tile(const telem_file_small_stream *s) { return s->rows - s->run; }
 
@@ -6648,7 +6721,7 @@ static void telem_i_small_take_mini(telem_file_small *w, telem_file_small_stream
     s->mini->times[n - 1u] = time;
     s->row += s->mini->size;
     if (n + (s->run != 0) < telem_i_small_rows(s->desc)) return;
-    if (!telem_i_small_is_idle(s) || telem_i_small_key_due(s, time) || telem_i_small_announce_due(s, time)) telem_i_small_close_mini(w, s);
+    if (!telem_i_small_is_idle(s) || telem_i_small_key_due(s, time) || telem_i_small_announce_waits(s, time)) telem_i_small_close_mini(w, s);
     else telem_i_small_join(s);
 }
 #endif
@@ -6674,12 +6747,38 @@ TELEM_API telem_result telem_file_small_open(telem_file_small *w, const telem_fi
     return w->error;
 }
 
+static telem_result telem_i_small_check(const telem_file_small *w, const telem_file_small_stream_desc *d) {
+    const telem_file_small_stream *s = w->streams;
+    uint32_t end = TELEM_I_FILE_SMALL_END, others = 0, rows = telem_i_small_rows(d), block = TELEM_I_FILE_OR(w->desc->max_block, 4096u);
+    int mini = telem_i_small_is_mini(d);
+    if (!d->memory || ((uintptr_t)d->memory & 7u) || d->id == TELEM_ALL_STREAMS) return TELEM_ERR_ARG;
+    if (w->desc->clock && (!d->max_age || !d->key_every || !d->announce_every)) return TELEM_ERR_ARG;
+    if (d->coding != (mini ? TELEM_FILE_MINI : TELEM_FILE_ROWS) && d->coding) return TELEM_ERR_UNSUPPORTED;
+    if (rows > (mini ? TELEM_I_FILE_MINI_ROWS : TELEM_I_FILE_MAX_BLOCK_ROWS) || d->schema->row_size > TELEM_I_FILE_OR(w->desc->max_row, 1024u) ||
+        block < 2u * TELEM_I_FILE_ROOM || telem_i_small_capacity(d) > block - 2u * TELEM_I_FILE_ROOM || d->schema->payload_size > block - TELEM_I_FILE_ROOM)
+        return TELEM_ERR_LIMIT;
+    if (d->memory_size < telem_file_small_bytes(d)) return TELEM_ERR_MEMORY;
+    for (; s; s = s->next, others++) {
+        end += TELEM_I_FILE_SMALL_END;
+        if (s->desc->id == d->id || s->desc->schema == d->schema) return TELEM_ERR_EXISTS;
+    }
+    if (others >= TELEM_I_FILE_OR(w->desc->max_streams, 8u)) return TELEM_ERR_LIMIT;
+    return others && end > telem_i_small_capacity(w->streams->desc) ? TELEM_ERR_LIMIT : TELEM_OK; /* the slack holds one more */
+}
+
 TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_small_stream *s, const telem_file_small_stream_desc *d) {
     telem_file_small_stream **last = &w->streams;
     uint8_t *p = (uint8_t *)d->memory;
-    uint32_t end = TELEM_I_FILE_SMALL_END; /* the slack holds one stream more */
-    for (; *last; last = &(*last)->next) end += TELEM_I_FILE_SMALL_END; /* has them in this order */
-    if (w->streams && end > telem_i_small_capacity(w->streams->desc)) return TELEM_ERR_LIMIT;
+    telem_result r;
+    w->error = TELEM_OK;
+    for (; *last; last = &(*last)->next) { /* the end block has them in this order */
+        if (*last != s) continue;
+        if (s->desc != d) return TELEM_ERR_EXISTS;
+        (void)telem_i_small_say(w, s);
+        return w->error;
+    }
+    r = telem_i_small_check(w, d);
+    if (r != TELEM_OK) return r;
     memset(s, 0, sizeof *s);
     memset(p, 0, telem_file_small_bytes(d));
     *last = s;
@@ -6709,10 +6808,12 @@ TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_smal
     }
 #endif
     s->need_key = 1;
-    w->error = TELEM_OK;
-    telem_i_small_say_schema(w, s);
+    s->said = TELEM_I_FILE_SMALL_UNSAID;
+    (void)telem_i_small_say(w, s);
     return w->error;
 }
+
+TELEM_API uint32_t telem_file_small_lost(const telem_file_small_stream *s) { return s->lost; }
 
 TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_small_stream *s, int64_t time, const void *rec) {
     uint8_t *row = s->row;
@@ -6748,16 +6849,9 @@ TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_sm
 }
 
 TELEM_API telem_result telem_file_small_loss(telem_file_small *w, uint32_t hop, uint8_t cause, uint32_t stream, uint64_t count, uint64_t total) {
-    uint8_t b[48], *p = b;
-    p += telem_varint_put(p, hop);
-    *p++ = cause;
-    *p++ = 0;
-    p += telem_varint_put(p, stream == TELEM_ALL_STREAMS ? 0 : (uint64_t)stream + 1u);
-    p += telem_varint_put(p, count);
-    p += telem_varint_put(p, total);
-    *p++ = 0;
     w->error = TELEM_OK;
-    telem_i_small_block(w, TELEM_BLOCK_LOSS, NULL, 0, b, (size_t)(p - b));
+    if (w->unsaid) telem_i_small_begin_session(w);
+    if (!w->unsaid) (void)telem_i_small_say_loss(w, hop, cause, stream, count, total);
     return w->error;
 }
 
@@ -6767,9 +6861,7 @@ TELEM_API telem_result telem_file_small_poll(telem_file_small *w, int64_t now) {
     w->error = TELEM_OK;
     for (s = w->streams; s; s = s->next) {
         if (s->rows && telem_i_small_too_old(s, now)) telem_i_small_close_block(w, s);
-        if (s->rows || !telem_i_small_announce_due(s, now)) continue;
-        if (!told++) telem_i_small_begin_session(w);
-        telem_i_small_say_schema(w, s);
+        if (!s->rows) (void)telem_i_small_announce(w, s, now, &told);
     }
     return w->error;
 }
@@ -6783,12 +6875,15 @@ TELEM_API telem_result telem_file_small_flush(telem_file_small *w) {
 
 TELEM_API telem_result telem_file_small_close(telem_file_small *w) {
     telem_file_small_stream *s;
-    telem_result r = telem_file_small_flush(w);
-    uint32_t n = 0, at;
+    uint32_t n = 0;
     uint8_t *p;
-    for (s = w->streams; s; s = s->next) n++;
-    if (!n) return r;
-    p = w->streams->out; /* is free now, and large enough: telem_file_small_add */
+    (void)telem_file_small_flush(w);
+    for (s = w->streams; s; s = s->next, n++) {
+        (void)telem_i_small_say(w, s);
+        telem_i_small_tell(w, s);
+    }
+    if (!n) return w->error;
+    p = w->streams->out; /* is free now, and large enough: telem_i_small_check */
     *p++ = 0;
     p += telem_varint_put(p, w->seq);
     p += telem_varint_put(p, n);
@@ -6797,9 +6892,8 @@ TELEM_API telem_result telem_file_small_close(telem_file_small *w) {
         p += telem_varint_put(p, w->pos - s->schema_pos);
         p += telem_varint_put(p, s->first_row);
     }
-    at = (uint32_t)(p - w->streams->out);
-    telem_i_small_block(w, TELEM_BLOCK_END, NULL, 0, w->streams->out, at);
-    return r == TELEM_OK ? w->error : r;
+    (void)telem_i_small_block(w, TELEM_BLOCK_END, NULL, 0, w->streams->out, (size_t)(p - w->streams->out));
+    return w->error;
 }
 
 /* ---- the PC's part ---- */
@@ -6847,7 +6941,9 @@ TELEM_API int64_t telem_file_small_encode(const telem_schema *schema, const char
     if (!schema || telem_schema_check(schema, &bad) != TELEM_OK) return TELEM_ERR_ARG;
     for (telem_columns_begin(&it, schema); telem_columns_next(&it, &c);)
         if (c.presence || telem_i_file_codes_text(c.type)) return TELEM_ERR_UNSUPPORTED;
+    if (telem_schema_columns(schema) == 0) return TELEM_ERR_UNSUPPORTED;
     if (!name) name = schema->name;
+    if (telem_i_length(name) == 0 || telem_i_length(name) > 255) return TELEM_ERR_ARG;
     x.run_count = telem_i_small_runs(schema, NULL, &x);
     bytes = (size_t)telem_schema_encode(schema, 0, NULL, 0);
     head = x.run_count * sizeof *runs;
@@ -6868,6 +6964,7 @@ TELEM_API int64_t telem_file_small_encode(const telem_schema *schema, const char
     x.payload = start;
     x.payload_size = (uint32_t)(p + bytes - start);
     x.row_size = telem_schema_row_size(schema);
+    x.struct_size = schema->size;
     x.columns = telem_schema_columns(schema);
     x.worst = (uint32_t)telem_i_file_worst_row(schema);
     *e = x;
@@ -6906,7 +7003,32 @@ static void telem_i_small_array(const telem_i_small_text *t, const char *object,
     }
 }
 
-TELEM_API void telem_file_small_print(const telem_file_encoded *e, const char *object, void (*put)(void *user, const char *text), void *user) {
+/* && offsetof(T, path) == n && sizeof ((T *)0)->path == n, of each column */
+static void telem_i_small_print_fits(const telem_i_small_text *t, const telem_schema *schema) {
+    telem_columns it;
+    telem_column c;
+    char path[512];
+    for (telem_columns_begin(&it, schema); telem_columns_next(&it, &c);) {
+        if (telem_columns_name(&it, &c, 0, path, sizeof path) >= sizeof path) continue;
+        t->put(t->user, " && \\\n    offsetof(T, ");
+        t->put(t->user, path);
+        t->put(t->user, ") == ");
+        telem_i_small_number(t, c.rec, " && sizeof(((T *)0)->");
+        t->put(t->user, path);
+        t->put(t->user, ") == ");
+        telem_i_small_number(t, c.width, "");
+    }
+}
+/* enum { <object><name> = v }; */
+static void telem_i_small_constant(const telem_i_small_text *t, const char *object, const char *name, uint32_t v) {
+    t->put(t->user, "enum { ");
+    t->put(t->user, object);
+    t->put(t->user, name);
+    t->put(t->user, " = ");
+    telem_i_small_number(t, v, " };\n");
+}
+
+TELEM_API void telem_file_small_print(const telem_file_encoded *e, const telem_schema *schema, const char *object, void (*put)(void *user, const char *text), void *user) {
     telem_i_small_text t;
     uint32_t i;
     t.put = put;
@@ -6935,15 +7057,26 @@ TELEM_API void telem_file_small_print(const telem_file_encoded *e, const char *o
     telem_i_small_number(&t, e->row_size, ", ");
     telem_i_small_number(&t, e->columns, ", ");
     telem_i_small_number(&t, e->worst, ", ");
+    telem_i_small_number(&t, e->struct_size, ", ");
     telem_i_small_number(&t, e->tag, ", ");
     telem_i_small_number(&t, e->has_counter, "};\n");
+    telem_i_small_constant(&t, object, "_row", e->row_size);
+    telem_i_small_constant(&t, object, "_columns", e->columns);
+    telem_i_small_constant(&t, object, "_worst", e->worst);
+    put(user, "#define ");
+    put(user, object);
+    put(user, "_FITS(T) (sizeof(T) == ");
+    telem_i_small_number(&t, e->struct_size, "");
+    telem_i_small_print_fits(&t, schema);
+    put(user, ")\n");
 }
 
-TELEM_API void telem_file_small_print_clock(const telem_clock *clock, const char *object, uint32_t id, const char *name, void (*put)(void *user, const char *text), void *user) {
+TELEM_API telem_result telem_file_small_print_clock(const telem_clock *clock, const char *object, uint32_t id, const char *name, void (*put)(void *user, const char *text), void *user) {
     uint8_t b[320], *p = b;
     telem_i_small_text t;
     unsigned bits = clock->bits;
-    if (telem_i_length(name) > 255) return;
+    if (!name) name = "";
+    if (telem_i_length(name) > 255) return TELEM_ERR_ARG;
     p += telem_varint_put(p, id);
     p += telem_varint_put(p, telem_i_hz_num(clock));
     p += telem_varint_put(p, telem_i_hz_den(clock));
@@ -6953,6 +7086,7 @@ TELEM_API void telem_file_small_print_clock(const telem_clock *clock, const char
     t.put = put;
     t.user = user;
     telem_i_small_array(&t, object, "[]", b, (size_t)(p - b));
+    return TELEM_OK;
 }
 
 /* >>window -- bytes of the stream that are at hand ---------------------------------------------- */

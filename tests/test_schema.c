@@ -1281,6 +1281,18 @@ TEST(string_member_is_set_and_cut_to_its_size) {
     CHECK_EQ_INT(o.note.len, 0);
 }
 
+TEST(the_small_hash_is_xxh32) {
+    uint64_t rng = check_seed();
+    uint8_t bytes[200];
+    uint32_t i, n, seed;
+    for (i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(check_rand(&rng) >> 40);
+    for (n = 0; n <= sizeof bytes; n++) {
+        seed = (uint32_t)(check_rand(&rng) >> 32);
+        CHECK_EQ_INT(telem_i_small_xxh32(bytes, n, seed), XXH32(bytes, n, seed));
+        CHECK_EQ_INT(telem_i_small_xxh32(bytes + 1, n ? n - 1u : 0, seed), XXH32(bytes + 1, n ? n - 1u : 0, seed));
+    }
+}
+
 int main(void) {
     RUN(member_of_another_size_than_its_struct_is_refused);
     RUN(string_member_is_set_and_cut_to_its_size);
@@ -1319,5 +1331,6 @@ int main(void) {
     RUN(json_repairs_text_that_is_no_utf8);
     RUN(an_event_without_fields_is_a_schema);
     RUN(german_locale_changes_nothing);
+    RUN(the_small_hash_is_xxh32);
     return CHECK_MAIN_END();
 }

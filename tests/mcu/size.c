@@ -174,7 +174,7 @@ static void use_writer(uint8_t coding) {
 static uint64_t small_writer_memory[1536 / 8];
 static telem_io small_io;
 static const telem_file_small_desc small_desc = {&small_io, NULL, 0, 0, 0, 0, 0, 0};
-static const telem_file_small_stream_desc small_stream = {&R8_encoded, 0, PART == 14 ? TELEM_FILE_MINI : TELEM_FILE_ROWS, small_writer_memory, 0, 0, 0, 0, 0, 0, 0};
+static const telem_file_small_stream_desc small_stream = {&R8_encoded, 0, PART == 14 ? TELEM_FILE_MINI : TELEM_FILE_ROWS, small_writer_memory, sizeof small_writer_memory, 0, 0, 0, 0, 0, 0, 0};
 static telem_file_small small_writer;
 static telem_file_small_stream small_state;
 static void use_small_writer(void) {
