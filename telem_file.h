@@ -93,7 +93,7 @@
                    7 mini coding  8 columns coding  9 schema, clock  10 loss, sync, metadata,
                    annotation, attachment  11 index, end, chain  12 journal zone  13 reading
                    14 feeds
-       API         writer . reader . seeking . feeds (files of one sequence in a directory)
+       API         writer . small writer . reader . seeking . feeds (files of one sequence in a directory)
        OPTIONS     TELEM_NO_LZ4   write without LZ4; reading an LZ4 block or column answers
                                   UNSUPPORTED
                    TELEM_FILE_NO_COLUMNS  rows coding only, about a tenth of the code; reading

@@ -194,6 +194,12 @@ encoded() {
     host "$out/encoded" small_file -DPRINT >"$out/encoded.log" 2>&1 && "$out/encoded" >"$out/encoded.h" &&
         cmp "$out/encoded.h" tests/mcu/encoded.h >>"$out/encoded.log" 2>&1
     note $? "tests/mcu/encoded.h" "$out/encoded.log"
+    # what examples/stm32/encode.c prints compiles for a board, where its check of the struct holds
+    board m4
+    { ${CC:-cc} -O0 -DTELEM_STATIC -I. -I"$BUILD/dep" examples/stm32/encode.c -o "$out/encode" && "$out/encode" >"$out/node_encoded.h" &&
+        printf '#include "telem_file.h"\n#include "records.h"\n#include "node_encoded.h"\nconst void *const used[] = {&node, node_clock};\n' >"$out/node.c" &&
+        arm-none-eabi-gcc -std=c99 -mthumb $flags -Os $STRICT -I. -Iexamples/stm32 -I"$out" -c "$out/node.c" -o "$out/node.o"; } >"$out/encode.log" 2>&1
+    note $? "examples/stm32/encode.c" "$out/encode.log"
 }
 
 # ---- examples/stm32: what they record is read by the tool

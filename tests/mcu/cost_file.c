@@ -3,7 +3,7 @@
    Lines: mcu.<board>.<coding>.<data>.<channels> <n> insns per_channel <x> row <mean> worst <n> close <n> bytes <n>:
    a row with its share of block close; the mean and the dearest of those that close none (0.1 %: ticks are
    coarse); the dearest that closes one, and the bytes it wrote. Fails when the dearest is 2 x the mean.
-   Then the hash of 4 KB, and what an idle stream puts on the wire: bytes a second, and a schema and KEY repeat.
+   Then structs of the same noisy rows: by the general writer, by the small one. Then the hash of 4 KB, and what an idle stream puts on the wire: bytes a second, and a schema and KEY repeat.
    BOARDS: m4 */
 #include "board.h"
 #include "semihost.h"
@@ -126,6 +126,37 @@ static void idle_line(const char *coding, uint8_t c) {
     host_print("\n");
 }
 
+/* The same noisy rows as C structs: through telem_file_small_write, and through telem_file_write (coding 0: rows). */
+static void structs(const char *name, const char *channels, const telem_schema *schema, uint8_t coding, int small, uint32_t n) {
+    static telem_file_small sw;
+    static telem_file_small_stream ss;
+    static telem_file_small_desc sd;
+    static telem_file_small_stream_desc z;
+    static telem_file_encoded e;
+    static uint32_t encoding[64];
+    uint32_t i, total = 0;
+    if (small) {
+        if (telem_file_small_encode(schema, NULL, 0, &e, encoding, sizeof encoding) < 0) host_exit(1);
+        sd.io = &io, sd.max_block = 65536, sd.max_row = 4000;
+        z.schema = &e, z.coding = coding, z.memory = memory, z.memory_size = sizeof memory, z.block_bytes = 50u * n;
+        z.key_bytes = 1u << 30, z.key_every = z.announce_every = z.max_age = UINT64_MAX;
+        if (telem_file_small_open(&sw, &sd, 1) != TELEM_OK || telem_file_small_add(&sw, &ss, &z) != TELEM_OK) host_exit(1);
+    } else {
+        begin(schema, coding, 50u * n);
+    }
+    for (i = 0; i < ROWS + 16u; i++) {
+        uint32_t t;
+        step(NOISY, n);
+        SYST_RVR = 0xFFFFFF, SYST_CVR = 0, SYST_CSR = 5;
+        while (SYST_CVR == 0) {}
+        t = ticks();
+        if ((small ? telem_file_small_write(&sw, &ss, (int64_t)(1000u * i), row) : telem_file_write(&w, 0, (int64_t)(1000u * i), row)) != TELEM_OK) host_exit(1);
+        if (i >= 16) total += ticks() - t;
+    }
+    total = insns(total) / ROWS;
+    host_print(NAME), host_print(name), host_print(channels), text(" ", total), text(" insns per_channel ", total / n), text(".", total * 10u / n % 10u), host_print("\n");
+}
+
 static __attribute__((noinline)) void hash(const void *p, size_t n) {
     *(volatile uint32_t *)&seed = telem_i_xxh32(p, n, 0);
 }
@@ -154,6 +185,12 @@ int main(void) {
         }
         measure(coding, "counts.", "1000", &A1000_schema, (uint8_t)c, COUNTS, 1000);
     }
+    structs("struct.rows.", "8", &R8_schema, TELEM_FILE_ROWS, 0, 8);
+    structs("struct.rows.", "1000", &R1000_schema, TELEM_FILE_ROWS, 0, 1000);
+    structs("small.rows.", "8", &R8_schema, TELEM_FILE_ROWS, 1, 8);
+    structs("small.rows.", "1000", &R1000_schema, TELEM_FILE_ROWS, 1, 1000);
+    structs("small.mini.", "8", &R8_schema, TELEM_FILE_MINI, 1, 8);
+    structs("small.mini.", "1000", &R1000_schema, TELEM_FILE_MINI, 1, 1000);
     hash_line();
     idle_line("rows.", TELEM_FILE_ROWS);
     idle_line("mini.", TELEM_FILE_MINI);
