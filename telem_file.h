@@ -6878,10 +6878,7 @@ TELEM_API telem_result telem_file_small_close(telem_file_small *w) {
     uint32_t n = 0;
     uint8_t *p;
     (void)telem_file_small_flush(w);
-    for (s = w->streams; s; s = s->next, n++) {
-        (void)telem_i_small_say(w, s);
-        telem_i_small_tell(w, s);
-    }
+    for (s = w->streams; s; s = s->next, n++) (void)telem_i_small_say(w, s); /* rows lost are told by the end block, too */
     if (!n) return w->error;
     p = w->streams->out; /* is free now, and large enough: telem_i_small_check */
     *p++ = 0;
