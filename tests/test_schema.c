@@ -1282,12 +1282,12 @@ TEST(string_member_is_set_and_cut_to_its_size) {
 }
 
 TEST(the_small_hash_is_xxh32) {
-    uint64_t rng = check_seed();
+    uint64_t state = check_seed();
     uint8_t bytes[200];
     uint32_t i, n, seed;
-    for (i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(check_rand(&rng) >> 40);
+    for (i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(check_rand(&state) >> 40);
     for (n = 0; n <= sizeof bytes; n++) {
-        seed = (uint32_t)(check_rand(&rng) >> 32);
+        seed = (uint32_t)(check_rand(&state) >> 32);
         CHECK_EQ_INT(telem_i_small_xxh32(bytes, n, seed), XXH32(bytes, n, seed));
         CHECK_EQ_INT(telem_i_small_xxh32(bytes + 1, n ? n - 1u : 0, seed), XXH32(bytes + 1, n ? n - 1u : 0, seed));
     }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the parts of telem take on a Cortex-M, from the linked images of size.c.
-#   sh tests/mcu/sizes.sh                 the table: flash, RAM, worst stack; all cores, -Os and -O2 (make mcu-sizes)
+#   sh tests/mcu/sizes.sh                 the table: flash, RAM, worst stack; all cores, -Os and -O2 (make mcu-sizes);
+#                         BOARDS="m4" OPTS=-Os ONLY="small_rows small_mini": of these
 #   sh tests/mcu/sizes.sh check [board..] nothing is linked that must not be: no heap, printf, recursion,
 #                         64-bit atomics, libc beyond memcpy, memset and memcmp (image.awk); seeded defects are found
 # flash: code and constants over those of an image that does nothing, libc's and libgcc's parts included.
@@ -55,6 +56,7 @@ for b in ${BOARDS:-m0 m3 m4 m7 m33}; do
     for o in ${OPTS:--Os -O2}; do
         n=0
         for p in $parts; do
+            case " ${ONLY:-$parts} nothing " in *" $p "*) ;; *) n=$((n + 1)); continue ;; esac
             image $n "$b" $o || exit 1
             f=$(flash "$b" $n)
             if [ $n = 0 ]; then none=$f; else
