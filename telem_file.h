@@ -904,8 +904,9 @@ typedef struct telem_file_writer_desc {
                             TELEM_FILE_COLUMNS: small files, read by columns;
                             TELEM_FILE_MINI: columns of a few rows, for small machines; rows wait
                             until their block is full; 0: disk columns, wire rows */
-    uint8_t level;       /* of columns: TELEM_FILE_DEFAULT, TELEM_FILE_FAST, TELEM_FILE_ARCHIVE. Single rows at FAST are not
-                            entropy coded, which takes a row too long: noisy floats may be a third larger */
+    uint8_t level;       /* of columns: TELEM_FILE_DEFAULT, TELEM_FILE_FAST, TELEM_FILE_ARCHIVE. Rows that are gathered
+                            (single ones, few columns' rows at a time) are not entropy coded at FAST, which takes a
+                            row too long: noisy floats may be a third larger */
     uint8_t pace;        /* of columns: TELEM_FILE_SPREAD: the rows that come next do it, each a little;
                             TELEM_FILE_AT_ONCE: the row that fills the block; TELEM_FILE_HELPER: a thread of
                             the caller's that calls telem_file_work */
@@ -1082,9 +1083,11 @@ TELEM_API telem_result telem_file_add_health(telem_file_writer *w, telem_file_wa
    `time` in ticks of the stream's clock. ERR_NOT_FOUND for an unknown id; ERR_RANGE for a string
    longer than its field (nothing is written). Cost: one pass over the row; closing a block adds
    one hash and one io write.
-   TELEM_OK: the row is taken. ERR_UNSYNCED (TELEM_FILE_SYNC_ROW only): it is taken, too, and what the policy asks for behind
-   it failed: not on the medium yet; the error sticks (telem_file_writer_error), behind telem_file_writer_clear the next
-   sync covers it. Any other answer: the row is not in the file, never will be, and counts as refused or lost. An error
+   TELEM_OK: the row is taken: it is in the file sooner or later, or a loss block tells of it and the stats count it as lost.
+   ERR_UNSYNCED (TELEM_FILE_SYNC_ROW only): it is taken, too, but what the policy asks for behind it, its sync or without a
+   journal its block, failed: not on the medium yet; the error sticks (telem_file_writer_error), behind telem_file_writer_clear
+   the next sync covers it unless it is lost. Any other answer: the row is not in the file, never will be, and counts as
+   refused or lost: it may be offered again. An error
    that comes up behind a row that was taken is told by the next call. (Of the rows of a telem_file_write_columns that
    answers an io's error the first ones may be in: the stats' `lost` tells how many are not.) */
 TELEM_API telem_result telem_file_write(telem_file_writer *w, uint32_t stream, int64_t time, const void *rec);
@@ -4337,6 +4340,12 @@ static void telem_i_file_index_again(telem_file_writer *w) {
 
 static uint32_t telem_i_file_or(uint32_t v, uint32_t other) { return v ? v : other; }
 
+/* An index block must fit into a block. */
+static void telem_i_file_index_fit(telem_file_writer_desc *f) {
+    if (f->index_blocks > f->max_block / TELEM_I_FILE_INDEXED) f->index_blocks = f->max_block / TELEM_I_FILE_INDEXED;
+    if ((uint64_t)f->max_streams * 55u + 1024u > f->max_block) f->no_index = 1;
+}
+
 /* The desc with its defaults. */
 static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writer_desc *d) {
     telem_file_writer_desc f = *d;
@@ -4361,8 +4370,8 @@ static telem_file_writer_desc telem_i_file_writer_defaults(const telem_file_writ
     if (d->max_age_ns == 0) f.max_age_ns = wire ? 100000000u : 1000000000u;
     if (d->announce_ns == 0) f.announce_ns = 5000000000u;
     f.index_blocks = telem_i_file_or(d->index_blocks, 256);
-    if (f.index_blocks > f.max_block / TELEM_I_FILE_INDEXED) f.index_blocks = f.max_block / TELEM_I_FILE_INDEXED;
-    if (wire || (uint64_t)f.max_streams * 55u + 1024u > f.max_block) f.no_index = 1;
+    if (wire) f.no_index = 1;
+    telem_i_file_index_fit(&f);
 #if defined(TELEM_FILE_NO_INDEX)
     f.no_index = 1;
 #endif
@@ -4724,10 +4733,13 @@ static int telem_i_file_is_blank(telem_io *io, uint64_t size) {
 /* What the file's header promises its readers holds for who goes on, too. */
 static void telem_i_file_bounded(telem_file_writer_desc *f, const uint8_t *header) {
     uint32_t block = telem_get32(header + 36), row = telem_get32(header + 40), streams = telem_get32(header + 44);
-    if (f->max_block > block) f->max_block = block;
     if (f->max_row > row) f->max_row = row;
     if (f->max_streams > streams) f->max_streams = streams;
-    if (f->block_bytes > f->max_block) f->block_bytes = f->max_block / 2u;
+    if (f->max_block > block) {
+        f->max_block = block;
+        if (f->block_bytes > block / 2u) f->block_bytes = block / 2u;
+    }
+    telem_i_file_index_fit(f);
 }
 
 /* The file is locked; one that goes on is mended and learnt. Before the writer's memory is used. */
@@ -14095,7 +14107,6 @@ static telem_result telem_i_file_refuse_row(telem_file_writer *w, telem_i_file_w
     return r;
 }
 
-/* What the open block knows of its rows, one more being there. */
 /* The time of the row behind the `rows` that are there. */
 static void telem_i_file_batch_time(telem_i_file_batch *f, uint64_t rows, int64_t time) {
     int64_t step = telem_i_signed(telem_i_file_since(f->t, time));
@@ -14110,6 +14121,7 @@ static void telem_i_file_batch_time(telem_i_file_batch *f, uint64_t rows, int64_
     if (time > f->max) f->max = time;
 }
 
+/* What the open block knows of its rows, one more being there. */
 static void telem_i_file_count_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     telem_i_file_batch *f = &s->g->fill;
     telem_i_file_batch_time(f, f->rows, time);
