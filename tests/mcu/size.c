@@ -171,7 +171,11 @@ static void use_writer(uint8_t coding) {
 
 #if HAS(13) || PART == 14
 #include "encoded.h"
+#if PART == 8 /* an M0's 16 KB hold all parts, one after the other */
+#define small_writer_memory writer_memory
+#else
 static uint64_t small_writer_memory[1536 / 8];
+#endif
 static telem_io small_io;
 static const telem_file_small_desc small_desc = {&small_io, NULL, 0, 0, 0, 0, 0, 0};
 static const telem_file_small_stream_desc small_stream = {&R8_encoded, 0, PART == 14 ? TELEM_FILE_MINI : TELEM_FILE_ROWS, small_writer_memory, sizeof small_writer_memory, 0, 0, 0, 0, 0, 0, 0};
