@@ -1181,7 +1181,7 @@ TELEM_API telem_file_writer_stats telem_file_stream_get_stats(const telem_file_w
    health, index or clock arithmetic (intervals are ticks); one clock for all streams.
    An error of the io does not stick. The call in which it came answers it (the first one of that call) and does the rest
    of its work; the rows of the block that did not go out are lost, and told by their numbers and by a loss block before
-   the next one, which is a KEY block. A row that telem_file_small_write was given is taken in any case, but for ERR_ARG:
+   the next one, which is a KEY block. A row that telem_file_small_write was given is taken in any case, but for ERR_STATE:
    do not give it again. A header or schema that did not go out is tried again with each block; no rows go before it.
    One thread at a time, not from interrupt handlers. TELEM_FILE_NO_MINI or TELEM_FILE_NO_ROWS leaves the other coding
    out.               test_small_writer.c, tests/mcu/small_file.c; from schema to program: examples/stm32/encode.c */
@@ -1228,8 +1228,8 @@ typedef struct telem_file_small_stream telem_file_small_stream;
    the same (so with the calls below): the answers are TELEM_OK, or what the io said in this call. */
 TELEM_API telem_result telem_file_small_open(telem_file_small *w, const telem_file_small_desc *d, uint64_t session);
 /* s: in your memory, as d and d->memory until the close. A stream whose schema the io did not take is added; adding it again
-   only tries to write that. What is refused is not added. ERR_ARG: memory, id, intervals; ERR_MEMORY; ERR_UNSUPPORTED:
-   the coding; ERR_EXISTS: the id or the schema (its name) is taken; ERR_LIMIT: a row or schema that max_row or max_block
+   only tries to write that. What is refused is not added: writing to it answers ERR_STATE. ERR_ARG: memory, id,
+   intervals; ERR_MEMORY; ERR_UNSUPPORTED: the coding; ERR_EXISTS: the id or the schema (its name) is taken; ERR_LIMIT: a row or schema that max_row or max_block
    does not hold, block_rows, max_streams, or more streams than the first one's block_bytes / 30, which the end
    block has to hold. */
 TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_small_stream *s, const telem_file_small_stream_desc *d);
@@ -6789,9 +6789,9 @@ TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_smal
         (void)telem_i_small_say(w, s);
         return w->error;
     }
+    memset(s, 0, sizeof *s);
     r = telem_i_small_check(w, d);
     if (r != TELEM_OK) return r;
-    memset(s, 0, sizeof *s);
     memset(p, 0, telem_file_small_bytes(d));
     *last = s;
     s->desc = d;
@@ -6829,7 +6829,9 @@ TELEM_API uint32_t telem_file_small_lost(const telem_file_small_stream *s) { ret
 
 TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_small_stream *s, int64_t time, const void *rec) {
     uint8_t *row = s->row;
-    int mini = telem_i_small_is_mini(s->desc), fresh;
+    int mini, fresh;
+    if (!s->desc) return TELEM_ERR_STATE;
+    mini = telem_i_small_is_mini(s->desc);
     w->error = TELEM_OK;
     telem_i_small_pack(s, (const uint8_t *)rec);
     if (s->rows && ((mini ? s->run && s->need_key : s->rows >= telem_i_small_rows(s->desc)) || telem_i_small_too_old(s, time))) telem_i_small_close_block(w, s);

@@ -486,6 +486,10 @@ TEST(what_could_not_be_read_is_refused) {
     good = z.d[0];
 #define REFUSED(change, answer) (z.d[0] = good, change, CHECK_EQ_INT(add_with(&z, 0), answer))
     REFUSED(z.d[0].block_rows = 33, TELEM_ERR_LIMIT);
+    {
+        Im none = TELEM_ZERO;
+        CHECK_EQ_INT(telem_file_small_write(&z.w, &z.s[0], 1, &none), TELEM_ERR_STATE);
+    }
     REFUSED(z.d[0].coding = TELEM_FILE_COLUMNS, TELEM_ERR_UNSUPPORTED);
     REFUSED(z.d[0].coding = 9, TELEM_ERR_UNSUPPORTED);
     REFUSED((z.d[0].coding = TELEM_FILE_ROWS, z.d[0].block_rows = 1048577), TELEM_ERR_LIMIT);
