@@ -37,7 +37,7 @@ static void make_codec(uint32_t cap) {
 /* --- series --- */
 
 enum { PLAIN32, PLAIN64, LATTICE32, LATTICE64, ORDERED16, ORDERED32, ORDERED64, TENS32, TENS64, RATIO, BASE32, BASE64, ULPS, RANKS, RANKS_INT,
-       WHOLE_LZ4, PLANES, NARROW, SERIES };
+       WHOLE_LZ4, BYTE_PLANES, NARROW, SERIES };
 
 #define PLAIN_ONLY (TELEM_I_FILE_OFF_RANK | TELEM_I_FILE_OFF_BYTES | TELEM_I_FILE_OFF_WHOLE_LZ4)
 static const struct {
@@ -103,7 +103,7 @@ static uint64_t value(int which, uint32_t i, uint64_t *rng, uint64_t *walk) {
     case WHOLE_LZ4:
         r = ((uint64_t)(i % 173u) + 1u) * 0x9E3779B97F4A7C15u;
         return (r ^ r >> 29) * 0xBF58476D1CE4E5B9u;
-    case PLANES: return r % 3u | (uint64_t)(r >> 8 & 0x3Fu) << 8 | (uint64_t)(i & 255u) << 24 | (uint64_t)(r >> 20 & 1u) << 48 | (uint64_t)(r >> 30 & 15u) << 56;
+    case BYTE_PLANES: return r % 3u | (uint64_t)(r >> 8 & 0x3Fu) << 8 | (uint64_t)(i & 255u) << 24 | (uint64_t)(r >> 20 & 1u) << 48 | (uint64_t)(r >> 30 & 15u) << 56;
     default: return bits64((double)(float)((double)(r >> 44) * 0.7301));
     }
 }
@@ -290,7 +290,7 @@ TEST(every_codec_meets_every_count) {
     }
     for (which = 0; which < SERIES; which++) /* fewer values may be cheaper, or like something else */
         for (i = 0; i < 8; i++) {
-            int few = counts[i] < 17 ? which != WHOLE_LZ4 && which != PLANES && which != NARROW && which != ORDERED16 && which != ORDERED32
+            int few = counts[i] < 17 ? which != WHOLE_LZ4 && which != BYTE_PLANES && which != NARROW && which != ORDERED16 && which != ORDERED32
                     : counts[i] < 1025 && (which == RANKS || which == RANKS_INT || (which >= RATIO && which <= ULPS));
             if (few || absent(which) || met_counts[which][i]) continue;
             printf("  never met: %s and %u rows\n", series[which].name, counts[i]);
