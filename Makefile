@@ -19,7 +19,7 @@ demo: ## record this machine and a simulated quadrotor for ten seconds, look at 
 	@$(MAKE) --no-print-directory -j$(JOBS) $(TOOLS)
 	@BIN=$(BUILD)/bin sh examples/demo.sh $(BUILD)/demo
 
-test: ## every test that this machine can run, about five minutes, set-up included
+test: ## every test that this machine can run, five to ten minutes, set-up included
 	@sh tests/deps.sh small
 	@$(MAKE) --no-print-directory -s -k -j$(JOBS) $(EXAMPLES:$(BUILD)/bin/%=$(BUILD)/bin-test/%) >/dev/null 2>&1 || true # examples.sh tells
 	@sh tests/run.sh small
