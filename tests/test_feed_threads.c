@@ -50,13 +50,14 @@ static void *helper(void *arg) {
 }
 
 /* Syncs without pause: in front of, in and behind every rotation, and behind the close. */
-static uint32_t syncs, refused;
+static telem_atomic32 syncs;
+static uint32_t refused;
 static void *syncer(void *arg) {
     uint64_t *bad = (uint64_t *)arg;
     telem_result r;
     do {
         r = telem_file_sync(&w.w);
-        if (r == TELEM_OK) syncs++;
+        if (r == TELEM_OK) (void)TELEM_FETCH_ADD32(&syncs, 1);
         else if (r == TELEM_ERR_STATE) refused++; /* closed */
         else ++*bad;
     } while (refused < 3 && *bad == 0);
@@ -115,6 +116,7 @@ static void run(int journal) {
     telem_dir dir;
     pthread_t h, f, y;
     uint64_t n, bad = 0, unsynced = 0;
+    int tries = 0;
     const char *build = getenv("BUILD");
     snprintf(path, sizeof path, "%s/feed-threads-%ld", build && *build ? build : ".", (long)getpid());
     dir = telem_dir_system(path);
@@ -141,8 +143,13 @@ static void run(int journal) {
     TELEM_STORE32_RELEASE(&stop, 0);
     REQUIRE(pthread_create(&h, NULL, helper, NULL) == 0);
     REQUIRE(pthread_create(&f, NULL, follower, &bad) == 0);
-    syncs = refused = 0;
+    TELEM_STORE32_RELEASE(&syncs, 0);
+    refused = 0;
     REQUIRE(pthread_create(&y, NULL, syncer, &unsynced) == 0);
+    while (TELEM_LOAD32_ACQUIRE(&syncs) == 0 && tries++ < 30000) { /* the thread may begin late */
+        struct timespec nap = {0, 1000000};
+        (void)nanosleep(&nap, NULL);
+    }
     for (n = 0; n < rows_wanted; n++) {
         Row r = row_of(n);
         CHECK_OK(telem_feed_write(&w, 1, (int64_t)n, &r));
@@ -156,7 +163,7 @@ static void run(int journal) {
     (void)pthread_join(y, NULL);
     CHECK_EQ_INT(bad, 0);
     CHECK_EQ_INT(unsynced, 0);
-    CHECK(syncs > 0);
+    CHECK(TELEM_LOAD32_ACQUIRE(&syncs) > 0);
     CHECK_EQ_INT(refused, 3);
     wipe();
 }
