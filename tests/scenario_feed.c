@@ -8,6 +8,7 @@
 #include "telem_file.h"
 #include "check.h"
 #if defined(_WIN32)
+#include <windows.h>
 #include <direct.h>
 #include <process.h>
 #define getpid _getpid
