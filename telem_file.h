@@ -12121,7 +12121,6 @@ typedef struct telem_i_file_gather {
     uint32_t tiled, strips, limit; /* limit: records of the open block */
     uint32_t share;    /* what each row pays for the coding of the sealed block */
     uint32_t dose;     /* and what is spent at a time */
-    uint64_t safe_row, coded_row; /* one past the rows that are with the io, as the writer's thread and as the coding knows */
     uint64_t seal_ticks; /* age at which a block is sealed */
     uint8_t flat;      /* rows repeat when their row forms are the same */
     uint8_t native;    /* and a C struct of the schema is the row form */
@@ -13450,19 +13449,18 @@ static uint32_t telem_i_file_job_hash(telem_i_file_job *j) {
 static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j) {
     telem_i_file_frame *f = &j->frame;
     telem_i_file_wstream *s = j->s;
-    size_t n = f->total - f->done < TELEM_I_FILE_WRITE_PIECE ? f->total - f->done : TELEM_I_FILE_WRITE_PIECE, cut;
+    size_t n = f->total - f->done < TELEM_I_FILE_WRITE_PIECE ? f->total - f->done : TELEM_I_FILE_WRITE_PIECE;
     uint32_t rows = s->rows;
-    cut = telem_i_file_out(w, f->p + f->done, n);
-    f->done += n;
-    if (cut == 0 && f->done < f->total) return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
+    f->done += n - telem_i_file_out(w, f->p + f->done, n);
+    if (f->done < f->total) return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u; /* of a block cut by an error: telem_file_writer_clear */
     j->phase = TELEM_I_FILE_JOB_PART;
-    telem_i_file_frame_close(w, s, f, cut + (f->total - f->done));
+    telem_i_file_frame_close(w, s, f, 0);
     s->first_row += rows;
     j->q.first += j->q.n;
     j->q.n = j->end - j->q.first;
     s->key = 0; /* of the next part; a KEY block's first row leaves step 0, rows that repeat this one have another */
     if (j->q.first < j->end && telem_i_file_source_run(&j->q, 0) == 0 && w->desc.key_bytes == 0) s->key = (uint8_t)telem_i_file_group_ends(w, s);
-    if (j->q.first == j->end || w->error.code != TELEM_OK) telem_i_file_job_end(w, j);
+    if (j->q.first == j->end) telem_i_file_job_end(w, j);
     return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
 }
 
@@ -13517,10 +13515,27 @@ static void telem_i_file_job_begin(telem_i_file_job *j, telem_i_file_wstream *s,
     j->phase = TELEM_I_FILE_JOB_PART;
 }
 
+/* An error came while the caller's columns were coded: rows that have no block yet are lost. A block that is on its
+   way out goes on when the error is cleared: what is left of it is the writer's own. */
+static void telem_i_file_job_cut(telem_file_writer *w, telem_i_file_job *j) {
+    telem_i_file_source rest = j->q;
+    uint32_t i;
+    uint64_t rows = 0;
+    if (j->phase < TELEM_I_FILE_JOB_HASH) {
+        telem_i_file_job_end(w, j);
+        return;
+    }
+    rest.first += rest.n;
+    rest.n = j->end - rest.first;
+    j->end = rest.first;
+    for (i = 0; i < rest.n; i++) rows += 1u + telem_i_file_source_run(&rest, i);
+    if (rows) telem_i_file_lose(w, j->s, rows, telem_i_file_source_time(&rest, 0), telem_i_file_source_time(&rest, rest.n - 1u));
+}
+
 /* A source becomes blocks at once. */
 static void telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q) {
     telem_i_file_job *j = w->columns->job;
-    if (w->error.code != TELEM_OK && !s->g->trial) {
+    if (w->error.code != TELEM_OK) {
         uint32_t i;
         uint64_t rows = q->n;
         for (i = 0; q->runs && i < q->n; i++) rows += q->runs[q->first + i];
@@ -13528,7 +13543,8 @@ static void telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream
         return;
     }
     telem_i_file_job_begin(j, s, q);
-    while (j->phase != TELEM_I_FILE_JOB_NONE) (void)telem_i_file_job_step(w, j);
+    while (j->phase != TELEM_I_FILE_JOB_NONE && w->error.code == TELEM_OK) (void)telem_i_file_job_step(w, j);
+    if (j->phase != TELEM_I_FILE_JOB_NONE) telem_i_file_job_cut(w, j);
 }
 
 /* Rows of a stream's first block. Wide ones compress less, and what does not fit is coded for nothing. */
@@ -13764,7 +13780,7 @@ static void telem_i_file_repeat_record(telem_i_file_batch *f) {
    side's until it is counted in `coded`, and the writer's thread's again.
      edge  release                          acquire
      P1    telem_i_file_seal: sealed        telem_i_file_pace_step: the block's rows, limit
-     P2    telem_i_file_pace_step: coded    telem_i_file_reap: pages are free, bytes_per_row, safe_row
+     P2    telem_i_file_pace_step: coded    telem_i_file_reap: pages are free, bytes_per_row
      P3    telem_i_file_release, telem_file_work: owner = 0     telem_i_file_acquire, telem_file_work: CAS of owner to 1
    Who does not own it does not touch it: TELEM_I_FILE_MINE stands where a part changes hands, model_file.cc checks
    them in every order.
@@ -13842,9 +13858,8 @@ static uint32_t telem_i_file_pace_step(telem_file_writer *w) {
     TELEM_I_FILE_MINE(&j->s->g->sealed);
     cost = telem_i_file_job_step(w, j);
     j->cost += cost;
-    if (j->phase == TELEM_I_FILE_JOB_NONE) {
+    if (j->phase == TELEM_I_FILE_JOB_NONE && j->q.f) { /* NULL: columns of the caller's, see telem_i_file_job_cut */
         telem_i_file_job_costs(j->s->g, j->cost * 256u / j->s->g->sealed.count);
-        j->s->g->coded_row = j->s->sealed_row;
         TELEM_STORE32_RELEASE(&x->coded, coded + 1u); /* P2 */
     }
     return cost;
@@ -13858,7 +13873,6 @@ static void telem_i_file_reap(telem_file_writer *w) {
         telem_i_file_gather *g = x->queue[x->reaped % x->places]->g;
         TELEM_I_FILE_MINE(&g->sealed);
         telem_i_file_free_pages(x, g, &g->sealed);
-        g->safe_row = g->coded_row;
     }
 }
 
@@ -13994,8 +14008,13 @@ static void telem_i_file_poll_columns(telem_file_writer *w, telem_i_file_wstream
 /* The io will never get them. */
 static void telem_i_file_give_up_columns(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_gather *g = s->g;
+    const telem_i_file_job *j = w->columns->job;
+    uint64_t out, sealed;
     telem_i_file_reap(w);
-    if (g->sealed.rows) telem_i_file_lose(w, s, g->sealed.rows, g->sealed.min, g->sealed.max);
+    out = s->sealed_row > g->sealed.first_row ? s->sealed_row - g->sealed.first_row : 0; /* of blocks that are halves */
+    sealed = g->sealed.rows > out ? g->sealed.rows - out : 0;
+    if (sealed) telem_i_file_lose(w, s, sealed, g->sealed.min, g->sealed.max);
+    if (j->phase != TELEM_I_FILE_JOB_NONE && !j->q.f && j->s == s) telem_i_file_lose(w, s, s->rows, s->min, s->max);
     if (g->fill.rows) telem_i_file_lose(w, s, g->fill.rows, g->fill.min, g->fill.max);
     g->sealed.rows = g->fill.rows = 0;
     s->rows = 0;
@@ -14679,7 +14698,6 @@ static void telem_i_file_direct_block(telem_file_writer *w, telem_i_file_wstream
     s->first_row = s->next_row;
     telem_i_file_find_repeats(s, q, q->x->pick, q->x->runs, q->x->same);
     telem_i_file_write_source(w, s, q);
-    s->g->safe_row = s->g->coded_row = s->sealed_row;
     s->next_row += n;
     w->rows += n;
     g->limit = telem_i_file_fill_goal(w, s);
