@@ -8412,9 +8412,22 @@ static uint32_t telem_i_file_ends4(const uint32_t *r, uint32_t n, int32_t *ends)
 #endif
 
 /* A stream is coded in steps, each of about a microsecond at most where a plan is known: so many values at a time. */
+#if !defined(TELEM_I_FILE_STEP) /* a test draws the sizes of steps: the bytes do not hang on them (test_columns_ints.c) */
 #define TELEM_I_FILE_STEP 512u
 #define TELEM_I_FILE_PUSHED 256u /* into strings; a multiple of WAYS */
+#define TELEM_I_FILE_HASH_PIECE 8192u
+#define TELEM_I_FILE_WRITE_PIECE 32768u
+#define TELEM_I_FILE_STATE_PIECE 256u /* columns of the last row */
+#define TELEM_I_FILE_HEAD_SECTIONS 1u
+#endif
 #define TELEM_I_FILE_PARTS 65u   /* vectors of a stream at most */
+
+/* Values of the next step when `at` of `all` are done: of one vector. */
+static inline uint32_t telem_i_file_piece(uint32_t all, uint32_t at) {
+    uint32_t vector = TELEM_I_FILE_VECTOR - at % TELEM_I_FILE_VECTOR, m = all - at < TELEM_I_FILE_STEP ? all - at : TELEM_I_FILE_STEP;
+    return m < vector ? m : vector;
+}
+
 enum {
     TELEM_I_FILE_CODING_PLAN,
     TELEM_I_FILE_CODING_RESIDUALS,
@@ -10393,7 +10406,8 @@ static int telem_i_file_num_front_part(const telem_i_file_num_steps *x, uint32_t
 }
 
 static uint32_t telem_i_file_num_front_step(telem_i_file_num_steps *x) {
-    uint32_t *ks = (uint32_t *)(void *)x->k->c64, m = x->s.n - x->at < TELEM_I_FILE_NUM_CHUNK ? x->s.n - x->at : TELEM_I_FILE_NUM_CHUNK;
+    uint32_t *ks = (uint32_t *)(void *)x->k->c64, m = telem_i_file_piece(x->s.n, x->at);
+    if (m > TELEM_I_FILE_NUM_CHUNK) m = TELEM_I_FILE_NUM_CHUNK;
     if (!telem_i_file_num_front_part(x, x->at, m, ks + x->at)) {
         x->choice->front[7] |= TELEM_I_FILE_NUM_PLAIN_STEPS;
         x->stage = TELEM_I_FILE_NUM_FAILED;
@@ -10412,7 +10426,7 @@ static void telem_i_file_num_ints(telem_i_file_num_steps *x, const uint32_t *v) 
 /* Values that differ by multiples of g: quotients to b32. */
 static uint32_t telem_i_file_num_divide_step(telem_i_file_num_steps *x) {
     const uint32_t *ks = (const uint32_t *)(const void *)x->k->c64 + x->at;
-    uint32_t *to = x->k->b32 + x->at, m = x->s.n - x->at < TELEM_I_FILE_STEP ? x->s.n - x->at : TELEM_I_FILE_STEP, i;
+    uint32_t *to = x->k->b32 + x->at, m = telem_i_file_piece(x->s.n, x->at), i;
     uint32_t odd = x->g, shift = 0, inverse, low, most = (x->hi - x->lo) / x->g, bad = 0, lo = x->lo;
     while (!(odd & 1u)) odd >>= 1, shift++;
     low = ((uint32_t)1 << shift) - 1u;
@@ -10440,7 +10454,8 @@ static uint32_t telem_i_file_num_divide_step(telem_i_file_num_steps *x) {
 
 static uint32_t telem_i_file_num_span_step(telem_i_file_num_steps *x) {
     const uint32_t *ks = (const uint32_t *)(const void *)x->k->c64 + x->at;
-    uint32_t m = x->s.n - x->at < TELEM_I_FILE_VECTOR ? x->s.n - x->at : TELEM_I_FILE_VECTOR, lo, hi;
+    uint32_t m = 2u * telem_i_file_piece(x->s.n, x->at), lo, hi;
+    if (m > x->s.n - x->at) m = x->s.n - x->at;
     telem_i_file_range32(ks, m, &lo, &hi);
     if (x->at == 0 || (lo ^ 0x80000000u) < (x->lo ^ 0x80000000u)) x->lo = lo;
     if (x->at == 0 || (hi ^ 0x80000000u) > (x->hi ^ 0x80000000u)) x->hi = hi;
@@ -12952,7 +12967,6 @@ typedef struct telem_i_file_heading {
 
 #define TELEM_I_FILE_HEAD_START 16u /* bytes for what stands in front of the keys.. */
 #define TELEM_I_FILE_HEAD_KEYS 128u /* ..and with them: KEYED x (8 x 3 + 12) + 1 */
-#define TELEM_I_FILE_HEAD_SECTIONS 1u /* in one step */
 
 static void telem_i_file_head_begin(const telem_i_file_cencoder *e, telem_i_file_heading *d) {
     uint8_t *room = e->data - e->g->head_size;
@@ -13110,8 +13124,6 @@ enum {
     TELEM_I_FILE_JOB_HASH,
     TELEM_I_FILE_JOB_WRITE
 };
-#define TELEM_I_FILE_HASH_PIECE 8192u
-#define TELEM_I_FILE_WRITE_PIECE 32768u
 /* Costs of steps, in about nanoseconds: of a value (by level), of a column besides, of some sections of a head, of a
    piece written (and its bytes). */
 #define TELEM_I_FILE_COST_FAST 5u
@@ -13286,7 +13298,7 @@ static void telem_i_file_job_next_column(telem_file_writer *w, telem_i_file_job 
 /* Values that lie in pages are brought together; columns of the caller's lie so. Are all the same? */
 static uint32_t telem_i_file_job_load(telem_file_writer *w, telem_i_file_job *j) {
     telem_i_file_column *x = &j->column;
-    uint32_t n = j->q.n, m = n - x->at < TELEM_I_FILE_STEP ? n - x->at : TELEM_I_FILE_STEP, before = x->at ? 1u : 0u, width = j->c.width;
+    uint32_t n = j->q.n, m = telem_i_file_piece(n, x->at), before = x->at ? 1u : 0u, width = j->c.width;
     uint8_t *to = w->columns->column + (size_t)x->at * width;
     if (j->q.columns) {
         x->values = telem_i_file_source_numbers(&j->q, &j->c, j->element, j->fix, w->columns->column);
@@ -13348,8 +13360,6 @@ static uint32_t telem_i_file_job_column(telem_file_writer *w, telem_i_file_job *
 }
 
 static int telem_i_file_group_ends(const telem_file_writer *w, telem_i_file_wstream *s);
-
-#define TELEM_I_FILE_STATE_PIECE 256u /* columns in one step */
 
 /* One value of the last row, into the state. */
 static void telem_i_file_state_value(telem_i_file_wstream *s, const telem_i_file_source *last, const telem_column *c, uint32_t element, uint32_t fix,
@@ -22835,7 +22845,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_coding_plan)(TELEM_I_FILE_N(telem_i_
 /* Some residuals, and the range of each vector of them. */
 static uint32_t TELEM_I_FILE_N(telem_i_file_coding_residuals)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
     TELEM_I_FILE_T *r = TELEM_I_FILE_A(c->k), lo, hi;
-    uint32_t all = c->n - c->heads, m = all - c->at < TELEM_I_FILE_STEP ? all - c->at : TELEM_I_FILE_STEP;
+    uint32_t all = c->n - c->heads, m = telem_i_file_piece(all, c->at);
     TELEM_I_FILE_N(telem_i_file_vector) *v = c->part + c->at / TELEM_I_FILE_VECTOR;
     if (c->plan.kind < TELEM_I_FILE_LAG)
         TELEM_I_FILE_N(telem_i_file_differ)(c->v + c->heads + c->at, m, c->plan.kind, 0, r + c->at);
@@ -22901,7 +22911,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_coding_measure)(TELEM_I_FILE_N(telem
 }
 
 static uint32_t TELEM_I_FILE_N(telem_i_file_coding_classify)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
-    uint32_t all = c->n - c->heads, m = all - c->at < TELEM_I_FILE_STEP ? all - c->at : TELEM_I_FILE_STEP;
+    uint32_t all = c->n - c->heads, m = telem_i_file_piece(all, c->at);
     telem_i_file_work *w = (telem_i_file_work *)c->k->table;
     if (c->at == 0) {
         TELEM_I_FILE_N(telem_i_file_make_grid)(c->k, c->least, c->most, c->common, all, &c->grid);

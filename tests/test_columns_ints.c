@@ -3,6 +3,14 @@
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_STATIC
 #define TELEM_IMPLEMENTATION
+#include <stdint.h>
+static uint32_t step_values = 512, step_pushed = 256, step_hash = 8192, step_write = 32768, step_state = 256, step_sections = 1;
+#define TELEM_I_FILE_STEP step_values /* as they are in telem_file.h, until a test draws others */
+#define TELEM_I_FILE_PUSHED step_pushed
+#define TELEM_I_FILE_HASH_PIECE step_hash
+#define TELEM_I_FILE_WRITE_PIECE step_write
+#define TELEM_I_FILE_STATE_PIECE step_state
+#define TELEM_I_FILE_HEAD_SECTIONS step_sections
 #include "telem_file.h"
 #include "check.h"
 
@@ -253,6 +261,167 @@ TEST(same_bytes_on_every_target) { /* the sum of all bytes written: changes with
     CHECK_EQ_INT(sum, 785970729412405723u);
 }
 
+/* --- steps --- */
+
+/* 1 to `most`, small ones as often as large ones. */
+static uint32_t drawn(uint64_t *rng, uint32_t most) { return 1u + (uint32_t)(check_rand(rng) >> 20) % (most >> (check_rand(rng) >> 32) % 10u); }
+static void draw_steps(uint64_t *rng) {
+    step_values = drawn(rng, 2048);
+    step_pushed = 4u * drawn(rng, 512);
+    step_hash = drawn(rng, 65536);
+    step_write = drawn(rng, 65536);
+    step_state = drawn(rng, 1024);
+    step_sections = drawn(rng, 1024);
+}
+static void usual_steps(void) {
+    step_values = 512, step_pushed = 256, step_hash = 8192, step_write = 32768, step_state = 256, step_sections = 1;
+}
+
+/* As encode, each step of a size of its own. */
+static size_t encode_in_steps(int bits, uint32_t *choice, uint32_t n, uint8_t *out, size_t cap, uint64_t *rng) {
+    static telem_i_file_coding32 a;
+    static telem_i_file_coding64 b;
+    if (bits == 32) {
+        telem_i_file_coding_begin32(&a, &codec, choice, narrow, n, out, cap, 0);
+        for (; a.stage < TELEM_I_FILE_CODING_DONE; draw_steps(rng)) (void)telem_i_file_coding_step32(&a);
+        return a.stage == TELEM_I_FILE_CODING_DONE ? (size_t)(a.p - out) : 0;
+    }
+    telem_i_file_coding_begin64(&b, &codec, choice, wide, n, out, cap, 0);
+    for (; b.stage < TELEM_I_FILE_CODING_DONE; draw_steps(rng)) (void)telem_i_file_coding_step64(&b);
+    return b.stage == TELEM_I_FILE_CODING_DONE ? (size_t)(b.p - out) : 0;
+}
+
+TEST(steps_of_any_size_give_the_same_bytes) {
+    uint64_t rng = check_seed();
+    uint8_t *again = (uint8_t *)malloc(ROOM);
+    uint32_t choice[2][8], i, met = 0;
+    int round, rounds = check_quick() ? 1000 : 12000;
+    for (round = 0; round < rounds; round++) {
+        uint32_t n = (uint32_t)(check_rand(&rng) % (round % 9 ? 3000u : 20000u));
+        int bits = round & 1 ? 64 : 32;
+        size_t size, cap = round % 5 ? (size_t)ROOM : (size_t)(check_rand(&rng) % (n * 9u + 40u));
+        if (round % 4 == 0) memset(choice, 0, sizeof choice); /* else the choice is kept for other data */
+        make_codec(n ? n : 1u);
+        codec.level = (uint8_t)(round % 3);
+        codec.no_bins = (uint8_t)(round % 7 == 0);
+        fill((int)(check_rand(&rng) % SHAPES), n, &rng);
+        for (i = 0; bits == 32 && i < n; i++) narrow[i] = (uint32_t)(wide[i] & 0xFFFFFFFFu);
+        memcpy(choice[1], choice[0], sizeof choice[0]);
+        usual_steps();
+        size = encode(bits, choice[0], n, cap);
+        draw_steps(&rng);
+        if (!HOLDS(encode_in_steps(bits, choice[1], n, again, cap, &rng) == size)) break;
+        if (!HOLDS(memcmp(again, coded, size) == 0 && memcmp(choice[0], choice[1], sizeof choice[0]) == 0)) break;
+        met |= size ? 1u << (coded[0] >> 4) : 16u;
+    }
+    CHECK_EQ_INT(met, 31); /* each coder, and what does not fit */
+    usual_steps();
+    free(again);
+}
+
+/* Whole blocks: loading, front ends, head, state, hash and write are cut at random, too. */
+typedef struct lane {
+    telem_file_writer w;
+    telem_memory_io m;
+    telem_io io;
+    uint8_t *memory, *bytes;
+} lane;
+enum { LANE_BYTES = 6 << 20, LANE_F32 = 70 };
+typedef struct lane_row {
+    double d[4];
+    float f[LANE_F32];
+    int32_t i[5];
+    uint16_t h[3];
+    uint8_t yes;
+} lane_row;
+
+static void lane_open(lane *l, const telem_schema *schema, uint8_t pace, uint8_t level, uint32_t block_bytes) {
+    telem_file_writer_desc d = TELEM_ZERO;
+    telem_file_stream_desc s = TELEM_ZERO;
+    l->bytes = (uint8_t *)malloc(LANE_BYTES);
+    l->io = telem_io_memory(&l->m, l->bytes, LANE_BYTES);
+    d.io = &l->io;
+    d.session = 5;
+    d.pace = pace;
+    d.level = level;
+    d.block_bytes = block_bytes;
+    s.id = 1;
+    s.schema = schema;
+    d.memory_size = telem_file_writer_bytes(&d) + telem_file_stream_bytes(&d, &s);
+    d.memory = l->memory = (uint8_t *)malloc(d.memory_size);
+    CHECK_OK(telem_file_writer_open(&l->w, &d));
+    CHECK_OK(telem_file_add_stream(&l->w, &s));
+}
+
+static void lane_field(telem_schema_builder *b, const char *name, uint8_t type, uint32_t count) {
+    telem_field f = TELEM_ZERO;
+    f.name = name;
+    f.type = type;
+    f.count = (uint16_t)count;
+    CHECK_OK(telem_schema_builder_add(b, &f));
+}
+
+/* What a channel does changes now and then: plans fail in the middle of a column. */
+static double lane_value(uint32_t c, uint32_t row, uint64_t *rng) {
+    double noise = (double)(check_rand(rng) >> 40) / 16777216.0;
+    switch ((c + row / 3000u) % 9u) {
+    case 0: return c;
+    case 1: return (row / 50u) * 0.5;
+    case 2: return (double)(int)(2048 + 900 * noise) * 0.001;
+    case 3: return (double)(row % 1000u) * 0.01;
+    case 4: return row % 400u ? (double)(int)(noise * 5000) / 100 : noise;
+    case 5: return noise * 1e-3 + 5;
+    case 6: return (double)(int)(noise * 100);
+    case 7: return row % 90u ? 7 : noise;
+    default: return (double)row * row;
+    }
+}
+
+TEST(blocks_in_steps_of_any_size_are_the_same_bytes) {
+    uint64_t rng = check_seed();
+    int round, rounds = check_quick() ? 2 : 30;
+    for (round = 0; round < rounds && !check_g.bad; round++) {
+        static uint8_t memory[65536];
+        telem_schema_builder b;
+        const telem_schema *schema;
+        lane l[2];
+        lane_row r;
+        uint32_t i, c, rows = 2000u + (uint32_t)(check_rand(&rng) % 9000u), size = round % 3 ? 0 : 8192u;
+        memset(l, 0, sizeof l);
+        memset(&r, 0, sizeof r);
+        CHECK_OK(telem_schema_builder_init(&b, memory, sizeof memory, "row", ""));
+        lane_field(&b, "d", TELEM_F64, 4);
+        lane_field(&b, "f", TELEM_F32, LANE_F32);
+        lane_field(&b, "i", TELEM_I32, 5);
+        lane_field(&b, "h", TELEM_U16, 3);
+        lane_field(&b, "yes", TELEM_BOOL, 1);
+        CHECK_OK(telem_schema_builder_finish(&b, &schema));
+        usual_steps();
+        for (i = 0; i < 2; i++) lane_open(&l[i], schema, i ? TELEM_FILE_HELPER : TELEM_FILE_AT_ONCE, (uint8_t)(round % 2 ? TELEM_FILE_FAST : TELEM_FILE_DEFAULT), size);
+        for (i = 0; i < rows; i++) {
+            for (c = 0; c < 4; c++) r.d[c] = lane_value(c + 3u, i, &rng);
+            for (c = 0; c < LANE_F32; c++) r.f[c] = (float)lane_value(c, i, &rng);
+            for (c = 0; c < 5; c++) r.i[c] = (int32_t)(1000 * lane_value(c + 1u, i % 3000u, &rng));
+            for (c = 0; c < 3; c++) r.h[c] = (uint16_t)(check_rand(&rng) >> (50u + c));
+            r.yes = (uint8_t)(i / 70u % 2u);
+            usual_steps();
+            CHECK_OK(telem_file_write(&l[0].w, 1, (int64_t)i * 1000, &r));
+            CHECK_OK(telem_file_write(&l[1].w, 1, (int64_t)i * 1000, &r));
+            do draw_steps(&rng);
+            while (telem_file_work(&l[1].w) > 0 && i % 7u); /* all of it; every seventh row a step */
+        }
+        for (i = 0; i < 2; i++) CHECK_OK(telem_file_writer_close(&l[i].w));
+        CHECK(l[0].m.size > 100000);
+        CHECK_EQ_INT(l[1].m.size, l[0].m.size);
+        CHECK(memcmp(l[0].bytes, l[1].bytes, l[0].m.size) == 0);
+        for (i = 0; i < 2; i++) {
+            free(l[i].memory);
+            free(l[i].bytes);
+        }
+    }
+    usual_steps();
+}
+
 /* --- bytes written by hand from the specification --- */
 
 static int reads32(const uint8_t *bytes, size_t size, const uint32_t *values, uint32_t n) {
@@ -399,6 +568,8 @@ int main(void) {
     RUN(entropy_coding_comes_near_the_entropy);
     RUN(a_kept_choice_serves_other_data_too);
     RUN(same_bytes_on_every_target);
+    RUN(steps_of_any_size_give_the_same_bytes);
+    RUN(blocks_in_steps_of_any_size_are_the_same_bytes);
     RUN(streams_written_by_hand_are_read);
     RUN(streams_against_the_specification_are_refused);
     RUN(every_prefix_and_every_longer_stream_is_refused);
