@@ -37,7 +37,9 @@
          than that nothing changed (their group: as many bytes as two KEY blocks). Also in the
          stream header, a clock or a schema, which are repeated: a reader that seeks goes on from
          the repeat. Files below 64 KB, or 100 times their header and schemas, have none.
-                                                               test_one_byte.c
+         Rows above 512 bytes have blocks of some hundred KB (desc.block_bytes): who reads them by rows
+         loses such a block, who reads by columns the chunk of about 1 KB, of a column or two, that the
+         byte lies in (section 8.2).                           test_one_byte.c
        - Bytes from outside are hostile: lengths are bounded by what remains, memory by the desc,
          work by the bytes read and rows delivered (a repeated row costs a few bits; a forged
          header costs the hash of one block); no recursion.    fuzz_file.c
@@ -45,6 +47,9 @@
          it the bytes depend on the LZ4 version, the rows do not).   golden files, test_golden.c
        - A writer's first error sticks: later calls return it. Rows not written since are counted
          and told by a loss block after telem_file_writer_clear, to the row, whatever write failed;
+         a block of columns that was cut goes on where the io stopped, and of columns exactly the rows
+         are lost whose call answered an error (of rows and mini coding those of the block that was cut,
+         too: its memory takes the next rows);
          a stream that was added meanwhile is there. On real disks, too: full, of limited size, made
          read-only by the kernel, a file that was removed.     test_trouble.c
        - What the answer to a row means: taken, taken but not synced, or not in the file and never will be.
@@ -638,6 +643,8 @@
    12 JOURNAL ZONE (disk): `journal` bytes behind the session's first stream header
        The zone holds the newest rows as they are, so that none is lost before its block is written.
        The only bytes of a file that are written twice.
+       A file that was cut off within its zone must stand at the end of a stream: of what follows,
+       a reader would take the bytes that the zone lacks.
        zone := header, slots, unused bytes
        off size name          meaning, valid range
          0   4  magic         54 4C 4A 31; all 64 bytes 0: a zone not made yet, empty
@@ -921,8 +928,10 @@ typedef struct telem_file_writer_desc {
                             more for single rows, about as much for telem_file_write_columns (a stream's first
                             block: up to 4 times that); but a block has 256 rows at least (TELEM_FILE_FAST and rows
                             above 512 bytes: 512; whole columns: 1,024), so that wide rows have blocks of up to
-                            max_block. A flipped byte costs no more than max_block, whatever the rows; with 65,536
-                            files of narrow rows are 5 % larger, those of 1,000 float32 46 % and slow to write */
+                            max_block. A flipped byte costs who reads by rows no more than max_block, whatever the
+                            rows, and who reads by columns a chunk of about 1 KB. With a max_block of 65,536 files of
+                            narrow rows are 5 % larger, those of 1,000 float32 46 % and slow to write: 16 to 40 of
+                            such rows make a block then, where each column costs by itself more than its values */
     uint32_t block_rows; /* rows at which it is closed; 0: 65,536. Columns: distinct rows of a block
                             at most (65,536; 0: 16,384); the codecs' memory grows with it. Mini: 1..32,
                             0: 16; as many as fit into block_bytes are written at once */

@@ -383,7 +383,7 @@ TEST(blocks_in_steps_of_any_size_are_the_same_bytes) {
     for (round = 0; round < rounds && !check_g.bad; round++) {
         static uint8_t memory[65536];
         telem_schema_builder b;
-        const telem_schema *schema;
+        const telem_schema *schema = NULL;
         lane l[2];
         lane_row r;
         uint32_t i, c, rows = 2000u + (uint32_t)(check_rand(&rng) % 9000u), size = round % 3 ? 0 : 8192u;

@@ -8,6 +8,7 @@
 
 #include "check.h"
 
+#define HOLDS(cond) check_that((cond) ? 1 : 0, __FILE__, __LINE__, #cond)
 #define STREAMS 3u
 #define MOST_BLOCKS 4000u
 
@@ -249,10 +250,112 @@ TEST(a_file_without_its_begin_is_read) {
     free_file();
 }
 
+/* Rows of 1,000 channels have blocks of some hundred KB. Who reads by columns loses of one that is damaged only the
+   chunk (about 1 KB, a column or two) that the byte lies in; its head, of some KB, costs the block. */
+enum { WIDE = 1000, WIDE_ROWS = 1600 };
+static float wide_value(uint32_t row, uint32_t c) { return (float)((row * 2654435761u + c * 40503u) % 65521u) * 0.37f; }
+
+static void wide_file(void) {
+    static uint8_t memory[4096];
+    static float x[WIDE];
+    const telem_schema *schema = NULL;
+    telem_schema_builder b;
+    telem_field f = TELEM_ZERO;
+    telem_file_writer w;
+    telem_file_writer_desc d = TELEM_ZERO;
+    telem_file_stream_desc sd = TELEM_ZERO;
+    telem_io io = TELEM_ZERO;
+    uint32_t i, c;
+    REQUIRE_OK(telem_schema_builder_init(&b, memory, sizeof memory, "wide", ""));
+    f.name = "x";
+    f.type = TELEM_F32;
+    f.count = WIDE;
+    REQUIRE_OK(telem_schema_builder_add(&b, &f));
+    REQUIRE_OK(telem_schema_builder_finish(&b, &schema));
+    g.size = 0;
+    io.write = grow;
+    d.io = &io;
+    sd.id = 1;
+    sd.schema = schema;
+    d.memory_size = telem_file_writer_bytes(&d) + telem_file_stream_bytes(&d, &sd);
+    d.memory = g.memory = (uint64_t *)malloc(d.memory_size);
+    if (!d.memory) abort();
+    REQUIRE_OK(telem_file_writer_open(&w, &d));
+    REQUIRE_OK(telem_file_add_stream(&w, &sd));
+    for (i = 0; i < WIDE_ROWS; i++) {
+        for (c = 0; c < WIDE; c++) x[c] = wide_value(i, c);
+        CHECK_OK(telem_file_write(&w, 1, (int64_t)i * 1000000, x));
+    }
+    CHECK_OK(telem_file_writer_close(&w));
+    free(g.memory);
+}
+
+/* Columns of which a row is missing, a hundred of them to a call. */
+static uint32_t wide_read(uint64_t *values) {
+    static float x[100][WIDE_ROWS];
+    telem_file_reader r;
+    telem_file_reader_desc d = TELEM_ZERO;
+    telem_memory_io state;
+    telem_io io = telem_io_memory_view(&state, g.bytes, g.size);
+    uint32_t at, c, i, hurt = 0;
+    *values = 0;
+    d.io = &io;
+    d.memory_size = (size_t)16 << 20;
+    d.memory = malloc(d.memory_size);
+    if (!d.memory) abort();
+    CHECK_OK(telem_file_reader_open(&r, &d));
+    CHECK(telem_file_reader_scan(&r, NULL, 0) >= 0);
+    for (at = 0; at < WIDE; at += 100) {
+        telem_file_into into[100];
+        telem_file_read q = TELEM_ZERO;
+        memset(into, 0, sizeof into);
+        memset(x, 0xFF, sizeof x);
+        for (c = 0; c < 100; c++) into[c].column = at + c, into[c].data = x[c];
+        q.stream = telem_file_reader_find(&r, "wide");
+        if (!HOLDS(q.stream != NULL)) break;
+        q.rows = WIDE_ROWS;
+        q.columns = into;
+        q.count = 100;
+        (void)telem_file_read_columns(&r, &q, 1);
+        for (c = 0; c < 100; c++) {
+            uint32_t good = 0, other = 0;
+            for (i = 0; i < WIDE_ROWS; i++) {
+                uint32_t bits;
+                memcpy(&bits, &x[c][i], 4);
+                good += x[c][i] == wide_value(i, at + c);
+                other += bits != 0xFFFFFFFFu && x[c][i] != wide_value(i, at + c);
+            }
+            CHECK_EQ_INT(other, 0);
+            hurt += good < WIDE_ROWS;
+            *values += WIDE_ROWS - good;
+        }
+    }
+    free(d.memory);
+    return hurt;
+}
+
+TEST(by_columns_it_costs_a_chunk_of_a_wide_block) {
+    uint64_t rng = check_seed(), values;
+    uint32_t i, n = check_quick() ? 6 : 60, hurt, chunks = 0;
+    wide_file();
+    CHECK_EQ_INT(wide_read(&values), 0);
+    for (i = 0; i < n; i++) {
+        size_t at = (size_t)(check_rand(&rng) % g.size);
+        uint8_t by = (uint8_t)(1u << check_rand(&rng) % 8u);
+        g.bytes[at] ^= by;
+        hurt = wide_read(&values);
+        g.bytes[at] ^= by;
+        chunks += hurt > 0 && hurt <= 4u && values * 4u <= 65536u;
+        if (getenv("CHECK_VERBOSE")) printf("byte %lu of %lu: %u columns, %lu values\n", (unsigned long)at, (unsigned long)g.size, hurt, (unsigned long)values);
+    }
+    CHECK(chunks * 2u > n);
+}
+
 int main(void) {
     RUN(one_flipped_byte_costs_its_own_block);
     RUN(also_where_blocks_are_full);
     RUN(a_file_without_its_begin_is_read);
+    RUN(by_columns_it_costs_a_chunk_of_a_wide_block);
     free(g.bytes);
     return CHECK_MAIN_END();
 }
