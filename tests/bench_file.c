@@ -6,7 +6,8 @@
    one_column_ms and range1pct_ms: of the largest stream, with the reader open and the schemas known (open_ms).
    one_column_to_share: the first against that column's share of reading all.
    BENCH_SETS="a b" takes only these, BENCH_LEVELS="default fast" only these, BENCH_SECONDS each measurement,
-   BENCH_TYPES=1 lists bytes per stream, BENCH_OFF=mask with -DBENCH_ABLATION switches modes off. */
+   BENCH_TYPES=1 lists bytes per stream, with -DBENCH_ABLATION (make bench-ablation) BENCH_EACH=1
+   lists the sizes set by set. */
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_IMPLEMENTATION
 #include "telem_file.h"
@@ -689,7 +690,6 @@ static const struct {
     const char *name;
     uint64_t off;
 } modes[] = {{"all on", 0},
-             {"ints: patches", TELEM_I_FILE_OFF_PATCH},
              {"ints: sparse", TELEM_I_FILE_OFF_SPARSE},
              {"ints: bins (tANS)", TELEM_I_FILE_OFF_BINNED},
              {"ints: lag", TELEM_I_FILE_OFF_LAG},
@@ -733,6 +733,7 @@ static void ablate(const char *data, char names[][128], uint32_t count, uint8_t 
             size[m] += log(more);
             write[m] += log(f.write / all.write);
             read[m] += log(f.read / all.read);
+            if (getenv("BENCH_EACH") && m) printf("each.%s.%s size %.4f\n", set.name, modes[m].name, more);
             if (more - 1 <= most[m]) continue;
             most[m] = more - 1;
             snprintf(where[m], sizeof where[m], "%.120s", set.name);
@@ -753,7 +754,6 @@ int main(int argc, char **argv) {
     static means mean[3];
     const char *data = argc > 1 ? argv[1] : "../shared/data", *only = getenv("BENCH_SETS"), *some = getenv("BENCH_LEVELS");
     uint32_t count = 0, i, k;
-    uint64_t off = getenv("BENCH_OFF") ? strtoull(getenv("BENCH_OFF"), NULL, 0) : 0;
     double lz4_write = 0, lz4_read = 0, zstd_write = 0, zstd_read = 0, copy_read = 0;
     struct dirent *e;
     DIR *d = opendir(data);
@@ -798,7 +798,7 @@ int main(int argc, char **argv) {
             figures f;
             double yard = peer(data, set.name, "parquet-zstd"), pco = peer(data, set.name, "pco8"), best = best_peer(data, set.name);
             if (some && !listed(some, levels[k])) continue;
-            f = run_level(&set, (uint8_t)k, off);
+            f = run_level(&set, (uint8_t)k, 0);
             printf("file.%s.%s bytes %lu bits_per_value %.3f writer_bytes %lu write_MBps %.0f read_MBps %.0f one_column_ms %.3f range1pct_ms %.3f\n", set.name,
                    levels[k], (unsigned long)f.bytes, (double)f.bytes * 8 / (double)set.values, (unsigned long)f.memory, f.write, f.read, f.one_column, f.range);
             printf("ratio.%s.%s write_to_lz4 %.2f read_to_lz4 %.2f open_ms %.3f one_column_to_share %.1f", set.name, levels[k], f.write / lz4.write,
