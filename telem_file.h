@@ -9416,6 +9416,7 @@ static int telem_i_file_get_multiple(telem_i_file_codec *k, const uint8_t *p, co
 /* --- what suits: candidates are tried on a sample --- */
 
 #define TELEM_I_FILE_NUM_FEW 40u
+#define TELEM_I_FILE_NUM_RUNGS 400u /* ten times as many: they shrink fortyfold each time */
 
 typedef struct telem_i_file_num_search {
     telem_i_file_codec *k;
@@ -9639,6 +9640,78 @@ static double telem_i_file_find_step(const telem_i_file_num_search *q) {
     return step;
 }
 
+/* Numbers that one step makes all of, each with the square of its error. */
+typedef struct telem_i_file_num_ladder {
+    double v[TELEM_I_FILE_NUM_RUNGS], error[TELEM_I_FILE_NUM_RUNGS];
+    uint32_t n;
+} telem_i_file_num_ladder;
+
+static void telem_i_file_sort_rungs(double *v, double *error, uint32_t n) { /* ascending */
+    uint32_t i, j, gap;
+    for (gap = n > 40u ? 40u : n > 12u ? 13u : n > 4u ? 4u : 1u; gap; gap = gap > 4u ? gap / 3u : gap > 1u ? 1u : 0u)
+        for (i = gap; i < n; i++) {
+            double x = v[i], y = error[i];
+            for (j = i; j >= gap && v[j - gap] > x; j -= gap) v[j] = v[j - gap], error[j] = error[j - gap];
+            v[j] = x, error[j] = y;
+        }
+}
+
+/* Sorted numbers become what each has over a multiple of the one before; those that have nothing over go. Quotients are
+   mostly 1, so that errors hardly grow while the numbers shrink to what they have in common: with m numbers about m-fold
+   each time, where Euclid's way with two lets the error grow as they shrink. Returns how many are left. */
+static uint32_t telem_i_file_num_reduce(double *v, double *error, uint32_t n) {
+    double before = v[0], noise = error[0];
+    uint32_t i, m = 1;
+    for (i = 1; i < n; i++) {
+        double x = v[i], e = error[i], k = telem_i_file_near(x / before), r = x - k * before, more = e + k * k * noise;
+        before = x, noise = e;
+        if (!(r * r > 25 * more)) continue;
+        v[m] = r < 0 ? -r : r;
+        error[m++] = more;
+    }
+    return m;
+}
+
+/* The same for f64 that are far more than 2^30 steps (radians made of degrees in 1e-7): errors are taken to be those of two
+   roundings, so that the step can be told up to where they come near it (2^47 steps or so). One value that is no multiple
+   hides it. */
+static double telem_i_file_find_fine_step(const telem_i_file_num_search *q) {
+    double v[TELEM_I_FILE_NUM_FEW], error[TELEM_I_FILE_NUM_FEW], fine = 1.0 / ((uint64_t)1 << 52);
+    double step, top, bottom;
+    telem_i_file_num_ladder l;
+    uint32_t n = q->few_count, i, bad = 0;
+    if (n < 12) return 0;
+    for (i = 0; i < n; i++) {
+        v[i] = q->few[i] < 0 ? -q->few[i] : q->few[i];
+        error[i] = v[i] * fine * v[i] * fine;
+    }
+    for (l.n = 0; l.n + n <= TELEM_I_FILE_NUM_RUNGS;) {
+        telem_i_file_sort_rungs(v, error, n);
+        memcpy(l.v + l.n, v, n * sizeof *v);
+        memcpy(l.error + l.n, error, n * sizeof *error);
+        l.n += n;
+        if (n == 1) break;
+        n = telem_i_file_num_reduce(v, error, n);
+    }
+    if (n > 1 || v[0] * v[0] < 64 * error[0]) return 0;
+    telem_i_file_sort_rungs(l.v, l.error, l.n);
+    step = v[0];
+    bottom = 1 / error[0], top = step * bottom;
+    for (i = 0; i < l.n; i++) { /* each tells the step better than those before */
+        double x = telem_i_file_near(l.v[i] / step), r = l.v[i] - x * step;
+        if (x < 1) continue;
+        if (x * x / bottom + l.error[i] > 0.04 * step * step) return 0; /* cannot be told */
+        if (r > 0.4 * step || r < -0.4 * step) {
+            bad++;
+            continue;
+        }
+        top += l.v[i] * x / l.error[i], bottom += x * x / l.error[i];
+        step = top / bottom;
+    }
+    if (bad * 10u > l.n) return 0;
+    return step;
+}
+
 /* Is t (positive) no integer, and none but for the last bits? Added to off[i]. */
 static void telem_i_file_count_off(const double *t, uint32_t n, uint8_t *off) {
     double k[96], fine = 1.0 / ((uint64_t)1 << 50);
@@ -9739,8 +9812,7 @@ static uint32_t telem_i_file_best_factor(const telem_i_file_num_search *q, doubl
     return hits;
 }
 
-static int telem_i_file_try_step(telem_i_file_num_search *q) {
-    double step = telem_i_file_find_step(q);
+static int telem_i_file_try_factor(telem_i_file_num_search *q, double step) {
     telem_i_file_num_front f, best;
     uint32_t cost = q->best.cost;
     if (!(step > 1e-29 && step < 1e17)) return 0;
@@ -9753,6 +9825,14 @@ static int telem_i_file_try_step(telem_i_file_num_search *q) {
     if (!telem_i_file_best_factor(q, step, &best)) return 0;
     if (telem_i_file_try(q, &best, 0)) (void)telem_i_file_try(q, &best, 64);
     return q->best.cost < cost;
+}
+
+/* The coarse step that most are multiples of, or the fine one of all: whichever costs less. */
+static int telem_i_file_try_step(telem_i_file_num_search *q) {
+    double step = telem_i_file_find_step(q), fine = q->sample.width == 8 ? telem_i_file_find_fine_step(q) : 0;
+    int found = telem_i_file_try_factor(q, step);
+    if (fine > step * 1.000001 || fine < step * 0.999999) found |= telem_i_file_try_factor(q, fine);
+    return found;
 }
 
 static uint32_t telem_i_file_ordered_cost(const telem_i_file_num_search *q) { /* of the sample as ORDERED */
