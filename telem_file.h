@@ -2942,12 +2942,12 @@ static void telem_i_file_frame_block(telem_file_writer *w, telem_i_file_wstream 
 /* A column of the block at hand: what each row adds to the one before. */
 typedef struct telem_i_file_mini_item {
     union {
-        uint32_t w32[TELEM_I_FILE_MINI_ROWS + 3u]; /* of columns of 4 bytes or fewer: zigzags less `counter` */
+        uint32_t w32[TELEM_I_FILE_MINI_ROWS + 3u]; /* of columns of 4 bytes or fewer: zigzags less `counter`; behind them three 0 */
         uint64_t w64[TELEM_I_FILE_MINI_ROWS];
     } step;
     uint32_t e;      /* behind the block */
     uint32_t before, counter; /* what the first row, and without linear each, is expected to add */
-    uint32_t plain, slope;
+    uint32_t plain;  /* what the steps have in common */
     uint8_t bits, linear, idle;
 } telem_i_file_mini_item;
 
@@ -2985,20 +2985,14 @@ static int telem_i_file_mini_decimals(const telem_i_file_mini *m, size_t at, uin
 
 /* How the values of a column of 4 bytes or fewer are made: loops of their own for what is common. Differences are
    signed numbers of the column's width. */
-enum { TELEM_I_FILE_MINI_U16, TELEM_I_FILE_MINI_U32, TELEM_I_FILE_MINI_F32 };
+enum { TELEM_I_FILE_MINI_U16, TELEM_I_FILE_MINI_F32, TELEM_I_FILE_MINI_OTHER };
 
 TELEM_I_INLINE uint32_t telem_i_file_mini_load(const uint8_t *p, uint32_t kind) {
-    switch (kind) {
-    case TELEM_I_FILE_MINI_U16: return telem_get16(p);
-    case TELEM_I_FILE_MINI_F32: return telem_i_file_order32(telem_get32(p));
-    default: return telem_get32(p);
-    }
+    return kind == TELEM_I_FILE_MINI_U16 ? telem_get16(p) : telem_i_file_order32(telem_get32(p));
 }
 TELEM_I_INLINE uint32_t telem_i_file_mini_sign(uint32_t d) { return (uint32_t)0 - (d >> 31); }
 TELEM_I_INLINE uint32_t telem_i_file_mini_zigzag(uint32_t d) { return d << 1 ^ telem_i_file_mini_sign(d); }
-TELEM_I_INLINE uint32_t telem_i_file_mini_wrap(uint32_t d, uint32_t kind) {
-    return kind == TELEM_I_FILE_MINI_U16 ? (uint32_t)(int32_t)(int16_t)(uint16_t)(d & 0xFFFFu) : d;
-}
+TELEM_I_INLINE uint32_t telem_i_file_mini_unzigzag(uint32_t z) { return z >> 1 ^ ((uint32_t)0 - (z & 1u)); }
 
 TELEM_I_INLINE uint32_t telem_i_file_mini_width32(uint32_t v) {
 #if defined(__GNUC__) || defined(__clang__)
@@ -3013,119 +3007,66 @@ TELEM_I_INLINE uint32_t telem_i_file_mini_width32(uint32_t v) {
 /* Does a take fewer bits than b? */
 TELEM_I_INLINE int telem_i_file_mini_narrower(uint32_t a, uint32_t b) { return a < b && a < (a ^ b); }
 
-/* The steps of n rows, and what their residuals have in common: plain, and against the step before. Most of
-   what the mini coding costs is here and in telem_i_file_mini_pack. */
-TELEM_I_INLINE void telem_i_file_mini_scan(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t last, uint32_t kind) {
-    uint32_t before = x->before, counter = kind == TELEM_I_FILE_MINI_U32 ? x->counter : 0u;
-    uint32_t plain = 0, linear = 0, *to = x->step.w32, *stop = to + n, *look = n > 4u ? to + 4 : stop, u, v, d = 0, z;
-    if (n > 4u && kind != TELEM_I_FILE_MINI_U32) { /* the first four without a loop */
-        uint32_t e;
-        u = telem_i_file_mini_load(p, kind);
-        d = telem_i_file_mini_wrap(u - last, kind);
-        plain = to[0] = telem_i_file_mini_zigzag(d);
-        linear = telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - before, kind));
-        v = telem_i_file_mini_load(p + stride, kind);
-        p += 2 * stride;
-        e = telem_i_file_mini_wrap(v - u, kind);
-        plain |= z = telem_i_file_mini_zigzag(e);
-        to[1] = z;
-        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(e - d, kind));
-        u = telem_i_file_mini_load(p, kind);
-        d = telem_i_file_mini_wrap(u - v, kind);
-        plain |= z = telem_i_file_mini_zigzag(d);
-        to[2] = z;
-        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - e, kind));
-        v = telem_i_file_mini_load(p + stride, kind);
-        p += 2 * stride;
-        e = telem_i_file_mini_wrap(v - u, kind);
-        plain |= z = telem_i_file_mini_zigzag(e);
-        to[3] = z;
-        linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(e - d, kind));
-        last = v;
-        before = d = e;
-        to = look;
-    }
-    for (;; look = stop) {
-        while (to != look) {
-            v = telem_i_file_mini_load(p, kind);
-            p += stride;
-            d = telem_i_file_mini_wrap(v - last, kind);
-            last = v;
-            plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
-            linear |= telem_i_file_mini_zigzag(telem_i_file_mini_wrap(d - before, kind));
-            before = d;
-        }
-        if (to == stop || !telem_i_file_mini_narrower(linear, plain)) break; /* not linear: half the work */
-    }
-    if (to != stop) linear = UINT32_MAX;
-    if ((stop - to) & 1) {
+/* The steps of n rows, behind prev. Most of what the mini coding costs is here and in telem_i_file_mini_pack. */
+TELEM_I_INLINE void telem_i_file_mini_steps(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t kind) {
+    uint32_t all = 0, *to = x->step.w32, *stop = to + n, last = telem_i_file_mini_load(p - stride, kind), u, v;
+    for (; n & 3u; n--, p += stride) {
         v = telem_i_file_mini_load(p, kind);
-        p += stride;
-        d = telem_i_file_mini_wrap(v - last, kind);
+        all |= *to++ = telem_i_file_mini_zigzag(v - last);
         last = v;
-        plain |= *to++ = telem_i_file_mini_zigzag(d - counter);
     }
-    for (; to != stop; to += 2, p += 2 * stride) {
+    if (n) do {
         u = telem_i_file_mini_load(p, kind);
         v = telem_i_file_mini_load(p + stride, kind);
-        d = telem_i_file_mini_wrap(u - last, kind);
-        plain |= z = telem_i_file_mini_zigzag(d - counter);
-        to[0] = z;
-        d = telem_i_file_mini_wrap(v - u, kind);
-        plain |= z = telem_i_file_mini_zigzag(d - counter);
-        to[1] = z;
-        last = v;
-    }
-    x->plain = plain, x->slope = linear, x->e = d;
+        p += 2 * stride;
+        all |= to[0] = telem_i_file_mini_zigzag(u - last);
+        all |= to[1] = telem_i_file_mini_zigzag(v - u);
+        u = telem_i_file_mini_load(p, kind);
+        last = telem_i_file_mini_load(p + stride, kind);
+        p += 2 * stride;
+        all |= to[2] = telem_i_file_mini_zigzag(u - v);
+        all |= to[3] = telem_i_file_mini_zigzag(last - u);
+        to += 4;
+    } while (to != stop);
+    x->plain = all;
 }
-TELEM_I_APART void telem_i_file_mini_scan_f32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
-    telem_i_file_mini_scan(x, p, stride, n, telem_i_file_order32(telem_get32(prev)), TELEM_I_FILE_MINI_F32);
-}
-TELEM_I_APART void telem_i_file_mini_scan_u32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t prev) {
-    telem_i_file_mini_scan(x, p, stride, n, prev, TELEM_I_FILE_MINI_U32);
-}
-TELEM_I_APART void telem_i_file_mini_scan_u16(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev) {
-    telem_i_file_mini_scan(x, p, stride, n, telem_get16(prev), TELEM_I_FILE_MINI_U16);
+TELEM_I_APART void telem_i_file_mini_steps_f32(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n) {
+    telem_i_file_mini_steps(x, p, stride, n, TELEM_I_FILE_MINI_F32);
 }
 
-/* Bytes, F16, counters of 2 bytes, and F32 as decimal numbers, at the top of a word: differences wrap as the column does. */
+/* The others, F32 as decimal numbers with them. */
 static uint32_t telem_i_file_mini_other(const uint8_t *p, uint32_t width, uint32_t real, float power) {
     uint32_t k = 0;
-    if (width == 1) return (uint32_t)p[0] << 24;
-    if (width == 2) return (real ? telem_i_file_order16(telem_get16(p)) : telem_get16(p)) << 16;
+    if (width == 1) return p[0];
+    if (width == 2) return real ? telem_i_file_order16(telem_get16(p)) : telem_get16(p);
+    if (!real) return telem_get32(p);
     (void)telem_i_file_to_decimal(telem_get32(p), power, &k);
     return k;
 }
-TELEM_I_APART void telem_i_file_mini_scan_other(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t width, uint32_t real, float power) {
-    uint32_t i, drop = 32u - 8u * width, counter = x->counter, before = x->before, values[TELEM_I_FILE_MINI_ROWS + 1u], sign;
-    for (i = 0, p -= stride; i <= n; i++, p += stride) values[i] = telem_i_file_mini_other(p, width, real, power);
-#if !TELEM_I_LITTLE_ENDIAN
-    for (i = 1; i <= n; i++) telem_put32((uint8_t *)&values[i], values[i]);
-#endif
-    x->counter <<= drop;
-    x->before <<= drop;
-    telem_i_file_mini_scan_u32(x, (const uint8_t *)&values[1], 4, n, values[0]);
-    for (i = 0; i < n; i++) x->step.w32[i] >>= drop;
-    x->plain >>= drop;
-    x->slope >>= drop;
-    sign = telem_i_file_mini_sign(x->e);
-    x->e = ((x->e ^ sign) >> drop) ^ sign;
-    x->counter = counter;
-    x->before = before;
+TELEM_I_APART void telem_i_file_mini_steps_other(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t width, uint32_t real, float power) {
+    uint32_t all = 0, drop = 32u - 8u * width, last = telem_i_file_mini_other(p - stride, width, real, power) + x->counter, i, v;
+    for (i = 0; i < n; i++, p += stride) {
+        v = telem_i_file_mini_other(p, width, real, power);
+        all |= x->step.w32[i] = telem_i_file_mini_zigzag((v - last) << drop) >> drop; /* at the top it wraps as the column does */
+        last = v + x->counter;
+    }
+    x->plain = all;
+}
+TELEM_I_APART void telem_i_file_mini_steps_u16(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n) {
+    telem_i_file_mini_steps(x, p, stride, n, TELEM_I_FILE_MINI_U16);
+    if (x->plain > 0xFFFFu) telem_i_file_mini_steps_other(x, p, stride, n, 2, 0, 0.0f);
 }
 
 /* 1: n rows have the value of the row before: the common case of a quiet column, at a third of the cost. */
-static int telem_i_file_mini_still(const uint8_t *p, size_t stride, uint32_t n, const uint8_t *prev, uint32_t width) {
-    uint32_t v;
-    if (width == 2 && telem_get16(p) != telem_get16(prev)) return 0;
+static int telem_i_file_mini_still(const uint8_t *p, size_t stride, uint32_t n, uint32_t width) {
+    const uint8_t *prev = p - stride;
     if (width == 4) {
-        v = telem_get32(prev);
+        uint32_t v = telem_get32(prev);
         for (; n >= 2; n -= 2, p += 2 * stride)
             if (telem_get32(p) != v || telem_get32(p + stride) != v) return 0;
-        return n == 0 || telem_get32(p) == v;
     }
     for (; n; n--, p += stride)
-        if (width == 2 ? telem_get16(p) != telem_get16(prev) : memcmp(p, prev, width) != 0) return 0;
+        if (width == 2 ? telem_get16(p) != telem_get16(prev) : !telem_i_file_whole_same(p, prev, width)) return 0;
     return 1;
 }
 
@@ -3217,14 +3158,30 @@ TELEM_I_APART void telem_i_file_mini_pack(uint8_t *p, const uint32_t *from, uint
     telem_put32(p, word);
 }
 
-/* The zigzags of x become residuals of `linear`. */
-TELEM_I_APART void telem_i_file_mini_bend(telem_i_file_mini_item *x, uint32_t n, uint32_t width) {
-    uint32_t before = x->before, mask = 0xFFFFFFFFu >> (32u - 8u * width), top = mask ^ mask >> 1, *r = x->step.w32, *stop = r + n, d;
-    for (; r != stop; r++) {
-        d = (*r >> 1 ^ ((uint32_t)0 - (*r & 1u))) + x->counter;
-        *r = telem_i_file_mini_zigzag((((d - before) & mask) ^ top) - top);
-        before = d;
+/* Takes each of n steps, all of which have x->plain in common, fewer bits than these against the step before it? Asked of
+   the first four, then of all; then they become that. At the top of a word differences wrap as the column does. */
+TELEM_I_APART int telem_i_file_mini_bend(telem_i_file_mini_item *x, uint32_t n, uint32_t drop) {
+    uint32_t *from = x->step.w32, *stop = from + n, *look = n < 4u ? stop : from + 4, *r, before, d;
+    uint32_t first = (x->before - x->counter) << drop, plain = from[0] | from[1] | from[2] | from[3];
+    x->e = telem_i_file_mini_unzigzag(stop[-1]) + x->counter;
+    for (;; look = stop, plain = x->plain) {
+        plain <<= drop;
+        r = from, before = first;
+        do {
+            d = telem_i_file_mini_unzigzag(*r++) << drop;
+            if (!telem_i_file_mini_narrower(telem_i_file_mini_zigzag(d - before), plain)) return 0;
+            before = d;
+        } while (r != look);
+        if (look == stop) break;
     }
+    r = from, before = first, plain = 0;
+    do {
+        d = telem_i_file_mini_unzigzag(*r) << drop;
+        plain |= *r++ = telem_i_file_mini_zigzag(d - before) >> drop;
+        before = d;
+    } while (r != stop);
+    x->plain = plain;
+    return 1;
 }
 
 static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
@@ -3263,17 +3220,14 @@ static int telem_i_file_mini_put64(telem_i_file_coder *c, const telem_i_file_min
     return 1;
 }
 
-/* .. of 4 or fewer: by the predictor whose residuals are narrower, plain when equal. `decimal`: 65, or 0. */
-TELEM_I_APART int telem_i_file_mini_put(telem_i_file_coder *c, telem_i_file_mini_item *x, uint32_t n, uint32_t width, uint32_t decimal) {
-    uint32_t bits = x->plain;
-    if (bits) {
-        uint32_t linear = (uint32_t)telem_i_file_mini_narrower(x->slope, bits);
-        uint8_t *p;
-        bits = telem_i_file_mini_width32(linear ? x->slope : bits);
-        p = telem_i_file_mini_head(c, (bits + decimal) | linear << 7, (n * bits + 7u) >> 3);
+/* .. of 4 or fewer: by the predictor whose residuals are narrower, plain when equal.
+   `decimal`: 65, or 0. */
+TELEM_I_APART int telem_i_file_mini_put(telem_i_file_coder *c, telem_i_file_mini_item *x, uint32_t n, uint32_t drop, uint32_t decimal) {
+    x->e = x->counter;
+    if (x->plain) {
+        uint32_t linear = (uint32_t)telem_i_file_mini_bend(x, n, drop), bits = telem_i_file_mini_width32(x->plain);
+        uint8_t *p = telem_i_file_mini_head(c, (bits + decimal) | linear << 7, (n * bits + 7u) >> 3);
         if (!p) return 0;
-        if (linear) telem_i_file_mini_bend(x, n, width);
-        if (n & 3u) x->step.w32[n] = x->step.w32[n + 1u] = x->step.w32[n + 2u] = 0;
         telem_i_file_mini_pack(p, x->step.w32, n, bits);
     }
     if (++c->n == 8) telem_i_file_coder_close(c);
@@ -3316,43 +3270,40 @@ TELEM_I_APART telem_result telem_i_file_mini_column(telem_i_file_coder *c, telem
     }
     power = telem_i_file_mini_power(m, col, (size_t)(p - m->rows), index, have);
     if (power < 0.0f) return TELEM_ERR_RANGE;
-    if (col->width == 4 && !(power > 0.0f)) telem_i_file_mini_scan_f32(x, p, m->size, n, p - m->size);
-    else telem_i_file_mini_scan_other(x, p, m->size, n, col->width, real, power);
+    if (real && col->width == 4 && !(power > 0.0f)) telem_i_file_mini_steps_f32(x, p, m->size, n);
+    else telem_i_file_mini_steps_other(x, p, m->size, n, col->width, real, power);
     if (x->plain) m->mode[index] = power > 0.0f ? TELEM_I_FILE_MODE_DECIMALS : TELEM_I_FILE_MODE_BITS;
-    return telem_i_file_mini_put(c, x, n, col->width, power > 0.0f ? 65u : 0u) ? TELEM_OK : TELEM_ERR_LIMIT;
+    return telem_i_file_mini_put(c, x, n, 32u - 8u * col->width, power > 0.0f ? 65u : 0u) ? TELEM_OK : TELEM_ERR_LIMIT;
 }
 
 /* A run of number columns, the first of them number `index` of the stream's, of n of `have` rows: TELEM_OK,
    TELEM_ERR_LIMIT (full), TELEM_ERR_RANGE (a value that the mode of the group cannot say). */
 static telem_result telem_i_file_mini_run(telem_i_file_coder *c, telem_i_file_mini *m, const telem_file_run *col, uint32_t index, uint32_t n, uint32_t have) {
     telem_i_file_mini_item x;
-    uint32_t width = col->width, end = index + col->count, still = !col->counter && n == have, size = m->size, kind = 3;
+    uint32_t width = col->width, end = index + col->count, still = !col->counter && n == have, size = m->size, kind = TELEM_I_FILE_MINI_OTHER;
     const uint8_t *p = m->rows + col->row;
     telem_result r = TELEM_OK;
     if (telem_i_file_codes_float(col->type)) {
         if (width == 4 && col->decimals == 0) kind = TELEM_I_FILE_MINI_F32;
-    } else if (width == 4) {
-        kind = TELEM_I_FILE_MINI_U32;
     } else if (width == 2 && !col->counter) {
         kind = TELEM_I_FILE_MINI_U16;
     }
     x.counter = col->counter;
+    x.step.w32[n] = x.step.w32[n + 1u] = x.step.w32[n + 2u] = 0;
     for (; index < end; index++, p += width) {
-        const uint8_t *prev = p - size;
         /* rows behind the first n have a say in whether a value is a decimal number */
-        if (still && telem_i_file_mini_still(p, size, n, prev, width)) {
+        if (still && telem_i_file_mini_still(p, size, n, width)) {
             m->next[index] = 0;
             telem_i_file_coder_step(c);
             continue;
         }
         x.before = m->diff[index];
-        if (kind == 3) {
+        if (kind == TELEM_I_FILE_MINI_OTHER) {
             r = telem_i_file_mini_column(c, m, &x, col, p, index, n, have);
         } else {
-            if (kind == TELEM_I_FILE_MINI_F32) telem_i_file_mini_scan_f32(&x, p, size, n, prev);
-            else if (kind == TELEM_I_FILE_MINI_U32) telem_i_file_mini_scan_u32(&x, p, size, n, telem_get32(prev));
-            else telem_i_file_mini_scan_u16(&x, p, size, n, prev);
-            if (!telem_i_file_mini_put(c, &x, n, width, 0)) r = TELEM_ERR_LIMIT;
+            if (kind == TELEM_I_FILE_MINI_F32) telem_i_file_mini_steps_f32(&x, p, size, n);
+            else telem_i_file_mini_steps_u16(&x, p, size, n);
+            if (!telem_i_file_mini_put(c, &x, n, 32u - 8u * width, 0)) r = TELEM_ERR_LIMIT;
         }
         m->next[index] = x.e;
         if (r != TELEM_OK) break;
