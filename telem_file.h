@@ -2355,7 +2355,9 @@ TELEM_I_APART int telem_i_file_whole_same(const uint8_t *a, const uint8_t *b, si
     for (; n >= 16; n -= 16, a += 16, b += 16)
         if ((telem_get32(a) ^ telem_get32(b)) | (telem_get32(a + 4) ^ telem_get32(b + 4)) |
             (telem_get32(a + 8) ^ telem_get32(b + 8)) | (telem_get32(a + 12) ^ telem_get32(b + 12))) return 0;
-    return memcmp(a, b, n) == 0;
+    for (; n; n--)
+        if (*a++ != *b++) return 0;
+    return 1;
 }
 #else
 #define telem_i_file_whole_same(a, b, n) (memcmp(a, b, n) == 0)
@@ -2948,7 +2950,7 @@ typedef struct telem_i_file_mini_item {
     uint32_t e;      /* behind the block */
     uint32_t before, counter; /* what the first row, and without linear each, is expected to add */
     uint32_t plain;  /* what the steps have in common */
-    uint8_t bits, linear, idle;
+    uint32_t bits;   /* of a residual of 8 bytes */
 } telem_i_file_mini_item;
 
 static float telem_i_file_power10(uint32_t n) {
@@ -3076,24 +3078,6 @@ static uint32_t telem_i_file_mini_width64(uint64_t v) {
     return high ? 32u + telem_i_file_mini_width32(high) : telem_i_file_mini_width32((uint32_t)(v & 0xFFFFFFFFu));
 }
 
-/* The same for 8 bytes and for the time, whose idle is that it goes on by e: of the steps in x->step.w64. */
-static void telem_i_file_mini_scan64(telem_i_file_mini_item *x, uint32_t n, int time) {
-    uint64_t plain = 0, linear = 0, before = telem_i_file_mini_extend(x->before);
-    uint32_t i, p, l;
-    for (i = 0; i < n; i++) {
-        uint64_t d = x->step.w64[i];
-        plain |= telem_zigzag(telem_i_signed(d - x->counter));
-        linear |= telem_zigzag(telem_i_signed(d - before));
-        before = telem_i_file_mini_extend((uint32_t)(d & 0xFFFFFFFFu));
-    }
-    x->e = (uint32_t)(before & 0xFFFFFFFFu);
-    x->idle = time ? linear == 0 : plain == 0;
-    p = telem_i_file_mini_width64(plain);
-    l = telem_i_file_mini_width64(linear);
-    x->linear = l < p;
-    x->bits = (uint8_t)(x->linear ? l : p);
-}
-
 static void telem_i_file_mini_steps64(telem_i_file_mini_item *x, const uint8_t *p, size_t stride, uint32_t n, uint32_t real) {
     uint64_t before = telem_get64(p - stride), v;
     uint32_t i;
@@ -3184,21 +3168,28 @@ TELEM_I_APART int telem_i_file_mini_bend(telem_i_file_mini_item *x, uint32_t n, 
     return 1;
 }
 
-static void telem_i_file_mini_pack64(telem_i_file_mini_bits *b, const telem_i_file_mini_item *x, uint32_t n) {
-    uint64_t before = x->linear ? telem_i_file_mini_extend(x->before) : x->counter;
+/* Residuals of the n steps in x->step.w64, which are of columns of 8 bytes and of the time: what they have in common;
+   `to` gets them, x->bits each. */
+static uint64_t telem_i_file_mini_residuals64(telem_i_file_mini_item *x, uint32_t n, int linear, telem_i_file_mini_bits *to) {
+    uint64_t before = linear ? telem_i_file_mini_extend(x->before) : x->counter, all = 0;
     uint32_t i;
     for (i = 0; i < n; i++) {
         uint64_t d = x->step.w64[i], r = telem_zigzag(telem_i_signed(d - before));
-        if (x->linear) before = telem_i_file_mini_extend((uint32_t)(d & 0xFFFFFFFFu));
-        telem_i_file_mini_bits_put(b, (uint32_t)(r & 0xFFFFFFFFu), x->bits > 32 ? 32 : x->bits);
-        if (x->bits > 32) telem_i_file_mini_bits_put(b, (uint32_t)(r >> 32), x->bits - 32u);
+        x->e = (uint32_t)(d & 0xFFFFFFFFu);
+        if (linear) before = telem_i_file_mini_extend(x->e);
+        all |= r;
+        if (!to) continue;
+        telem_i_file_mini_bits_put(to, (uint32_t)(r & 0xFFFFFFFFu), x->bits > 32 ? 32 : x->bits);
+        if (x->bits > 32) telem_i_file_mini_bits_put(to, (uint32_t)(r >> 32), x->bits - 32u);
     }
+    return all;
 }
 
 /* The head of an item, of `size` bytes behind it, which come next. NULL: it does not fit. */
-static uint8_t *telem_i_file_mini_head(telem_i_file_coder *c, uint32_t head, uint32_t size) {
+TELEM_I_INLINE uint8_t *telem_i_file_mini_head(telem_i_file_coder *c, uint32_t head, uint32_t size) {
     uint8_t *p;
-    telem_i_file_coder_mark(c);
+    if (c->mask == 0) telem_i_file_coder_mark(c);
+    else c->mask = (uint8_t)(c->mask | 1u << c->n);
     p = c->values;
     if (p >= c->limit || (size_t)(c->limit - p) <= size) return NULL;
     *p++ = (uint8_t)head;
@@ -3206,14 +3197,17 @@ static uint8_t *telem_i_file_mini_head(telem_i_file_coder *c, uint32_t head, uin
     return p;
 }
 
-/* Writes an item of 8 bytes a value. 0: it does not fit. */
-static int telem_i_file_mini_put64(telem_i_file_coder *c, const telem_i_file_mini_item *x, uint32_t n) {
-    telem_i_file_mini_bits b;
-    if (!x->idle) {
-        b.p = telem_i_file_mini_head(c, x->bits | (uint32_t)x->linear << 7, (n * x->bits + 7u) / 8u);
+/* Writes an item of 8 bytes a value; of times, whose idle is that they go on by e. 0: it does not fit. */
+static int telem_i_file_mini_put64(telem_i_file_coder *c, telem_i_file_mini_item *x, uint32_t n, int times) {
+    uint32_t l = telem_i_file_mini_width64(telem_i_file_mini_residuals64(x, n, 1, NULL)), p = 0;
+    if (!times || l) p = telem_i_file_mini_width64(telem_i_file_mini_residuals64(x, n, 0, NULL));
+    if (times ? l : p) {
+        telem_i_file_mini_bits b;
+        x->bits = l < p ? l : p;
+        b.p = telem_i_file_mini_head(c, x->bits | (l < p ? 0x80u : 0u), (n * x->bits + 7u) / 8u);
         if (!b.p) return 0;
         b.word = b.fill = 0;
-        telem_i_file_mini_pack64(&b, x, n);
+        (void)telem_i_file_mini_residuals64(x, n, l < p, &b);
         telem_put32(b.p, b.word); /* what is too much is written over */
     }
     telem_i_file_coder_step(c);
@@ -3265,8 +3259,7 @@ TELEM_I_APART telem_result telem_i_file_mini_column(telem_i_file_coder *c, telem
     float power;
     if (col->width == 8) {
         telem_i_file_mini_steps64(x, p, m->size, n, real);
-        telem_i_file_mini_scan64(x, n, 0);
-        return telem_i_file_mini_put64(c, x, n) ? TELEM_OK : TELEM_ERR_LIMIT;
+        return telem_i_file_mini_put64(c, x, n, 0) ? TELEM_OK : TELEM_ERR_LIMIT;
     }
     power = telem_i_file_mini_power(m, col, (size_t)(p - m->rows), index, have);
     if (power < 0.0f) return TELEM_ERR_RANGE;
@@ -3321,9 +3314,9 @@ static int telem_i_file_mini_times(telem_i_file_coder *c, telem_i_file_mini *m, 
     }
     x.before = m->diff[0];
     x.counter = 0;
-    telem_i_file_mini_scan64(&x, n, 1);
+    if (!telem_i_file_mini_put64(c, &x, n, 1)) return 0;
     m->next[0] = x.e;
-    return telem_i_file_mini_put64(c, &x, n);
+    return 1;
 }
 
 /* Codes the first n rows of the tile. As telem_i_file_mini_number. */
