@@ -2046,15 +2046,20 @@ enum { TELEM_I_FILE_MODE_NONE, TELEM_I_FILE_MODE_BITS, TELEM_I_FILE_MODE_DECIMAL
 
 /* >>rows-encode -------------------------------------------------------------------------------- */
 
-/* What the mini coding keeps of a stream. v, the last value of a column, is that of the last row (prev). */
+/* What the mini coding keeps of a stream, in either writer. v, the last value of a column, is that of the row before the
+   tile. */
 typedef struct telem_i_file_mini {
-    uint8_t *rows;         /* of the open block; prev lies before them, row is the next place */
+    uint8_t *rows;         /* of the open block, the tile; the row before lies before them, the next one's place behind */
     int64_t *times, last;  /* last: of the row before them */
     uint32_t *diff, *next; /* e of each column, the time first; next: behind the block at hand */
     uint8_t *mode;
+    uint32_t size, columns, most; /* bytes of a row; columns, with the time; rows to a block at most */
     uint32_t goal;         /* rows to a block: what fits */
-    int64_t run_first;     /* time of the first of wstream.run rows without a change, which lie nowhere */
-    uint32_t size;         /* of a row */
+    uint32_t tile, run;    /* rows in the tile; rows before them without a change, which lie nowhere */
+    int64_t run_first, run_last; /* their times */
+    uint32_t run_e;        /* their time step */
+    uint8_t steady;        /* there can be a run: no COUNTER, a tile of two rows */
+    uint8_t alone;         /* rows of the run that go out before it, each by itself: a KEY block, and one with the time step */
 } telem_i_file_mini;
 
 /* One stream of a writer. */
@@ -2069,7 +2074,7 @@ typedef struct telem_i_file_wstream {
     uint8_t *out;             /* coded payload */
     uint8_t *room;            /* for the schema's encoding, when that is more than `out`; NULL: `out` */
     size_t room_size;
-    uint32_t used, rows, run; /* bytes, rows in the block, repeats not yet written (of the rows, in mini coding) */
+    uint32_t used, rows, run; /* bytes, rows in the block (mini: tile and run), repeats not yet written */
     uint8_t disorder, key;    /* of the open block */
     int64_t t, step;          /* section 6 */
     int64_t first, min, max;  /* times of the open block */
@@ -3319,7 +3324,109 @@ static int telem_i_file_mini_times(telem_i_file_coder *c, telem_i_file_mini *m, 
     return 1;
 }
 
-/* Codes the first n rows of the tile. As telem_i_file_mini_number. */
+/* ---- the tile. What both writers do with it; a block is coded, framed and made a KEY block by each in its own way. */
+
+static void telem_i_file_mini_start(telem_i_file_mini *m, uint32_t rows, uint32_t size, uint32_t columns, int has_counter) {
+    m->goal = m->most = rows;
+    m->size = size;
+    m->columns = columns;
+    m->steady = rows > 1u && !has_counter;
+}
+
+/* A KEY block begins with a row of this time. */
+static void telem_i_file_mini_reset(telem_i_file_mini *m, int64_t time) {
+    memset(m->diff, 0, 4u * (size_t)m->columns);
+    memset(m->mode, 0, m->columns);
+    m->last = time;
+}
+
+/* Where the next row goes. */
+static uint8_t *telem_i_file_mini_place(const telem_i_file_mini *m) { return m->rows + (size_t)m->tile * m->size; }
+
+/* `n` rows from number `from` of the tile on are to stand from number `to` on. */
+static void telem_i_file_mini_move(telem_i_file_mini *m, int32_t to, int32_t from, uint32_t n) {
+    int32_t size = (int32_t)m->size, i, count = (int32_t)n, up = to > from;
+    for (i = up ? count - 1 : 0; i >= 0 && i < count; i += up ? -1 : 1) {
+        memcpy(m->rows + (to + i) * size, m->rows + (from + i) * size, m->size);
+        if (to + i >= 0 && (uint32_t)(from + i) < m->most) m->times[to + i] = m->times[from + i];
+    }
+}
+
+/* Are the rows of the tile the one before them, each a time step later? Then they join the run. A row that lies behind
+   them moves to the front. */
+static int telem_i_file_mini_join(telem_i_file_mini *m) {
+    int64_t before = m->last;
+    uint32_t i;
+    if (!m->tile || !m->steady || m->run > UINT16_MAX) return 0;
+    for (i = 0; i < m->tile; before = m->times[i++])
+        if (telem_i_file_since(before, m->times[i]) != telem_i_file_mini_extend(m->diff[0]) ||
+            !telem_i_file_whole_same(m->rows + (size_t)i * m->size, m->rows - m->size, m->size)) return 0;
+    if (m->run == 0) {
+        m->run_first = m->times[0];
+        m->run_e = m->diff[0];
+        m->alone = 0;
+        memset(m->diff + 1, 0, 4u * ((size_t)m->columns - 1u));
+    }
+    m->last = before;
+    if (m->tile < m->most) memcpy(m->rows, telem_i_file_mini_place(m), m->size);
+    m->run += m->tile;
+    m->tile = 0;
+    return 1;
+}
+
+/* What is to be coded next: so many rows of the tile; 0: the run. When a KEY block is due where a run begins its first row
+   is written whole, its second with the time step: they go through the front of the tile, which is kept a row short while
+   there is a run. */
+static uint32_t telem_i_file_mini_next(telem_i_file_mini *m, int need_key) {
+    if (!m->run) return m->tile < m->goal ? m->tile : m->goal;
+    if (need_key) m->alone = 2;
+    if (!m->alone) return 0;
+    m->alone--;
+    telem_i_file_mini_move(m, 1, 0, m->tile + (m->tile + 1u < m->most)); /* with a row at hand that lies behind them */
+    memcpy(m->rows, m->rows - m->size, m->size);
+    m->run_last = m->last;
+    m->last = telem_i_signed(telem_i_file_since(telem_i_signed(telem_i_file_mini_extend(m->run_e)), m->run_first));
+    m->times[0] = m->run_first;
+    m->run_first = telem_i_file_plus(m->run_first, telem_i_file_mini_extend(m->run_e));
+    m->tile++;
+    m->run--;
+    return 1;
+}
+
+/* The first n rows of the tile are out, as a block of len of `capacity` bytes: the state goes on behind them. */
+static void telem_i_file_mini_done(telem_i_file_mini *m, uint32_t n, uint32_t len, uint32_t capacity) {
+    uint32_t *t = m->diff;
+    m->diff = m->next;
+    m->next = t;
+    m->last = m->run ? m->run_last : m->times[n - 1u];
+    if (len < capacity / 4u && n == m->goal) m->goal = 2u * n < m->most ? 2u * n : m->most;
+    telem_i_file_mini_move(m, -1, (int32_t)n - 1, 1u + m->tile - n + (m->tile < m->most)); /* a row may be at hand */
+    m->tile -= n;
+}
+
+/* The run is out. */
+static uint32_t telem_i_file_mini_code_run(telem_i_file_mini *m, uint8_t *out, uint32_t columns) {
+    out[0] = 0;
+    m->run = 0;
+    return 1u + (uint32_t)telem_varint_put(out + 1, (columns + 7u) / 8u - 1u);
+}
+
+/* The header's times of a block. Returns `disorder`. */
+static uint8_t telem_i_file_mini_span(const int64_t *t, uint32_t n, int64_t *first, int64_t *min, int64_t *max) {
+    uint8_t disorder = 0;
+    uint32_t i;
+    *first = *min = *max = t[0];
+    for (i = 1; i < n; i++) {
+        if (t[i] < t[i - 1u]) disorder = 1;
+        if (t[i] < *min) *min = t[i];
+        if (t[i] > *max) *max = t[i];
+    }
+    return disorder;
+}
+
+/* ---- of the general writer */
+
+/* Codes the first n rows of the tile. As telem_i_file_mini_run. */
 static telem_result telem_i_file_mini_code(telem_i_file_wstream *s, uint32_t n) {
     telem_columns it;
     telem_column col;
@@ -3341,7 +3448,7 @@ static telem_result telem_i_file_mini_code(telem_i_file_wstream *s, uint32_t n) 
             }
         } else {
             telem_file_run run = telem_i_file_run_of(&col);
-            telem_result r = telem_i_file_mini_run(&c, s->mini, &run, index, n, s->rows - s->run);
+            telem_result r = telem_i_file_mini_run(&c, s->mini, &run, index, n, s->mini->tile);
             if (r != TELEM_OK) return r;
             index += col.count;
         }
@@ -3371,17 +3478,8 @@ static void telem_i_file_mini_make(telem_file_writer *w, telem_i_file_wstream *s
     m->diff = (uint32_t *)telem_i_file_take(&w->arena, 4u * columns);
     m->next = (uint32_t *)telem_i_file_take(&w->arena, 4u * columns);
     m->mode = (uint8_t *)telem_i_file_take(&w->arena, columns);
-    m->goal = w->desc.block_rows;
-    m->size = s->row_size;
+    telem_i_file_mini_start(m, w->desc.block_rows, s->row_size, (uint32_t)columns, s->has_counter);
     s->mini = m;
-}
-
-/* A KEY block begins with the open block's first row. */
-static void telem_i_file_mini_reset(telem_i_file_wstream *s) {
-    size_t columns = telem_i_file_mini_columns(s->schema);
-    memset(s->mini->diff, 0, 4u * columns);
-    memset(s->mini->mode, 0, columns);
-    s->mini->last = s->key_time;
 }
 
 /* s->row, which lies in its place of the tile, is taken. What is absent stays as it was: it costs least. */
@@ -3391,37 +3489,8 @@ static void telem_i_file_mini_take(telem_i_file_wstream *s, int64_t time) {
     telem_columns_begin(&it, s->schema);
     while (s->has_optional && telem_columns_next(&it, &col))
         if (col.presence && s->row[col.row] == 0) memcpy(s->row + col.row + 1u, s->row - s->row_size + col.row + 1u, col.covers);
-    s->mini->times[s->rows - s->run] = time;
+    s->mini->times[s->mini->tile++] = time;
     s->row += s->row_size;
-}
-
-/* The header's times of the first n rows of the tile. */
-static void telem_i_file_mini_span(telem_i_file_wstream *s, uint32_t n) {
-    const int64_t *t = s->mini->times;
-    uint32_t i;
-    s->first = s->min = s->max = t[0];
-    s->disorder = 0;
-    for (i = 1; i < n; i++) {
-        if (t[i] < t[i - 1u]) s->disorder = 1;
-        if (t[i] < s->min) s->min = t[i];
-        if (t[i] > s->max) s->max = t[i];
-    }
-}
-
-/* The first n rows of the tile are coded and framed: the state goes on behind them. A row may be in s->row. */
-static void telem_i_file_mini_shift(telem_i_file_wstream *s, uint32_t n, uint32_t left, uint32_t most) {
-    telem_i_file_mini *m = s->mini;
-    uint32_t *t = m->diff, i;
-    size_t size = s->row_size;
-    m->last = m->times[n - 1u];
-    m->diff = m->next;
-    m->next = t;
-    for (i = 0; i < 1u + left + (n + left < most); i++) memcpy(s->prev + i * size, s->prev + (i + n) * size, size);
-    for (i = 0; i < left; i++) m->times[i] = m->times[i + n];
-    s->row = m->rows + (size_t)left * s->row_size;
-    s->key = 0;
-    s->first_row += n;
-    s->rows = left;
 }
 
 static void telem_i_file_make_key(telem_i_file_wstream *s, uint64_t row, int64_t time);
@@ -3433,109 +3502,49 @@ static void telem_i_file_mini_rekey(telem_i_file_wstream *s) {
     if (s->all_present) telem_i_file_set_presence(s->schema, s->prev);
 }
 
-/* Rows of the open block that lie in the tile. */
-static uint32_t telem_i_file_mini_tile(const telem_i_file_wstream *s) { return s->rows - s->run; }
-
-/* Are the rows of the tile the one before them, each a time step later? */
-static int telem_i_file_mini_is_idle(const telem_file_writer *w, const telem_i_file_wstream *s) {
-    const telem_i_file_mini *m = s->mini;
-    uint32_t n = telem_i_file_mini_tile(s), i;
-    int64_t before = m->last;
-    if (n == 0 || w->desc.block_rows < 2u || s->key || s->need_key || s->has_counter || s->run > UINT16_MAX) return 0;
-    for (i = 0; i < n; before = m->times[i++])
-        if (telem_i_file_since(before, m->times[i]) != telem_i_file_mini_extend(m->diff[0])) return 0;
-    for (i = 0; i < n; i++)
-        if (!telem_i_file_whole_same(m->rows + (size_t)i * s->row_size, s->prev, s->row_size)) return 0;
-    return 1;
-}
-
-/* They join the run. A row that lies behind them moves to the front. */
-static void telem_i_file_mini_join(telem_file_writer *w, telem_i_file_wstream *s) {
-    telem_i_file_mini *m = s->mini;
-    uint32_t n = telem_i_file_mini_tile(s);
-    if (s->run == 0) {
-        m->run_first = m->times[0];
-        memset(m->diff + 1, 0, 4u * (telem_i_file_mini_columns(s->schema) - 1u));
-    }
-    m->last = m->times[n - 1u];
-    if (n < w->desc.block_rows) memcpy(m->rows, m->rows + (size_t)n * s->row_size, s->row_size);
-    s->row = m->rows;
-    s->run += n;
-}
-
-/* Frames the block that was coded. */
-static void telem_i_file_mini_frame(telem_file_writer *w, telem_i_file_wstream *s) {
+/* Frames what was coded: so many rows, of these times. */
+static void telem_i_file_mini_frame(telem_file_writer *w, telem_i_file_wstream *s, uint32_t rows, const int64_t *times, uint32_t n) {
     size_t packed;
     int lz4;
     uint8_t *payload = telem_i_file_pack_payload(w, s, &packed, &lz4);
+    s->disorder = telem_i_file_mini_span(times, n, &s->first, &s->min, &s->max);
+    s->rows = rows;
     telem_i_file_frame_block(w, s, (uint8_t)(TELEM_BLOCK_MINI | (lz4 ? TELEM_I_FILE_LZ4 : 0u)), payload, packed);
+    s->first_row += rows;
+    s->key = 0;
 }
 
 /* A block without an item for the run. */
 static void telem_i_file_mini_close_run(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_mini *m = s->mini;
-    uint32_t left = telem_i_file_mini_tile(s), columns = telem_i_file_mini_columns(s->schema);
-    uint64_t next = s->first_row + s->run;
+    uint32_t rows = m->run, columns = m->columns;
+    int64_t times[2];
     telem_columns it;
     telem_column col;
     telem_columns_begin(&it, s->schema);
     while (s->all_present && telem_columns_next(&it, &col)) columns -= col.presence;
-    s->first = m->run_first;
-    s->disorder = m->last < s->first;
-    s->min = s->disorder ? m->last : s->first;
-    s->max = s->disorder ? s->first : m->last;
-    s->rows = s->run;
-    s->run = 0;
-    s->out[0] = 0;
-    s->used = 1u + (uint32_t)telem_varint_put(s->out + 1, (columns + 7u) / 8u - 1u);
-    telem_i_file_frame_block(w, s, TELEM_BLOCK_MINI, s->out, s->used);
-    s->first_row = next;
-    s->rows = left;
+    times[0] = m->run_first, times[1] = m->last;
+    s->used = telem_i_file_mini_code_run(m, s->out, columns);
+    telem_i_file_mini_frame(w, s, rows, times, 2);
 }
 
-/* A KEY block is due where a run begins: its first row is written whole, its second with the time step.
-   They go through the front of the tile, which is kept a row short while there is a run. */
-static void telem_i_file_mini_key_run(telem_file_writer *w, telem_i_file_wstream *s) {
-    telem_i_file_mini *m = s->mini;
-    uint32_t left = telem_i_file_mini_tile(s), i, *t;
-    uint64_t step = telem_i_file_mini_extend(m->diff[0]);
-    int64_t last = m->last;
-    uint32_t more = left + (left + 1u < w->desc.block_rows); /* with a row at hand that lies behind them */
-    size_t size = s->row_size;
-    for (i = more; i > 0; i--) memcpy(m->rows + i * size, m->rows + (i - 1u) * size, size);
-    for (i = left; i > 0; i--) m->times[i] = m->times[i - 1u];
-    for (i = 0; i < 2u && s->run && w->error.code == TELEM_OK; i++) {
-        uint32_t rows = --s->run + left;
-        memcpy(m->rows, s->prev, size);
-        m->times[0] = m->run_first;
-        m->run_first = telem_i_file_plus(m->run_first, step);
-        if (i == 0) telem_i_file_mini_rekey(s);
-        (void)telem_i_file_mini_code(s, 1);
-        telem_i_file_mini_span(s, 1);
-        s->rows = 1;
-        telem_i_file_mini_frame(w, s);
-        memcpy(s->prev, m->rows, size);
-        m->last = m->times[0];
-        t = m->diff, m->diff = m->next, m->next = t;
-        s->key = 0;
-        s->first_row++;
-        s->rows = rows;
-    }
-    if (s->run) m->last = last;
-    for (i = 0; i < more; i++) memcpy(m->rows + i * size, m->rows + (i + 1u) * size, size);
-    for (i = 0; i < left; i++) m->times[i] = m->times[i + 1u];
+/* The stream's rows, and the place of the next one, are the tile's. */
+static void telem_i_file_mini_settle(telem_i_file_wstream *s) {
+    s->rows = s->mini->tile + s->mini->run;
+    s->row = telem_i_file_mini_place(s->mini);
 }
 
 /* Closes the open block of a stream: as many blocks as its rows need. */
 static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_wstream *s) {
     telem_i_file_mini *m = s->mini;
-    if (telem_i_file_mini_is_idle(w, s)) telem_i_file_mini_join(w, s);
-    while (s->rows && w->error.code == TELEM_OK) {
-        uint32_t all = s->rows, n = all < m->goal ? all : m->goal, len;
+    if (!s->key && !s->need_key) (void)telem_i_file_mini_join(m);
+    while (m->tile + m->run && w->error.code == TELEM_OK) {
+        uint32_t n = telem_i_file_mini_next(m, s->need_key), len;
         telem_result r;
-        if (s->run && s->need_key) telem_i_file_mini_key_run(w, s);
-        if (s->run && w->error.code == TELEM_OK) telem_i_file_mini_close_run(w, s);
-        if (all != s->rows) continue;
+        if (n == 0) {
+            telem_i_file_mini_close_run(w, s);
+            continue;
+        }
         if (s->need_key && !s->key) telem_i_file_mini_rekey(s); /* what it would continue was lost */
         if (s->key) n = 1; /* whole values: with more rows each would be as wide as they are */
         while ((r = telem_i_file_mini_code(s, n)) == TELEM_ERR_LIMIT && n > 1) m->goal = n /= 2u;
@@ -3545,12 +3554,10 @@ static telem_result telem_i_file_close_mini(telem_file_writer *w, telem_i_file_w
             continue;
         }
         len = s->used;
-        telem_i_file_mini_span(s, n);
-        s->rows = n;
-        telem_i_file_mini_frame(w, s);
-        telem_i_file_mini_shift(s, n, all - n, w->desc.block_rows);
-        if (len < s->capacity / 4u && n == m->goal && n < w->desc.block_rows) m->goal = 2u * n < w->desc.block_rows ? 2u * n : w->desc.block_rows;
+        telem_i_file_mini_frame(w, s, n, m->times, n);
+        telem_i_file_mini_done(m, n, len, s->capacity);
     }
+    telem_i_file_mini_settle(s);
     return w->error.code;
 }
 
@@ -3559,9 +3566,9 @@ static int telem_i_file_announce_waits(const telem_i_file_wstream *s, int64_t ti
 
 /* The tile is full: its rows join a run, or all go out. */
 static telem_result telem_i_file_mini_full(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
-    if (!telem_i_file_mini_is_idle(w, s) || telem_i_file_key_due(w, s, time) || telem_i_file_announce_waits(s, time))
+    if (s->key || telem_i_file_key_due(w, s, time) || telem_i_file_announce_waits(s, time) || !telem_i_file_mini_join(s->mini))
         return telem_i_file_close_mini(w, s);
-    telem_i_file_mini_join(w, s);
+    telem_i_file_mini_settle(s);
     return TELEM_OK;
 }
 #endif
@@ -5154,7 +5161,7 @@ static void telem_i_file_make_key(telem_i_file_wstream *s, uint64_t row, int64_t
     s->key_time = time;
     s->group_bytes = s->group_rows = 0;
 #if !defined(TELEM_FILE_NO_MINI)
-    if (telem_i_file_is_mini(s) && s->mini) telem_i_file_mini_reset(s);
+    if (telem_i_file_is_mini(s) && s->mini) telem_i_file_mini_reset(s->mini, time);
 #endif
 }
 
@@ -5214,6 +5221,14 @@ static int telem_i_file_too_old(const telem_i_file_wstream *s, int64_t now) {
     return s->age_ticks && telem_i_file_apart(s->first, now, s->age_ticks) && !s->ageless;
 }
 
+/* The rows of the open block are given up. */
+static void telem_i_file_drop_rows(telem_i_file_wstream *s) {
+    s->rows = s->used = s->run = 0;
+    if (!telem_i_file_is_mini(s) || !s->mini) return;
+    s->mini->tile = s->mini->run = 0;
+    s->row = s->mini->rows;
+}
+
 /* Takes s->row into the stream. */
 static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     int fresh;
@@ -5228,7 +5243,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
 #if !defined(TELEM_FILE_NO_COLUMNS)
     if (s->g) return telem_i_file_gather_row(w, s, time);
 #endif
-    if (s->rows && ((telem_i_file_is_mini(s) ? s->run && s->need_key : s->rows >= w->desc.block_rows) || telem_i_file_too_old(s, time) ||
+    if (s->rows && ((telem_i_file_is_mini(s) ? s->mini->run && s->need_key : s->rows >= w->desc.block_rows) || telem_i_file_too_old(s, time) ||
                     (s->all_present && telem_i_file_has_null(s)))) {
         if (s->all_present && telem_i_file_has_null(s)) s->saw_null = 1;
         (void)telem_i_file_close_block(w, s);
@@ -5246,8 +5261,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
         uint64_t gone = (uint64_t)s->rows + 1u; /* with what a block cut in two has left */
         s->next_row++;
         w->rows++;
-        s->rows = s->used = s->run = 0;
-        if (telem_i_file_is_mini(s)) s->row = s->mini->rows;
+        telem_i_file_drop_rows(s);
         telem_i_file_lose(w, s, gone, time, time);
         return w->error.code;
     }
@@ -5268,7 +5282,7 @@ static telem_result telem_i_file_take_row(telem_file_writer *w, telem_i_file_wst
     s->next_row++;
     w->rows++;
 #if !defined(TELEM_FILE_NO_MINI)
-    if (telem_i_file_is_mini(s) && telem_i_file_mini_tile(s) + (s->run != 0) >= w->desc.block_rows) (void)telem_i_file_mini_full(w, s, time);
+    if (telem_i_file_is_mini(s) && s->mini->tile + (s->mini->run != 0) >= w->desc.block_rows) (void)telem_i_file_mini_full(w, s, time);
 #endif
     return TELEM_OK;
 }
@@ -5681,7 +5695,7 @@ static void telem_i_file_give_up(telem_file_writer *w) {
         if (s->g) telem_i_file_give_up_columns(w, s);
 #endif
         if (s->rows + waiting) telem_i_file_lose(w, s, s->rows + waiting, s->min, s->max);
-        s->rows = s->run = 0;
+        telem_i_file_drop_rows(s);
     }
 }
 
@@ -6440,9 +6454,7 @@ static void telem_i_small_make_key(telem_file_small_stream *s, int64_t time) {
     s->step = 0;
 #if !defined(TELEM_FILE_NO_MINI)
     if (telem_i_small_is_mini(s->desc)) {
-        memset(s->mini->diff, 0, 4u * s->desc->schema->columns + 4u);
-        memset(s->mini->mode, 0, s->desc->schema->columns + 1u);
-        s->mini->last = time;
+        telem_i_file_mini_reset(s->mini, time);
     }
 #endif
 }
@@ -6545,9 +6557,6 @@ static void telem_i_small_pack(const telem_file_small_stream *s, const uint8_t *
 #if !defined(TELEM_FILE_NO_MINI)
 TELEM_STATIC_ASSERT(sizeof(telem_i_file_mini) <= TELEM_I_FILE_SMALL_MINI, small_mini_has_room);
 
-/* As telem_i_file_mini_code and what stands below it. */
-static uint32_t telem_i_small_tile(const telem_file_small_stream *s) { return s->rows - s->run; }
-
 static telem_result telem_i_small_code(telem_file_small_stream *s, uint32_t n) {
     const telem_file_encoded *e = s->desc->schema;
     telem_i_file_coder c = telem_i_small_coder(s, s->out, 0);
@@ -6556,137 +6565,56 @@ static telem_result telem_i_small_code(telem_file_small_stream *s, uint32_t n) {
     telem_result r;
     if (!telem_i_file_mini_times(&c, s->mini, n)) return TELEM_ERR_LIMIT;
     for (i = 0; i < e->run_count; index += e->runs[i++].count)
-        if ((r = telem_i_file_mini_run(&c, s->mini, &e->runs[i], index, n, telem_i_small_tile(s))) != TELEM_OK) return r;
+        if ((r = telem_i_file_mini_run(&c, s->mini, &e->runs[i], index, n, s->mini->tile)) != TELEM_OK) return r;
     end = telem_i_small_coded(&c);
     if (!end) return TELEM_ERR_LIMIT;
     s->used = (uint32_t)(end - s->out);
     return TELEM_OK;
 }
 
-/* `rows` of the tile, from number `from` on, are to stand from number `to` on. */
-static void telem_i_small_move(telem_file_small_stream *s, int32_t to, int32_t from, uint32_t rows) {
-    telem_i_file_mini *m = s->mini;
-    int32_t size = (int32_t)m->size, i, n = (int32_t)rows, up = to > from;
-    for (i = up ? n - 1 : 0; i >= 0 && i < n; i += up ? -1 : 1) {
-        memcpy(m->rows + (to + i) * size, m->rows + (from + i) * size, m->size);
-        if (to + i >= 0 && (uint32_t)(from + i) < telem_i_small_rows(s->desc)) m->times[to + i] = m->times[from + i];
-    }
-}
-
-static void telem_i_small_rekey(telem_file_small_stream *s) { telem_i_small_make_key(s, s->mini->times[0]); }
-
-/* Writes the first n rows of the tile, which are coded; the state goes on behind them. */
-static void telem_i_small_frame(telem_file_small *w, telem_file_small_stream *s, uint32_t n) {
-    telem_i_file_mini *m = s->mini;
-    uint32_t *t = m->diff, i;
-    s->first = s->min = s->max = m->times[0];
-    s->disorder = 0;
-    for (i = 1; i < n; i++) {
-        int64_t time = m->times[i];
-        if (time < m->times[i - 1u]) s->disorder = 1;
-        if (time < s->min) s->min = time;
-        if (time > s->max) s->max = time;
-    }
-    telem_i_small_data(w, s, TELEM_BLOCK_MINI, n);
-    m->last = m->times[n - 1u];
-    m->diff = m->next;
-    m->next = t;
-}
-
-static int telem_i_small_is_idle(const telem_file_small_stream *s) {
-    const telem_i_file_mini *m = s->mini;
-    uint32_t n = telem_i_small_tile(s), i;
-    int64_t before = m->last;
-    if (n == 0 || telem_i_small_rows(s->desc) < 2u || s->key || s->need_key || s->desc->schema->has_counter || s->run > UINT16_MAX) return 0;
-    for (i = 0; i < n; before = m->times[i++])
-        if (telem_i_file_since(before, m->times[i]) != telem_i_file_mini_extend(m->diff[0]) ||
-            !telem_i_file_whole_same(m->rows + (size_t)i * m->size, s->prev, m->size)) return 0;
-    return 1;
-}
-
-static void telem_i_small_join(telem_file_small_stream *s) {
-    telem_i_file_mini *m = s->mini;
-    uint32_t n = telem_i_small_tile(s);
-    if (s->run == 0) {
-        m->run_first = m->times[0];
-        memset(m->diff + 1, 0, 4u * s->desc->schema->columns);
-    }
-    m->last = m->times[n - 1u];
-    if (n < telem_i_small_rows(s->desc)) memcpy(m->rows, m->rows + n * m->size, m->size);
-    s->row = m->rows;
-    s->run += n;
-}
-
-static void telem_i_small_close_run(telem_file_small *w, telem_file_small_stream *s) {
-    telem_i_file_mini *m = s->mini;
-    uint32_t rows = s->run;
-    s->first = m->run_first;
-    s->disorder = m->last < s->first;
-    s->min = s->disorder ? m->last : s->first;
-    s->max = s->disorder ? s->first : m->last;
-    s->out[0] = 0;
-    s->used = 1u + (uint32_t)telem_varint_put(s->out + 1, (s->desc->schema->columns + 8u) / 8u - 1u);
-    s->rows -= rows;
-    s->run = 0;
+static void telem_i_small_frame(telem_file_small *w, telem_file_small_stream *s, uint32_t rows, const int64_t *times, uint32_t n) {
+    s->disorder = telem_i_file_mini_span(times, n, &s->first, &s->min, &s->max);
     telem_i_small_data(w, s, TELEM_BLOCK_MINI, rows);
 }
 
-/* The first two rows of the run go through the front of the tile, the rows there, and one at hand, stand back. */
-static void telem_i_small_key_run(telem_file_small *w, telem_file_small_stream *s) {
-    telem_i_file_mini *m = s->mini;
-    uint32_t left = telem_i_small_tile(s), i, more = left + (left + 1u < telem_i_small_rows(s->desc));
-    uint64_t step = telem_i_file_mini_extend(m->diff[0]);
-    int64_t last = m->last;
-    telem_i_small_move(s, 1, 0, more);
-    for (i = 0; i < 2u && s->run; i++) {
-        memcpy(m->rows, s->prev, m->size);
-        m->times[0] = m->run_first;
-        m->run_first = telem_i_file_plus(m->run_first, step);
-        s->run--;
-        if (i == 0) telem_i_small_rekey(s);
-        (void)telem_i_small_code(s, 1); /* any one row fits */
-        telem_i_small_frame(w, s, 1);
-        memcpy(s->prev, m->rows, m->size);
-        s->rows--;
-    }
-    if (s->run) m->last = last;
-    telem_i_small_move(s, 0, 1, more);
-}
-
+/* As telem_i_file_close_mini. */
 static void telem_i_small_close_mini(telem_file_small *w, telem_file_small_stream *s) {
     telem_i_file_mini *m = s->mini;
-    uint32_t most = telem_i_small_rows(s->desc);
-    if (telem_i_small_is_idle(s)) telem_i_small_join(s);
-    while (s->rows) {
-        uint32_t all = s->rows, n = all < m->goal ? all : m->goal, len;
+    if (!s->key && !s->need_key) (void)telem_i_file_mini_join(m);
+    while (m->tile + m->run) {
+        uint32_t n = telem_i_file_mini_next(m, s->need_key), len;
         telem_result r;
-        if (s->run && s->need_key) telem_i_small_key_run(w, s);
-        if (s->run) telem_i_small_close_run(w, s);
-        if (all != s->rows) continue;
-        if (s->need_key && !s->key) telem_i_small_rekey(s);
+        if (n == 0) {
+            int64_t times[2];
+            times[0] = m->run_first, times[1] = m->last;
+            n = m->run;
+            s->used = telem_i_file_mini_code_run(m, s->out, m->columns);
+            telem_i_small_frame(w, s, n, times, 2);
+            continue;
+        }
+        if (s->need_key && !s->key) telem_i_small_make_key(s, m->times[0]);
         if (s->key) n = 1;
         while ((r = telem_i_small_code(s, n)) == TELEM_ERR_LIMIT && n > 1) m->goal = n /= 2u;
-        if (r == TELEM_ERR_RANGE) { /* a value with more decimals than its group can say: another group */
-            telem_i_small_rekey(s);
+        if (r == TELEM_ERR_RANGE) {
+            telem_i_small_make_key(s, m->times[0]);
             continue;
         }
         len = s->used;
-        telem_i_small_frame(w, s, n);
-        s->rows = all - n;
-        telem_i_small_move(s, -1, (int32_t)n - 1, 1u + s->rows + (all < most));
-        s->row = m->rows + (size_t)s->rows * m->size;
-        if (len < telem_i_small_capacity(s->desc) / 4u && n == m->goal && n < most) m->goal = 2u * n < most ? 2u * n : most;
+        telem_i_small_frame(w, s, n, m->times, n);
+        telem_i_file_mini_done(m, n, len, telem_i_small_capacity(s->desc));
     }
+    s->rows = 0;
+    s->row = m->rows;
 }
 
 /* s->row lies in its place of the tile. */
 static void telem_i_small_take_mini(telem_file_small *w, telem_file_small_stream *s, int64_t time) {
-    uint32_t n = telem_i_small_tile(s);
-    s->mini->times[n - 1u] = time;
-    s->row += s->mini->size;
-    if (n + (s->run != 0) < telem_i_small_rows(s->desc)) return;
-    if (!telem_i_small_is_idle(s) || telem_i_small_key_due(s, time) || telem_i_small_announce_waits(s, time)) telem_i_small_close_mini(w, s);
-    else telem_i_small_join(s);
+    telem_i_file_mini *m = s->mini;
+    m->times[m->tile++] = time;
+    s->row += m->size;
+    if (m->tile + (m->run != 0) < m->most) return;
+    if (s->key || telem_i_small_key_due(s, time) || telem_i_small_announce_waits(s, time) || !telem_i_file_mini_join(m)) telem_i_small_close_mini(w, s);
+    else s->row = m->rows;
 }
 #endif
 
@@ -6757,8 +6685,7 @@ TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_smal
         m->diff = (uint32_t *)(void *)(p + 8u * rows);
         m->next = m->diff + columns;
         m->mode = (uint8_t *)(m->next + columns);
-        m->goal = rows;
-        m->size = d->schema->row_size;
+        telem_i_file_mini_start(m, rows, d->schema->row_size, columns, d->schema->has_counter);
         p = m->mode + columns;
     }
 #endif
@@ -6786,7 +6713,7 @@ TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_sm
     mini = telem_i_small_is_mini(s->desc);
     w->error = TELEM_OK;
     telem_i_small_pack(s, (const uint8_t *)rec);
-    if (s->rows && ((mini ? s->run && s->need_key : s->rows >= telem_i_small_rows(s->desc)) || telem_i_small_too_old(s, time))) telem_i_small_close_block(w, s);
+    if (s->rows && ((mini ? s->mini->run && s->need_key : s->rows >= telem_i_small_rows(s->desc)) || telem_i_small_too_old(s, time))) telem_i_small_close_block(w, s);
     fresh = s->rows == 0;
     if (fresh) telem_i_small_begin(w, s, time);
 #if !defined(TELEM_FILE_NO_ROWS)

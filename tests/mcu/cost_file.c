@@ -79,13 +79,13 @@ static void measure(const char *coding, const char *data, const char *channels, 
         step(kind, n);
         SYST_RVR = 0xFFFFFF, SYST_CVR = 0, SYST_CSR = 5;
         while (SYST_CVR == 0) {}
-        before = written, run = w.streams[0]->run;
+        before = written, run = c == TELEM_FILE_MINI ? w.streams[0]->mini->run : 0;
         t = ticks();
         if (telem_file_write_row(&w, 0, (int64_t)(1000u * i), row) != TELEM_OK) host_exit(1);
         t = ticks() - t;
         if (i < 16) continue; /* the first block */
         total += t;
-        if (written != before || (c == TELEM_FILE_MINI && run != w.streams[0]->run)) { /* idle rows join what waits */
+        if (written != before || (c == TELEM_FILE_MINI && run != w.streams[0]->mini->run)) { /* idle rows join what waits */
             closing += t;
             if (t > close) close = t, bytes = written - before;
         } else {
