@@ -1,9 +1,14 @@
 /* cost_file.c - instructions of telem_file_write_row, counted as in cost_ring.c (SHIFT: 6): rows of 8 to 1000 float32
    channels in the rows and mini codings, noisy, as ADC counts, with one channel that moves, repeating.
-   Lines: mcu.<board>.<coding>.<data>.<channels> <n> insns per_channel <x> row <mean> worst <n> close <n> bytes <n>:
+   Lines: mcu.<board>.<coding>.<data>.<channels> <n> insns per_channel <x> row <mean> worst <n> close <n> of <n> bytes <n>:
    a row with its share of block close; the mean and the dearest of those that close none (0.1 %: ticks are
-   coarse); the dearest that closes one, and the bytes it wrote. Fails when the dearest is 2 x the mean.
+   coarse); the dearest that closes one, its bound, and the bytes it wrote. Fails when the dearest is 2 x the mean,
+   a close dearer than its bound.
    Then structs of the same noisy rows: by the general writer, by the small one. Then the hash of 4 KB, and what an idle stream puts on the wire: bytes a second, and a schema and KEY repeat.
+   BREAK=n builds one defect in, which the run has to find:
+     1 each eighth row does some of a block's work
+     2 closing a block costs as much again
+     3 an idle stream's rows gather for 10 ms only
    BOARDS: m4 */
 #include "board.h"
 #include "semihost.h"
@@ -70,6 +75,16 @@ static void begin(const telem_schema *schema, uint8_t coding, uint32_t block) {
 static void text(const char *s, uint32_t n) { host_print(s), host_number(n); }
 static uint32_t insns(uint32_t t) { return (uint32_t)((uint64_t)t * 1000u / TICK(0, 64000u)); }
 
+static __attribute__((noinline)) void hash(const void *p, size_t n) {
+    *(volatile uint32_t *)&seed = telem_i_xxh32(p, n, 0);
+}
+
+/* Closing a block takes at most so many instructions. rows: its last row is coded twice when it did not fit. */
+static uint32_t bound(uint32_t coding, uint32_t channels, uint32_t dearest, uint32_t bytes) {
+    uint32_t n = coding == TELEM_FILE_MINI ? 40u * 16u * channels + 3000u : 2u * dearest + 700u;
+    return n + bytes * 13u / 10u;
+}
+
 static uint32_t failed;
 static void measure(const char *coding, const char *data, const char *channels, const telem_schema *schema, uint8_t c, uint32_t kind, uint32_t n) {
     uint32_t i, total = 0, rows = 0, closing = 0, worst = 0, close = 0, bytes = 0, before, run, mean;
@@ -82,6 +97,8 @@ static void measure(const char *coding, const char *data, const char *channels, 
         before = written, run = c == TELEM_FILE_MINI ? w.streams[0]->mini->run : 0;
         t = ticks();
         if (telem_file_write_row(&w, 0, (int64_t)(1000u * i), row) != TELEM_OK) host_exit(1);
+        if (BREAK == 1 && i % 8 == 3) hash(memory, 100u * n < sizeof memory ? 100u * n : sizeof memory);
+        for (run = 0; BREAK == 2 && written != before && run < (written - before) / 2048u + 1u; run++) hash(memory, 2u * 4096u);
         t = ticks() - t;
         if (i < 16) continue; /* the first block */
         total += t;
@@ -96,7 +113,8 @@ static void measure(const char *coding, const char *data, const char *channels, 
     mean = insns(total) / ROWS;
     host_print(NAME), host_print(coding), host_print(data), host_print(channels), text(" ", mean);
     text(" insns per_channel ", mean / n), text(".", mean * 10u / n % 10u), text(" row ", insns(total - closing) / rows);
-    text(" worst ", insns(worst)), text(" close ", insns(close)), text(" bytes ", bytes), host_print("\n");
+    text(" worst ", insns(worst)), text(" close ", insns(close)), text(" of ", bound(c, n, insns(worst), bytes)), text(" bytes ", bytes), host_print("\n");
+    if (insns(close) > bound(c, n, insns(worst), bytes)) failed++, host_print("closing a block is beyond its bound\n");
     if (worst > 2u * (total - closing) / rows) failed++, host_print("the worst row is beyond twice the mean\n");
 }
 
@@ -108,7 +126,7 @@ static uint32_t idle(uint8_t coding, int repeats) {
     uint32_t i, from = 0;
     d.io = &io, d.memory = memory, d.memory_size = sizeof memory, d.session = 1, d.profile = TELEM_FILE_WIRE;
     d.coding = coding, d.max_streams = 1, d.max_row = 4000, d.max_block = 16384, d.block_bytes = 8192;
-    d.max_age_ns = 1000000000u, d.key_ns = d.announce_ns = UINT64_MAX;
+    d.max_age_ns = BREAK == 3 ? 10000000u : 1000000000u, d.key_ns = d.announce_ns = UINT64_MAX;
     if (coding == TELEM_FILE_MINI) d.block_rows = 32;
     if (repeats) d.key_ns = d.announce_ns = 1000000000u;
     s.schema = &R1000_schema;
@@ -122,6 +140,7 @@ static uint32_t idle(uint8_t coding, int repeats) {
 }
 static void idle_line(const char *coding, uint8_t c) {
     uint32_t n = idle(c, 0);
+    if (n >= 50) failed++, host_print("an idle stream takes 50 bytes a second or more\n");
     host_print(NAME "idle."), host_print(coding), text("1000 ", n), text(" bytes_per_second repeat ", idle(c, 1) - n);
     host_print("\n");
 }
@@ -157,9 +176,6 @@ static void structs(const char *name, const char *channels, const telem_schema *
     host_print(NAME), host_print(name), host_print(channels), text(" ", total), text(" insns per_channel ", total / n), text(".", total * 10u / n % 10u), host_print("\n");
 }
 
-static __attribute__((noinline)) void hash(const void *p, size_t n) {
-    *(volatile uint32_t *)&seed = telem_i_xxh32(p, n, 0);
-}
 static void hash_line(void) {
     uint32_t t;
     SYST_RVR = 0xFFFFFF, SYST_CVR = 0, SYST_CSR = 5;

@@ -2,6 +2,11 @@
    logs into two lanes and the shared lane, main drains the ring into telem_file over the UART. Built
    with HOST it is the same program on a PC, over standard output: the bytes must be the same (mcu.sh
    compares them, and reads them with examples/telem.c).
+   BREAK=n builds one defect in, which the PC (listen.c) has to find:
+     1 some records are released and not written
+     2 header and schemas are sent once only
+     3 the PC does not count rows told as missing
+     4 the PC takes a damaged block's rows
    UART: m4 stm32f4   -DCODING=1 rows, 3 mini   -DBLOCK=256..4096: LZ4 over blocks of so many bytes */
 #if defined(HOST)
 #include <stdio.h>
@@ -115,6 +120,9 @@ static void drain(void) {
     uint32_t until = pushed;
     while (drained != until && telem_ring_peek(&reader, &rec) == TELEM_OK) {
         drained++;
+#if !defined(HOST) && BREAK == 1
+        if (drained % 2000u != 1999u)
+#endif
         must(telem_file_write(&file, rec.stream, rec.time, rec.data));
         must(telem_ring_release(&reader));
     }
@@ -142,6 +150,9 @@ static void open_all(void) {
     w.block_bytes = BLOCK, w.max_block = 2u * BLOCK < 4096u ? 4096u : 2u * BLOCK;
 #if !defined(TELEM_NO_LZ4)
     w.lz4 = 1;
+#endif
+#if !defined(HOST) && BREAK == 2
+    w.announce_ns = UINT64_MAX;
 #endif
     must(telem_file_writer_open(&file, &w));
     must(telem_file_add_clock(&file, 1, &clock, "simulation"));

@@ -3,7 +3,7 @@
 # calls and frames from there), the linker's map. Prints
 #   stack <function> <bytes>   the dearest path from main, and  path a > b > c
 #   linked <archive(member)>   what is kept from libraries
-#   BAD <why>                  recursion, heap, printf, atomics by call, libc beyond `allowed`
+#   BAD <why>                  recursion, heap, printf, double arithmetic, atomics by call, libc beyond memcpy, memset, memcmp
 # An indirect call may go to any function whose address is taken, i.e. to all that nobody calls by name: to the
 # program's where the line names an io, a clock or a filter of the user's, else to the header's.
 function field(name,  s) { s = $0; sub(".*" name ": \"", "", s); sub(/".*/, "", s); sub(/^[^:"]*:/, "", s); return s }
@@ -80,6 +80,7 @@ END {
     }
     for (f in linked) if (f ~ /^_?(malloc|calloc|realloc|free|_sbrk|v?s?n?printf|_(v?f?printf|dtoa).*|__atomic_.*|__sync_.*)(_r)?$/)
         bad["linked: " f] = 1
+    for (f in linked) if (f ~ /^__(aeabi_(d[a-z]|c?dcmp|c?drsub|[uil]*2d|f2d|u?l2d)|(add|sub|mul|div|neg|fix|fixuns|float|floatun|extendsf|trunc|cmp|eq|ge|le|lt|gt|ne|unord)[a-z]*df)/) bad["double arithmetic: " f] = 1
     for (b in bad) { print "BAD " b; status = 1 }
     exit status
 }

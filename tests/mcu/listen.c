@@ -1,7 +1,9 @@
 /* listen.c - a PC at the other end of a board's UART: HOST. Reads the stream in argv[1] as it comes (a file,
-   "-", unix:PATH of a socket), spoiled on the way as argv[2], a seed, says (0: not): bytes dropped, doubled, flipped, the
-   beginning missed. argv[3]: the same stream, whole. Every row that comes must be the one that was sent;
-   rows that came + rows told as missing must be the rows sent, for each stream. */
+   "-", unix:PATH of a socket), spoiled on the way as argv[2], a seed, says (0: not): bytes dropped, doubled, flipped, of
+   odd seeds the beginning missed. argv[3]: the same stream, whole. argv[4]: so many bytes are missed at the beginning.
+   Every row that comes must be the one that was sent; rows that came + rows told as missing must be the rows sent, for
+   each stream; rows come while the stream comes; who joins late gets all from the next announcement on.
+   BREAK: the defects of flight.c that are here. */
 #define _POSIX_C_SOURCE 200809L
 #define TELEM_IMPLEMENTATION
 #include "telem_file.h"
@@ -13,8 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#if !defined(BREAK)
+#define BREAK 0
+#endif
 #define STREAMS 16u
 #define MAX_ROWS 20000u
+#define MOST_LATE 2100u /* rows at 1 kHz until an announcement and a KEY have come: a second each, and what waits */
 
 typedef struct line {
     int fd;
@@ -56,6 +62,7 @@ static struct sent {
     uint64_t rows, first, came, missing, doubtful, *hash;
 } sent[STREAMS];
 
+static uint64_t size_sent, early; /* bytes; rows that came before half of them had */
 static int ended; /* the end block came: it tells how many rows there were */
 
 static uint64_t hash_of(const telem_file_item *i) {
@@ -85,7 +92,7 @@ static int open_line(const char *path) {
 }
 
 /* whole: notes what was sent; else holds what comes against it. */
-static int listen_to(const char *path, uint64_t seed, int whole) {
+static int listen_to(const char *path, uint64_t seed, uint32_t join, int whole) {
     static uint64_t memory[(4u << 20) / 8];
     telem_file_reader_desc d = TELEM_ZERO;
     telem_file_reader r;
@@ -96,7 +103,8 @@ static int listen_to(const char *path, uint64_t seed, int whole) {
     ended = 0;
     l.fd = open_line(path);
     l.seed = seed;
-    if (seed % 2) l.join = 5000;
+    l.join = seed % 2 ? 1000 + chance(&l) % (uint32_t)(size_sent / 2) : join;
+    if (whole) l.seed = 0, l.join = 0;
     io.read = line_read, io.user = &l;
     d.io = &io, d.memory = memory, d.memory_size = sizeof memory;
     if (l.fd < 0 || telem_file_reader_open(&r, &d) != TELEM_OK) return failed("no stream", 0);
@@ -114,10 +122,10 @@ static int listen_to(const char *path, uint64_t seed, int whole) {
                 if (i.row < MAX_ROWS) s->hash[i.row] = hash_of(&i), s->rows = i.row + 1;
             } else {
                 if (s->came == 0 && s->missing == 0) s->first = i.row; /* joined here */
-                s->came++;
+                s->came++, early += l.at < size_sent / 2;
                 bad = i.row >= s->rows || s->hash[i.row] != hash_of(&i) ? failed("a row that was not sent", i.row) : 0;
             }
-        } else if (i.kind == TELEM_ITEM_MISSING && !whole) {
+        } else if (i.kind == TELEM_ITEM_MISSING && !whole && BREAK != 3) {
             struct sent *s = &sent[i.stream->id % STREAMS];
             if (s->came == 0 && s->missing == 0 && !i.at_least) s->first = i.row;
             if (i.at_least) s->doubtful += i.count;
@@ -127,26 +135,31 @@ static int listen_to(const char *path, uint64_t seed, int whole) {
         }
     }
     ended = telem_file_reader_ended(&r);
+    if (whole) size_sent = l.at;
     if (l.fd) close(l.fd);
     return bad;
 }
 
 int main(int argc, char **argv) {
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 0, came = 0, missing = 0;
-    uint32_t k;
+    uint32_t k, join;
     if (argc < 4) return 2;
-    if (listen_to(argv[3], 0, 1)) return 1;
+    join = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0;
+    if (listen_to(argv[3], 0, 0, 1)) return 1;
     for (k = 0; k < STREAMS; k++) sent[k].first = 0;
-    if (listen_to(argv[1], seed, 0)) return 1;
+    if (listen_to(argv[1], seed, join, 0)) return 1;
     for (k = 0; k < STREAMS; k++) {
         const struct sent *s = &sent[k];
         if (s->rows == 0) continue;
         came += s->came, missing += s->missing;
-        if (seed % 2 && s->came + s->missing == 0) continue; /* joined later: where it begins is not known */
+        if ((join || seed % 2) && s->came + s->missing == 0) continue; /* joined later: where it begins is not known */
         if (ended && s->came + s->missing + s->doubtful + s->first < s->rows) return failed("rows are missing untold", s->came + s->missing);
         if (s->came + s->missing + s->first > s->rows) return failed("more is told than was sent", s->came + s->missing);
-        if (seed == 0 && s->came != s->rows) return failed("rows are missing on a good line", s->came);
+        if (seed == 0 && s->came + s->missing + s->first != s->rows) return failed("rows are missing on a good line", s->came);
+        if (join && s->first > s->rows * join / size_sent + MOST_LATE) return failed("it is joined too late", s->first);
+        if (seed == 0 && join == 0 && s->came != s->rows) return failed("not all rows came", s->came);
     }
-    printf("seed %llu: %llu rows came, %llu told as missing\n", (unsigned long long)seed, (unsigned long long)came, (unsigned long long)missing);
+    if (seed == 0 && join == 0 && 3u * early < came) return failed("rows do not come while the stream comes", early);
+    printf("seed %llu, join %u: %llu rows came, %llu of them in the first half, %llu told as missing\n", (unsigned long long)seed, (unsigned)join, (unsigned long long)came, (unsigned long long)early, (unsigned long long)missing);
     return came ? 0 : failed("nothing came", 0);
 }

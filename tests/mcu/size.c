@@ -4,7 +4,15 @@
    rows; 6 wire writer, mini; 7 the reader of both; 8 all of it;
    9, 10 as 5 and 6 with all options for less flash; 11, 12 the small ring, its shared writers with it;
    13, 14 the small writer, rows and mini. With REPORT it runs and prints
-   mcu.<board>.<part>.ram <bytes> and mcu.<board>.<part>.stack <bytes>, the stack as it was painted over. */
+   mcu.<board>.<part>.ram <bytes> and mcu.<board>.<part>.stack <bytes>, the stack as it was painted over.
+   BREAK=n builds one defect in, which sizes.sh has to find in the image:
+     1 heap
+     2 recursion
+     3 a function of libc
+     4 printf
+     5 double arithmetic
+   (an atomic of 64 bits does not link at all: there is no libatomic) */
+#include <stdio.h>
 #include <stdlib.h>
 #include "board.h"
 #include "semihost.h"
@@ -220,18 +228,19 @@ static void use_reader(void) {
 }
 #endif
 
-/* What sizes.sh has to find: heap, recursion, a call of libc. */
-#ifndef DEFECT
-#define DEFECT 0
-#endif
 static void defect(void) {
-#if DEFECT == 1
+#if BREAK == 1
     sink += malloc(16) != NULL;
-#elif DEFECT == 2
+#elif BREAK == 2
     if (++sink & 15) defect();
     sink *= 3;
-#elif DEFECT == 3
+#elif BREAK == 3
     sink += (int)strlen(__FILE__ + sink);
+#elif BREAK == 4
+    sink += sprintf((char *)&ram, "%d", sink);
+#elif BREAK == 5
+    volatile double x = sink;
+    sink = (int)(x * 0.1);
 #endif
 }
 

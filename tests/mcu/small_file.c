@@ -1,6 +1,9 @@
 /* small_file.c - telem_file_small on a board: a vehicle's numbers over the UART, from schemas that a PC encoded. Built with
    HOST it is telem_file_writer with the same rows on standard output: the bytes must be the same (mcu.sh compares
-   them). With HOST and PRINT it prints encoded.h.      UART: m0 m3 m4   -DCODING=1 rows, 3 mini */
+   them). With HOST and PRINT it prints encoded.h.      UART: m0 m3 m4 stm32f4   -DCODING=1 rows, 3 mini
+   BREAK=n builds one defect in, which shows in the bytes:
+     1 a schema is never sent again
+     2 one bit of one field of one row */
 #if defined(HOST)
 #include <stdio.h>
 #else
@@ -98,7 +101,7 @@ static uint64_t memory[2][TELEM_FILE_SMALL_MINI_BYTES(R8_encoded, 512, 16) / 8u 
 static telem_io io;
 static const telem_file_small_desc desc = {&io, NULL, 0, 0, 0, 0, 0, 0};
 static const telem_file_small_stream_desc streams[2] = {
-    {&R8_encoded, 1, CODING, memory[0], sizeof memory[0], 0, 0, 0, 0, 0, 1000000000u, 1000000000u},
+    {&R8_encoded, 1, CODING, memory[0], sizeof memory[0], 0, 0, 0, 0, 0, 1000000000u, BREAK == 1 ? UINT64_MAX : 1000000000u},
     {&Motion_encoded, 2, CODING, memory[1], sizeof memory[1], 0, 0, 0, 0, 0, 1000000000u, 1000000000u}};
 TELEM_STATIC_ASSERT(R8_encoded_FITS(R8), print_encoded_again);
 TELEM_STATIC_ASSERT(Motion_encoded_FITS(Motion), print_encoded_again);
@@ -117,6 +120,7 @@ int main(void) {
     for (i = 0; i < 2; i++) must(telem_file_small_add(&w, &s[i], &streams[i]));
     for (i = 0; i < 3000; i++) {
         fly(i, &r, &m);
+        if (BREAK == 2 && i == 1777) m.accel[2] = (int16_t)(m.accel[2] ^ 1);
         must(telem_file_small_write(&w, &s[0], time_of(i), &r));
         must(telem_file_small_write(&w, &s[1], (int64_t)i * 1000000, &m));
     }

@@ -109,8 +109,8 @@ static telem_result take(void) {
 static void reset_now(void) {
     telem_ring_small *again, *was = ring;
     telem_ring_record rec;
-    telem_ring_counts c;
-    telem_ring_reader_counts rc, rc2;
+    telem_ring_counts c = TELEM_ZERO;
+    telem_ring_reader_counts rc = TELEM_ZERO, rc2 = TELEM_ZERO;
     uint32_t s, n, got = 0;
     telem_ring_small_stats(ring, &c, &rc);
     memcpy(left_over, memory, sizeof memory);
@@ -164,8 +164,8 @@ void on_timer1(void) { timer_acknowledge(1); handler(1); }
 void on_timer2(void) { timer_acknowledge(2); handler(2); }
 
 static void settle(void) {
-    telem_ring_counts c;
-    telem_ring_reader_counts rc;
+    telem_ring_counts c = TELEM_ZERO;
+    telem_ring_reader_counts rc = TELEM_ZERO;
     uint32_t i, n, offered = 0, pushed = 0;
     for (n = 0; n < 200 && take() == TELEM_OK; n++) {}
     if (n == 200) fail("the reader does not come to an end");
