@@ -32,9 +32,9 @@ test-wide: ## only what test-all adds: Windows (wine), i386, aarch64, big-endian
 	@sh tests/deps.sh source
 	@sh tests/run.sh wide
 
-mcu: ## emulated Cortex-M0, M3, M4, M7, M33, STM32F4: interrupts at every instruction, black box, UART; seeded defects
+mcu: ## emulated Cortex-M0, M3, M4, M7, M33, STM32F4: interrupts at every instruction, black box, UART; what each seeded defect is found by
 	@sh tests/deps.sh small
-	@MCU_TIMEOUT=600 sh tests/mcu.sh full
+	@sh tests/mcu.sh full
 
 mcu-sizes: ## flash, RAM and worst stack of each part on each core, -Os and -O2
 	@sh tests/deps.sh small

@@ -87,7 +87,7 @@ static uint32_t bound(uint32_t coding, uint32_t channels, uint32_t dearest, uint
 
 static uint32_t failed;
 static void measure(const char *coding, const char *data, const char *channels, const telem_schema *schema, uint8_t c, uint32_t kind, uint32_t n) {
-    uint32_t i, total = 0, rows = 0, closing = 0, worst = 0, close = 0, bytes = 0, before, run, mean;
+    uint32_t i, total = 0, rows = 0, closing = 0, worst = 0, close = 0, bytes = 0, before, run, mean, again;
     begin(schema, c, 50u * n);
     for (i = 0; i < ROWS + 16u; i++) {
         uint32_t t;
@@ -98,7 +98,7 @@ static void measure(const char *coding, const char *data, const char *channels, 
         t = ticks();
         if (telem_file_write_row(&w, 0, (int64_t)(1000u * i), row) != TELEM_OK) host_exit(1);
         if (BREAK == 1 && i % 8 == 3) hash(memory, 100u * n < sizeof memory ? 100u * n : sizeof memory);
-        for (run = 0; BREAK == 2 && written != before && run < (written - before) / 2048u + 1u; run++) hash(memory, 2u * 4096u);
+        for (again = 0; BREAK == 2 && written != before && again < (written - before) / 2048u + 1u; again++) hash(memory, 2u * 4096u);
         t = ticks() - t;
         if (i < 16) continue; /* the first block */
         total += t;
