@@ -470,11 +470,15 @@ static inline int64_t telem_unzigzag(uint64_t z) {
     return v;
 }
 
-/* strlen, without the library's: two ways out of the loop keep compilers from calling it. */
+/* strlen; on small machines without the library's: two ways out of the loop keep compilers from calling it. */
 static inline size_t telem_i_length(const char *s) {
+#if SIZE_MAX > 0xFFFFFFFFu
+    return strlen(s);
+#else
     size_t n = 0;
     while (n < UINT32_MAX && s[n]) n++;
     return n;
+#endif
 }
 
 /* Varints: LEB128, 7 bits a byte, lowest first, high bit = more follow. The shortest form is the

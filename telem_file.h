@@ -4956,7 +4956,7 @@ static void telem_i_file_look_at_schema(telem_i_file_wstream *s) {
     }
 }
 
-static telem_result telem_i_file_check_stream(telem_file_writer *w, const telem_file_stream_desc *d) {
+static telem_result telem_i_file_check_stream(telem_file_writer *w, const telem_file_stream_desc *d, int64_t *encoding) {
 #if !defined(TELEM_FILE_TRUST_SCHEMAS)
     telem_error bad = TELEM_ZERO;
 #endif
@@ -4964,7 +4964,9 @@ static telem_result telem_i_file_check_stream(telem_file_writer *w, const telem_
     const char *name;
     if (!d || !d->schema || d->id == TELEM_ALL_STREAMS) return telem_i_file_wont(w, TELEM_ERR_ARG, "no schema, or the id that means all streams");
 #if !defined(TELEM_FILE_TRUST_SCHEMAS)
-    if (telem_schema_check(d->schema, &bad) != TELEM_OK) return telem_i_file_wont(w, TELEM_ERR_ARG, bad.what);
+    if (telem_i_schema_check(d->schema, &bad, encoding) != TELEM_OK) return telem_i_file_wont(w, TELEM_ERR_ARG, bad.what);
+#else
+    *encoding = telem_schema_encode(d->schema, 0, NULL, 0);
 #endif
     if (d->clock != 0 && !telem_i_file_find_clock(w, d->clock, NULL)) return telem_i_file_wont(w, TELEM_ERR_NOT_FOUND, "the stream's clock was not added");
     name = d->name ? d->name : d->schema->name;
@@ -4980,7 +4982,7 @@ static telem_result telem_i_file_check_stream(telem_file_writer *w, const telem_
         return telem_i_file_wont(w, TELEM_ERR_LIMIT, "a block of this stream may be larger than desc.max_block");
     if (w->columns && telem_i_file_worst_row(d->schema) + 16u * (uint64_t)telem_schema_columns(d->schema) + 512u > w->desc.max_block)
         return telem_i_file_wont(w, TELEM_ERR_LIMIT, "a row may be larger than desc.max_block");
-    if ((uint64_t)telem_schema_encode(d->schema, 0, NULL, 0) + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block)
+    if ((uint64_t)*encoding + 4u * TELEM_I_FILE_ROOM + telem_i_length(name) > w->desc.max_block)
         return telem_i_file_wont(w, TELEM_ERR_LIMIT, "the schema is larger than desc.max_block");
     if (w->arena.size - w->arena.used < telem_i_file_stream_bytes(&w->desc, d, w->columns))
         return telem_i_file_wont(w, TELEM_ERR_MEMORY, "desc.memory_size lacks this stream's telem_file_stream_bytes()");
@@ -5017,6 +5019,7 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
     telem_i_file_known *known;
 #endif
     const telem_clock *clock;
+    int64_t encoding;
     size_t used;
     telem_result r = telem_i_file_writable(w), wrong;
     if (!telem_i_file_may_add(w)) return r;
@@ -5025,14 +5028,14 @@ TELEM_API telem_result telem_file_add_stream(telem_file_writer *w, const telem_f
         if (r == TELEM_OK) s->refused = 0;
         return r;
     }
-    if ((wrong = telem_i_file_check_stream(w, d)) != TELEM_OK) return wrong;
+    if ((wrong = telem_i_file_check_stream(w, d, &encoding)) != TELEM_OK) return wrong;
     used = w->arena.used;
     s = (telem_i_file_wstream *)telem_i_file_take(&w->arena, sizeof *s);
     s->schema = d->schema;
     s->place = w->stream_count;
     s->name = d->name ? d->name : d->schema->name;
     s->fingerprint = telem_schema_fingerprint(d->schema);
-    s->encoding = (uint64_t)telem_schema_encode(d->schema, 0, NULL, 0);
+    s->encoding = (uint64_t)encoding;
     s->id = d->id;
     s->clock_id = d->clock;
     clock = telem_i_file_find_clock(w, d->clock, NULL);
@@ -15982,13 +15985,13 @@ static const char *telem_i_file_adopt_schema(telem_file_reader *r, telem_i_file_
     const telem_schema *schema = NULL;
     telem_i_arena room = TELEM_ZERO;
     if (d->encoding_len == 0) {
-        int64_t need = telem_schema_decode_bytes(d->bytes, (size_t)d->n, NULL);
-        void *memory;
-        if (need == TELEM_ERR_UNSUPPORTED) h->code = TELEM_ERR_UNSUPPORTED;
-        if (need < 0) return "a schema does not decode";
-        memory = telem_i_file_take(&r->arena, (size_t)need);
-        room.base = telem_i_align8(memory); /* measured above: telem_schema_decode would do it again */
-        if (memory && telem_i_decode(d->bytes, (size_t)d->n, &room, &schema, NULL) != TELEM_OK) return "a schema does not decode";
+        telem_result code;
+        room.base = r->arena.base + r->arena.used; /* 8-aligned */
+        room.size = (r->arena.size - r->arena.used) & ~(size_t)7u;
+        code = telem_i_decode(d->bytes, (size_t)d->n, &room, &schema, NULL);
+        if (code == TELEM_ERR_UNSUPPORTED) h->code = TELEM_ERR_UNSUPPORTED;
+        if (code != TELEM_OK) return "a schema does not decode";
+        if (schema) r->arena.used += telem_i_file_align8(room.used);
         if (schema && telem_i_file_identity_hash(d->bytes, (size_t)d->n) != d->fingerprint) return "a schema has another fingerprint than its block says";
     } else {
         if (telem_i_file_hash_pair(d->bytes, (size_t)d->n) != d->fingerprint) return "a schema has another fingerprint than its block says";

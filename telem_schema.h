@@ -1139,10 +1139,15 @@ TELEM_API telem_result telem_schema_find_column(const telem_schema *s, const cha
 /* >>check */
 
 static int telem_i_is_text(const char *p, size_t n) { /* no control characters */
-    size_t i;
-    for (i = 0; i < n; i++)
-        if ((uint8_t)p[i] < 0x20u || (uint8_t)p[i] == 0x7Fu) return 0;
-    return 1;
+    const uint64_t each = ~(uint64_t)0 / 255u;
+    uint64_t bad = 0, v;
+    for (; n >= 8; p += 8, n -= 8) {
+        memcpy(&v, p, 8);
+        bad |= (v - each * 0x20u) & ~v;                                       /* below 0x20.. */
+        bad |= ((v ^ each * 0x7Fu) - each) & ~(v ^ each * 0x7Fu); /* ..or 0x7F: bit 7 of a byte, the first one's at least */
+    }
+    for (; n > 0; p++, n--) bad |= (uint8_t)*p < 0x20u || (uint8_t)*p == 0x7Fu ? 0x80u : 0u;
+    return !(bad & each * 0x80u);
 }
 
 static int telem_i_name_ok(const char *s, size_t min) {
@@ -1237,7 +1242,8 @@ static telem_result telem_i_fail(telem_error *err, telem_result code, uint64_t o
 
 static int64_t telem_i_encoding_size(const telem_schema *s);
 
-TELEM_API telem_result telem_schema_check(const telem_schema *s, telem_error *err) {
+/* telem_schema_check, and the size of the encoding. */
+static telem_result telem_i_schema_check(const telem_schema *s, telem_error *err, int64_t *encoding) {
     const char *bad;
     uint64_t number = 0, columns, row;
     telem_i_tree t;
@@ -1256,8 +1262,13 @@ TELEM_API telem_result telem_schema_check(const telem_schema *s, telem_error *er
     }
     if (bad) return telem_i_fail(err, TELEM_ERR_ARG, number, bad);
     if (telem_i_measure(s, &columns, &row) != TELEM_OK) return telem_i_fail(err, TELEM_ERR_LIMIT, number, "more than 65,535 columns or a row over 16 MiB");
-    if (telem_i_encoding_size(s) < 0) return telem_i_fail(err, TELEM_ERR_LIMIT, number, "encoding over 1 MiB");
-    return TELEM_OK;
+    *encoding = telem_i_encoding_size(s);
+    return *encoding < 0 ? telem_i_fail(err, TELEM_ERR_LIMIT, number, "encoding over 1 MiB") : TELEM_OK;
+}
+
+TELEM_API telem_result telem_schema_check(const telem_schema *s, telem_error *err) {
+    int64_t encoding;
+    return telem_i_schema_check(s, err, &encoding);
 }
 
 /* >>pack: a scalar has the same width in struct and row, only the byte order may differ, so the
@@ -1366,25 +1377,48 @@ TELEM_API telem_result telem_schema_unpack(const telem_schema *s, const void *ro
    was asked for, or only counts, or hashes. */
 
 typedef struct telem_i_sink {
-    uint8_t *buf;
-    uint64_t from, pos;
-    size_t cap;
-    XXH32_state_t *hash; /* two of them, or NULL */
+    uint8_t *p, *end; /* of the window: where the next byte goes; p NULL: it only counts */
+    uint64_t skip;    /* bytes before the window */
+    uint64_t pos;
+    XXH32_state_t *hash; /* two of them that take what fills the window, then it begins again; or NULL */
+    uint8_t *begin;
 } telem_i_sink;
 
-static void telem_i_put(telem_i_sink *k, const void *p, size_t n) {
-    uint64_t lo, hi, end = k->from + k->cap;
-    if (!k->cap && !k->hash) { /* it only counts */
-        k->pos += n;
+static void telem_i_sink_hash(telem_i_sink *k) {
+    (void)XXH32_update(&k->hash[0], k->begin, (size_t)(k->p - k->begin));
+    (void)XXH32_update(&k->hash[1], k->begin, (size_t)(k->p - k->begin));
+    k->p = k->begin;
+}
+
+/* Over one of the window's ends. */
+static void telem_i_put_part(telem_i_sink *k, const uint8_t *p, size_t n) {
+    if (n <= k->skip) {
+        k->skip -= n;
         return;
     }
-    lo = k->pos > k->from ? k->pos : k->from;
-    hi = k->pos + n < end ? k->pos + n : end;
-    if (k->hash && n > 0) {
-        (void)XXH32_update(&k->hash[0], p, n);
-        (void)XXH32_update(&k->hash[1], p, n);
-    } else if (lo < hi) memcpy(k->buf + (lo - k->from), (const uint8_t *)p + (lo - k->pos), (size_t)(hi - lo));
+    p += k->skip;
+    n -= (size_t)k->skip;
+    k->skip = 0;
+    for (;;) {
+        size_t m = (size_t)(k->end - k->p) < n ? (size_t)(k->end - k->p) : n;
+        memcpy(k->p, p, m);
+        k->p += m;
+        if (m == n || !k->hash) return;
+        telem_i_sink_hash(k);
+        p += m;
+        n -= m;
+    }
+}
+
+static void telem_i_put(telem_i_sink *k, const void *p, size_t n) {
     k->pos += n;
+    if (!k->p) return;
+    if (k->skip || n > (size_t)(k->end - k->p)) {
+        telem_i_put_part(k, (const uint8_t *)p, n);
+        return;
+    }
+    memcpy(k->p, p, n);
+    k->p += n;
 }
 
 static void telem_i_put_byte(telem_i_sink *k, uint32_t v) {
@@ -1393,12 +1427,13 @@ static void telem_i_put_byte(telem_i_sink *k, uint32_t v) {
 }
 static void telem_i_put_varint(telem_i_sink *k, uint64_t v) {
     uint8_t b[TELEM_VARINT_MAX];
-    telem_i_put(k, b, telem_varint_put(b, v));
+    if (v < 128u) telem_i_put_byte(k, (uint32_t)v);
+    else telem_i_put(k, b, telem_varint_put(b, v));
 }
 static void telem_i_put_str(telem_i_sink *k, const char *s) {
     size_t n = s ? telem_i_length(s) : 0;
     telem_i_put_varint(k, n);
-    telem_i_put(k, s, n);
+    if (n) telem_i_put(k, s, n);
 }
 static void telem_i_put_f64(telem_i_sink *k, double v) {
     uint64_t bits;
@@ -1465,10 +1500,10 @@ static void telem_i_put_extra(telem_i_sink *k, const telem_schema *s) {
 
 static telem_i_sink telem_i_sink_make(void *buf, uint64_t from, size_t cap, XXH32_state_t *hash) {
     telem_i_sink k;
-    k.buf = (uint8_t *)buf;
-    k.from = from;
+    k.p = k.begin = (uint8_t *)buf;
+    k.end = buf ? k.p + cap : NULL;
+    k.skip = from;
     k.pos = 0;
-    k.cap = cap;
     k.hash = hash;
     return k;
 }
@@ -1515,26 +1550,28 @@ TELEM_API int64_t telem_schema_encode(const telem_schema *s, uint64_t from, void
 
 TELEM_API uint64_t telem_schema_fingerprint(const telem_schema *s) {
     XXH32_state_t hash[2];
-    telem_i_sink k = telem_i_sink_make(NULL, 0, 0, hash);
+    uint8_t room[64];
+    telem_i_sink k = telem_i_sink_make(room, 0, sizeof room, hash);
     (void)XXH32_reset(&hash[0], 0);
     (void)XXH32_reset(&hash[1], 0x9E3779B1u);
     telem_i_put_identity(&k, s);
+    telem_i_sink_hash(&k);
     return XXH32_digest(&hash[0]) | (uint64_t)XXH32_digest(&hash[1]) << 32;
 }
 
 /* >>decode: one pass over the bytes that validates, lays out the C struct and, when it was given
-   memory, builds; without memory it only counts what building takes. So decode runs it twice and
-   both passes allocate in the same order. */
+   memory, builds; without memory, or where that does not suffice, it only counts what building takes. */
 
-/* Bump allocation: base NULL counts only. */
+/* Bump allocation: base NULL counts only, from the first that finds no room on. */
 typedef struct telem_i_arena {
     uint8_t *base;
-    size_t used;
+    size_t used, size;
 } telem_i_arena;
 
 static void *telem_i_alloc(telem_i_arena *a, size_t n, size_t align) {
-    size_t at = (a->used + align - 1) / align * align;
+    size_t at = (a->used + align - 1) & ~(align - 1);
     a->used = at + n;
+    if (a->used > a->size) a->base = NULL;
     return a->base ? a->base + at : NULL;
 }
 
@@ -1617,6 +1654,11 @@ static int telem_i_has_nul(const char *p, size_t n) {
 static telem_i_str telem_i_in_str(telem_i_in *in, size_t min, size_t max) {
     telem_i_str s;
     size_t at = in->pos;
+    if (!min && at < in->end && in->p[at] == 0) { /* most texts of a field */
+        s.n = 0;
+        s.p = (const char *)in->p + ++in->pos;
+        return s;
+    }
     s.n = (size_t)telem_i_in_varint(in, min, max, "text empty or too long");
     s.p = (const char *)in->p + in->pos;
     if (s.n > in->end - in->pos) telem_i_in_fail(in, TELEM_ERR_CORRUPT, at, "text longer than its section");
@@ -1858,6 +1900,7 @@ static telem_result telem_i_decode(const void *bytes, size_t n, telem_i_arena *a
     telem_i_in_section(&in, n);
     if (in.code != TELEM_OK) return telem_i_fail(err, in.code, in.at, in.what);
     total = telem_i_in_identity(&in, a, &s);
+    if (!a->base) s = NULL; /* not built, or in part */
     telem_i_in_section(&in, n);
     if (in.code != TELEM_OK) return telem_i_fail(err, in.code, in.at, in.what);
     telem_i_in_extra(&in, a, s, total);
@@ -1875,11 +1918,15 @@ TELEM_API int64_t telem_schema_decode_bytes(const void *bytes, size_t n, telem_e
 
 TELEM_API telem_result telem_schema_decode(const void *bytes, size_t n, void *memory, size_t memory_size, const telem_schema **out, telem_error *err) {
     telem_i_arena a = TELEM_ZERO;
-    int64_t need = telem_schema_decode_bytes(bytes, n, err);
-    if (need < 0) return (telem_result)need;
-    if ((uint64_t)need > memory_size) return telem_i_fail(err, TELEM_ERR_MEMORY, 0, "memory too small");
+    const telem_schema *s = NULL;
+    telem_result r;
     a.base = telem_i_align8(memory);
-    return telem_i_decode(bytes, n, &a, out, err);
+    a.size = memory_size > 7u ? memory_size - 7u : 0; /* as if it were aligned worst */
+    r = telem_i_decode(bytes, n, &a, &s, err);
+    if (r != TELEM_OK) return r;
+    if (!a.base) return telem_i_fail(err, TELEM_ERR_MEMORY, 0, "memory too small");
+    if (out) *out = s;
+    return TELEM_OK;
 }
 
 /* >>digits: decimal and binary floating point, by integers alone, so that every target prints and
@@ -3697,6 +3744,7 @@ TELEM_API telem_result telem_schema_parse(const char *text, size_t n, void *memo
     int64_t need = telem_schema_parse_bytes(text, n, err);
     if (need < 0) return (telem_result)need;
     if ((uint64_t)need > memory_size) return telem_i_fail(err, TELEM_ERR_MEMORY, 0, "memory too small");
+    a.size = memory_size;
     a.base = telem_i_align8(memory);
     return telem_i_parse(text, n, &a, out, err);
 }
