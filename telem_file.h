@@ -8749,16 +8749,22 @@ static int telem_i_file_get_ints(telem_i_file_codec *k, uint32_t kind, const uin
 
 /* m of the values from `at` on as 64 bits */
 static void telem_i_file_back64(const telem_i_file_num_back *b, uint32_t at, uint32_t m, uint64_t *to) {
+    const uint32_t *u = b->u ? b->u + at : NULL;
+    const uint64_t *v = b->v + at;
     uint64_t o = b->o, g = b->g;
     uint32_t i;
     if (b->kind == TELEM_I_FILE_INTS32)
-        for (i = 0; i < m; i++) to[i] = telem_i_file_sign32(b->u[at + i]);
-    else if (b->kind == TELEM_I_FILE_INTS64) memcpy(to, b->v + at, (size_t)m * 8);
-    else if (b->u) {
+        for (i = 0; i < m; i++) to[i] = telem_i_file_sign32(u[i]);
+    else if (b->kind == TELEM_I_FILE_INTS64) memcpy(to, v, (size_t)m * 8);
+    else if (u && g == 1u)
+        for (i = 0; i < m; i++) to[i] = o + u[i];
+    else if (u) {
         uint32_t g32 = (uint32_t)g;
-        for (i = 0; i < m; i++) to[i] = o + (uint64_t)b->u[at + i] * g32;
-    } else
-        for (i = 0; i < m; i++) to[i] = o + b->v[at + i] * g;
+        for (i = 0; i < m; i++) to[i] = o + (uint64_t)u[i] * g32;
+    } else if (g == 1u)
+        for (i = 0; i < m; i++) to[i] = o + v[i];
+    else
+        for (i = 0; i < m; i++) to[i] = o + v[i] * g;
 }
 
 /* All of them, native, to where a column of 64 bits lies. */
@@ -9192,12 +9198,13 @@ static int telem_i_file_get_chunk(const telem_i_file_num_back *b, const telem_i_
         return 1;
     }
     if (b->u && b->o + 0x40000000u < 0x80000000u) {
+        const uint32_t *u = b->u + at;
         uint32_t o = (uint32_t)b->o, g = (uint32_t)b->g;
-        for (i = 0; i < m; i++) top |= b->u[at + i];
+        for (i = 0; i < m; i++) top |= u[i];
         if (g == 1u)
-            for (i = 0; i < m; i++) k[i] = o + b->u[at + i];
+            for (i = 0; i < m; i++) k[i] = o + u[i];
         else
-            for (i = 0; i < m; i++) k[i] = o + b->u[at + i] * g;
+            for (i = 0; i < m; i++) k[i] = o + u[i] * g;
         apart = top * b->g >> 30;
     } else {
         telem_i_file_back64(b, at, m, v);
@@ -9226,10 +9233,11 @@ static int telem_i_file_get_reals(const telem_i_file_num_back *b, const telem_i_
         if (!telem_i_file_get_chunk(b, f, i, m, width, ulps ? (uint8_t *)&r : to)) return 0;
         if (!ulps) continue;
         if (width == 8)
-            for (j = 0; j < m; j++) r.u[j] += telem_i_file_sign32(ulps[i + j]);
+            for (j = 0; j < m; j++) r.u[j] += telem_i_file_sign32(ulps[j]);
         else
-            for (j = 0; j < m; j++) r.w[j] += ulps[i + j];
+            for (j = 0; j < m; j++) r.w[j] += ulps[j];
         memcpy(to, &r, (size_t)m * width);
+        ulps += m;
     }
     return 1;
 }
@@ -9971,14 +9979,16 @@ static int telem_i_file_get_ordered(telem_i_file_codec *k, uint32_t width, const
     for (i = 0; i < n; i += m) {
         m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
         if (width == 8) {
-            for (j = 0; j < m; j++) r.u[j] = telem_i_file_order64(k->c64[i + j]);
+            const uint64_t *u = k->c64 + i;
+            for (j = 0; j < m; j++) r.u[j] = telem_i_file_order64(u[j]);
             memcpy(to + 8 * (size_t)i, &r, (size_t)m * 8);
             continue;
         }
         if (width == 4)
-            for (j = 0; j < m; j++) r.w[j] = telem_i_file_order32(v[i + j]);
+            for (j = 0; j < m; j++) r.w[j] = telem_i_file_order32(v[j]);
         else
-            for (j = 0; j < m; j++) r.w[j] = telem_i_file_order16(v[i + j]);
+            for (j = 0; j < m; j++) r.w[j] = telem_i_file_order16(v[j]);
+        v += m;
         telem_i_file_store32(r.w, m, width, to + (size_t)i * width);
     }
     return 1;
@@ -10476,7 +10486,11 @@ static int telem_i_file_get_lattice(telem_i_file_codec *k, uint32_t width, uint8
         for (i = 0; i < n; i += m) {
             m = n - i < TELEM_I_FILE_NUM_CHUNK ? n - i : TELEM_I_FILE_NUM_CHUNK;
             if (b.u) {
-                for (j = 0; j < m; j++) part[j] = (uint32_t)b.o + b.u[i + j] * (uint32_t)b.g;
+                const uint32_t *u = b.u + i, o = (uint32_t)b.o, g = (uint32_t)b.g;
+                if (g == 1u)
+                    for (j = 0; j < m; j++) part[j] = o + u[j];
+                else
+                    for (j = 0; j < m; j++) part[j] = o + u[j] * g;
             } else {
                 telem_i_file_back64(&b, i, m, wide);
                 for (j = 0; j < m; j++) part[j] = (uint32_t)wide[j];
@@ -10525,16 +10539,20 @@ static int telem_i_file_get_numbers(telem_i_file_codec *k, uint8_t type, uint32_
     }
 }
 
+static int telem_i_file_are_bools(const uint8_t *p, uint32_t n) {
+    uint32_t i;
+    uint8_t any = 0;
+    for (i = 0; i < n; i++) any |= p[i];
+    return any < 2;
+}
+
 static int telem_i_file_numbers_decode(telem_i_file_codec *k, const telem_column *col, uint8_t codec, const uint8_t *p, size_t size, uint32_t n,
                                        void *values) {
-    uint8_t *to = (uint8_t *)values, wrong = 0;
-    uint32_t i;
+    uint8_t *to = (uint8_t *)values;
     int r;
     if (n == 0 || n > k->cap || codec == 0) return 0;
     r = telem_i_file_get_numbers(k, col->type, col->width, codec, p, p + size, n, 0, to);
-    if (r != 1 || col->type != TELEM_BOOL) return r;
-    for (i = 0; i < n; i++) wrong |= to[i];
-    return wrong < 2;
+    return r == 1 && col->type == TELEM_BOOL ? telem_i_file_are_bools(to, n) : r;
 }
 
 /* >>columns-text -------------------------------------------------------------------------------- */
@@ -15110,24 +15128,16 @@ static telem_result telem_i_file_entry_numbers(telem_i_file_codec *k, const tele
     if (!e->coded || codec == TELEM_I_FILE_CODEC_CONSTANT) {
         if (e->coded && e->length != c->width) return TELEM_ERR_CORRUPT;
         telem_i_file_from_little(one, e->coded ? p : old, c->width, 1);
+        if (c->type == TELEM_BOOL && one[0] > 1u) return TELEM_ERR_CORRUPT;
         telem_i_file_fill_value(out, one, c->width, n);
     } else if (codec == TELEM_I_FILE_CODEC_RAW) {
         if (e->length != (uint64_t)n * c->width) return TELEM_ERR_CORRUPT;
         telem_i_file_from_little(out, p, c->width, n);
+        if (c->type == TELEM_BOOL && !telem_i_file_are_bools(out, n)) return TELEM_ERR_CORRUPT;
     } else {
         r = codec < TELEM_I_FILE_CODEC_TEXT ? telem_i_file_numbers_decode(k, c, codec, p, e->length, n, out) : -1;
         if (r < 0) return TELEM_ERR_UNSUPPORTED;
         if (r == 0) return TELEM_ERR_CORRUPT;
-    }
-    if (c->type == TELEM_BOOL) {
-        uint64_t odd = 0, eight;
-        uint32_t i = 0;
-        for (; n - i >= 8u; i += 8u) {
-            memcpy(&eight, out + i, 8);
-            odd |= eight;
-        }
-        for (; i < n; i++) odd |= out[i];
-        if (odd & ~(uint64_t)0x0101010101010101u) return TELEM_ERR_CORRUPT;
     }
     return TELEM_OK;
 }
@@ -22504,6 +22514,11 @@ static uint8_t *TELEM_I_FILE_N(telem_i_file_put_sparse)(telem_i_file_codec *k, c
     return bytes ? p + bytes : NULL;
 }
 
+static inline void TELEM_I_FILE_N(telem_i_file_eight)(TELEM_I_FILE_T *to, TELEM_I_FILE_T v) {
+    uint32_t i;
+    for (i = 0; i < 8u; i++) to[i] = v;
+}
+
 /* `sum`: the residuals are deltas behind the value out[-1]. 2: out has values already. */
 static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n, TELEM_I_FILE_T *out, int sum) {
     uint32_t *gaps = TELEM_I_FILE_N(telem_i_file_gaps)(k), i, j, at = 0;
@@ -22523,7 +22538,10 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
         if (gap >= n - at) return 0;
         to = out + at;
         at += gap + 1u;
-        for (j = 0; j < gap; j++) to[j] = now;
+        if (n - at >= 8u) /* what it is too many is written over */
+            for (j = 0; j < gap; j += 8u) TELEM_I_FILE_N(telem_i_file_eight)(to + j, now);
+        else
+            for (j = 0; j < gap; j++) to[j] = now;
         if (sum) now += values[i];
         to[gap] = sum ? now : common + values[i];
     }
@@ -22534,15 +22552,17 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
 
 /* --- choosing the predictor --- */
 
+/* The median of 15: the largest one above no more than half of them. Without a branch on what the numbers are. */
 static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_median)(const TELEM_I_FILE_T *r, uint32_t n) {
-    TELEM_I_FILE_S m[15] = {0};
-    uint32_t i, j, c = n < 15u ? n : 15u, step = n < 15u ? 1u : n / 15u;
-    for (i = 0; i < c; i++) {
-        TELEM_I_FILE_S v = (TELEM_I_FILE_S)r[i * step];
-        for (j = i; j && m[j - 1] > v; j--) m[j] = m[j - 1];
-        m[j] = v;
-    }
-    return (TELEM_I_FILE_T)m[c / 2u];
+    TELEM_I_FILE_S m[16], best;
+    uint32_t i, j, c = n < 15u ? n : 15u, step = n < 15u ? 1u : n / 15u, above[16] = {0};
+    for (i = 0; i < c; i++) m[i] = (TELEM_I_FILE_S)r[i * step];
+    for (best = m[0]; i < 16u; i++) m[i] = m[0];
+    for (j = 0; j < c; j++)
+        for (i = 0; i < 16u; i++) above[i] += m[i] > m[j];
+    for (i = 0; i < c; i++) best = best < m[i] ? best : m[i];
+    for (i = 0; i < c; i++) best = above[i] <= c / 2u && m[i] > best ? m[i] : best;
+    return (TELEM_I_FILE_T)best;
 }
 
 /* Fills in what residuals laid end to end in r would cost. */
