@@ -15264,7 +15264,7 @@ static void telem_i_file_recount(const telem_i_file_cblock *b, uint8_t *p, uint3
 /* The n strings of an entry. */
 static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_cblock *b, const telem_column *c, const telem_i_file_centry *e, uint32_t n,
                                              telem_i_file_texts *t) {
-    uint32_t longest = telem_i_file_codes_variable(c->type) ? c->width - 4u : c->width, i, *at, *idx = NULL;
+    uint32_t longest = telem_i_file_codes_variable(c->type) ? c->width - 4u : c->width, least = UINT32_MAX, most = 0, i, *at, *idx = NULL;
     uint8_t codec = e->codec & TELEM_I_FILE_CODEC_ID, *bytes;
     const uint8_t *p = telem_i_file_entry_bytes(r, b, e);
     telem_i_file_cursor in;
@@ -15300,12 +15300,14 @@ static telem_result telem_i_file_entry_texts(telem_file_reader *r, telem_i_file_
     }
     t->bytes = bytes;
     t->at = at;
-    for (t->shortest = UINT32_MAX, i = 0; i < t->count; i++) {
+    for (i = 0; i < t->count; i++) {
         uint32_t len = at[i + 1u] - at[i]; /* one that goes back is huge */
-        t->shortest = len < t->shortest ? len : t->shortest;
-        t->longest = len > t->longest ? len : t->longest;
+        least = len < least ? len : least;
+        most = len > most ? len : most;
     }
-    return t->longest > longest ? TELEM_ERR_CORRUPT : TELEM_OK;
+    t->shortest = least;
+    t->longest = most;
+    return most > longest ? TELEM_ERR_CORRUPT : TELEM_OK;
 }
 
 /* from[i] = idx[order[i]] for n rows; the one that is there alone when the other is NULL. */
@@ -19056,12 +19058,15 @@ static int telem_i_file_append_texts(const telem_i_file_span *x, const telem_i_f
     uint64_t room = into->data_size < UINT32_MAX ? into->data_size : UINT32_MAX;
     if (at > room) return 0;
     if (!absent && (t->one || (!t->from && !x->row_of))) { /* in one piece */
-        uint32_t first = t->one ? 0 : x->skip, from = t->at[first];
-        uint64_t all = t->one ? (uint64_t)t->at[1] * n : t->at[first + n] - from;
+        const uint32_t *start = t->one ? t->at : t->at + x->skip, from = *start, one = t->at[1];
+        uint64_t all = t->one ? (uint64_t)one * n : start[n] - from;
         if (all > room - at) return 0;
-        if (t->one) telem_i_file_fill_text(out + at, t->bytes, t->at[1], n);
+        if (t->one) telem_i_file_fill_text(out + at, t->bytes, one, n);
         else if (all) memcpy(out + at, t->bytes + from, (size_t)all);
-        for (i = 1; i <= n; i++) offsets[i] = at + (t->one ? i * t->at[1] : t->at[first + i] - from);
+        if (t->one)
+            for (i = 1; i <= n; i++) offsets[i] = at + i * one;
+        else
+            for (i = 1; i <= n; i++) offsets[i] = start[i] + (at - from);
         return 1;
     }
     for (i = 0; !absent && !x->row_of && t->from && n - i >= 16u && room - offsets[i] >= 32u; i += len) {
@@ -22554,13 +22559,12 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
 
 /* The median of 15: the largest one above no more than half of them. Without a branch on what the numbers are. */
 static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_median)(const TELEM_I_FILE_T *r, uint32_t n) {
-    TELEM_I_FILE_S m[16], best;
+    TELEM_I_FILE_S m[16] = {0}, best;
     uint32_t i, j, c = n < 15u ? n : 15u, step = n < 15u ? 1u : n / 15u, above[16] = {0};
     for (i = 0; i < c; i++) m[i] = (TELEM_I_FILE_S)r[i * step];
-    for (best = m[0]; i < 16u; i++) m[i] = m[0];
     for (j = 0; j < c; j++)
         for (i = 0; i < 16u; i++) above[i] += m[i] > m[j];
-    for (i = 0; i < c; i++) best = best < m[i] ? best : m[i];
+    for (best = m[0], i = 1; i < c; i++) best = best < m[i] ? best : m[i];
     for (i = 0; i < c; i++) best = above[i] <= c / 2u && m[i] > best ? m[i] : best;
     return (TELEM_I_FILE_T)best;
 }
