@@ -303,7 +303,7 @@ TEST(steps_of_any_size_give_the_same_bytes) {
         if (round % 4 == 0) memset(choice, 0, sizeof choice); /* else the choice is kept for other data */
         make_codec(n ? n : 1u);
         codec.level = (uint8_t)(round % 3);
-        codec.no_bins = (uint8_t)(round % 7 == 0);
+        codec.few_bins = (uint8_t)(round % 7 == 0);
         fill((int)(check_rand(&rng) % SHAPES), n, &rng);
         for (i = 0; bits == 32 && i < n; i++) narrow[i] = (uint32_t)(wide[i] & 0xFFFFFFFFu);
         memcpy(choice[1], choice[0], sizeof choice[0]);
