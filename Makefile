@@ -32,6 +32,10 @@ test-wide: ## only what test-all adds: Windows (wine), i386, aarch64, big-endian
 	@sh tests/deps.sh source
 	@sh tests/run.sh wide
 
+test-deep: ## every test in its long form under the sanitizers (asan, ubsan): what test-all runs short there
+	@sh tests/deps.sh small
+	@sh tests/run.sh deep
+
 mcu: ## emulated Cortex-M0, M3, M4, M7, M33, STM32F4: interrupts at every instruction, black box, UART; what each seeded defect is found by
 	@sh tests/deps.sh small
 	@sh tests/mcu.sh full
@@ -141,4 +145,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress kills bench-ring bench-shm bench-follow bench-latency bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide test-deep mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress kills bench-ring bench-shm bench-follow bench-latency bench-file bench-ablation examples install-deps format-check clean

@@ -1,11 +1,11 @@
 #!/bin/sh
-# make test, then what it leaves out: the other targets, seeded defects, fuzzing, stress. Adds up the closing lines.
+# make test, then what it leaves out: the other targets, seeded defects, fuzzing, stress, the sanitizers at length. Adds up the closing lines.
 set -u
 BUILD=${BUILD:-build}
 mkdir -p "$BUILD/log"
 passed=0 failed=0 skipped=0
 start=$(date +%s)
-for step in ${STEPS:-test test-wide mutants fuzz stress}; do
+for step in ${STEPS:-test test-wide mutants fuzz stress test-deep}; do
     echo "== make $step"
     log=$BUILD/log/make-$step.log
     ${MAKE:-make} --no-print-directory "$step" 2>&1 | tee "$log"

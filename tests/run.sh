@@ -2,6 +2,7 @@
 # Runs a list of units (tests/unit.sh), two at a time, and adds up.
 #   sh tests/run.sh small     what `make test` runs        sh tests/run.sh fuzz     libFuzzer
 #   sh tests/run.sh wide      what `make test-all` adds    sh tests/run.sh stress|model|mutants
+#   sh tests/run.sh deep      every test in its long form under the sanitizers
 # T=text runs only the units whose name contains it, JOBS=n at a time. Everything is found by its
 # name: a new tests/test_x.c, scenario_x.c, fuzz_x.c, stress_x.c, model_x.cc or x.sh needs no list.
 set -u
@@ -32,13 +33,12 @@ small() {
     each cc $optimised
 }
 wide() {
-    for c in cc asan-full aarch64 win m32 s390x; do echo "object $c"; done
+    for c in cc aarch64 win m32 s390x; do echo "object $c"; done
     each model tests/model_*_narrow.cc
     echo "compile clang++"
     echo "compile self"
     echo "compile arm-full"
     each cc $(ls tests/test_*.c tests/scenario_*.c tests/test_*.cc | grep -vxF "$(echo "$optimised" | tr ' ' '\n')")
-    each asan-full $(ls tests/test_*.c tests/scenario_*.c | grep -v one_byte) # 800 times 200,000 rows: asan has its short form
     # aarch64 differs from s390x and m32 in what it makes of bytes and orders of memory, not in files and errors.
     each aarch64 $(without native | grep -E "telem|schema|golden|columns|decoder|mini|random|ring|pace")
     for target in win m32 s390x; do
@@ -47,10 +47,15 @@ wide() {
         each $target $(without "$marks")
     done
 }
+deep() {
+    echo "object asan-full"
+    each asan-full $(ls tests/test_*.c tests/scenario_*.c | grep -v one_byte) # 800 times 200,000 rows: asan has its short form
+}
 
 case $1 in
 small) units=$(small); export FUZZ_SECONDS=0 UNIT_TIMEOUT=${UNIT_TIMEOUT:-600} ;;
 wide) units=$(wide); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-600} ;;
+deep) units=$(deep); export UNIT_TIMEOUT=${UNIT_TIMEOUT:-900} ;;
 fuzz) units=$(each fuzz tests/fuzz_*.c) ;;
 stress) units=$(each stress tests/stress_*.c) ;;
 model) units=$(each model tests/model_*.cc); export MODEL=${MODEL:-long} UNIT_TIMEOUT=${UNIT_TIMEOUT:-900} ;;
