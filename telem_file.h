@@ -945,7 +945,7 @@ typedef struct telem_file_writer_desc {
                             its block. Rows above 512 bytes wait in memory of their stream instead */
     uint32_t step_ns;    /* TELEM_FILE_SPREAD: what a row that codes spends on it, about and at least, and a third more at
                             most. Never parted: 512 values of numbers whose plan is known from the block before (a
-                            microsecond at most), 32 KB written (10,000), and a column of which that cannot be said: of
+                            microsecond at most), a page of the file written (2,000), and a column of which that cannot be said: of
                             a stream's first blocks, looked at again now and then, texts, 64-bit integers, exceptions
                             (of few rows 2,000, of 16,384 up to 160,000). 1: each row some, as little as will do.
                             0: 400, or what it takes that every other row does, at most 36,000 */
@@ -7659,10 +7659,18 @@ typedef struct telem_i_file_codec {
     size_t text_size;
     void *table;                    /* hash tables, entropy tables, LZ4's state */
     size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
+    uint32_t turn;                  /* see telem_i_file_kept_for */
     uint8_t few_bins;               /* single rows at level fast: entropy coding takes a row too long; only where it saves half */
     uint32_t nigh[2][5];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]; what a sample
                                        cost so, 1/16 bit): neighbours are often alike */
 } telem_i_file_codec;
+
+/* Blocks that a choice is kept for: of single rows at level fast longer, and not all columns' end with the same block. */
+static uint32_t telem_i_file_kept_for(telem_i_file_codec *k, uint32_t blocks) {
+    if (!k->few_bins) return blocks;
+    k->turn += 5u;
+    return 2u * blocks + k->turn % (2u * blocks);
+}
 
 typedef struct telem_i_file_choice { /* per column: what was chosen last and when to look again */
     uint32_t ints[8];
@@ -9755,6 +9763,7 @@ static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_vi
     if (s->width == 8 && !(k->off & TELEM_I_FILE_OFF_RATIONAL)) (void)telem_i_file_try_ratio(&q);
 out:
     *f = q.best;
+    if (k->few_bins && (f->most || f->ulps) && f->cost * 4u > cost * 3u) f->codec = TELEM_I_FILE_ORDERED; /* a row has no time for exceptions */
     if (f->codec == TELEM_I_FILE_MULTIPLE) telem_i_file_allow(f, cost, s->width);
 }
 
@@ -10087,7 +10096,7 @@ static uint8_t *telem_i_file_put_reals(telem_i_file_codec *k, uint32_t *ints, ui
         telem_i_file_keep(front, &f);
         memcpy(nigh, front, 4 * sizeof *nigh);
         nigh[4] = f.cost;
-        front[5] = TELEM_I_FILE_NUM_LOOKS << 16 | (bits & 0xFFFFu);
+        front[5] = telem_i_file_kept_for(k, TELEM_I_FILE_NUM_LOOKS) << 16 | (bits & 0xFFFFu);
     }
     *codec = f.codec;
     return q;
@@ -10285,7 +10294,7 @@ static size_t telem_i_file_numbers_encode(telem_i_file_codec *k, telem_i_file_ch
     }
     p = telem_i_file_compete(&j, &kind, codec, out, out + cap);
     if (!p && k->level != 2) kind = TELEM_I_FILE_IS_RAW;
-    front[7] = kind | (kind == TELEM_I_FILE_IS_RAW ? 4u : 16u) << 16;
+    front[7] = kind | telem_i_file_kept_for(k, kind == TELEM_I_FILE_IS_RAW ? 4u : 16u) << 16;
     front[4] = p ? (uint32_t)((uint64_t)(p - out) * 128u / n) : 0;
     return p ? (size_t)(p - out) : 0;
 }
@@ -13095,7 +13104,8 @@ enum {
 #define TELEM_I_FILE_COST_VALUE 10u
 #define TELEM_I_FILE_COST_COLUMN 200u
 #define TELEM_I_FILE_COST_HEAD 5000u
-#define TELEM_I_FILE_COST_WRITE 2000u
+#define TELEM_I_FILE_COST_WRITE 500u
+#define TELEM_I_FILE_COST_PAGE 1900u
 
 /* A column on its way. */
 enum {
@@ -13421,13 +13431,24 @@ static uint32_t telem_i_file_job_hash(telem_i_file_job *j) {
     return (uint32_t)n / 16u + 100u;
 }
 
+/* Bytes of a block that are written at once: as many pages of the file as rows pay for, and to a page's end. A new page
+   is most of what it costs. */
+static size_t telem_i_file_job_piece(const telem_file_writer *w, const telem_i_file_job *j) {
+    size_t left = j->frame.total - j->frame.done, n = TELEM_I_FILE_WRITE_PIECE;
+    if (w->desc.pace == TELEM_FILE_SPREAD) {
+        size_t pages = 1u + j->s->g->dose / TELEM_I_FILE_COST_PAGE, part = pages * 4096u - (size_t)(telem_i_file_tell(w) & 4095u);
+        if (part < n) n = part;
+    }
+    return left < n ? left : n;
+}
+
 static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j) {
     telem_i_file_frame *f = &j->frame;
     telem_i_file_wstream *s = j->s;
-    size_t n = f->total - f->done < TELEM_I_FILE_WRITE_PIECE ? f->total - f->done : TELEM_I_FILE_WRITE_PIECE;
-    uint32_t rows = s->rows;
+    size_t n = telem_i_file_job_piece(w, j);
+    uint32_t rows = s->rows, cost = TELEM_I_FILE_COST_WRITE + (uint32_t)n / 3u;
     f->done += n - telem_i_file_out(w, f->p + f->done, n);
-    if (f->done < f->total) return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u; /* of a block cut by an error: telem_file_writer_clear */
+    if (f->done < f->total) return cost; /* of a block cut by an error: telem_file_writer_clear */
     j->phase = TELEM_I_FILE_JOB_PART;
     telem_i_file_frame_close(w, s, f, 0);
     s->first_row += rows;
@@ -13436,7 +13457,7 @@ static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j
     s->key = 0; /* of the next part; a KEY block's first row leaves step 0, rows that repeat this one have another */
     if (j->q.first < j->end && telem_i_file_source_run(&j->q, 0) == 0 && w->desc.key_bytes == 0) s->key = (uint8_t)telem_i_file_group_ends(w, s);
     if (j->q.first == j->end) telem_i_file_job_end(w, j);
-    return TELEM_I_FILE_COST_WRITE + (uint32_t)n / 4u;
+    return cost;
 }
 
 /* One step; returns about what it cost, 1 or more. */
@@ -13476,7 +13497,7 @@ static uint32_t telem_i_file_job_step(telem_file_writer *w, telem_i_file_job *j)
 static uint64_t telem_i_file_job_cost(const telem_file_writer *w, const telem_i_file_gather *g, uint32_t n) {
     uint64_t columns = g->columns > 2u ? g->columns : 2u, bytes = g->bytes_per_row * n / 256u;
     if (g->cost_per_row) return g->cost_per_row * n / 256u;
-    return (columns + 2u) * telem_i_file_column_cost(w, n) + (columns / 64u + 2u) * TELEM_I_FILE_COST_HEAD + bytes / 2u + 2u * TELEM_I_FILE_COST_WRITE;
+    return (columns + 2u) * telem_i_file_column_cost(w, n) + (columns / 64u + 2u) * TELEM_I_FILE_COST_HEAD + bytes / 2u + 4u * TELEM_I_FILE_COST_WRITE;
 }
 
 /* The job's source is q; s->key, s->first_row are set. */
@@ -22671,7 +22692,7 @@ static void TELEM_I_FILE_N(telem_i_file_recall)(telem_i_file_codec *k, uint32_t 
     TELEM_I_FILE_N(telem_i_file_choose)(k, v, n, p);
     if (!choice) return;
     choice[0] = (p->kind + 1u) | p->lag << 8;
-    choice[1] = 16;
+    choice[1] = telem_i_file_kept_for(k, 16);
     choice[2] = p->binned;
     choice[3] = choice[4] = 0;
     choice[5] = n;
