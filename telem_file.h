@@ -12105,7 +12105,11 @@ typedef struct telem_i_file_strip {
    fills. What the writer's thread changes and what the coding does are apart: see >>pace. */
 typedef struct telem_i_file_gather {
     telem_i_file_batch fill, sealed; /* sealed.count 0: none waits */
-    uint8_t *tile;     /* the fill's last `tiled` records, row by row: only they lie here */
+    uint8_t *tile;     /* the fill's last `tiled` records, row by row: only they lie here, and.. */
+    uint8_t *full;     /* own: the TILE records before them, while they go to their page; some of their columns with each row */
+    uint32_t full_row, full_strip, full_at; /* the first of them; what goes next: from column `at` of a strip on */
+    uint32_t full_part; /* columns that go with a row; 0: all at once, there is no such tile */
+    uint8_t is_full;
     telem_i_file_strip *strip;
     uint32_t tiled, strips, limit; /* limit: records of the open block */
     uint32_t share;    /* what each row pays for the coding of the sealed block */
@@ -13105,7 +13109,7 @@ enum {
 #define TELEM_I_FILE_COST_COLUMN 200u
 #define TELEM_I_FILE_COST_HEAD 5000u
 #define TELEM_I_FILE_COST_WRITE 500u
-#define TELEM_I_FILE_COST_PAGE 1900u
+#define TELEM_I_FILE_COST_PAGE 2600u
 
 /* A column on its way. */
 enum {
@@ -13446,7 +13450,7 @@ static uint32_t telem_i_file_job_write(telem_file_writer *w, telem_i_file_job *j
     telem_i_file_frame *f = &j->frame;
     telem_i_file_wstream *s = j->s;
     size_t n = telem_i_file_job_piece(w, j);
-    uint32_t rows = s->rows, cost = TELEM_I_FILE_COST_WRITE + (uint32_t)n / 3u;
+    uint32_t rows = s->rows, cost = TELEM_I_FILE_COST_WRITE + (uint32_t)n / 2u;
     f->done += n - telem_i_file_out(w, f->p + f->done, n);
     if (f->done < f->total) return cost; /* of a block cut by an error: telem_file_writer_clear */
     j->phase = TELEM_I_FILE_JOB_PART;
@@ -13671,15 +13675,51 @@ static void telem_i_file_transpose(uint8_t *page, uint32_t shift, uint32_t row, 
     }
 }
 
+/* Columns of the tile that is full go to its page, so many of them at most. */
+static void telem_i_file_full_out(telem_i_file_gather *g, uint32_t columns) {
+    telem_i_file_batch *f = &g->fill;
+    uint32_t step = g->record - TELEM_I_FILE_RECORD;
+    while (g->is_full && columns) {
+        telem_i_file_strip z = g->strip[g->full_strip];
+        uint32_t left = z.count - g->full_at;
+        z.in += g->full_at * z.width;
+        z.count = left < columns ? left : columns;
+        telem_i_file_transpose(f->page[g->full_row >> f->shift], f->shift, g->full_row & (((uint32_t)1 << f->shift) - 1u), g->full, step,
+                               TELEM_I_FILE_TILE, &z);
+        columns -= z.count;
+        g->full_at += z.count;
+        if (z.count < left) break;
+        g->full_at = 0;
+        if (++g->full_strip == g->strips) g->is_full = 0;
+    }
+}
+
 /* The tile's records go to their pages. */
 static void telem_i_file_tile_out(telem_i_file_gather *g) {
     telem_i_file_batch *f = &g->fill;
     uint32_t done = 0, k, page = (uint32_t)1 << f->shift, step = g->record - TELEM_I_FILE_RECORD;
+    telem_i_file_full_out(g, UINT32_MAX);
     while (done < g->tiled) {
         uint32_t row = f->count - g->tiled + done, in = row & (page - 1u), n = page - in < g->tiled - done ? page - in : g->tiled - done;
         for (k = 0; k < g->strips; k++) telem_i_file_transpose(f->page[row >> f->shift], f->shift, in, g->tile + (size_t)done * step, step, n, &g->strip[k]);
         done += n;
     }
+    g->tiled = 0;
+}
+
+/* The tile is full: of wide rows it waits, and each row to come takes a part of it. */
+static void telem_i_file_tile_full(telem_i_file_gather *g) {
+    uint8_t *tile = g->tile;
+    if (!g->full_part) {
+        telem_i_file_tile_out(g);
+        return;
+    }
+    telem_i_file_full_out(g, UINT32_MAX);
+    g->tile = g->full;
+    g->full = tile;
+    g->full_row = g->fill.count - g->tiled;
+    g->full_strip = g->full_at = 0;
+    g->is_full = 1;
     g->tiled = 0;
 }
 
@@ -13741,7 +13781,8 @@ static void telem_i_file_record_head(telem_i_file_batch *f, uint32_t i, int64_t 
 
 /* The row form without texts, in the tile. Room for it is there. */
 static uint8_t *telem_i_file_tile_room(telem_i_file_gather *g, int64_t time) {
-    if (g->tiled == TELEM_I_FILE_TILE) telem_i_file_tile_out(g);
+    if (g->tiled == TELEM_I_FILE_TILE) telem_i_file_tile_full(g);
+    if (g->is_full) telem_i_file_full_out(g, g->full_part);
     telem_i_file_record_head(&g->fill, g->fill.count++, time);
     return g->tile + (size_t)g->tiled++ * (g->record - TELEM_I_FILE_RECORD);
 }
@@ -13981,7 +14022,7 @@ static void telem_i_file_pay_out(telem_file_writer *w, telem_i_file_wstream *s, 
 static void telem_i_file_pay(telem_file_writer *w, telem_i_file_wstream *s, int64_t time) {
     if (w->desc.pace != TELEM_FILE_SPREAD || !telem_i_file_pending(w)) return;
     w->columns->credit += (int64_t)s->g->share * (1 + w->columns->job->halves);
-    if (w->columns->credit <= (int64_t)s->g->dose || (s->g->own && s->g->tiled == 1)) return; /* a wide tile went out */
+    if (w->columns->credit <= (int64_t)s->g->dose) return;
     telem_i_file_pay_out(w, s, time);
 }
 
@@ -14327,7 +14368,7 @@ static telem_i_file_gather_sizes telem_i_file_gather_layout(const telem_file_wri
     z.total = telem_i_file_align8(sizeof(telem_i_file_gather)) + 2u * telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.pages) +
               2u * telem_i_file_align8(sizeof(uint8_t *) * (size_t)z.heap_pages) +
               (z.own ? 2u * (uint64_t)z.pages * telem_i_file_align8((size_t)TELEM_I_FILE_TILE * z.record) : 0) + (uint64_t)z.given * TELEM_I_FILE_PAGE +
-              telem_i_file_align8((size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD)) + telem_i_file_align8(z.strips * sizeof(telem_i_file_strip)) +
+              (z.own ? 2u : 1u) * telem_i_file_align8((size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD)) + telem_i_file_align8(z.strips * sizeof(telem_i_file_strip)) +
               telem_i_file_align8(telem_schema_row_size(schema)) + telem_i_file_align8(z.columns * sizeof(telem_i_file_citem)) +
               telem_i_file_align8(z.columns * sizeof(telem_i_file_choice)) + telem_i_file_align8(sizeof(telem_i_file_keyed));
     return z;
@@ -14428,6 +14469,8 @@ static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream 
     for (i = 0; z.own && i < 2u * z.pages; i++) telem_i_file_free_page(&g->own_pool, telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * z.record));
     g->own = z.own;
     g->tile = telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD));
+    if (z.own) g->full = telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD));
+    if (z.own) g->full_part = (z.columns / TELEM_I_FILE_TILE + 2u) & ~1u;
     g->strip = (telem_i_file_strip *)(void *)telem_i_file_take(&w->arena, z.strips * sizeof *g->strip);
     telem_i_file_find_strips(g, s->schema);
     g->state = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
