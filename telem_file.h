@@ -13707,10 +13707,11 @@ static void telem_i_file_tile_out(telem_i_file_gather *g) {
     g->tiled = 0;
 }
 
-/* The tile is full: of wide rows it waits, and each row to come takes a part of it. */
+/* The tile is full: of wide rows it waits, and each row to come takes a part of it. Behind rows that came as columns
+   it may lie in two pages: then it goes at once. */
 static void telem_i_file_tile_full(telem_i_file_gather *g) {
     uint8_t *tile = g->tile;
-    if (!g->full_part) {
+    if (!g->full_part || ((g->fill.count - g->tiled) & (((uint32_t)1 << g->fill.shift) - 1u))) {
         telem_i_file_tile_out(g);
         return;
     }

@@ -5,7 +5,8 @@
    time to the next one's (1,000,000: a block is full of age, not of bytes; 100,000: 10 kHz).
 
      latency.<rows>.<where>.<pace>.<level>[.journal] p50 n p99 n p99.9 n p99.99 n max n ns  rows/s n M  MB/s n  file n %
-     latency.stalls ...        the same of a loop that only reads the clock, as often, right before and behind
+     latency.stalls ...        of a loop that only reads the clock, right before and behind: the longest gap in each
+                               span as long as a row takes in the mean. What stands here a row cannot be below
 
    Each row is timed by itself: from before the call until behind it, a read of the clock included (the line
    `latency.clock` tells what that is). Rows per second are of a run of their own, without it, by the time of the
@@ -104,14 +105,19 @@ static void spread_print(const spread *h) {
            spread_at(h, 0.9999), (double)h->max * ns_per_tick);
 }
 
-/* Gaps of a loop that only reads the clock, for about `t` nanoseconds. */
-static void stalls(spread *h, uint64_t t) {
-    uint64_t last = ticks(), end = last + (uint64_t)((double)t / ns_per_tick), now;
-    do {
-        now = ticks();
-        spread_add(h, now - last);
-        last = now;
-    } while (now < end);
+/* Gaps of a loop that only reads the clock, for about `t` nanoseconds: the longest in each `span`. A stall of the
+   machine hits one row in as many as it hits spans. */
+static void stalls(spread *h, uint64_t t, double span) {
+    uint64_t last = ticks(), end = last + (uint64_t)((double)t / ns_per_tick), now = last;
+    while (now < end) {
+        uint64_t until = last + (uint64_t)(span / ns_per_tick), most = 0;
+        do {
+            now = ticks();
+            if (now - last > most) most = now - last;
+            last = now;
+        } while (now < until);
+        spread_add(h, most);
+    }
 }
 
 /* ---- rows ---- */
@@ -298,9 +304,9 @@ static void one(const kind *k, const way *v, uint32_t scale) {
     r.rows.at = (uint32_t *)get(BUCKETS * sizeof(uint32_t));
     r.stalls.at = (uint32_t *)get(BUCKETS * sizeof(uint32_t));
     run(k, v, rows / 2u, 0, &q);
-    stalls(&r.stalls, (uint64_t)(q.wall * 1e9));
+    stalls(&r.stalls, (uint64_t)(q.wall * 1e9), q.wall * 1e9 / (rows / 2u));
     run(k, v, rows, 1, &r);
-    stalls(&r.stalls, (uint64_t)(q.wall * 1e9));
+    stalls(&r.stalls, (uint64_t)(q.wall * 1e9), q.wall * 1e9 / (rows / 2u));
     seconds = strcmp(v->pace, "helper") == 0 ? q.wall : q.seconds;
     printf("latency.%s", name);
     spread_print(&r.rows);

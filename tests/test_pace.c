@@ -288,6 +288,72 @@ TEST(what_an_error_costs_is_told) {
     }
 }
 
+/* Wide rows one by one and by columns, in turns: blocks and tiles begin anywhere. */
+TEST(wide_rows_by_rows_and_by_columns_come_back) {
+    enum { WIDE = 300, MOST = 40 };
+    static one k;
+    static float x[WIDE], columns[WIDE][MOST];
+    static uint8_t row[16 + 4 * WIDE];
+    static uint64_t memory[(8 << 20) / 8];
+    uint64_t rng = kit_seed(5);
+    uint32_t round, rounds = check_quick() ? 6 : 40;
+    for (round = 0; round < rounds && !check_g.bad; round++) {
+        telem_file_column c[WIDE];
+        int64_t times[MOST];
+        uint32_t i, e, n, at = 0, rows = 300u + kit_below(&rng, 1200), wrong = 0;
+        telem_file_reader r;
+        telem_file_reader_desc d = TELEM_ZERO;
+        telem_file_item item;
+        telem_memory_io m;
+        telem_io io;
+        uint64_t seen = 0;
+        memset(&k, 0, sizeof k);
+        k.d.level = (uint8_t)kit_below(&rng, 2);
+        k.d.block_rows = kit_one_in(&rng, 2) ? 0 : 30u + kit_below(&rng, 400);
+        one_open(&k, WIDE, (uint8_t)(round % PACES));
+        while (at < rows) {
+            n = 1u + kit_below(&rng, kit_one_in(&rng, 3) ? 3 : MOST);
+            if (kit_one_in(&rng, 2)) {
+                for (i = 0; i < n; i++, at++) {
+                    for (e = 0; e < WIDE; e++) x[e] = (float)(at * 7u + e);
+                    CHECK_OK(telem_file_write(&k.w, 1, at * 1000, x));
+                }
+                continue;
+            }
+            for (i = 0; i < n; i++, at++) {
+                times[i] = at * 1000;
+                for (e = 0; e < WIDE; e++) columns[e][i] = (float)(at * 7u + e);
+            }
+            memset(c, 0, sizeof c);
+            for (e = 0; e < WIDE; e++) c[e].data = columns[e];
+            CHECK_OK(telem_file_write_columns(&k.w, 1, n, times, c, WIDE));
+            if (round % PACES == TELEM_FILE_HELPER) (void)telem_file_work(&k.w);
+        }
+        CHECK_OK(telem_file_writer_close(&k.w));
+        io = telem_io_memory_view(&m, k.f.bytes, k.f.size);
+        d.io = &io;
+        d.memory = memory;
+        d.memory_size = sizeof memory;
+        CHECK_OK(telem_file_reader_open(&r, &d));
+        while (telem_file_next(&r, &item) == TELEM_OK) {
+            if (item.kind != TELEM_ITEM_ROW) continue;
+            memcpy(row, item.data, 4 * WIDE);
+            for (e = 0; e < WIDE; e++) {
+                float v = (float)(seen * 7u + e);
+                uint8_t bytes[4];
+                uint32_t bits;
+                memcpy(&bits, &v, 4);
+                telem_put32(bytes, bits);
+                wrong += memcmp(bytes, row + 4u * e, 4) != 0;
+            }
+            wrong += item.time != (int64_t)seen++ * 1000;
+        }
+        CHECK_EQ_INT(seen, at);
+        CHECK_EQ_INT(wrong, 0);
+        one_end(&k);
+    }
+}
+
 TEST(work_is_for_helpers_only) {
     static one k;
     memset(&k, 0, sizeof k);
@@ -327,6 +393,7 @@ int main(void) {
     RUN(no_row_waits_longer_than_max_age);
     RUN(poll_brings_out_what_is_old);
     RUN(what_an_error_costs_is_told);
+    RUN(wide_rows_by_rows_and_by_columns_come_back);
     RUN(work_is_for_helpers_only);
     RUN(an_idle_stream_costs_next_to_nothing);
     return CHECK_MAIN_END();
