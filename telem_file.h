@@ -953,7 +953,9 @@ typedef struct telem_file_writer_desc {
     uint64_t max_age_ns; /* a row waits no longer (seen at the stream's next row and at poll);
                             0: disk 1 s, wire 100 ms; UINT64_MAX: no limit (data that is not
                             live: by its time stamps every row of an hourly log is old) */
-    uint64_t announce_ns; /* wire: stream header, clocks and schemas again so often; 0: 5 s */
+    uint64_t announce_ns; /* wire: stream header, clocks and schemas again so often; 0: 5 s. Intervals become ticks of
+                            the stream's clock, one at least, in 64 bits on every target; above INT64_MAX ns (292
+                            years) they count as that */
     uint32_t index_blocks; /* blocks between level-1 index blocks; 0: 256; at most
                             max_block / 128 */
     uint8_t journal;     /* 1: journal mode where the io has seek and map and takes any size, disk only; else
