@@ -8233,7 +8233,7 @@ static void telem_i_file_put_bins(telem_i_file_work *w, int zigzag, telem_i_file
 /* When entropy coding is worth its time: it takes 4 to 5 ns more for a value than packing (both ways together), and its
    tables and their planning as long as TABLES values. By level, `part`: 1/256 of what packing takes, that it must come
    down to; `price`: and below that, 1/256 bit for each value and for the tables. */
-static const struct { uint8_t part, price; } telem_i_file_time[3] = {{230, 92}, {192, 225}, {254, 2}};
+static const struct { uint16_t part, price; } telem_i_file_time[3] = {{230, 92}, {192, 270}, {254, 2}};
 #define TELEM_I_FILE_TABLES 1536u
 
 /* Is it worth a try? `doubt`: how far above the truth a sample's expectation may be; 0: it is rather below it. */
