@@ -9308,7 +9308,7 @@ static int telem_i_file_get_multiple(telem_i_file_codec *k, const uint8_t *p, co
 /* --- what suits: candidates are tried on a sample --- */
 
 #define TELEM_I_FILE_NUM_FEW 40u
-#define TELEM_I_FILE_NUM_RUNGS 400u /* ten times as many: they shrink fortyfold each time */
+#define TELEM_I_FILE_NUM_RUNGS 640u /* sixteen times as many: more rounds leave too large an error */
 
 typedef struct telem_i_file_num_search {
     telem_i_file_codec *k;
@@ -9533,7 +9533,7 @@ static double telem_i_file_find_step(const telem_i_file_num_search *q) {
 }
 
 /* Numbers that one step makes all of, each with the square of its error. */
-typedef struct telem_i_file_num_ladder {
+typedef struct telem_i_file_num_ladder { /* in table */
     double v[TELEM_I_FILE_NUM_RUNGS], error[TELEM_I_FILE_NUM_RUNGS];
     uint32_t n;
 } telem_i_file_num_ladder;
@@ -9564,43 +9564,42 @@ static uint32_t telem_i_file_num_reduce(double *v, double *error, uint32_t n) {
     return m;
 }
 
-/* The same for f64 that are far more than 2^30 steps (radians made of degrees in 1e-7): errors are taken to be those of two
-   roundings, so that the step can be told up to where they come near it (2^47 steps or so). One value that is no multiple
-   hides it. */
+/* The same for f64 that are up to 2^36 steps (radians made of degrees in 1e-7), more where some of them lie near each other:
+   errors are taken to be those of two roundings. One value that is no multiple hides it. */
 static double telem_i_file_find_fine_step(const telem_i_file_num_search *q) {
     double v[TELEM_I_FILE_NUM_FEW], error[TELEM_I_FILE_NUM_FEW], fine = 1.0 / ((uint64_t)1 << 52);
     double step, top, bottom;
-    telem_i_file_num_ladder l;
+    telem_i_file_num_ladder *l = (telem_i_file_num_ladder *)q->k->table;
     uint32_t n = q->few_count, i, bad = 0;
-    if (n < 12) return 0;
+    if (n < 12 || q->k->table_size < sizeof *l) return 0;
     for (i = 0; i < n; i++) {
         v[i] = q->few[i] < 0 ? -q->few[i] : q->few[i];
         error[i] = v[i] * fine * v[i] * fine;
     }
-    for (l.n = 0; l.n + n <= TELEM_I_FILE_NUM_RUNGS;) {
+    for (l->n = 0; l->n + n <= TELEM_I_FILE_NUM_RUNGS;) {
         telem_i_file_sort_rungs(v, error, n);
-        memcpy(l.v + l.n, v, n * sizeof *v);
-        memcpy(l.error + l.n, error, n * sizeof *error);
-        l.n += n;
+        memcpy(l->v + l->n, v, n * sizeof *v);
+        memcpy(l->error + l->n, error, n * sizeof *error);
+        l->n += n;
         if (n == 1) break;
         n = telem_i_file_num_reduce(v, error, n);
     }
     if (n > 1 || v[0] * v[0] < 64 * error[0]) return 0;
-    telem_i_file_sort_rungs(l.v, l.error, l.n);
+    telem_i_file_sort_rungs(l->v, l->error, l->n);
     step = v[0];
     bottom = 1 / error[0], top = step * bottom;
-    for (i = 0; i < l.n; i++) { /* each tells the step better than those before */
-        double x = telem_i_file_near(l.v[i] / step), r = l.v[i] - x * step;
+    for (i = 0; i < l->n; i++) { /* each tells the step better than those before */
+        double x = telem_i_file_near(l->v[i] / step), r = l->v[i] - x * step;
         if (x < 1) continue;
-        if (x * x / bottom + l.error[i] > 0.04 * step * step) return 0; /* cannot be told */
+        if (x * x / bottom + l->error[i] > 0.04 * step * step) return 0; /* cannot be told */
         if (r > 0.4 * step || r < -0.4 * step) {
             bad++;
             continue;
         }
-        top += l.v[i] * x / l.error[i], bottom += x * x / l.error[i];
+        top += l->v[i] * x / l->error[i], bottom += x * x / l->error[i];
         step = top / bottom;
     }
-    if (bad * 10u > l.n) return 0;
+    if (bad * 10u > l->n) return 0;
     return step;
 }
 
@@ -22624,21 +22623,24 @@ static int TELEM_I_FILE_N(telem_i_file_get_sparse)(telem_i_file_codec *k, const 
 
 /* --- choosing the predictor --- */
 
-/* The median of 15: the largest one above no more than half of them. Without a branch on what the numbers are. */
-static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_median)(const TELEM_I_FILE_T *r, uint32_t n) {
+/* Of 15 of n values the one that most are, three at least, else the median (the largest one above no more than half of
+   them): bins are finest around it, and a favourite that lies in a coarse one is not seen. */
+static TELEM_I_FILE_T TELEM_I_FILE_N(telem_i_file_centre)(const TELEM_I_FILE_T *r, uint32_t n) {
     TELEM_I_FILE_S m[16] = {0}, best;
-    uint32_t i, j, c = n < 15u ? n : 15u, step = n < 15u ? 1u : n / 15u, above[16] = {0};
+    uint32_t i, j, c = n < 15u ? n : 15u, step = n < 15u ? 1u : n / 15u, above[16] = {0}, alike[16] = {0}, most = 2;
     for (i = 0; i < c; i++) m[i] = (TELEM_I_FILE_S)r[i * step];
     for (j = 0; j < c; j++)
-        for (i = 0; i < 16u; i++) above[i] += m[i] > m[j];
+        for (i = 0; i < 16u; i++) above[i] += m[i] > m[j], alike[i] += m[i] == m[j];
     for (best = m[0], i = 1; i < c; i++) best = best < m[i] ? best : m[i];
     for (i = 0; i < c; i++) best = above[i] <= c / 2u && m[i] > best ? m[i] : best;
+    for (i = 0; i < c; i++)
+        if (alike[i] > most) most = alike[i], best = m[i];
     return (TELEM_I_FILE_T)best;
 }
 
 /* Fills in what residuals laid end to end in r would cost. */
 static void TELEM_I_FILE_N(telem_i_file_weigh_sample)(const TELEM_I_FILE_T *r, uint32_t n, telem_i_file_plan *p) {
-    TELEM_I_FILE_T centre = TELEM_I_FILE_N(telem_i_file_median)(r, n);
+    TELEM_I_FILE_T centre = TELEM_I_FILE_N(telem_i_file_centre)(r, n);
     uint32_t hist[66], other[66], i, top = TELEM_I_FILE_W;
     memset(hist, 0, sizeof hist);
     memset(other, 0, sizeof other);
@@ -22861,7 +22863,7 @@ static void TELEM_I_FILE_N(telem_i_file_coding_dense)(TELEM_I_FILE_N(telem_i_fil
 static uint32_t TELEM_I_FILE_N(telem_i_file_coding_common)(TELEM_I_FILE_N(telem_i_file_coding) *c) {
     const TELEM_I_FILE_T *r = TELEM_I_FILE_A(c->k);
     uint32_t n = c->n - c->heads, others;
-    c->common = TELEM_I_FILE_N(telem_i_file_median)(r, n);
+    c->common = TELEM_I_FILE_N(telem_i_file_centre)(r, n);
     others = c->least == c->most ? 0 : TELEM_I_FILE_N(telem_i_file_others)(r, n, c->common);
     if (others && (others * 12u > n || c->nested || n < 64u || (c->k->off & TELEM_I_FILE_OFF_SPARSE))) {
         TELEM_I_FILE_N(telem_i_file_coding_dense)(c);

@@ -293,6 +293,26 @@ TEST(structure_is_found) {
     CHECK(size_of(TELEM_F32, 0, 21, n, &name) < 1500);
 }
 
+/* Decimals in another unit (radians of degrees, metres of feet): any k below 2^35 times any factor, twice rounded. */
+TEST(a_factor_of_any_size_is_found) {
+    uint64_t rng = check_seed();
+    uint32_t round, i, bits, n = 2048, found = 0, rounds = check_quick() ? 100 : 1000;
+    telem_column c = column_of(TELEM_F64, 0);
+    uint8_t name;
+    make_codec(n);
+    for (round = 0; round < rounds; round++) {
+        volatile double factor = 1e-6 + (double)(check_rand(&rng) >> 12) / 4503599627370496.0, tens = round % 2u ? 1000.0 : 1.0, v;
+        bits = 10u + round % 26u;
+        for (i = 0; i < n; i++) {
+            v = (double)(check_rand(&rng) >> (64u - bits)) / tens;
+            v = v * factor;
+            put_value(wanted, &c, i, real_bits(&c, v));
+        }
+        found += round_trip(&c, NULL, wanted, n, &name) * 8 < (int64_t)n * (bits + 4u);
+    }
+    if (!HOLDS(found * 100u >= rounds * 98u)) printf("  %u of %u\n", (unsigned)found, (unsigned)rounds);
+}
+
 TEST(declared_decimals_are_used_first) {
     telem_column c = column_of(TELEM_F64, TELEM_DECIMALS(3));
     uint32_t i, n = 4096;
@@ -610,6 +630,7 @@ int main(void) {
     RUN(a_kept_choice_meets_other_data);
     RUN(anything_may_be_switched_off);
     RUN(structure_is_found);
+    RUN(a_factor_of_any_size_is_found);
     RUN(declared_decimals_are_used_first);
     RUN(products_and_quotients_are_rounded_once);
     RUN(quicker_ways_round_the_same);
