@@ -11946,7 +11946,7 @@ static int telem_i_file_seek_step(telem_i_file_seeking *z, uint32_t most) {
 #define TELEM_I_FILE_OFF_ROWS ((uint64_t)1 << 48) /* row repeat */
 #define TELEM_I_FILE_WIDE_ROWS 1024u   /* of whole columns, where max_block allows */
 #define TELEM_I_FILE_SHORT 64u         /* rows of a short block straight from the caller's columns, at least */
-#define TELEM_I_FILE_REPEATS 8u         /* row repeat is used when one row in so many repeats */
+#define TELEM_I_FILE_REPEATS 3u         /* row repeat is used when one row in so many repeats: fewer cost as much as they save */
 
 /* The time and the run lengths as columns. */
 static telem_column telem_i_file_own_column(uint32_t item) {
