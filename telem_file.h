@@ -434,10 +434,12 @@
             0 CONSTANT   value: every r[j] is it.
 
             1 PACKED     vectors of 1,024 residuals, the last one of what is left (1..1,024), c in each:
-                u8 w               width, 0..W
+                u8 w               bits 0..6 width 0..W; bit 7: exceptions
                 value base         less the base of the vector before it (the first: itself)
+                [exceptions]       varint e (<= c), u8 g (1..W - w), then bits: e times {position 10, high g}
                 packed             ceil(c * w / 8) bytes, u[0 .. c) of w bits each
-                r = base + u
+                r = base + u, and for an exception + (high << w). Position < c; one position twice adds twice.
+                (Writers of this header make exceptions of gathered rows at level fast, in place of BINNED.)
                 packed: words of V bits, little-endian, V = 32 where w <= 32, else 64. K = floor(c / V) lanes.
                 Word q of lane l (0..K-1) is word q * K + l; a lane is a string of w such words, its bits
                 counted from bit 0 of word 0; u[j * K + l] is the w bits from bit j * w of lane l, j = 0..V-1.
@@ -7662,14 +7664,14 @@ typedef struct telem_i_file_codec {
     void *table;                    /* hash tables, entropy tables, LZ4's state */
     size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
     uint32_t turn;                  /* see telem_i_file_kept_for */
-    uint8_t few_bins;               /* single rows at level fast: entropy coding takes a row too long; only where it saves half */
+    uint8_t no_bins;                /* single rows at level fast: entropy coding takes a row too long */
     uint32_t nigh[2][5];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]; what a sample
                                        cost so, 1/16 bit): neighbours are often alike */
 } telem_i_file_codec;
 
 /* Blocks that a choice is kept for: of single rows at level fast longer, and not all columns' end with the same block. */
 static uint32_t telem_i_file_kept_for(telem_i_file_codec *k, uint32_t blocks) {
-    if (!k->few_bins) return blocks;
+    if (!k->no_bins) return blocks;
     k->turn += 5u;
     return 2u * blocks + k->turn % (2u * blocks);
 }
@@ -8259,6 +8261,19 @@ static uint32_t telem_i_file_entropy(const uint32_t *hist, uint32_t top, uint32_
             used++;
         }
     return (uint32_t)((sum + 128u * used) / total); /* half a bit a cell: what a sample flatters */
+}
+
+/* The cheapest width with the rest as exceptions. */
+static uint32_t telem_i_file_best_width(const uint32_t *hist, uint32_t total, uint32_t top, uint32_t *cost) {
+    uint32_t w = top, best = top, over = 0, least = total * top;
+    while (w--) {
+        uint32_t c;
+        over += hist[w + 1];
+        c = total * w + over * (12u + top - w) + 24u;
+        if (c < least) least = c, best = w;
+    }
+    *cost = total ? (uint32_t)((uint64_t)least * 256u / total) : 0;
+    return best;
 }
 
 #if defined(TELEM_I_FILE_V4)
@@ -9764,7 +9779,7 @@ static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_vi
     if (s->width == 8 && !(k->off & TELEM_I_FILE_OFF_RATIONAL)) (void)telem_i_file_try_ratio(&q);
 out:
     *f = q.best;
-    if (k->few_bins && (f->most || f->ulps) && f->cost * 4u > cost * 3u) f->codec = TELEM_I_FILE_ORDERED; /* a row has no time for exceptions */
+    if (k->no_bins && (f->most || f->ulps) && f->cost * 4u > cost * 3u) f->codec = TELEM_I_FILE_ORDERED; /* a row has no time for exceptions */
     if (f->codec == TELEM_I_FILE_MULTIPLE) telem_i_file_allow(f, cost, s->width);
 }
 
@@ -13229,7 +13244,7 @@ static void telem_i_file_job_failed(telem_file_writer *w, telem_i_file_job *j) {
 /* All columns are coded. At a look those that may be in the order of a key were coded both ways. */
 static void telem_i_file_job_coded(telem_i_file_job *j) {
     telem_i_file_keyed *x = j->e.g->keyed;
-    j->e.w->columns->k.few_bins = 0;
+    j->e.w->columns->k.no_bins = 0;
     j->e.g->columns = j->number;
     j->phase = TELEM_I_FILE_JOB_HEAD;
     if (x->look) {
@@ -13267,7 +13282,7 @@ static void telem_i_file_job_first_column(telem_i_file_job *j) {
 static void telem_i_file_job_next_column(telem_file_writer *w, telem_i_file_job *j, int ok) {
     j->column.stage = TELEM_I_FILE_COLUMN_BEGIN;
     if (!ok) {
-        w->columns->k.few_bins = 0;
+        w->columns->k.no_bins = 0;
         telem_i_file_job_failed(w, j);
         return;
     }
@@ -13318,7 +13333,7 @@ static uint32_t telem_i_file_job_column(telem_file_writer *w, telem_i_file_job *
     telem_i_file_column *x = &j->column;
     uint32_t cost;
     if (x->stage == TELEM_I_FILE_COLUMN_BEGIN) {
-        w->columns->k.few_bins = w->desc.level == TELEM_FILE_FAST && !j->q.columns && !telem_i_file_codes_text(j->c.type);
+        w->columns->k.no_bins = w->desc.level == TELEM_FILE_FAST && !j->q.columns && !telem_i_file_codes_text(j->c.type);
         if (telem_i_file_codes_text(j->c.type) || telem_i_file_is_counter(&j->c) || telem_i_file_key_of(j->e.g, j->number) >= 0 ||
             telem_i_file_grouped_at(j->e.g, j->number) >= 0)
             return telem_i_file_job_whole_column(w, j, NULL);
@@ -21939,6 +21954,7 @@ static void TELEM_I_FILE_N(telem_i_file_unpack)(const uint8_t *p, uint32_t n, ui
 
 typedef struct TELEM_I_FILE_N(telem_i_file_vector) {
     TELEM_I_FILE_T least, most;
+    uint32_t top, width, over; /* bits of the largest, of all but the exceptions, and how many those are */
 } TELEM_I_FILE_N(telem_i_file_vector);
 
 static void TELEM_I_FILE_N(telem_i_file_range)(const TELEM_I_FILE_T *r, uint32_t n, TELEM_I_FILE_T *least, TELEM_I_FILE_T *most) {
@@ -21969,36 +21985,96 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_vector_width)(const TELEM_I_FILE_N(t
     return telem_i_file_bit_length((TELEM_I_FILE_T)(v->most - v->least));
 }
 
+/* The width of a vector whose range is known. Where there are no bins for what is far from the others, there may be
+   exceptions: told by the bit lengths of some hundred values. */
+static void TELEM_I_FILE_N(telem_i_file_measure)(const telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
+                                                 TELEM_I_FILE_N(telem_i_file_vector) *v) {
+    TELEM_I_FILE_T most;
+    uint32_t hist[66], i, cost, step = n / 64u + 1u, over = 0;
+    v->top = v->width = TELEM_I_FILE_N(telem_i_file_vector_width)(v);
+    v->over = 0;
+    if (v->top < 3u || !k->no_bins) return;
+    memset(hist, 0, sizeof hist);
+    for (i = 0; i < n; i += step) hist[telem_i_file_bit_length((TELEM_I_FILE_T)(r[i] - v->least))]++;
+    v->width = telem_i_file_best_width(hist, (n + step - 1u) / step, v->top, &cost);
+    if (v->width == v->top) return;
+    most = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v->width);
+    for (i = 0; i < n; i++) over += (TELEM_I_FILE_T)(r[i] - v->least) > most;
+    v->over = over;
+    if (over * (10u + v->top - v->width) + 24u >= n * (v->top - v->width)) v->width = v->top, v->over = 0;
+}
+
+static uint32_t TELEM_I_FILE_N(telem_i_file_vector_bytes)(const TELEM_I_FILE_N(telem_i_file_vector) *v, uint32_t n) {
+    return 3u + (n * v->width + 7u) / 8u + (v->over ? 4u + (v->over * (10u + v->top - v->width) + 7u) / 8u : 0u);
+}
+
+static uint8_t *TELEM_I_FILE_N(telem_i_file_put_over)(const TELEM_I_FILE_T *r, uint32_t n, const TELEM_I_FILE_N(telem_i_file_vector) *v,
+                                                      uint8_t *p, const uint8_t *end) {
+    TELEM_I_FILE_T most = (TELEM_I_FILE_T)telem_i_file_low(~(uint64_t)0, v->width);
+    telem_i_file_bits o;
+    uint32_t i;
+    p = telem_i_file_put_varint(p, end, v->over);
+    *p++ = (uint8_t)(v->top - v->width);
+    o.p = p, o.cap = (size_t)(end - p) * 8u, o.at = 0, o.full = 0;
+    for (i = 0; i < n;) {
+        TELEM_I_FILE_T u, any = 0;
+        uint32_t j, to = n - i < 16u ? n : i + 16u;
+        for (j = i; to - i == 16u && j < i + 16u; j++) any |= (TELEM_I_FILE_T)(r[j] - v->least) & ~most;
+        if (to - i == 16u && !any) i = to;
+        for (; i < to; i++) {
+            u = r[i] - v->least;
+            if (u <= most) continue;
+            telem_i_file_bits_put(&o, i, 10);
+            telem_i_file_bits_put(&o, u >> v->width, v->top - v->width);
+        }
+    }
+    return o.full ? NULL : p + ((o.at + 7u) >> 3);
+}
+
 static uint8_t *TELEM_I_FILE_N(telem_i_file_put_vector)(telem_i_file_codec *k, const TELEM_I_FILE_T *r, uint32_t n,
                                                         const TELEM_I_FILE_N(telem_i_file_vector) *v, TELEM_I_FILE_T before, uint8_t *p,
                                                         const uint8_t *end) {
     const TELEM_I_FILE_T least = v->least;
-    const uint32_t width = TELEM_I_FILE_N(telem_i_file_vector_width)(v);
-    if (!p || (size_t)(end - p) < (n * width + 7u) / 8u + 35u) return NULL;
-    *p++ = (uint8_t)width;
+    if (!p || (size_t)(end - p) < TELEM_I_FILE_N(telem_i_file_vector_bytes)(v, n) + 32u) return NULL;
+    *p++ = (uint8_t)(v->width | (v->over ? 0x80u : 0u));
     p = TELEM_I_FILE_N(telem_i_file_put_value)(p, end, least - before);
-    if (!p || !width) return p;
+    if (p && v->over) p = TELEM_I_FILE_N(telem_i_file_put_over)(r, n, v, p, end);
+    if (!p || !v->width) return p;
 #if TELEM_I_FILE_W == 64
-    if (width <= 32u) {
+    if (v->width <= 32u) {
         uint32_t *t = (uint32_t *)k->table, i;
         for (i = 0; i < n; i++) t[i] = (uint32_t)(r[i] - least);
-        return telem_i_file_pack32(t, 0, n, width, p);
+        return telem_i_file_pack32(t, 0, n, v->width, p);
     }
 #else
     (void)k;
 #endif
-    return TELEM_I_FILE_N(telem_i_file_pack)(r, least, n, width, p);
+    return TELEM_I_FILE_N(telem_i_file_pack)(r, least, n, v->width, p);
 }
 
 #define TELEM_I_FILE_PART(n, at) ((n) - (at) < TELEM_I_FILE_VECTOR ? (n) - (at) : TELEM_I_FILE_VECTOR)
 static const uint8_t *TELEM_I_FILE_N(telem_i_file_get_vector)(telem_i_file_codec *k, const uint8_t *p, const uint8_t *end, uint32_t n,
                                                               TELEM_I_FILE_T *before, TELEM_I_FILE_T *out) {
-    uint32_t w, i;
+    uint32_t w, i, high = 0;
+    uint64_t over = 0;
+    telem_i_file_bitr in;
     if (!p || p == end) return NULL;
     w = *p++;
+    memset(&in, 0, sizeof in);
     p = TELEM_I_FILE_N(telem_i_file_get_value)(p, end, &out[0]);
-    if (!p || w > TELEM_I_FILE_W || ((size_t)n * w + 7u) / 8u > (size_t)(end - p)) return NULL;
+    if (!p || (w & 0x7Fu) > TELEM_I_FILE_W) return NULL;
     *before += out[0];
+    if (w & 0x80u) {
+        w &= 0x7Fu;
+        p = telem_i_file_get_varint(p, end, &over);
+        if (!p || p == end || over > n) return NULL;
+        high = *p++;
+        if (!high || high + w > TELEM_I_FILE_W) return NULL;
+        in.p = p, in.size = (size_t)over * (10u + high);
+        if ((in.size + 7u) / 8u > (size_t)(end - p)) return NULL;
+        p += (in.size + 7u) / 8u;
+    }
+    if (((size_t)n * w + 7u) / 8u > (size_t)(end - p)) return NULL;
     if (!w) {
         for (i = 0; i < n; i++) out[i] = *before;
     } else if (w <= 32u) {
@@ -22008,6 +22084,12 @@ static const uint8_t *TELEM_I_FILE_N(telem_i_file_get_vector)(telem_i_file_codec
     } else {
         TELEM_I_FILE_N(telem_i_file_unpack)(p, n, w, out);
         for (i = 0; i < n; i++) out[i] += *before;
+    }
+    while (over--) {
+        uint32_t at = (uint32_t)telem_i_file_bits_get(&in, 10);
+        TELEM_I_FILE_T u = (TELEM_I_FILE_T)telem_i_file_bits_get(&in, high);
+        if (at >= n) return NULL;
+        out[at] += u << w;
     }
     return p + ((size_t)n * w + 7u) / 8u;
 }
@@ -22775,7 +22857,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_others)(const TELEM_I_FILE_T *r, uin
 
 /* What n values may take as BINNED, 1/256 bit, where `bytes` are what they take as PACKED: entropy coding costs time. */
 static uint64_t TELEM_I_FILE_N(telem_i_file_worth)(const telem_i_file_codec *k, uint32_t n, uint64_t bytes) {
-    uint64_t bits = bytes * 8u * (k->few_bins ? 128u : telem_i_file_time[k->level].part), price = (uint64_t)telem_i_file_time[k->level].price * (n + TELEM_I_FILE_TABLES);
+    uint64_t bits = bytes * 8u * telem_i_file_time[k->level].part, price = (uint64_t)telem_i_file_time[k->level].price * (n + TELEM_I_FILE_TABLES);
     return bits > price ? bits - price : 0;
 }
 
@@ -22851,10 +22933,10 @@ static void TELEM_I_FILE_N(telem_i_file_coding_dense)(TELEM_I_FILE_N(telem_i_fil
     for (c->at = 0; c->at < all; c->at += TELEM_I_FILE_VECTOR)
         bytes += 3u + (TELEM_I_FILE_PART(all, c->at) * TELEM_I_FILE_N(telem_i_file_vector_width)(c->part + c->at / TELEM_I_FILE_VECTOR) + 7u) / 8u;
     c->at = 0;
-    if (all < 64u || c->coder == TELEM_I_FILE_PACKED + 1u || (k->off & TELEM_I_FILE_OFF_BINNED)) return;
+    if (all < 64u || k->no_bins || c->coder == TELEM_I_FILE_PACKED + 1u || (k->off & TELEM_I_FILE_OFF_BINNED)) return;
     c->bits = TELEM_I_FILE_N(telem_i_file_worth)(k, all, bytes);
     if (k->level == 1u && doubt > 3u) doubt = 0;
-    if (c->coder == TELEM_I_FILE_BINNED + 1u && !k->few_bins) c->bits = bytes * 2048u;
+    if (c->coder == TELEM_I_FILE_BINNED + 1u) c->bits = bytes * 2048u;
     else if (!telem_i_file_promising((uint64_t)c->plan.binned * all, c->bits, doubt)) return;
     c->stage = TELEM_I_FILE_CODING_CLASSIFY;
 }
@@ -22948,6 +23030,7 @@ static uint32_t TELEM_I_FILE_N(telem_i_file_coding_pack)(TELEM_I_FILE_N(telem_i_
     uint32_t all = c->n - c->heads, m = TELEM_I_FILE_PART(all, c->at);
     TELEM_I_FILE_N(telem_i_file_vector) *v = c->part + c->at / TELEM_I_FILE_VECTOR;
     c->coder = TELEM_I_FILE_PACKED;
+    TELEM_I_FILE_N(telem_i_file_measure)(c->k, r, m, v);
     c->p = TELEM_I_FILE_N(telem_i_file_put_vector)(c->k, r, m, v, c->before, c->p, c->end);
     c->before = v->least;
     c->at += m;

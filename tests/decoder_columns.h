@@ -65,11 +65,25 @@ static void d_ints(d_cur *c, uint32_t W, uint64_t n, uint64_t *x, int may_be_spa
 static void d_ints_packed(d_cur *c, uint32_t W, uint64_t m, uint64_t *r) {
     uint64_t base = 0, from, count, i, j, l;
     for (from = 0; from < m && !c->bad; from += 1024) {
-        uint64_t w = d_int(c, 1), V, K, bytes;
+        uint64_t head = d_int(c, 1), w = head & 127, V, K, e = 0, bytes;
+        uint32_t at[1024], g = 0;
+        uint64_t high[1024];
         const uint8_t *p;
         count = m - from < 1024 ? m - from : 1024;
         if (w > W) d_fail(c, D_CORRUPT);
         base = d_low(base + d_value(c, W), W);
+        if (head & 128) {
+            d_bitcur b;
+            e = d_range(c, 0, count);
+            g = (uint32_t)d_int(c, 1);
+            if (c->bad || g < 1 || g + w > W) { d_fail(c, D_CORRUPT); return; }
+            b = d_bits_from(c);
+            for (i = 0; i < e; i++) {
+                at[i] = (uint32_t)d_bits_take(&b, 10), high[i] = d_bits_take(&b, g);
+                if (at[i] >= count) d_fail(c, D_CORRUPT);
+            }
+            d_bits_end(&b);
+        }
         if (c->bad) return;
         bytes = (count * w + 7) / 8;
         p = d_take(c, bytes);
@@ -87,6 +101,7 @@ static void d_ints_packed(d_cur *c, uint32_t W, uint64_t m, uint64_t *r) {
         for (i = 0; i < count - K * V; i++)
             r[from + K * V + i] = d_bits(p, (size_t)bytes, K * w * V + i * w, (uint32_t)w);
         for (i = 0; i < count; i++) r[from + i] = d_low(r[from + i] + base, W);
+        for (i = 0; i < e; i++) r[from + at[i]] = d_low(r[from + at[i]] + (high[i] << w), W);
     }
 }
 

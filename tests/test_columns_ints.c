@@ -232,15 +232,16 @@ TEST(entropy_coding_comes_near_the_entropy) { /* a geometric series of 2 bits a 
     CHECK(round_trip(32, NULL, n, ROOM) * 8u < n * 402u / 100u);
 }
 
-TEST(a_favourite_is_found_wherever_it_lies) { /* 3 in 8 are one value, 1.6 bits to tell them; the others fill 40 bits */
+TEST(a_favourite_is_found_wherever_it_lies) { /* 7 in 16 are one value, a bit to tell them; the others fill 40 bits */
     uint64_t rng = check_seed();
-    uint32_t i, where, n = 8192;
+    uint32_t i, round, n = 2048, found = 0;
     make_codec(n);
     codec.level = 2;
-    for (where = 0; where < 8; where++) {
-        for (i = 0; i < n; i++) wide[i] = (check_rand(&rng) & 7u) < 3u ? (uint64_t)where << 37 : check_rand(&rng) >> 24;
-        CHECK(round_trip(64, NULL, n, ROOM) * 8u < n * 27u);
+    for (round = 0; round < 64; round++) { /* fifteen values are looked at: one time in sixty hardly any is it */
+        for (i = 0; i < n; i++) wide[i] = (check_rand(&rng) & 15u) < 7u ? (uint64_t)round << 34 : check_rand(&rng) >> 24;
+        found += round_trip(64, NULL, n, ROOM) * 8u < n * 26u;
     }
+    CHECK(found >= 52);
 }
 
 TEST(a_kept_choice_serves_other_data_too) {
@@ -314,7 +315,7 @@ TEST(steps_of_any_size_give_the_same_bytes) {
         if (round % 4 == 0) memset(choice, 0, sizeof choice); /* else the choice is kept for other data */
         make_codec(n ? n : 1u);
         codec.level = (uint8_t)(round % 3);
-        codec.few_bins = (uint8_t)(round % 7 == 0);
+        codec.no_bins = (uint8_t)(round % 7 == 0);
         fill((int)(check_rand(&rng) % SHAPES), n, &rng);
         for (i = 0; bits == 32 && i < n; i++) narrow[i] = (uint32_t)(wide[i] & 0xFFFFFFFFu);
         memcpy(choice[1], choice[0], sizeof choice[0]);
@@ -445,13 +446,15 @@ TEST(streams_written_by_hand_are_read) {
     static const uint8_t constant[] = {0x00, 0x0A};                     /* 5 */
     static const uint8_t clock[] = {0x01, 0x14, 0x05};                  /* from 10 by -3 */
     static const uint8_t packed[] = {0x10, 0x02, 0x13, 0xE4};           /* base -10, width 2: 0 1 2 3 */
+    static const uint8_t patched[] = {0x10, 0x82, 0x00, 0x01, 0x02, 0x01, 0x0C, 0xE4}; /* [1] + 3 << 2 */
     static const uint8_t lag[] = {0x14, 0x02, 0x02, 0x00, 0x00};        /* 1, all residuals 0 */
     static const uint32_t a[] = {5, 5, 5}, b[] = {10, 7, 4, 1}, c[] = {0xFFFFFFF6u, 0xFFFFFFF7u, 0xFFFFFFF8u, 0xFFFFFFF9u},
-                          e[] = {1, 1, 1, 1};
+                          d[] = {0, 13, 2, 3}, e[] = {1, 1, 1, 1};
     make_codec(64);
     CHECK(reads32(constant, sizeof constant, a, 3));
     CHECK(reads32(clock, sizeof clock, b, 4));
     CHECK(reads32(packed, sizeof packed, c, 4));
+    CHECK(reads32(patched, sizeof patched, d, 4));
     CHECK(reads32(lag, sizeof lag, e, 4));
 }
 
@@ -467,7 +470,10 @@ TEST(streams_against_the_specification_are_refused) {
         {{0x04, 0x00, 0x00, 0x00}, 4, 9}, {{0x04, 0x08, 0x00, 0x00}, 4, 9}, /* lag 0, lag beyond n */
         {{0x10, 0x21, 0x00}, 3, 1},                                  /* 33 bits of 32 */
         {{0x10, 0x02, 0x00}, 3, 4}, {{0x10, 0x02, 0x00, 0xE4, 0x00}, 5, 4}, /* too short, too long */
-        {{0x10, 0x82, 0x00, 0x01, 0x02, 0x01, 0x0C, 0xE4}, 8, 4},    /* 130 bits */
+        {{0x10, 0x82, 0x00, 0x05, 0x02, 0x01, 0x0C, 0xE4}, 8, 4},    /* more exceptions than values */
+        {{0x10, 0x82, 0x00, 0x01, 0x1F, 0x01, 0x0C, 0xE4}, 8, 4},    /* 31 + 2 bits */
+        {{0x10, 0x82, 0x00, 0x01, 0x00, 0x01, 0x0C, 0xE4}, 8, 4},    /* no bits */
+        {{0x10, 0x82, 0x00, 0x01, 0x02, 0x04, 0x0C, 0xE4}, 8, 4},    /* exception behind the end */
         {{0x20, 0x00, 0x03, 0x02, 0x00, 0x00, 0x00, 0x00}, 8, 8},    /* more than a quarter */
         {{0x20, 0x00, 0x01, 0x02, 0x00, 0x10, 0x00, 0x02}, 8, 8},    /* position 8 of 8 */
         {{0x20, 0x00, 0x01, 0x04, 0x20, 0x00, 0x00, 0x00, 0x00, 0x02}, 10, 8}, /* sparse in sparse */
