@@ -67,7 +67,7 @@ model: ## the ring, and threads around a file's writer, under a model checker (r
 	@sh tests/deps.sh small
 	@sh tests/run.sh model
 
-mutants: ## ring and file writer with a defect seeded, one at a time: the test that is named for it must fail
+mutants: ## ring, file writer and programs of boards with a defect seeded, one at a time: the test that is named for it must fail
 	@sh tests/deps.sh small
 	@sh tests/run.sh mutants
 

@@ -2,7 +2,8 @@
 # Programs for emulated Cortex-M boards (QEMU): built, linked against the unmodified headers, run.
 #   sh tests/mcu.sh           what `make test` takes: a slice of it in half a minute
 #   sh tests/mcu.sh full      every program on every board, and every seeded defect (make mcu); ends with a table of
-#                             what was found where. full PART..: lines, programs, boxes, examples, tests, all_links
+#                             what was found where. full PART..: lines, programs, boxes, examples, tests, all_links;
+#                             seeded: the defects alone, each on the M4 (make mutants)
 #   sh tests/mcu.sh run BOARD PROGRAM [flags]    one, with its output
 #   sh tests/mcu.sh build BOARD PROGRAM IMAGE [flags]    only that; boot BOARD IMAGE: then this
 #   sh tests/mcu.sh step bad BOARD PROGRAM n     one step of the full run, as its plan names it (good, blackbox, uart ..)
@@ -367,6 +368,8 @@ all_links() {
     for b in m0 m3 m4 m7 m33; do on $b links $b; done
     for b in $broken; do echo links_find $b; done
 }
+everything() { for part in lines programs boxes examples tests all_links; do $part; done; }
+seeded() { everything | grep -E '^(bad|uart_finds|links_find) m4|^(blackbox|small_file|stm32) m4.* [1-9]$' | grep -v '^small_file m4 [0-9]$'; }
 slice() { # the longest first
     if has_lz4; then echo uart m4 -DSECONDS=2 -DBLOCK=1024; else
         echo uart m4 -DSECONDS=2
@@ -412,8 +415,8 @@ slice) export SCALE=1; plan=$(slice) ;;
 full)
     export SCALE=4 PROGRESS=1
     shift
-    plan=$(for part in ${*:-lines programs boxes examples tests all_links}; do
-        case $part in lines | programs | boxes | examples | tests | all_links) $part ;; *) echo "mcu.sh: what part is $part?" >&2; exit 2 ;; esac
+    plan=$(for part in ${*:-everything}; do
+        case $part in everything | seeded | lines | programs | boxes | examples | tests | all_links) $part ;; *) echo "mcu.sh: what part is $part?" >&2; exit 2 ;; esac
     done) || exit ;;
 *) echo "mcu.sh: what is $1?" >&2; exit 2 ;;
 esac

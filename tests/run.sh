@@ -16,7 +16,7 @@ without() { for f in tests/test_*.c tests/scenario_*.c; do grep -q "UNIT: $1" "$
 threaded() {
     { ls tests/*_threads.c; grep -lE "pthread_create|UNIT: threads" tests/test_*.c tests/scenario_*.c; } 2>/dev/null | sort -u
 }
-scripts() { ls tests/*.sh | grep -vxE "tests/(deps|run|unit|strict|all|ring_mutants|file_mutants)\.sh"; }
+scripts() { ls tests/*.sh | grep -vxE "tests/(deps|run|unit|strict|all|ring_mutants|file_mutants|mcu_mutants)\.sh"; }
 native_only() { grep -l "UNIT: native" tests/*.c 2>/dev/null; }
 
 # make test has five minutes, installs included: every test runs under the sanitizers (but for those
@@ -60,7 +60,7 @@ fuzz) units=$(each fuzz tests/fuzz_*.c) ;;
 stress) units=$(each stress tests/stress_*.c) ;;
 model) units=$(each model tests/model_*.cc); export MODEL=${MODEL:-long} UNIT_TIMEOUT=${UNIT_TIMEOUT:-900} ;;
 mutants)
-    units=$(each script tests/ring_mutants.sh tests/file_mutants.sh; each model tests/model_*.cc)
+    units=$(each script tests/ring_mutants.sh tests/file_mutants.sh tests/mcu_mutants.sh; each model tests/model_*.cc)
     export MODEL=mutants UNIT_TIMEOUT=${UNIT_TIMEOUT:-900} ;;
 *) echo "run.sh: what is $1?" >&2; exit 2 ;;
 esac
