@@ -6499,18 +6499,21 @@ static int telem_i_small_token(telem_file_small_stream *s, int64_t time) {
     uint8_t *p = s->out + s->used, *end;
     telem_i_file_coder c;
     uint32_t i;
+    int changed;
     if (s->run) p += telem_varint_put(p, (uint64_t)s->run << 2 | 2u);
     end = p;
     if (z >> 62) *end++ = 3;
     end += telem_varint_put(end, z >> 62 ? z : z << 2);
     c = telem_i_small_coder(s, end, 4);
-    if (!e->has_counter && !(z >> 62) && telem_i_file_whole_same(s->row, s->prev, e->row_size)) goto same;
-    for (i = 0; i < e->run_count; i++)
-        if (!telem_i_file_code_run(&c, &e->runs[i], s->row, s->prev)) return 0;
-    end = telem_i_small_coded(&c);
-    if (!end) return 0;
-    if (!c.changed && !(z >> 62)) {
-    same:
+    changed = e->has_counter || z >> 62 || !telem_i_file_whole_same(s->row, s->prev, e->row_size);
+    if (changed) {
+        for (i = 0; i < e->run_count; i++)
+            if (!telem_i_file_code_run(&c, &e->runs[i], s->row, s->prev)) return 0;
+        end = telem_i_small_coded(&c);
+        if (!end) return 0;
+        changed = c.changed || z >> 62;
+    }
+    if (!changed) {
         if (z == 0) {
             s->run++;
             return 1;

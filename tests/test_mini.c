@@ -189,6 +189,59 @@ TEST(rows_without_a_change_are_joined) {
         }
 }
 
+static int fails;
+static int64_t take_or_fail(void *user, const void *p, size_t n) { return fails ? (int64_t)TELEM_ERR_IO : kit_grow_write(user, p, n); }
+
+/* A row that may be refused. */
+static telem_result offer(made *m, uint32_t stream, int64_t time, const Still *p) {
+    uint8_t row[512];
+    CHECK_OK(telem_schema_pack(&Still_schema, p, row));
+    kit_note_row(&m->f.s[stream - 1u], time, row);
+    return telem_file_write(&m->w.w, stream, time, p);
+}
+
+/* A run waits, then a row is refused: the run begins with a KEY block. That fails: the rest comes later, with its times. */
+TEST(a_key_block_that_fails_in_a_run_costs_its_own_row) {
+    made m;
+    kit_reader r;
+    Still p;
+    telem_file_writer_desc d = plain();
+    uint32_t i;
+    memset(&p, 0, sizeof p);
+    d.profile = TELEM_FILE_WIRE;
+    d.block_rows = 8;
+    memset(&m, 0, sizeof m);
+    d.coding = TELEM_FILE_MINI;
+    d.max_age_ns = d.announce_ns = UINT64_MAX;
+    m.io = kit_io(&m.f);
+    m.io.write = take_or_fail;
+    (void)kit_add(&m.f, 1, &Still_schema, 0);
+    (void)kit_add(&m.f, 2, &Still_schema, 0);
+    fails = 0;
+    REQUIRE_OK(kit_open(&m.w, &m.f, &d, &m.io));
+    REQUIRE_OK(kit_add_streams(&m.w, &m.f));
+    p.adc = 7;
+    for (i = 0; i < 100; i++) {
+        CHECK_OK(offer(&m, 1, 1000 + 30 * (int64_t)i, &p));
+        if (i == 50) CHECK_OK(telem_file_writer_flush(&m.w.w));
+    }
+    fails = 1;
+    for (i = 0; i < 40 && offer(&m, 2, (int64_t)i, &p) == TELEM_OK; i++) p.f[i % 20u] += 1.0f;
+    CHECK_EQ_INT(telem_file_writer_error(&m.w.w).code, TELEM_ERR_IO);
+    CHECK_EQ_INT(offer(&m, 1, 4000, &p), TELEM_ERR_IO);
+    CHECK_EQ_INT(telem_file_writer_clear(&m.w.w), TELEM_ERR_IO); /* the KEY block */
+    fails = 0;
+    CHECK_OK(telem_file_writer_clear(&m.w.w));
+    for (i = 0; i < 100; i++) CHECK_OK(offer(&m, 1, 5000 + 30 * (int64_t)i, &p));
+    (void)kit_close(&m.w);
+    CHECK_OK(kit_read_memory(&r, &m.f, m.f.bytes, m.f.size, READER_MEMORY));
+    CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+    kit_check_account(&m.f);
+    CHECK_EQ_INT(m.f.s[0].n - m.f.s[0].delivered, 2); /* the row of the KEY block, the one that was refused */
+    kit_reader_end(&r);
+    kit_free_file(&m.f);
+}
+
 TEST(steps_of_every_width_come_back) {
     made m;
     Power p;
@@ -332,6 +385,7 @@ int main(void) {
     RUN(decimals_at_their_edges_come_back);
     RUN(idle_columns_cost_nothing);
     RUN(rows_without_a_change_are_joined);
+    RUN(a_key_block_that_fails_in_a_run_costs_its_own_row);
     RUN(steps_of_every_width_come_back);
     RUN(what_does_not_fit_is_cut);
     RUN(any_payload_is_answered);
