@@ -5,7 +5,8 @@
 #   sh tests/mcu/sizes.sh check [board..] nothing is linked that must not be: no heap, printf, recursion, double
 #                         arithmetic, 64-bit atomics, libc beyond memcpy, memset and memcmp (image.awk)
 #   sh tests/mcu/sizes.sh find BOARD n    an image with defect n of size.c is told as what it is
-# flash: code and constants over those of an image that does nothing, libc's and libgcc's parts included.
+# flash: code and constants over those of an image that does nothing but has memcpy and memset; other parts of libc and
+# libgcc are in it.
 # stack: the dearest path of calls, frames as gcc states them (-fstack-usage); beside it what a run really used.
 # RAM: what the user hands over, structs included, without room for records, rows and blocks (size.c).
 set -u
