@@ -119,6 +119,11 @@ bench-file: | $(BUILD)/bin ## columns files over sets of real telemetry (DATA=di
 	    BENCH_SECONDS=0.05 $(BUILD)/bin/$$b $(DATA) | sed -n "s/^mean\./$$b mean./p;/FAIL/p"; \
 	done
 
+bench-made: | $(BUILD)/bin ## the same over synthetic telemetry of the usual kinds (tests/sets_make.c), beside raw, LZ4 and zstd-3
+	@sh tests/deps.sh bench
+	@$(CC) -std=gnu99 $(CFLAGS) $(WARN) tests/sets_make.c -o $(BUILD)/bin/sets_make -lm && $(BUILD)/bin/sets_make $(BUILD)/made
+	@$(MAKE) --no-print-directory bench-file DATA=$(BUILD)/made
+
 bench-ablation: | $(BUILD)/bin ## each mode of the columns coding off in turn: size and speed against all on
 	@sh tests/deps.sh bench
 	@zstd=; [ ! -e /usr/include/zstd.h ] || zstd=-lzstd; \
@@ -145,4 +150,4 @@ format-check: ## what clang-format would change (a guide, not a gate)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help demo test test-all test-wide test-deep mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress kills bench-ring bench-shm bench-follow bench-latency bench-file bench-ablation examples install-deps format-check clean
+.PHONY: help demo test test-all test-wide test-deep mcu mcu-sizes mcu-cost misra fuzz fuzz-keep model mutants stress kills bench-ring bench-shm bench-follow bench-latency bench-file bench-made bench-ablation examples install-deps format-check clean
