@@ -1247,14 +1247,17 @@ TELEM_API telem_result telem_file_small_open(telem_file_small *w, const telem_fi
    does not hold, block_rows, max_streams, or more streams than the first one's block_bytes / 30, which the end
    block has to hold. */
 TELEM_API telem_result telem_file_small_add(telem_file_small *w, telem_file_small_stream *s, const telem_file_small_stream_desc *d);
-/* rec: the C struct that was printed for. The time is in ticks of the clock. */
+/* rec: the C struct that was printed for. The time is in ticks of the clock, 64 bits that do not wrap: of a narrower
+   counter extended (telem_clock_extend; what a ring gives back is). */
 TELEM_API telem_result telem_file_small_write(telem_file_small *w, telem_file_small_stream *s, int64_t time, const void *rec);
-/* Rows of s that were lost to errors of the io. */
+/* Rows of s that were lost to errors of the io: those of blocks that it did not take whole. Of a block that was cut in its
+   last bytes a reader may make a whole one with what comes next; it has rows then that are counted here, and told. */
 TELEM_API uint32_t telem_file_small_lost(const telem_file_small_stream *s);
-/* Records that did not reach the writer: `count` more at a hop (TELEM_HOP_) of stream id `stream` (or TELEM_ALL_STREAMS),
+/* Records that did not reach the writer: `count` more at a hop (TELEM_HOP_RING_REFUSED ..) of stream id `stream` (or TELEM_ALL_STREAMS),
    `total` with those that were told before. */
 TELEM_API telem_result telem_file_small_loss(telem_file_small *w, uint32_t hop, uint8_t cause, uint32_t stream, uint64_t count, uint64_t total);
-/* When rows are rare: writes those that waited for max_age, and what is to be announced again. */
+/* When rows are rare: writes those that waited for max_age, and what is to be announced again. now: as the rows' times; one
+   that wraps makes everything overdue in each call. */
 TELEM_API telem_result telem_file_small_poll(telem_file_small *w, int64_t now);
 TELEM_API telem_result telem_file_small_flush(telem_file_small *w);
 /* flush, and an end block. Behind an error it may be called again. */

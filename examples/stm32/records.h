@@ -9,4 +9,7 @@
     F(FULL, f32, volt, 0, "V", 1.0, 0.0, TELEM_DECIMALS(3), 0, "supply, to a millivolt") \
     F(FIELD, bool_, armed, "", "")
 TELEM_DEFINE(Node, NODE_TABLE, "a small node");
+
+/* What encode.c prints: a struct and the name of its constant, for each stream. */
+#define RECORDS(R) R(Node, node)
 #endif
