@@ -52,8 +52,9 @@ mcu-cost: ## instructions per call and per row on M0, M3 and M4, counted; bytes 
 	@sh tests/deps.sh small
 	@sh tests/deps.sh source
 	@for o in -Os -O2; do \
-	    for b in m0 m3 m4; do sh tests/mcu.sh run $$b cost_ring $$o | grep mcu; done; \
-	    sh tests/mcu.sh run m4 cost_file $$o | grep mcu | awk -f tests/mcu/project.awk; done
+	    for b in m0 m3 m4; do sh tests/mcu.sh run $$b cost_ring $$o; done; \
+	    sh tests/mcu.sh run m4 cost_file $$o | awk -f tests/mcu/project.awk; done | tee $(BUILD)/mcu-cost | sed '/^status 0/d'
+	@! grep '^status [1-9]' $(BUILD)/mcu-cost
 
 fuzz: ## libFuzzer on every tests/fuzz_*.c, FUZZ_SECONDS=60 each
 	@sh tests/deps.sh small

@@ -213,7 +213,7 @@ static int in_slice(uint32_t which, uint32_t by, uint32_t policy, uint32_t state
 int main(void) {
     uint32_t which, policy, state, k = 0, after, total = 0, points = 0, calls = 0;
     systick_priority(0);
-    for (which = 0; which < CALLS; which++)
+    for (which = BREAK == 1 ? TAKE : 0; which < CALLS; which++)
         for (interrupter = 0; interrupter < INTERRUPTERS; interrupter++)
             for (policy = 0; policy < 2; policy++)
                 for (state = 0; state < 4; state++) {
