@@ -38,8 +38,8 @@
          stream header, a clock or a schema, which are repeated: a reader that seeks goes on from
          the repeat. Files below 64 KB, or 100 times their header and schemas, have none.
          Rows above 512 bytes have blocks of some hundred KB (desc.block_bytes): who reads them by rows
-         loses such a block, who reads by columns the chunk of about 1 KB, of a column or two, that the
-         byte lies in (section 8.2).                           test_one_byte.c
+         loses such a block, who reads by columns the chunk of about 1 KB, of some columns, that the byte
+         lies in (section 8.2).                                test_one_byte.c
        - Bytes from outside are hostile: lengths are bounded by what remains, memory by the desc,
          work by the bytes read and rows delivered (a repeated row costs a few bits; a forged
          header costs the hash of one block); no recursion.    fuzz_file.c
@@ -1174,12 +1174,13 @@ TELEM_API telem_result telem_file_writer_close(telem_file_writer *w);
 TELEM_API telem_error telem_file_writer_error(const telem_file_writer *w);
 /* After the cause is mended (space freed): what did not reach the io of header, clocks and schemas is
    written, the rows lost since are told by loss blocks, every stream goes on with a KEY block. Rows that
-   waited in memory are not lost; those of a block of which the io took a part are, in journal mode as well: the zone has
-   them until their slot is taken again, and a reader gets them from there so long, but they are not written a second
-   time (the loss block tells the most that may be lost). While the cause lasts it answers the io's error again: try as often as you
-   like. It clears only what this thread was
-   told: a sync that failed in another one meanwhile is its answer, once, and cleared by the next call. Behind a failed sync what the io took since the sync before is in doubt: a reader tells what is
-   missing by the row numbers. */
+   waited in memory are not lost. A block of columns of which the io took a part goes on where the io stopped: an error of
+   io->write means that it took nothing of that call. Rows of such a block in rows or mini coding are lost, in journal mode
+   as well: the zone has them until their slot is taken again, and a reader gets them from there so long, but they are not
+   written a second time (the loss block tells the most that may be lost). While the cause lasts it answers the io's error
+   again: try as often as you like. It clears only what this thread was told: a sync that failed in another one meanwhile
+   is its answer, once, and cleared by the next call. Behind a failed sync what the io took since the sync before is in
+   doubt: a reader tells what is missing by the row numbers. */
 TELEM_API telem_result telem_file_writer_clear(telem_file_writer *w);
 TELEM_API telem_file_writer_stats telem_file_writer_get_stats(const telem_file_writer *w);
 /* The same of one stream; all zero when unknown. */
@@ -3779,14 +3780,11 @@ static void telem_i_file_journal_end(telem_file_writer *w) {
 
 TELEM_API int telem_file_journals(const telem_file_writer *w) { return w && w->open && w->zone && w->zone->base; }
 
-/* One past the rows of a stream whose blocks the io has taken. */
-static uint64_t telem_i_file_safe_row(const telem_i_file_wstream *s) { return s->sealed_row; }
-
 static int telem_i_file_all_sealed(const telem_file_writer *w, uint32_t slot) {
     const uint64_t *ends = w->zone->ends + (size_t)slot * w->desc.max_streams;
     uint32_t i;
     for (i = 0; i < w->stream_count; i++)
-        if (ends[i] > telem_i_file_safe_row(w->streams[i])) return 0;
+        if (ends[i] > w->streams[i]->sealed_row) return 0;
     return 1;
 }
 
@@ -3917,7 +3915,7 @@ static void telem_i_file_slot_ahead(telem_file_writer *w) {
     const uint64_t *ends = z->ends + (size_t)k * w->desc.max_streams;
     for (; z->ahead_at < w->stream_count && z->ahead_at < most; z->ahead_at++) {
         telem_i_file_wstream *s = w->streams[z->ahead_at];
-        if (ends[z->ahead_at] <= telem_i_file_safe_row(s)) continue;
+        if (ends[z->ahead_at] <= s->sealed_row) continue;
         z->ahead_at++;
 #if !defined(TELEM_FILE_NO_COLUMNS)
         if (s->g) telem_i_file_seal_early(w, s);
@@ -3941,7 +3939,7 @@ static int telem_i_file_next_slot(telem_file_writer *w) {
     z->ahead = z->asked = 0;
     if (z->slot) z->is_sealed[z->generation % z->slots] = 0;
     for (i = 0; i < w->stream_count && w->error.code == TELEM_OK; i++)
-        if (ends[i] > telem_i_file_safe_row(w->streams[i])) (void)telem_i_file_close_block(w, w->streams[i]);
+        if (ends[i] > w->streams[i]->sealed_row) (void)telem_i_file_close_block(w, w->streams[i]);
     if (w->error.code == TELEM_OK && !z->is_sealed[k]) {
         z->is_sealed[k] = 1;
         z->sealed_at[k] = TELEM_LOAD32_RELAXED(&w->sealed);
@@ -7677,7 +7675,7 @@ typedef struct telem_i_file_codec {
                                        cost so, 1/16 bit): neighbours are often alike */
 } telem_i_file_codec;
 
-/* Blocks that a choice is kept for: of single rows at level fast longer, and not all columns' end with the same block. */
+/* Blocks that the front end of a column is kept for: of single rows at level fast longer, and not all columns' end with the same block. */
 static uint32_t telem_i_file_kept_for(telem_i_file_codec *k, uint32_t blocks) {
     if (!k->no_bins) return blocks;
     k->turn += 5u;
@@ -8324,7 +8322,7 @@ static uint32_t telem_i_file_ends4(const uint32_t *r, uint32_t n, int32_t *ends)
 #define TELEM_I_FILE_PARTS 65u   /* vectors of a stream at most */
 
 /* Values of the next step when `at` of `all` are done: of one vector. */
-static inline uint32_t telem_i_file_piece(uint32_t all, uint32_t at) {
+TELEM_I_INLINE uint32_t telem_i_file_piece(uint32_t all, uint32_t at) {
     uint32_t vector = TELEM_I_FILE_VECTOR - at % TELEM_I_FILE_VECTOR, m = all - at < TELEM_I_FILE_STEP ? all - at : TELEM_I_FILE_STEP;
     return m < vector ? m : vector;
 }
@@ -13464,7 +13462,8 @@ static uint32_t telem_i_file_job_hash(telem_i_file_job *j) {
 static size_t telem_i_file_job_piece(const telem_file_writer *w, const telem_i_file_job *j) {
     size_t left = j->frame.total - j->frame.done, n = TELEM_I_FILE_WRITE_PIECE;
     if (w->desc.pace == TELEM_FILE_SPREAD) {
-        size_t pages = 1u + j->s->g->dose / TELEM_I_FILE_COST_PAGE, part = pages * 4096u - (size_t)(telem_i_file_tell(w) & 4095u);
+        uint32_t pages = j->s->g->dose / TELEM_I_FILE_COST_PAGE;
+        size_t part = ((pages < 64u ? pages : 64u) + 1u) * 4096u - (size_t)(telem_i_file_tell(w) & 4095u);
         if (part < n) n = part;
     }
     return left < n ? left : n;
@@ -13539,21 +13538,29 @@ static void telem_i_file_job_begin(telem_i_file_job *j, telem_i_file_wstream *s,
     j->phase = TELEM_I_FILE_JOB_PART;
 }
 
+/* Rows [at, end) of the caller's columns are lost. */
+static void telem_i_file_lose_columns(telem_file_writer *w, telem_i_file_wstream *s, const telem_i_file_source *q, uint64_t at, uint64_t end) {
+    int64_t first = q->times ? q->times[at] : telem_i_signed(q->number + at), last = q->times ? first : telem_i_signed(q->number + end - 1u);
+    uint64_t i;
+    for (i = at; q->times && i < end; i++) {
+        if (q->times[i] < first) first = q->times[i];
+        if (q->times[i] > last) last = q->times[i];
+    }
+    telem_i_file_lose(w, s, end - at, first, last);
+}
+
 /* An error came while the caller's columns were coded: rows that have no block yet are lost. A block that is on its
    way out goes on when the error is cleared: what is left of it is the writer's own. */
 static void telem_i_file_job_cut(telem_file_writer *w, telem_i_file_job *j) {
-    telem_i_file_source rest = j->q;
-    uint32_t i;
-    uint64_t rows = 0;
-    if (j->phase < TELEM_I_FILE_JOB_HASH) {
-        telem_i_file_job_end(w, j);
-        return;
-    }
-    rest.first += rest.n;
-    rest.n = j->end - rest.first;
-    j->end = rest.first;
-    for (i = 0; i < rest.n; i++) rows += 1u + telem_i_file_source_run(&rest, i);
-    if (rows) telem_i_file_lose(w, j->s, rows, telem_i_file_source_time(&rest, 0), telem_i_file_source_time(&rest, rest.n - 1u));
+    int going = j->phase >= TELEM_I_FILE_JOB_HASH;
+    uint32_t first = j->q.first + (going ? j->q.n : 0u), i;
+    uint64_t at = j->q.from, rows = 0;
+    for (i = 0; i < j->end; i++) *(i < first ? &at : &rows) += 1u + (uint64_t)(j->q.runs ? j->q.runs[i] : 0u);
+    if (rows) telem_i_file_lose_columns(w, j->s, &j->q, at, at + rows);
+    j->end = first;
+    if (going) return;
+    j->s->rows = 0;
+    j->phase = TELEM_I_FILE_JOB_NONE;
 }
 
 /* A source becomes blocks at once. */
@@ -13563,7 +13570,7 @@ static void telem_i_file_write_source(telem_file_writer *w, telem_i_file_wstream
         uint32_t i;
         uint64_t rows = q->n;
         for (i = 0; q->runs && i < q->n; i++) rows += q->runs[q->first + i];
-        telem_i_file_lose(w, s, rows, 0, 0);
+        telem_i_file_lose_columns(w, s, q, q->from, q->from + rows);
         return;
     }
     telem_i_file_job_begin(j, s, q);
@@ -14495,7 +14502,7 @@ static void telem_i_file_gather_make(telem_file_writer *w, telem_i_file_wstream 
     g->own = z.own;
     g->tile = telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD));
     if (z.own) g->full = telem_i_file_grab(&w->arena, (size_t)TELEM_I_FILE_TILE * (z.record - TELEM_I_FILE_RECORD));
-    if (z.own) g->full_part = (z.columns / TELEM_I_FILE_TILE + 2u) & ~1u;
+    if (z.own) g->full_part = (z.columns / TELEM_I_FILE_TILE + 2u) & ~1u; /* of TILE rows; even: columns go two by two */
     g->strip = (telem_i_file_strip *)(void *)telem_i_file_take(&w->arena, z.strips * sizeof *g->strip);
     telem_i_file_find_strips(g, s->schema);
     g->state = (uint8_t *)telem_i_file_take(&w->arena, s->row_size);
@@ -15015,7 +15022,7 @@ TELEM_API telem_result telem_file_write_columns(telem_file_writer *w, uint32_t s
     if (at < rows) {
         s->next_row += rows - at;
         w->rows += rows - at;
-        telem_i_file_lose(w, s, rows - at, times ? times[at] : 0, times ? times[rows - 1u] : 0);
+        telem_i_file_lose_columns(w, s, &q, at, rows);
     }
 #if !defined(TELEM_FILE_NO_JOURNAL)
     if (w->error.code == TELEM_OK && w->desc.sync != TELEM_FILE_SYNC_NONE) (void)telem_i_file_row_synced(w);
@@ -22830,7 +22837,7 @@ static void TELEM_I_FILE_N(telem_i_file_recall)(telem_i_file_codec *k, uint32_t 
     TELEM_I_FILE_N(telem_i_file_choose)(k, v, n, p);
     if (!choice) return;
     choice[0] = (p->kind + 1u) | p->lag << 8;
-    choice[1] = telem_i_file_kept_for(k, 16);
+    choice[1] = 16;
     choice[2] = p->binned;
     choice[3] = choice[4] = 0;
     choice[5] = n;
