@@ -8962,42 +8962,61 @@ static void telem_i_file_load_reals(const telem_i_file_num_view *s, uint32_t at,
         }
 }
 
-/* v times inverse, rounded to integers below 2^51; anything for others */
-static void telem_i_file_whole64(const double *v, uint32_t m, double inverse, uint64_t *ks) {
-    double magic;
-    uint64_t bits = TELEM_I_FILE_NUM_MAGIC;
-    uint32_t i;
+/* A result as an f64: neither more precise (x87) nor made part of a fused operation, so that a step is the same one, and a
+   file, whoever looks for it. */
+static double telem_i_file_f64(double x) {
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__FMA__) && !TELEM_I_FILE_SOFT
+    return x;
+#else
+    volatile double y = x;
+    return y;
+#endif
+}
+/* v times inverse, rounded to integers below 2^51; anything for others. */
+#if TELEM_I_FILE_SOFT
+static uint64_t telem_i_file_whole(double v, double inverse) {
+    uint64_t a, b, m, q, rest, half;
+    uint32_t e;
+    memcpy(&a, &v, 8);
+    memcpy(&b, &inverse, 8);
+    a = telem_i_file_soft_times(a, b);
+    e = (uint32_t)(a >> 52 & 0x7FFu);
+    if (e < 1022u) return 0;
+    if (e > 1073u) return TELEM_I_FILE_NUM_LIMIT;
+    m = (a & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+    half = (uint64_t)1 << (1074u - e);
+    q = m >> (1075u - e);
+    rest = m & (2u * half - 1u);
+    q += rest > half || (rest == half && (q & 1u));
+    return a >> 63 ? 0u - q : q;
+}
+#else
+TELEM_I_FILE_INLINE uint64_t telem_i_file_whole(double v, double inverse) { /* loops over it vectorise */
+    double magic, t;
+    uint64_t bits = TELEM_I_FILE_NUM_MAGIC; /* its low half is 0 */
     memcpy(&magic, &bits, 8);
-    for (i = 0; i < m; i++) {
-        double t = v[i] * inverse + magic; /* contracted or not: what comes of k is compared */
-        uint64_t x;
-        memcpy(&x, &t, 8);
-        ks[i] = x - TELEM_I_FILE_NUM_MAGIC;
-    }
+    t = v * inverse + magic; /* contracted or not: what comes of k is compared */
+    memcpy(&bits, &t, 8);
+    return bits - TELEM_I_FILE_NUM_MAGIC;
+}
+#endif
+static void telem_i_file_whole64(const double *v, uint32_t m, double inverse, uint64_t *ks) {
+    uint32_t i;
+    for (i = 0; i < m; i++) ks[i] = telem_i_file_whole(v[i], inverse);
 }
 static void telem_i_file_whole32(const uint8_t *p, uint32_t width, uint32_t m, double inverse, uint32_t *ks) {
-    double magic;
-    uint64_t bits = TELEM_I_FILE_NUM_MAGIC; /* its low half is 0 */
     uint32_t i;
-    memcpy(&magic, &bits, 8);
     if (width == 8)
         for (i = 0; i < m; i++) {
-            double v, t;
-            uint64_t x;
+            double v;
             memcpy(&v, p + 8 * (size_t)i, 8);
-            t = v * inverse + magic;
-            memcpy(&x, &t, 8);
-            ks[i] = (uint32_t)x;
+            ks[i] = (uint32_t)telem_i_file_whole(v, inverse);
         }
     else
         for (i = 0; i < m; i++) {
             float v;
-            double t;
-            uint64_t x;
             memcpy(&v, p + 4 * (size_t)i, 4);
-            t = v * inverse + magic;
-            memcpy(&x, &t, 8);
-            ks[i] = (uint32_t)x;
+            ks[i] = (uint32_t)telem_i_file_whole(v, inverse);
         }
 }
 
@@ -9010,7 +9029,7 @@ typedef struct telem_i_file_num_split {
     uint8_t *bits;             /* of exceptions, as codec 6 has them */
 } telem_i_file_num_split;
 
-static double telem_i_file_inverse(const telem_i_file_num_base *b) { return b->divide ? b->v : 1.0 / b->v; }
+static double telem_i_file_inverse(const telem_i_file_num_base *b) { return b->divide ? b->v : telem_i_file_f64(1.0 / b->v); }
 
 /* One value that is not what its k makes. 1: it stays, with its ulps. */
 static int telem_i_file_stray(telem_i_file_num_split *t, const telem_i_file_num_view *s, uint32_t at, uint64_t made, int fits, uint32_t reach) {
@@ -9484,23 +9503,43 @@ static int telem_i_file_try_tens(telem_i_file_num_search *q, uint32_t declared) 
     return (int)tried;
 }
 
-static void telem_i_file_sort(double *v, uint32_t n) { /* ascending */
-    uint32_t i, j;
-    for (i = 1; i < n; i++) {
-        double x = v[i];
-        for (j = i; j && v[j - 1u] > x; j--) v[j] = v[j - 1u];
-        v[j] = x;
-    }
+static double telem_i_file_near(double x) { /* 0 for what is too far or no number */
+    return x > -4e18 && x < 4e18 ? (double)(int64_t)telem_i_file_f64(x < 0 ? x - 0.5 : x + 0.5) : 0;
+}
+static double telem_i_file_steps_in(double v, double step) { return telem_i_file_near(telem_i_file_f64(v / step)); }
+static double telem_i_file_left_of(double v, double k, double step) { return telem_i_file_f64(v - telem_i_file_f64(k * step)); }
+
+/* The step that fits best: each value, so many steps, weighs that number over its error. */
+typedef struct telem_i_file_num_fit {
+    double top, bottom;
+} telem_i_file_num_fit;
+static double telem_i_file_num_fit_to(telem_i_file_num_fit *f, double v, double k, double error) {
+    double weight = telem_i_file_f64(k / error);
+    f->top = telem_i_file_f64(f->top + telem_i_file_f64(v * weight));
+    f->bottom = telem_i_file_f64(f->bottom + telem_i_file_f64(k * weight));
+    return telem_i_file_f64(f->top / f->bottom);
 }
 
-static double telem_i_file_near(double x) { /* 0 for what is too far or no number */
-    return x > -4e18 && x < 4e18 ? (double)(int64_t)(x < 0 ? x - 0.5 : x + 0.5) : 0;
+/* Ascending; `error` goes with it, where there is one. */
+static void telem_i_file_sort(double *v, double *error, uint32_t n) {
+    static const uint8_t gaps[4] = {40, 13, 4, 1};
+    uint32_t i, j, g;
+    for (g = 0; g < 4; g++)
+        for (i = gaps[g]; i < n; i++) {
+            double x = v[i], y = error ? error[i] : 0;
+            for (j = i; j >= gaps[g] && v[j - gaps[g]] > x; j -= gaps[g]) {
+                v[j] = v[j - gaps[g]];
+                if (error) error[j] = error[j - gaps[g]];
+            }
+            v[j] = x;
+            if (error) error[j] = y;
+        }
 }
 
 /* Euclid's way with noise: what both are multiples of, to within `noise`; 0: nothing above `least` */
 static double telem_i_file_num_common(double a, double b, double noise, double least) {
     while (b > noise) {
-        double r = a - b * telem_i_file_near(a / b);
+        double r = telem_i_file_left_of(a, telem_i_file_steps_in(a, b), b);
         if (b < least) return 0;
         a = b;
         b = r < 0 ? -r : r;
@@ -9511,44 +9550,47 @@ static double telem_i_file_num_common(double a, double b, double noise, double l
 /* The step that all of the few are multiples of, whatever it is (a calibration factor): what the smallest distances between
    sorted values have in common, made finer by ever longer ones. 0: none. */
 static double telem_i_file_find_step(const telem_i_file_num_search *q) {
-    double v[TELEM_I_FILE_NUM_FEW], d[TELEM_I_FILE_NUM_FEW], noise, step, top = 0, bottom = 0, room;
+    double v[TELEM_I_FILE_NUM_FEW], d[TELEM_I_FILE_NUM_FEW], noise, step, room;
+    telem_i_file_num_fit fit = {0, 0};
     uint32_t n = q->few_count, m = 0, i, pass, bad = 0;
     if (n < 12) return 0;
     for (i = 0; i < n; i++) v[i] = q->few[i] < 0 ? -q->few[i] : q->few[i];
-    telem_i_file_sort(v, n);
+    telem_i_file_sort(v, NULL, n);
     noise = v[n - 1u] * (q->sample.width == 8 ? 1.0 / ((uint64_t)1 << 50) : 1.0 / (1u << 22));
     room = q->sample.width == 8 ? 1e9 : 4e6;
-    for (i = 1; i < n; i++)
-        if (v[i] - v[i - 1u] > 4 * noise) d[m++] = v[i] - v[i - 1u];
+    for (i = 1; i < n; i++) {
+        d[m] = telem_i_file_f64(v[i] - v[i - 1u]);
+        m += d[m] > 4 * noise;
+    }
     if (m < 8) return 0;
-    telem_i_file_sort(d, m);
+    telem_i_file_sort(d, NULL, m);
     for (i = 1, step = d[0]; i < m && i < 12; i++) {
         step = telem_i_file_num_common(d[i], step, 8 * noise, v[n - 1u] / room);
         if (!(step > 8 * noise)) return 0;
     }
     for (i = 0; i < m; i++) {
-        double x = telem_i_file_near(d[i] / step), r = d[i] - x * step;
+        double x = telem_i_file_steps_in(d[i], step), r = telem_i_file_left_of(d[i], x, step), was = step;
         if (r > 0.2 * step || r < -0.2 * step) bad++;
         else {
-            top += d[i] * x, bottom += x * x;
-            if (bottom > 16) step = top / bottom;
+            step = telem_i_file_num_fit_to(&fit, d[i], x, 1);
+            if (!(fit.bottom > 16)) step = was;
         }
     }
     if (bad * 10u > m || v[n - 1u] / step > room) return 0;
     for (i = 1; i < n; i++) { /* distances from the smallest value */
-        double l = v[i] - v[0], x = telem_i_file_near(l / step), r = l - x * step;
+        double l = telem_i_file_f64(v[i] - v[0]), x = telem_i_file_steps_in(l, step), r = telem_i_file_left_of(l, x, step);
         if (r > 0.2 * step || r < -0.2 * step) continue;
-        top += l * x, bottom += x * x;
-        if (bottom > 0) step = top / bottom;
+        if (x > 0) step = telem_i_file_num_fit_to(&fit, l, x, 1);
     }
     for (pass = 0; pass < 3; pass++) {
-        top = bottom = 0;
+        double better = 0;
+        fit.top = fit.bottom = 0;
         for (i = 0; i < n; i++) {
-            double x = telem_i_file_near(v[i] / step);
-            top += v[i] * x, bottom += x * x;
+            double x = telem_i_file_steps_in(v[i], step);
+            if (x > 0) better = telem_i_file_num_fit_to(&fit, v[i], x, 1);
         }
-        if (!(bottom > 0)) return 0;
-        step = top / bottom;
+        if (!(better > 0)) return 0;
+        step = better;
     }
     return step;
 }
@@ -9559,16 +9601,6 @@ typedef struct telem_i_file_num_ladder { /* in table */
     uint32_t n;
 } telem_i_file_num_ladder;
 
-static void telem_i_file_sort_rungs(double *v, double *error, uint32_t n) { /* ascending */
-    uint32_t i, j, gap;
-    for (gap = n > 40u ? 40u : n > 12u ? 13u : n > 4u ? 4u : 1u; gap; gap = gap > 4u ? gap / 3u : gap > 1u ? 1u : 0u)
-        for (i = gap; i < n; i++) {
-            double x = v[i], y = error[i];
-            for (j = i; j >= gap && v[j - gap] > x; j -= gap) v[j] = v[j - gap], error[j] = error[j - gap];
-            v[j] = x, error[j] = y;
-        }
-}
-
 /* Sorted numbers become what each has over a multiple of the one before; those that have nothing over go. Quotients are
    mostly 1, so that errors hardly grow while the numbers shrink to what they have in common: with m numbers about m-fold
    each time, where Euclid's way with two lets the error grow as they shrink. Returns how many are left. */
@@ -9576,9 +9608,10 @@ static uint32_t telem_i_file_num_reduce(double *v, double *error, uint32_t n) {
     double before = v[0], noise = error[0];
     uint32_t i, m = 1;
     for (i = 1; i < n; i++) {
-        double x = v[i], e = error[i], k = telem_i_file_near(x / before), r = x - k * before, more = e + k * k * noise;
+        double x = v[i], e = error[i], k = telem_i_file_steps_in(x, before), r = telem_i_file_left_of(x, k, before),
+               more = telem_i_file_f64(e + telem_i_file_f64(telem_i_file_f64(k * k) * noise));
         before = x, noise = e;
-        if (!(r * r > 25 * more)) continue;
+        if (!(telem_i_file_f64(r * r) > telem_i_file_f64(25 * more))) continue;
         v[m] = r < 0 ? -r : r;
         error[m++] = more;
     }
@@ -9589,16 +9622,18 @@ static uint32_t telem_i_file_num_reduce(double *v, double *error, uint32_t n) {
    errors are taken to be those of two roundings. One value that is no multiple hides it. */
 static double telem_i_file_find_fine_step(const telem_i_file_num_search *q) {
     double v[TELEM_I_FILE_NUM_FEW], error[TELEM_I_FILE_NUM_FEW], fine = 1.0 / ((uint64_t)1 << 52);
-    double step, top, bottom;
+    double step;
+    telem_i_file_num_fit fit;
     telem_i_file_num_ladder *l = (telem_i_file_num_ladder *)q->k->table;
     uint32_t n = q->few_count, i, bad = 0;
     if (n < 12 || q->k->table_size < sizeof *l) return 0;
     for (i = 0; i < n; i++) {
         v[i] = q->few[i] < 0 ? -q->few[i] : q->few[i];
-        error[i] = v[i] * fine * v[i] * fine;
+        error[i] = telem_i_file_f64(v[i] * fine); /* exact: a power of two */
+        error[i] = telem_i_file_f64(error[i] * error[i]);
     }
-    for (l->n = 0; l->n + n <= TELEM_I_FILE_NUM_RUNGS;) {
-        telem_i_file_sort_rungs(v, error, n);
+    for (l->n = 0; l->n + n <= TELEM_I_FILE_NUM_RUNGS;) { /* what takes more has no step */
+        telem_i_file_sort(v, error, n);
         memcpy(l->v + l->n, v, n * sizeof *v);
         memcpy(l->error + l->n, error, n * sizeof *error);
         l->n += n;
@@ -9606,19 +9641,21 @@ static double telem_i_file_find_fine_step(const telem_i_file_num_search *q) {
         n = telem_i_file_num_reduce(v, error, n);
     }
     if (n > 1 || v[0] * v[0] < 64 * error[0]) return 0;
-    telem_i_file_sort_rungs(l->v, l->error, l->n);
+    telem_i_file_sort(l->v, l->error, l->n);
     step = v[0];
-    bottom = 1 / error[0], top = step * bottom;
+    fit.top = fit.bottom = 0;
+    step = telem_i_file_num_fit_to(&fit, step, 1, error[0]);
     for (i = 0; i < l->n; i++) { /* each tells the step better than those before */
-        double x = telem_i_file_near(l->v[i] / step), r = l->v[i] - x * step;
+        double x = telem_i_file_steps_in(l->v[i], step), r = telem_i_file_left_of(l->v[i], x, step), doubt;
         if (x < 1) continue;
-        if (x * x / bottom + l->error[i] > 0.04 * step * step) return 0; /* cannot be told */
+        doubt = telem_i_file_f64(telem_i_file_f64(x * x) / fit.bottom);
+        if (telem_i_file_f64(doubt + l->error[i]) > telem_i_file_f64(telem_i_file_f64(0.2 * step) * telem_i_file_f64(0.2 * step)))
+            return 0; /* cannot be told */
         if (r > 0.4 * step || r < -0.4 * step) {
             bad++;
             continue;
         }
-        top += l->v[i] * x / l->error[i], bottom += x * x / l->error[i];
-        step = top / bottom;
+        step = telem_i_file_num_fit_to(&fit, l->v[i], x, l->error[i]);
     }
     if (bad * 10u > l->n) return 0;
     return step;
@@ -9733,7 +9770,7 @@ static int telem_i_file_try_factor(telem_i_file_num_search *q, double step) {
         (void)telem_i_file_try(q, &f, 0);
         if (q->best.cost < cost && !q->best.most) return 1;
     }
-    step = q->biggest / telem_i_file_near(q->biggest / step); /* within 2 ulps of what made it */
+    step = telem_i_file_f64(q->biggest / telem_i_file_steps_in(q->biggest, step)); /* within 2 ulps of what made it */
     if (!telem_i_file_best_factor(q, step, &best)) return 0;
     if (telem_i_file_try(q, &best, 0)) (void)telem_i_file_try(q, &best, 64);
     return q->best.cost < cost;
