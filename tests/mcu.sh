@@ -163,7 +163,7 @@ blackbox() { # board defect (0: none; it must be found by the board, or by the P
     4) how='/TELEM_I_POS_SET_RELEASE(&w->lane->floor, w->floor);/d' ;;
     esac
     host "$out/blackbox" blackbox -DTELEM_NO_POSIX >"$at.log" 2>&1 || status=9
-    [ $status$how = 0 ] || change "$name" telem_ring.h "$how" >>"$at.log" || status=9
+    [ $status != 0 ] || [ -z "$how" ] || change "$name" telem_ring.h "$how" >>"$at.log" || status=9
     [ $status != 0 ] || compile "$at.elf" "$1" blackbox -UBREAK -DBREAK="$2" -DSCALE=$scale >>"$at.log" 2>&1 || status=9
     rm -f "$at.tlm"
     [ $status != 0 ] || SERIAL="file:$at.tlm" emulate "$at.elf" "$(shift_of blackbox)" >>"$at.log" 2>&1 || status=$?

@@ -44,6 +44,9 @@
 #error "board.h: define BOARD"
 #endif
 
+/* A sweep's step in ticks of timer 0: not more than an instruction of 64 ns. */
+#define SWEEP_STEP (TICK(0, 64000u) < 1000u ? 1u : TICK(0, 64000u) / 1000u)
+
 /* 0 is the most urgent; Cortex-M0 has four levels (the two high bits). */
 static inline void irq_priority(unsigned irq, unsigned level) {
     volatile uint32_t *word = &REG(0xE000E400u + (irq & ~3u));

@@ -193,7 +193,7 @@ static void sweep(uint32_t which, uint32_t state) {
     uint32_t k, after;
     hits = 0, last_pc = 0;
     shared = which == PUSH_BY_MANY || which == BEGIN_BY_MANY || (which == TAKE && state > 2);
-    for (k = 1, after = 0; after < 3 && k < 4000 && !bad; k++, total++) {
+    for (k = SWEEP_STEP, after = 0; after < 3 && k < 4000u * SWEEP_STEP && !bad; k += SWEEP_STEP, total++) {
         prepare(state % 3u);
         fired = 0;
         SYST_RVR = k, SYST_CVR = 0, SYST_CSR = 7;
@@ -204,7 +204,7 @@ static void sweep(uint32_t which, uint32_t state) {
         settle();
     }
     /* half of them at least, even where interrupts are masked for the rest */
-    if (BREAK == 0 && hits * 4u + 16u < (k - after) * 1000u / TICK(0, 64000u)) fail("instructions were left out");
+    if (BREAK == 0 && hits * 4u + 16u < (k - after * SWEEP_STEP) * 1000u / TICK(0, 64000u)) fail("instructions were left out");
     points += hits, cases++;
 }
 

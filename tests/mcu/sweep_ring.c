@@ -220,7 +220,7 @@ int main(void) {
                     if (interrupter == BY_READER && which >= TAKE) continue;
                     if (SCALE == 1 && !in_slice(which, interrupter, policy, state)) continue;
                     hits = 0, last_pc = 0;
-                    for (k = 1, after = 0; after < 3 && k < 4000; k++) {
+                    for (k = SWEEP_STEP, after = 0; after < 3 && k < 4000u * SWEEP_STEP; k += SWEEP_STEP) {
                         prepare(policy, state);
                         fired = 0;
                         SYST_RVR = k, SYST_CVR = 0, SYST_CSR = 7;
@@ -229,13 +229,13 @@ int main(void) {
                             after++; /* the call was over before the interrupt: a few more, then the next */
                             SYST_CSR = 0;
                         }
-                        if ((k & 3u) == 1 || state != 3) settle(policy);
+                        if ((k / SWEEP_STEP & 3u) == 1 || state != 3) settle(policy);
                         total++;
                         if (bad) goto end;
                     }
                     /* a boundary for each instruction: 64 ns each, k - after ticks of them; but where
                        an M0 masks interrupts there are none */
-                    if (BOARD != BOARD_MICROBIT && BREAK == 0 && hits + 8u < (k - after) * 1000u / TICK(0, 64000u)) fail("an instruction was left out");
+                    if (BOARD != BOARD_MICROBIT && BREAK == 0 && hits + 8u < (k - after * SWEEP_STEP) * 1000u / TICK(0, 64000u)) fail("an instruction was left out");
                     points += hits, calls++;
                 }
 end:
