@@ -9822,7 +9822,7 @@ static void telem_i_file_choose(telem_i_file_codec *k, const telem_i_file_num_vi
     if (s->width == 8 && !(k->off & TELEM_I_FILE_OFF_RATIONAL)) (void)telem_i_file_try_ratio(&q);
 out:
     *f = q.best;
-    if (k->no_bins && (f->most || f->ulps) && f->cost * 4u > cost * 3u) f->codec = TELEM_I_FILE_ORDERED; /* a row has no time for exceptions */
+    if (k->no_bins && (f->most || f->ulps) && f->cost * 8u > cost * 7u) f->codec = TELEM_I_FILE_ORDERED; /* a row has no time for exceptions */
     if (f->codec == TELEM_I_FILE_MULTIPLE) telem_i_file_allow(f, cost, s->width);
 }
 
