@@ -1283,7 +1283,8 @@ TELEM_API size_t telem_file_small_bytes(const telem_file_small_stream_desc *d);
 TELEM_API int64_t telem_file_small_encode(const telem_schema *schema, const char *name, uint32_t clock, telem_file_encoded *e, void *memory, size_t size);
 /* Prints it as C text; put takes a piece of text. That is a constant `object` of type telem_file_encoded and what belongs
    to it; enum constants for TELEM_FILE_SMALL_ROWS_BYTES; and a macro object_FITS(type), 1 when the members of that struct
-   lie where they do on the PC: TELEM_STATIC_ASSERT(Imu_encoded_FITS(Imu), print_it_again). */
+   lie where they do on the PC and are floats, signed or unsigned as there (gcc and clang): TELEM_STATIC_ASSERT(
+   Imu_encoded_FITS(Imu), print_it_again). It does not see another unit, scale or label. */
 TELEM_API void telem_file_small_print(const telem_file_encoded *e, const telem_schema *schema, const char *object, void (*put)(void *user, const char *text), void *user);
 /* .. and an array `object` for telem_file_small_desc.clock. ERR_ARG: a name of more than 255 bytes. */
 TELEM_API telem_result telem_file_small_print_clock(const telem_clock *clock, const char *object, uint32_t id, const char *name, void (*put)(void *user, const char *text), void *user);
@@ -6590,9 +6591,12 @@ static void telem_i_small_frame(telem_file_small *w, telem_file_small_stream *s,
     telem_i_small_data(w, s, TELEM_BLOCK_MINI, rows);
 }
 
-/* As telem_i_file_close_mini. */
+/* As telem_i_file_close_mini. No error sticks here: one failed block takes the state with it and costs what follows a KEY
+   block; behind a second one the rest is given up, so that a line that is down holds a call up for two blocks and not for
+   one per row. */
 static void telem_i_small_close_mini(telem_file_small *w, telem_file_small_stream *s) {
     telem_i_file_mini *m = s->mini;
+    uint32_t failed = 0;
     if (!s->key && !s->need_key) (void)telem_i_file_mini_join(m);
     while (m->tile + m->run) {
         uint32_t n = telem_i_file_mini_next(m, s->need_key), len;
@@ -6603,6 +6607,7 @@ static void telem_i_small_close_mini(telem_file_small *w, telem_file_small_strea
             n = m->run;
             s->used = telem_i_file_mini_code_run(m, s->out, m->columns);
             telem_i_small_frame(w, s, n, times, 2);
+            failed += s->need_key;
             continue;
         }
         if (s->need_key && !s->key) telem_i_small_make_key(s, m->times[0]);
@@ -6614,6 +6619,14 @@ static void telem_i_small_close_mini(telem_file_small *w, telem_file_small_strea
         }
         len = s->used;
         telem_i_small_frame(w, s, n, m->times, n);
+        failed += s->need_key;
+        if (failed > 1) {
+            uint32_t rest = m->tile - n + m->run;
+            s->lost += rest;
+            s->first_row += rest;
+            n = m->tile;
+            m->run = 0;
+        }
         telem_i_file_mini_done(m, n, len, telem_i_small_capacity(s->desc));
     }
     s->rows = 0;
@@ -6906,7 +6919,7 @@ static void telem_i_small_array(const telem_i_small_text *t, const char *object,
     }
 }
 
-/* && offsetof(T, path) == n && sizeof ((T *)0)->path == n, of each column */
+/* && offsetof(T, path) == n && sizeof ((T *)0)->path == n, of each column; and the kind of what is no bool, enum or text */
 static void telem_i_small_print_fits(const telem_i_small_text *t, const telem_schema *schema) {
     telem_columns it;
     telem_column c;
@@ -6920,6 +6933,10 @@ static void telem_i_small_print_fits(const telem_i_small_text *t, const telem_sc
         t->put(t->user, path);
         t->put(t->user, ") == ");
         telem_i_small_number(t, c.width, "");
+        if (!telem_i_is_integer(c.type) && !telem_i_is_float(c.type)) continue;
+        t->put(t->user, " && TELEM_I_IS_KIND(T, ");
+        t->put(t->user, path);
+        t->put(t->user, c.type == TELEM_F32 || c.type == TELEM_F64 ? ", 1, 1)" : telem_i_is_signed(c.type) ? ", 0, 1)" : ", 0, 0)");
     }
 }
 /* enum { <object><name> = v }; */

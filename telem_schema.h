@@ -481,14 +481,16 @@ TELEM_STATIC_ASSERT(sizeof(float) == 4 && sizeof(double) == 8, telem_floats_are_
 #define TELEM_I_INTEGER(T) __typeof__(__builtin_choose_expr(TELEM_I_IS_REAL(T), 0, (T)0))
 #define TELEM_I_IS_SIGNED(T) ((TELEM_I_INTEGER(T)) - 1 < (TELEM_I_INTEGER(T))1)
 #endif
+#define TELEM_I_IS_KIND(S, m, real, sign) \
+    (TELEM_I_IS_REAL(__typeof__(((S *)0)->m)) == (real) && TELEM_I_IS_SIGNED(__typeof__(((S *)0)->m)) == (sign))
 #define TELEM_I_AGREE(S, m, type) \
     TELEM_I_MUST(sizeof(((S *)0)->m) == sizeof(TELEM_I_C_##type) && \
-                 TELEM_I_IS_REAL(__typeof__(((S *)0)->m)) == TELEM_I_IS_REAL(TELEM_I_C_##type) && \
-                 TELEM_I_IS_SIGNED(__typeof__(((S *)0)->m)) == TELEM_I_IS_SIGNED(TELEM_I_C_##type))
+                 TELEM_I_IS_KIND(S, m, TELEM_I_IS_REAL(TELEM_I_C_##type), TELEM_I_IS_SIGNED(TELEM_I_C_##type)))
 /* enum and bits: an integer or a C enum, signed or not */
 #define TELEM_I_WHOLE(S, m, type) \
     TELEM_I_MUST(sizeof(((S *)0)->m) == sizeof(TELEM_I_C_##type) && !TELEM_I_IS_REAL(__typeof__(((S *)0)->m)))
 #else
+#define TELEM_I_IS_KIND(S, m, real, sign) 1
 #define TELEM_I_AGREE(S, m, type) TELEM_I_SAME_SIZE(S, m, type)
 #define TELEM_I_WHOLE(S, m, type) TELEM_I_SAME_SIZE(S, m, type)
 #endif
