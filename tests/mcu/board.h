@@ -36,7 +36,7 @@
 #define TIMER_BASE(i) (0x40008000u + 0x1000u * ((unsigned)(i) - 1u))
 #define UART_BASE 0x40002000u
 #elif BOARD == BOARD_STM32F4
-#define TICK(i, ns) ((i) == 0 ? (ns) / 6u : (ns)) /* 168 MHz, and 1 GHz as QEMU has it */
+#define TICK(i, ns) ((i) == 0 ? (ns) * 21u / 125u : (ns)) /* 168 MHz, and 1 GHz as QEMU has it */
 #define TIMER_IRQ(i) (27u + (unsigned)(i)) /* 28, 29: TIM2, TIM3 */
 #define TIMER_BASE(i) (0x40000000u + 0x400u * ((unsigned)(i) - 1u))
 #define UART_BASE 0x40011000u
@@ -44,8 +44,8 @@
 #error "board.h: define BOARD"
 #endif
 
-/* A sweep's step in ticks of timer 0: not more than an instruction of 64 ns. */
-#define SWEEP_STEP (TICK(0, 64000u) < 1000u ? 1u : TICK(0, 64000u) / 1000u)
+/* A sweep's step in ticks of timer 0: 40 ns where ticks are shorter, clearly less than an instruction of 64. */
+#define SWEEP_STEP (TICK(0, 40000u) < 1000u ? 1u : TICK(0, 40000u) / 1000u)
 
 /* 0 is the most urgent; Cortex-M0 has four levels (the two high bits). */
 static inline void irq_priority(unsigned irq, unsigned level) {
