@@ -8,7 +8,7 @@ enum { R8_encoded_row = 32 };
 enum { R8_encoded_columns = 8 };
 enum { R8_encoded_worst = 79 };
 #define R8_encoded_FITS(T) (sizeof(T) == 32 && \
-    offsetof(T, v[0]) == 0 && sizeof(((T *)0)->v[0]) == 4)
+    offsetof(T, v[0]) == 0 && sizeof(((T *)0)->v[0]) == 4 && TELEM_I_IS_KIND(T, v[0], 1, 1))
 static const uint8_t Motion_encoded_payload[] = {
     0, 0, 6, 77, 111, 116, 105, 111, 110, 0, 247, 191, 88, 239, 112, 11, 251, 73, 133, 1, 1, 101, 6, 77, 
     111, 116, 105, 111, 110, 6, 4, 4, 1, 110, 0, 7, 192, 5, 97, 99, 99, 101, 108, 5, 109, 47, 115, 94, 
@@ -23,9 +23,9 @@ enum { Motion_encoded_row = 28 };
 enum { Motion_encoded_columns = 9 };
 enum { Motion_encoded_worst = 84 };
 #define Motion_encoded_FITS(T) (sizeof(T) == 40 && \
-    offsetof(T, n) == 0 && sizeof(((T *)0)->n) == 4 && \
-    offsetof(T, accel[0]) == 4 && sizeof(((T *)0)->accel[0]) == 2 && \
-    offsetof(T, angle) == 16 && sizeof(((T *)0)->angle) == 8 && \
-    offsetof(T, volt[0]) == 24 && sizeof(((T *)0)->volt[0]) == 4 && \
+    offsetof(T, n) == 0 && sizeof(((T *)0)->n) == 4 && TELEM_I_IS_KIND(T, n, 0, 0) && \
+    offsetof(T, accel[0]) == 4 && sizeof(((T *)0)->accel[0]) == 2 && TELEM_I_IS_KIND(T, accel[0], 0, 1) && \
+    offsetof(T, angle) == 16 && sizeof(((T *)0)->angle) == 8 && TELEM_I_IS_KIND(T, angle, 1, 1) && \
+    offsetof(T, volt[0]) == 24 && sizeof(((T *)0)->volt[0]) == 4 && TELEM_I_IS_KIND(T, volt[0], 1, 1) && \
     offsetof(T, armed) == 32 && sizeof(((T *)0)->armed) == 1 && \
-    offsetof(T, mode) == 33 && sizeof(((T *)0)->mode) == 1)
+    offsetof(T, mode) == 33 && sizeof(((T *)0)->mode) == 1 && TELEM_I_IS_KIND(T, mode, 0, 0))
