@@ -402,8 +402,8 @@ slice() { # the longest first
 # test | what | board | word  ->  a row for each what, a column for each board
 table() {
     sort -t '|' -k1,1 -k2,2 "$results" | awk -F '|' '
-        BEGIN { n = split("m0 m3 m4 m7 m33 stm32f4 pc", b, " "); printf "%-13s %-62s", "test", "as it is, or with a defect"; for (i = 1; i <= n; i++) printf " %-7s", b[i]; print "" }
-        function flush_row() { if (last == "") return; printf "%-13s %-62s", name, what; for (i = 1; i <= n; i++) printf " %-7s", (b[i] in cell) ? cell[b[i]] : "-"; print "" }
+        BEGIN { n = split("m0 m3 m4 m7 m33 stm32f4 pc", b, " "); printf "%-16s %-62s", "test", "as it is, or with a defect"; for (i = 1; i <= n; i++) printf " %-7s", b[i]; print "" }
+        function flush_row() { if (last == "") return; printf "%-16s %-62.62s", name, what; for (i = 1; i <= n; i++) printf " %-7s", (b[i] in cell) ? cell[b[i]] : "-"; print "" }
         { if ($1 "|" $2 != last) { flush_row(); split("", cell); last = $1 "|" $2; name = $1; what = $2 } cell[$3] = $4 }
         END { flush_row() }'
 }
