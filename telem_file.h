@@ -80,7 +80,9 @@
          go on over rotations.                                 test_attachments.c
                                                                test_feed.c: attachments_go_on_over_rotations
        - Journal mode: a row is in the file when telem_file_write returns; kill -9 loses none of them,
-         a power cut at most those since the last sync.       scenario_journal.c, test_journal.c
+         a power cut at most those since the last sync. What a killed writer had begun to write of a
+         block is told as damage at the end; its rows are in the journal.
+                                                              scenario_journal.c, test_journal.c
        - One writer: a second one is refused (TELEM_ERR_BUSY) where the io locks.
                                                                second_writer_is_refused
        - A feed: rotation loses no row; a writer killed in front of or in any step of it leaves files
@@ -7685,7 +7687,7 @@ typedef struct telem_i_file_codec {
                                        64 (text is coded worse when it is smaller); else NULL */
     size_t text_size;
     void *table;                    /* hash tables, entropy tables, LZ4's state */
-    size_t table_size;              /* 65,536 (archive: LZ4-HC's state when larger) */
+    size_t table_size;              /* 65,536 */
     uint32_t turn;                  /* see telem_i_file_kept_for */
     uint8_t no_bins;                /* single rows at level fast: entropy coding takes a row too long */
     uint32_t nigh[2][5];            /* writer: what was chosen last for floats of 4 and 8 bytes (as front[0..3]; what a sample

@@ -188,6 +188,25 @@ static void work_free(work *k) {
 
 #define READER (1u << 20)
 
+/* All of it. What a killed writer has begun to write of a block may be at the end: told as damage, its rows are in the
+   journal. There is no other damage. */
+static void read_killed(kit_reader *k, uint64_t size) {
+    telem_file_item item;
+    telem_result e;
+    while ((e = telem_file_next(&k->r, &item)) == TELEM_OK) {
+        CHECK(item.kind != TELEM_ITEM_DAMAGE);
+        kit_take(k, &item);
+    }
+    CHECK_EQ_INT(e, TELEM_END);
+    (void)telem_file_reader_finish(&k->r);
+    while ((e = telem_file_next(&k->r, &item)) == TELEM_OK) {
+        CHECK(item.kind != TELEM_ITEM_DAMAGE || (item.offset + item.bytes == size && item.count == 0));
+        kit_take(k, &item);
+    }
+    CHECK_EQ_INT(e, TELEM_END);
+    CHECK(k->items[TELEM_ITEM_DAMAGE] <= 1);
+}
+
 /* A copy of the file, as somebody finds it whose writer was killed right now. */
 static void check_killed(work *k, const shared_file *f, const char *when) {
     kit_reader r;
@@ -195,10 +214,10 @@ static void check_killed(work *k, const shared_file *f, const char *when) {
     memcpy(copy, f->bytes, f->size);
     kit_at("%s, seed %lu", when, (unsigned long)check_seed());
     if (kit_read_memory(&r, &k->file, copy, f->size, READER) == TELEM_OK) {
-        CHECK_EQ_INT(kit_read_all(&r), TELEM_END);
+        read_killed(&r, f->size);
         CHECK_EQ_INT(kit_delivered(&k->file), kit_written(&k->file));
         CHECK_EQ_INT(kit_missing(&k->file), 0);
-        CHECK_EQ_INT(r.items[TELEM_ITEM_DAMAGE], 0);
+        CHECK(r.items[TELEM_ITEM_DAMAGE] == 0 || r.items[TELEM_ITEM_END] == 0);
     } else {
         kit_fail("does not open");
     }
