@@ -740,7 +740,7 @@ TEST(streams_are_declared_found_and_replaced) {
     telem_shm_entry e;
     uint64_t buf[64], mem[512];
     uint32_t at = 0, generation, used;
-    const telem_schema *schema;
+    const telem_schema *schema = NULL;
     telem_shm_segment info;
     REQUIRE_OK(open_desc(&d, NULL));
     s.id = 7, s.name = "imu", s.schema = &imu_schema, s.content = 5, s.extra = "640x480", s.extra_bytes = 7;
